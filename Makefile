@@ -1,0 +1,52 @@
+# Everything runs in .venv, which each command makes or refreshes by itself (.ci/env does the work and says what is missing).
+# pytest's exit status 5 in test-all means that no test bears the mark yet.
+# Settings: PYTHON=python3.12 (the Python that .venv starts from), CHROMIUM=/path/to/chromium, PYTEST_ARGS=..., LAB_ARGS=...
+PY       := .venv/bin/python
+STRICT   := $(wildcard notebooks/08_rdskd.ipynb)
+ALL      := $(sort $(wildcard notebooks/*.ipynb))
+CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome-stable google-chrome; do command -v $$name; done; true))
+PYTEST    = $(PY) -m pytest $(PYTEST_ARGS)
+NBVAL     = $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg
+MISSING   = $(if $(CHROMIUM),,@echo "Browser tests were left out: no Chromium found; install it or name one with CHROMIUM=/path/to/it.")
+export CHROMIUM PYTHON NEED_GB
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+env: .venv/.ready  ## set everything up in .venv (quick when nothing changed)
+	@echo "Ready: $$($(PY) -V) in .venv"
+
+# A folder that was moved, or whose Python is gone, is not ready whatever its dates say.
+ifneq ($(shell test -x $(PY) && cat .venv/.ready 2>/dev/null),$(shell pwd -P))
+.PHONY: .venv/.ready
+endif
+.venv/.ready: pyproject.toml constraints.txt .ci/env
+	@.ci/env
+
+demo: .venv/.ready  ## distil a student without data, test it on real digits, write a report (two minutes)
+	@out=runs/demo; n=2; while [ -e "$$out" ]; do out=runs/demo-$$n; n=$$((n + 1)); done; \
+	.venv/bin/rdskd-lab distill --method rdskd --preset classroom --data digits --seed 0 --out "$$out" && \
+	$(PY) -c 'import json, sys; r = json.load(open(sys.argv[1] + "/result.json")); \
+	print("\nThe student reads {:.1%} of {} real digits right.".format(r["student_accuracy"], r["test_images"])); \
+	print("Open " + sys.argv[1] + "/report.html in a browser.")' "$$out"
+
+lab: .venv/.ready  ## open JupyterLab on notebooks/
+	@PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks \
+	$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
+
+test: .venv/.ready  ## lint, tests, the main notebooks, a browser test where Chromium is found (12 minutes at most)
+	$(PY) -m ruff check .
+	$(PYTEST) -m "not slow$(if $(CHROMIUM),, and not browser)"
+	$(if $(STRICT),$(NBVAL) $(STRICT),@echo "No notebook to check yet.")
+	$(MISSING)
+
+test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook, every browser test
+	$(PYTEST) -m "$(if $(CHROMIUM),slow or browser,slow and not browser)" || test $$? -eq 5
+	$(if $(ALL),$(NBVAL) $(ALL),@echo "No notebook to check yet.")
+	$(MISSING)
+
+clean:  ## delete .venv and caches (runs/ stays)
+	rm -rf .venv .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help env demo lab test test-all clean

@@ -1,0 +1,33 @@
+"""Data-free knowledge distillation to learn, use and test: RDSKD (ICASSP 2021), term by term.
+
+Read `methods` first, then `losses`, `objective`, `batch`, `sources`, `loops`: each fits on a screen or two.
+"""
+
+__version__ = "0.1.0"
+
+from .losses import distillation, diversity_seeking, diversity_seeking_pairs, information_entropy, one_hot
+from .methods import METHODS, PRESETS, Settings, rdskd
+from .models import LeNet5, LeNet5Half
+from .objective import ANCHORS, Objective, Term
+from .sources import Generator, Pixels
+from .stages import Distillation
+
+__all__ = [
+    "ANCHORS",
+    "METHODS",
+    "PRESETS",
+    "Distillation",
+    "Generator",
+    "LeNet5",
+    "LeNet5Half",
+    "Objective",
+    "Pixels",
+    "Settings",
+    "Term",
+    "distillation",
+    "diversity_seeking",
+    "diversity_seeking_pairs",
+    "information_entropy",
+    "one_hot",
+    "rdskd",
+]

@@ -1,0 +1,110 @@
+"""One batch, filled in as it flows: a source paints it, the teacher reads it, the student answers."""
+
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the terms of an objective may look at.  A field that nobody filled in is None."""
+
+    images: Tensor  # (N, C, S, S)  normalised as the teacher expects
+    z: Tensor | None = None  # (N, Z)  the latents of a Generator
+    targets: Tensor | None = None  # (N,) or (N, K)  true labels, or what Pixels were asked to become
+    logits: Tensor | None = None  # (N, K)  the teacher's answer
+    features: Tensor | None = None  # (N, D)  what enters the teacher's head
+    bn: tuple[tuple[Tensor, ...], ...] = ()  # per BatchNorm2d: mean, var, running_mean, running_var, each (C,)
+    student: Tensor | None = None  # (N, K)  the student's answer
+
+    @property
+    def probs(self) -> Tensor:
+        """The teacher's probabilities at temperature 1, (N, K)."""
+        return self.logits.softmax(1)
+
+    def detach(self) -> "Batch":
+        """The same numbers without their graph (and without BN statistics, which belong to it)."""
+        return self.map(Tensor.detach)
+
+    def map(self, change) -> "Batch":
+        """A copy with `change` applied to every tensor field; BN statistics are dropped."""
+        tensors = {f.name: change(v) for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
+        return replace(self, bn=(), **tensors)
+
+
+def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str | None = None) -> Batch:
+    """Show `batch` to the frozen teacher; fill in its logits and, when in `needs`, its features and bn.
+
+    Any network with `forward(x) -> logits` can teach: features and BN statistics are read through hooks, which
+    are gone again when this returns, as are the eval mode and the frozen parameters.  Gradients flow to the
+    images if they ask for one, never to the teacher.  `head` names the layer whose input is the feature
+    (dotted, as in `named_modules`); without it, the last linear layer.
+    """
+    bn, features, hooks = [], [], []
+    if "features" in needs:
+        layer = teacher.get_submodule(head) if head else last_linear(teacher)
+        hooks.append(layer.register_forward_pre_hook(lambda _, args: features.append(args[0])))
+    if "bn" in needs:
+
+        def on_bn(layer, args):
+            x = args[0].transpose(0, 1).flatten(1)  # (N, C, H, W) -> (C, N*H*W)
+            bn.append((x.mean(1), x.var(1, unbiased=False), layer.running_mean, layer.running_var))
+
+        hooks += [m.register_forward_pre_hook(on_bn) for m in teacher.modules() if isinstance(m, nn.BatchNorm2d)]
+    try:
+        with frozen(teacher):
+            logits = teacher(batch.images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return replace(batch, logits=logits, features=features[0] if features else None, bn=tuple(bn))
+
+
+def last_linear(net: nn.Module) -> nn.Linear:
+    """The last `nn.Linear` of a network in the order of its modules: its classifying head, as a rule."""
+    linear = [m for m in net.modules() if isinstance(m, nn.Linear)]
+    if not linear:
+        raise ValueError(
+            f"{type(net).__name__} has no linear layer; name the layer whose input is the feature (head=...)"
+        )
+    return linear[-1]
+
+
+@contextmanager
+def mode(net: nn.Module, training: bool) -> Iterator[nn.Module]:
+    """Inside: every module in training or eval mode.  Outside: each as it was."""
+    modes = [(m, m.training) for m in net.modules()]
+    try:
+        yield net.train(training)
+    finally:
+        for m, training in modes:
+            m.training = training
+
+
+@contextmanager
+def frozen(net: nn.Module) -> Iterator[nn.Module]:
+    """Inside: eval mode, and no parameter asks for a gradient.  Outside: each as it was."""
+    asking = [p for p in net.parameters() if p.requires_grad]
+    try:
+        for p in asking:
+            p.requires_grad_(False)
+        with mode(net, training=False):
+            yield net
+    finally:
+        for p in asking:
+            p.requires_grad_(True)
+
+
+@contextmanager
+def buffers_kept(net: nn.Module) -> Iterator[nn.Module]:
+    """Inside: a forward pass may move running statistics.  Outside: every buffer as it was."""
+    kept = [(b, b.clone()) for b in net.buffers()]
+    try:
+        yield net
+    finally:
+        with torch.no_grad():
+            for buffer, value in kept:
+                buffer.copy_(value)

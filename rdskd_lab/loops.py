@@ -1,0 +1,144 @@
+"""The one training loop, the verbs that feed it, and the adapters that ride on it.
+
+Every run is a Python generator of Steps: pull it with `for step in islice(steps, 2400)`.  Nothing calls back.
+State lives in the arguments (source, objective, optimiser, random generator, index of the first step): copy all
+five to fork a run, write them to disk to save it.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from .batch import Batch, buffers_kept, frozen, mode, read
+from .losses import distillation
+from .objective import Objective, Term
+
+
+@dataclass(frozen=True)
+class Step:
+    """What just happened.  Holds no graph; it does hold the images, so keep the floats, not the Step."""
+
+    i: int  # steps before this one
+    phase: str  # "synthesise", "distill" or "fit"
+    raw: dict[str, float]  # value of each term
+    gain: dict[str, float]  # what damping did to its gradient; 0 where the term was off
+    weight: dict[str, float]  # so that weight * gain is what really multiplied its gradient
+    batch: Batch
+
+
+def descend(batches: Iterable[Batch], objective: Objective, optimizer: Optimizer, phase: str = "",
+            start: int = 0) -> Iterator[Step]:  # fmt: skip
+    """Score a batch, step downhill, report.  Teacher, generator, pixels and student all train here.
+
+    Raises FloatingPointError before the optimiser moves when a term that is on has a value, gain or gradient that
+    is not finite.  The host waits for the device once per step, to read the record.
+    """
+    for i, batch in enumerate(batches, start):
+        tally = objective(batch)
+        numbers = [tally.raw, tally.gain]
+        if tally.total is not None:
+            optimizer.zero_grad()
+            tally.total.backward()
+            numbers.append(nn.utils.get_total_norm(_gradients(optimizer)).view(1))
+        numbers = torch.cat(numbers).tolist()  # the one host synchronisation
+        names = list(objective)
+        raw, gain = dict(zip(names, numbers, strict=False)), dict(zip(names, numbers[len(names) :], strict=False))
+        _refuse_non_finite(i, phase, objective, raw, gain, numbers[-1], batch)
+        if tally.total is not None:
+            optimizer.step()
+        yield Step(i, phase, raw, gain, {n: t.weight for n, t in objective.items()}, batch.detach())
+
+
+def synthesise(teacher: nn.Module, source: nn.Module, objective: Objective, optimizer: Optimizer, *,
+               batch_size: int | None = 512, rng: torch.Generator | None = None, start: int = 0,
+               head: str | None = None) -> Iterator[Step]:  # fmt: skip
+    """Teach `source` to paint what `objective` asks, as seen by a frozen teacher, for ever.
+
+    With every term off nothing changes: no weight, no running statistic.
+    """
+
+    def batches():
+        while True:
+            with mode(source, training=True), nullcontext() if objective.asks else buffers_kept(source):
+                batch = source.sample(batch_size, rng)
+            yield read(teacher, batch, objective.needs, head)
+
+    return descend(batches(), objective, optimizer, "synthesise", start)
+
+
+def distill(student: nn.Module, lessons: Iterable[Batch], optimizer: Optimizer, *, temperature: float = 1.0,
+            start: int = 0) -> Iterator[Step]:  # fmt: skip
+    """Teach `student` to answer as the teacher did, on whatever lessons (images and teacher's logits) come."""
+    kd = Objective(kd=Term(lambda b: distillation(b.student, b.logits, temperature)))
+    return descend(_answers(student, lessons), kd, optimizer, "distill", start)
+
+
+def fit(net: nn.Module, lessons: Iterable[Batch], optimizer: Optimizer, *, start: int = 0) -> Iterator[Step]:
+    """Teach `net` the labels in `targets`: how a teacher comes to be, where there are data."""
+    ce = Objective(ce=Term(lambda b: nn.functional.cross_entropy(b.student, b.targets)))
+    return descend(_answers(net, lessons), ce, optimizer, "fit", start)
+
+
+def painted(source: nn.Module, teacher: nn.Module, batch_size: int = 512,
+            rng: torch.Generator | None = None) -> Iterator[Batch]:  # fmt: skip
+    """Fresh lessons from a finished source, for ever: images in eval mode, with the teacher's answers, no graph."""
+    while True:
+        with torch.no_grad(), frozen(source):
+            batch = read(teacher, source.sample(batch_size, rng))
+        yield batch
+
+
+# ---- adapters: steps in, steps out ---------------------------------------------------------------------------------
+
+
+def reanchoring(steps: Iterable[Step], objective: Objective) -> Iterator[Step]:
+    """Move the damping anchors after each step, each term by its own rule: RDSKD's penalty on increments."""
+    for step in steps:
+        objective.re_anchor(step.i, step.raw)
+        yield step
+
+
+def cosine(steps: Iterable[Step], optimizer: Optimizer, total: int, lr: float) -> Iterator[Step]:
+    """Let the learning rate fall from `lr` to 0 along half a cosine over `total` steps, by the step's own index."""
+    for step in steps:
+        for group in optimizer.param_groups:
+            group["lr"] = lr * (1 + math.cos(math.pi * min(step.i + 1, total) / total)) / 2
+        yield step
+
+
+# ---- private -------------------------------------------------------------------------------------------------------
+
+
+def _answers(net: nn.Module, lessons: Iterable[Batch]) -> Iterator[Batch]:
+    for batch in lessons:
+        with mode(net, training=True):
+            answer = net(batch.images)
+        yield replace(batch, student=answer)
+
+
+def _gradients(optimizer: Optimizer) -> list[Tensor]:
+    return [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+
+
+def _refuse_non_finite(i, phase, objective, raw, gain, norm, batch):
+    """Stop with a sentence that names the term, if anything about to move the weights is not finite."""
+    for what, values in ("value", raw), ("gain", gain):
+        for name, value in values.items():
+            if objective[name].on and not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{phase} step {i}: the {what} of term {name!r} is {value} (loss {raw[name]}, anchor "
+                    f"{objective[name].anchor}). Nothing was updated; lower its weight or the learning rate, "
+                    "or turn its damping off."
+                )
+    if not math.isfinite(norm):
+        terms = objective.blame(batch)
+        where = f"of term {terms[0]!r}" if terms else "in the networks behind the terms"
+        raise FloatingPointError(
+            f"{phase} step {i}: the gradient {where} is not finite. Nothing was updated; lower a weight "
+            "or the learning rate."
+        )

@@ -1,0 +1,69 @@
+"""Every loss, one pure function each: tensors in, scalar out, lower is better.
+
+Shapes: N batch, K classes, C x S x S image.  Logarithms are natural, so entropies are in nats.
+"Published code" is PengchaoHan/RDSKD; the body of the paper (ICASSP 2021, arXiv 2011.03749) was not
+available to us, so each RDSKD formula is the one that the authors' code computes.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def one_hot(logits: Tensor) -> Tensor:
+    """L_OH = -1/N sum_i ln p_i[argmax_k t_ik]: authenticity, the teacher should be sure of each image.
+
+    logits (N, K) -> () in nats, range [0, ln K].  The argmax carries no gradient.  Source: DAFL and RDSKD,
+    published code.
+    """
+    return F.cross_entropy(logits, logits.argmax(1))
+
+
+def information_entropy(logits: Tensor) -> Tensor:
+    """L_IE = sum_k m_k ln m_k with m = 1/N sum_i softmax(t_i): class diversity, all classes equally often.
+
+    logits (N, K) -> () in nats, range [-ln K, 0]: minus the entropy of the batch-mean prediction.  Source: RDSKD,
+    published code (DAFL writes the same with log base 10).  Where a class never occurs the published form
+    gives NaN; `xlogy(m, m)` has a NaN gradient there; clamping inside the logarithm is finite in both.
+    """
+    mean = logits.softmax(1).mean(0)
+    return (mean * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()).sum()
+
+
+def diversity_seeking(images: Tensor, probs: Tensor, eps: float = 1e-8) -> Tensor:
+    """L_DS = |P2 - P1| / (|X2 - X1| + eps): inter-sample diversity, unlike images for unlike answers.
+
+    images (N, C, S, S), probs (N, K), N even -> (), small: at most 0.032 for 32 x 32 grey images, because each norm
+    runs over a whole half of the batch.  Source: RDSKD, published code, which computes
+    1 / (|X2 - X1| / |P2 - P1| + 1e-20): the same value, but a NaN gradient when the outputs coincide, and NaN when
+    the images do too.
+    """
+    (x1, x2), (p1, p2) = _halves(images), _halves(probs)
+    return (p2 - p1).norm() / ((x2 - x1).norm() + eps)
+
+
+def diversity_seeking_pairs(images: Tensor, probs: Tensor, eps: float = 1e-8) -> Tensor:
+    """The same quotient for each pair of images, then the mean over the N/2 pairs.
+
+    images (N, C, S, S), probs (N, K), N even -> ().  Ours, to compare with: the published form lets one
+    pair that differs make up for others that are alike, this one does not.
+    """
+    (x1, x2), (p1, p2) = _halves(images), _halves(probs)
+    distance = torch.linalg.vector_norm((x2 - x1).flatten(1), dim=1)
+    return (torch.linalg.vector_norm(p2 - p1, dim=1) / (distance + eps)).mean()
+
+
+def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """L_S = T^2 KL(softmax(t/T) || softmax(s/T)): the student should answer as the teacher does.
+
+    student (N, K), teacher (N, K) logits -> () in nats times T^2, >= 0: sum over classes, mean over the batch.
+    The factor keeps gradients of one size as T grows (Hinton et al. 2015).
+    """
+    log_s, log_t = (student / temperature).log_softmax(1), (teacher / temperature).log_softmax(1)
+    return temperature**2 * F.kl_div(log_s, log_t, reduction="batchmean", log_target=True)
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    if len(x) % 2:
+        raise ValueError(f"diversity seeking pairs the two halves of a batch, so its size must be even; it is {len(x)}")
+    return x.chunk(2)

@@ -1,0 +1,105 @@
+"""An objective is a table of named terms.  Edit it between two steps; the next step obeys it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .batch import Batch
+
+# ---- anchor rules: where does a term's anchor stand after step i, given its raw value in that step? ----------------
+
+
+def epoch(i: int, raw: float, anchor: float, every: int = 120, at: int = 1) -> float:
+    """Once per `every` steps, at the second of them.  Source: RDSKD, published code (20 epochs of 120 iterations)."""
+    return raw if i % every == at else anchor
+
+
+def previous(i: int, raw: float, anchor: float) -> float:
+    """The step before: damps what rose since then.  The plainest reading of "increments of the loss"."""
+    return raw
+
+
+def average(i: int, raw: float, anchor: float, keep: float = 0.98) -> float:
+    """A moving average that forgets over about 1 / (1 - keep) steps; it starts at the first value.  Ours."""
+    return raw if i == 0 else keep * anchor + (1 - keep) * raw
+
+
+ANCHORS = {"epoch": epoch, "previous": previous, "average": average}
+
+# ---- the table -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Term:
+    """One row: what to measure, and how hard to ask for it.  `on` is whether, `weight` is how much."""
+
+    measure: Callable[[Batch], Tensor]  # Batch -> (), lower is better
+    weight: float = 1.0
+    on: bool = True  # a term that is off is still measured, never differentiated
+    damped: bool = False  # ask for exp(L - anchor) instead of L
+    rule: Callable[[int, float, float], float] = epoch  # moves the anchor after each step
+    anchor: float = 0.0  # in the unit of the loss; the published code starts at 0
+    needs: tuple[str, ...] = ()  # what `batch.read` has to fetch for it: "features", "bn"
+
+    def asked(self, loss: Tensor) -> Tensor:
+        """What is added to the total: w exp(L - a), or w L.  d/dx w exp(L - a) = w exp(L - a) dL/dx."""
+        return self.weight * ((loss - self.anchor).exp() if self.damped else loss)
+
+    def gain(self, loss: Tensor) -> Tensor:
+        """What damping does to this term's gradient: exp(L - a) if damped, 1 if plain, 0 if off."""
+        if not self.on:
+            return torch.zeros_like(loss)
+        return (loss - self.anchor).exp() if self.damped else torch.ones_like(loss)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one batch scored.  `raw` and `gain` are detached and on the batch's device: reading them synchronises."""
+
+    total: Tensor | None  # () with its graph; None when nothing is asked, so nothing may move
+    raw: Tensor  # (terms,)  value of each term
+    gain: Tensor  # (terms,)  0 where a term is off
+
+
+class Objective(dict[str, Term]):
+    """An ordered table of terms: `Objective(oh=Term(...), ie=Term(...))`.  Calling it scores a batch."""
+
+    def __missing__(self, name):
+        raise KeyError(f"no term {name!r}; this objective has {', '.join(self)}")
+
+    @property
+    def asks(self) -> bool:
+        """Whether any term is on with a weight other than 0."""
+        return any(term.on and term.weight for term in self.values())
+
+    @property
+    def needs(self) -> set[str]:
+        return {need for term in self.values() for need in term.needs}
+
+    def __call__(self, batch: Batch) -> Tally:
+        losses = {}
+        for name, term in self.items():
+            with torch.set_grad_enabled(term.on and torch.is_grad_enabled()):
+                losses[name] = term.measure(batch)
+        raw = {name: loss.detach() for name, loss in losses.items()}
+        gain = [term.gain(raw[name]) for name, term in self.items()]
+        asked = [term.asked(losses[name]) for name, term in self.items() if term.on]
+        return Tally(sum(asked) if self.asks else None, torch.stack(list(raw.values())), torch.stack(gain))
+
+    def re_anchor(self, i: int, raw: dict[str, float]) -> None:
+        """Move every term's anchor by its own rule, after step `i` with values `raw`."""
+        for name, term in self.items():
+            term.anchor = term.rule(i, raw[name], term.anchor)
+
+    def blame(self, batch: Batch) -> list[str]:
+        """The terms whose gradient at what they look at is not finite; slow, for the error message only."""
+        leaves = batch.map(lambda t: t.detach().requires_grad_(t.is_floating_point()))
+        return [name for name, term in self.items() if term.on and not _finite_gradient(term, leaves)]
+
+
+def _finite_gradient(term: Term, leaves: Batch) -> bool:
+    inputs = [t for t in vars(leaves).values() if isinstance(t, Tensor) and t.requires_grad]
+    grads = torch.autograd.grad(term.asked(term.measure(leaves)), inputs, allow_unused=True)
+    return all(g.isfinite().all() for g in grads if g is not None)

@@ -1,0 +1,209 @@
+"""The frame around the package: pins, environments, layout, paths. Needs no network and trains nothing."""
+
+import configparser
+import importlib.metadata
+import re
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+TOP = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+ALLOWED = {
+    "notebooks", "rdskd_lab", "tests", "results", "binder", ".ci", ".github",
+    "pyproject.toml", "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md", "README.md", "environment.yml",
+    ".gitignore", ".gitattributes",
+}  # fmt: skip
+
+
+# ---- pins ----------------------------------------------------------------------------------------------------------
+
+
+def requirements(*extras):
+    """{name: SpecifierSet} of the core dependencies and the extras named."""
+    rows = PROJECT["dependencies"] + [row for extra in extras for row in EXTRAS[extra]]
+    return {canonicalize_name(Requirement(row).name): Requirement(row).specifier for row in rows}
+
+
+def pins(text):
+    """{name: version} of a constraints file that holds nothing but comments and `name==version`."""
+    found = {}
+    for line in filter(None, (row.split("#")[0].strip() for row in text.splitlines())):
+        match = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.!]*)", line)
+        assert match, f"constraints.txt: {line!r} is not a plain pin"
+        assert canonicalize_name(match[1]) not in found, f"constraints.txt: {match[1]} is there twice"
+        found[canonicalize_name(match[1])] = match[2]
+    return found
+
+
+def unmet(wanted, pinned):
+    return [f"{name}{spec}: {pinned.get(name)}" for name, spec in wanted.items() if pinned.get(name) not in spec]
+
+
+def brought(names):
+    """Names that installing `names` brings here, themselves included, as the installed packages tell it."""
+    seen, queue = set(), [(canonicalize_name(name), "") for name in names]
+    while queue:
+        name, extra = queue.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        try:
+            rows = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        for row in map(Requirement, rows):
+            if row.marker is None or row.marker.evaluate(default_environment() | {"extra": extra}):
+                queue += [(canonicalize_name(row.name), sub) for sub in {"", *row.extras}]
+    return {name for name, _ in seen}
+
+
+PINNED = pins((TOP / "constraints.txt").read_text())
+
+
+def test_pins_meet_the_floors_and_name_every_dependency():
+    wanted = requirements("lab", "dev")
+    assert not unmet(wanted, PINNED)
+    assert unmet(wanted, PINNED | {"ipykernel": "7.0.1"}) == [f"ipykernel{wanted['ipykernel']}: 7.0.1"]
+    assert unmet(wanted, {k: v for k, v in PINNED.items() if k != "torch"}) == [f"torch{wanted['torch']}: None"]
+
+
+def test_the_versions_and_floors_that_were_promised():
+    assert PINNED["torch"] == "2.14.1" and PINNED["torchvision"] == "0.29.1"
+    core, lab = requirements(), requirements("lab")
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert sorted(core) == ["numpy", "safetensors", "torch", "torchvision", "tqdm", "typer"]
+    for name, floor, below in (("torch", "2.6", "2.5.1"), ("ipywidgets", "7.7.1", "7.7"), ("plotly", "5.24", "5.23")):
+        assert floor in lab[name] and below not in lab[name]
+
+
+def test_what_comes_along_is_pinned_too():
+    names = brought(requirements("lab", "dev"))
+    assert {"jupyter-server", "scipy", "filelock"} <= names  # the walk does reach what nobody asks for by name
+    assert not names - set(PINNED)
+
+
+@pytest.mark.parametrize("line", ["torch>=2", "rdskd-lab @ file:///home/me", "-e .", "torch==2.14.1\nTorch==2.14.1"])
+def test_pins_refuses_anything_but_plain_pins(line):
+    with pytest.raises(AssertionError):
+        pins(line)
+
+
+# ---- conda and Binder ----------------------------------------------------------------------------------------------
+
+CONDA = {"pytorch": "torch", "pytorch-cpu": "torch"}  # conda-forge's names
+VERSIONS = [f"{major}.{minor}.{patch}" for major in range(13) for minor in range(60) for patch in (0, 1, 2)]
+
+
+def conda(path):
+    """{pip's name: SpecifierSet} of the conda lines of an environment file, and the lines under `pip:`."""
+    named, under_pip = {}, []
+    for row in yaml.safe_load((TOP / path).read_text())["dependencies"]:
+        if isinstance(row, dict):
+            under_pip = row["pip"]
+            continue
+        name, spec = re.fullmatch(r"([a-z0-9_-]+)(.*)", row).groups()
+        spec = f"=={spec[1:]}.*" if re.match(r"=\d", spec) else spec  # conda's `=3.12` means any 3.12
+        named[CONDA.get(name, name)] = SpecifierSet(spec)
+    return named, under_pip
+
+
+def test_conda_environments_name_the_packages_of_pyproject():
+    wanted = set(requirements("lab")) | {"python", "pip", "nbval"}
+    for path in ("environment.yml", "binder/environment.yml"):
+        assert set(conda(path)[0]) == wanted, path
+    assert conda("environment.yml")[1] == ["-e ."]
+    assert conda("binder/environment.yml")[1] == []  # binder/postBuild installs the package
+
+
+def test_conda_ranges_lie_within_those_of_pyproject():
+    asked = requirements("lab", "dev") | {"python": SpecifierSet(PROJECT["requires-python"]), "pip": SpecifierSet()}
+    wide, narrow = conda("environment.yml")[0], conda("binder/environment.yml")[0]
+    for name in wide:
+        loose = [v for v in VERSIONS if v in wide[name] and v not in asked[name]]
+        assert not loose, f"environment.yml lets {name} {loose[:3]} in, pyproject.toml does not"
+        loose = [v for v in VERSIONS if v in narrow[name] and v not in wide[name]]
+        assert not loose, f"binder/environment.yml lets {name} {loose[:3]} in, environment.yml does not"
+        assert any(v in narrow[name] for v in VERSIONS), f"no version of {name} suits binder/environment.yml"
+    assert "7.0.1" not in narrow["ipykernel"]  # Binder's own pin
+
+
+# ---- layout and paths ----------------------------------------------------------------------------------------------
+
+
+def files():
+    """What git tracks; before the first commit, what it would. Skips where the source is no git checkout."""
+
+    def git(*args):
+        return subprocess.run(["git", "-C", TOP, "ls-files", "-z", *args], capture_output=True, text=True, check=True)
+
+    try:
+        listed = git().stdout or git("--others", "--exclude-standard").stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"not a git checkout, so nothing says which files are ours: {error}")
+    return [path for path in map(Path, filter(None, listed.split("\0"))) if (TOP / path).is_file()]
+
+
+def machine_paths(content, top=TOP, home=None):
+    """Which paths of this or somebody's machine the bytes name."""
+    home = home or Path.home()
+    everyday = {Path("/"), Path(tempfile.gettempdir()), *home.parents}  # a clone may lie right in one of these
+    folders = {folder for folder in (top, top.parent, home) if folder not in everyday}
+    named = {str(folder) + "/" for folder in folders if (str(folder) + "/").encode() in content}
+    return named | {m.decode() for m in re.findall(rb"(?:/home|/Users|C:\\{1,2}Users)[/\\]+\w+[/\\]", content)}
+
+
+def test_top_level_holds_only_what_belongs_there():
+    top = {path.parts[0] for path in files()}
+    assert {"pyproject.toml", "rdskd_lab", "tests"} <= top
+    assert not top - ALLOWED
+
+
+def test_no_file_names_a_machine_path():
+    named = {str(path): machine_paths((TOP / path).read_bytes()) for path in files()}
+    assert not {path: found for path, found in named.items() if found}
+
+
+def test_machine_paths_are_recognised():
+    top, home = Path("/srv/lent/clone"), Path("/people/ada")
+    seen = {b"see /srv/lent/data", b'"/srv/lent/clone/rdskd_lab"', b"/people/ada/x", b"/ho" + b"me/ada/x"}
+    assert all(machine_paths(content, top, home) for content in seen)
+    assert not machine_paths(b"~/.cache, /usr/bin/env, ../shared/data, /tmp/x, /srv/lentil", top, home)
+    assert not machine_paths(b"/people/bob/x", Path("/people/clone"), home)  # cloned beside the homes
+
+
+def test_scripts_can_be_run():
+    for path in (".ci/run", ".ci/env", "binder/postBuild"):
+        assert (TOP / path).stat().st_mode & 0o100, f"{path} is not executable"
+        shell = "bash" if "bash" in (TOP / path).read_text().splitlines()[0] else "sh"
+        subprocess.run([shell, "-n", TOP / path], check=True)
+
+
+# ---- notebooks -----------------------------------------------------------------------------------------------------
+
+
+def test_only_two_phrases_are_left_out_when_notebooks_are_compared():
+    config = configparser.ConfigParser()
+    config.read(TOP / "tests" / "nbval_sanitize.cfg")
+    assert len(config.sections()) == 2
+
+    def clean(text):
+        for section in config.sections():
+            text = re.sub(config[section]["regex"], config[section]["replace"], text)
+        return text
+
+    one = "accuracy: yours 71.3 %, typical 66-75 %\nall: yours 0.91\nabout 40 s here, 10 classes"
+    two = "accuracy: yours 9 %, typical 66-75 %\nall: yours 1e-3\nabout 2.5 min here, 10 classes"
+    assert clean(one) == clean(two)
+    for other in (one.replace("66-75", "60-75"), one.replace("10 classes", "9 classes"), one.replace("yours", "ours")):
+        assert clean(one) != clean(other)
+    assert clean("all yours, about right, 71.3 % in 40 s") == "all yours, about right, 71.3 % in 40 s"
