@@ -52,6 +52,7 @@ PRESETS = {
         width=16,
         student_steps=4_000,
         student_batch_size=128,
+        student_lr=4e-3,
         student_schedule="cosine",
         pooled=True,
         augment=1.0,

@@ -207,8 +207,8 @@ class Line(NamedTuple):
         a, b, low, high = self.end(False), self.end(), self.y.min(), self.y.max()
         if ticks:
             return (
-                f"{self.label}: lowest {number(low)}{unit} for {ticks[int(self.y.argmin())]}, "
-                f"highest {number(high)}{unit} for {ticks[int(self.y.argmax())]}"
+                f"{self.label}: lowest {number(low)}{unit} for {ticks[int(self.x[self.y.argmin()])]}, "
+                f"highest {number(high)}{unit} for {ticks[int(self.x[self.y.argmax()])]}"
             )
         way = f"{'falls' if b < a else 'rises'} from {number(a)} to {number(b)}"
         way = f"stays near {number(b)}" if abs(b - a) <= 0.05 * max(abs(a), abs(b)) else way
@@ -264,7 +264,7 @@ class Curves(Chart):
 
     def alt_text(self) -> str:
         said = [line.words(self.unit, self.ticks) for line in self.lines]
-        if self.ticks and len(said) == 2:
+        if self.ticks and [len(line.y) for line in self.lines] == [len(self.ticks)] * 2:
             gap = np.abs(self.lines[0].y - self.lines[1].y)
             said.append(f"the widest gap is {number(gap.max())} points, for {self.ticks[int(gap.argmax())]}")
         text = "; ".join(said + ([f"a line marks {self.level[1]}"] if self.level else []))
@@ -272,6 +272,12 @@ class Curves(Chart):
 
     def plotly(self):
         figure, safe, (xlabel, ylabel, marks) = load("plotly.graph_objects").Figure(), html.escape, self._axes()
+        if self.level:  # a trace and not a shape: above the grid, below the curves
+            x, edge = np.concatenate([line.x for line in self.lines]), 0.5 if self.ticks else 0
+            look = dict(
+                mode="lines", line=dict(color=INK, width=1.4, dash="longdash"), hoverinfo="skip", showlegend=False
+            )
+            figure.add_scatter(x=[x.min() - edge, x.max() + edge], y=[self.level[0]] * 2, **look)
         for line in self.lines:
             colour = COLOURS[line.style % len(COLOURS)]
             look = dict(
@@ -313,7 +319,6 @@ class Curves(Chart):
             )
         title, longest = f"<b>{safe(self.title)}</b>", max((len(text) for text, *_ in self.ends()), default=0)
         if self.level:
-            figure.add_hline(y=self.level[0], line=dict(color=INK, width=1.4, dash="longdash"), layer="below")
             title += f"<br>– – {safe(self.level[1])}"
         figure.add_annotation(
             text=title,
@@ -574,11 +579,12 @@ def class_histogram(result: dict) -> Curves:
 
 
 def recall(result: dict) -> Curves:
-    """Teacher's and student's recall per class in percent (from result.json)."""
-    lines = [
-        Line(who, np.arange(len(values)), 100 * np.array(values, dtype=float), style, "dots")
-        for style, (who, values) in enumerate(result["per_class_recall"].items())
-    ]
+    """Teacher's and student's recall in percent of each class that has test images (from result.json)."""
+    lines = []
+    for style, (who, values) in enumerate(result["per_class_recall"].items()):
+        share = 100 * np.array(values, dtype=float)  # None, for a class without test images, becomes NaN
+        seen = np.isfinite(share)
+        lines.append(Line(who, np.flatnonzero(seen), share[seen], style, "dots"))
     return Curves("recall", lines, "class", unit=" %", ticks=[str(name) for name in result["classes"]])
 
 

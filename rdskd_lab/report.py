@@ -41,18 +41,17 @@ border:1px solid var(--edge);border-radius:6px;padding:.6rem .9rem}
 caption{padding-bottom:.4em;color:var(--soft)}th,td{border-bottom:1px solid var(--edge);padding:.35em .9em .35em 0;
 text-align:left;vertical-align:top}thead th{border-bottom-width:2px}th{font-weight:600}td{min-width:4rem;
 overflow-wrap:anywhere}
-pre{background:var(--band);border:1px solid var(--edge);border-radius:6px;padding:.8rem;overflow-x:auto;font-size:.9rem}
+pre{background:var(--band);border:1px solid var(--edge);border-radius:6px;padding:.8rem;overflow-x:auto;font-size:.9rem;
+white-space:pre-wrap}pre span{white-space:nowrap}
 @media print{:root{--ground:#fff;--ink:#000;--soft:#444;--edge:#bbb;--band:#fff}body{max-width:none;font-size:10.5pt}
 nav,summary{display:none}.plot,.row,tr,.numbers{break-inside:avoid}.row{grid-template-columns:repeat(5,1fr)}
-h2,caption{break-after:avoid}.scroll{overflow:visible}
-pre{white-space:pre-wrap}}
+h2,caption{break-after:avoid}.scroll{overflow:visible}}
 """
 DRAW = """const all=[...document.querySelectorAll(".plot")];for(const plot of all){
 const {data,layout}=JSON.parse(plot.nextElementSibling.textContent);
 Plotly.newPlot(plot,data,layout,{responsive:true,displaylogo:false,modeBarButtonsToRemove:["select2d","lasso2d"]})}
 addEventListener("beforeprint",()=>all.forEach(plot=>Plotly.relayout(plot,{width:640,autosize:false})));
 addEventListener("afterprint",()=>all.forEach(plot=>Plotly.relayout(plot,{width:null,autosize:true})));"""
-LESS = "\\u003c"  # "<" inside JSON, so that no text can close the script that holds it
 CLOSED = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
@@ -69,7 +68,7 @@ def figure(caption: str, *charts: plots.Chart) -> Html:
     """Interactive figures, one below the other, and their words; `caption` says how to read them."""
     out = "".join(
         f'<div class="plot" role="img" aria-label="{safe(chart.alt_text())}"></div>'
-        f'<script type="application/json">{chart.plotly().to_json().replace("<", LESS)}</script>'
+        f'<script type="application/json">{chart.plotly().to_json()}</script>'  # to_json writes each < as an escape
         for chart in charts
     )
     words = " ".join(chart.alt_text() for chart in charts)
@@ -149,13 +148,12 @@ def percent(fraction: float | None) -> str:
 
 def command(config: dict) -> str:
     """The command line that repeats a run, from its config.json."""
-    words = [w for key in ("method", "preset", "data", "seed") if key in config for w in (f"--{key}", config[key])]
-    table = config.get("terms") or {}
-    for key, term in table.items():
-        words += ["--weight", f"{key}={term['weight']:g}"] if term.get("weight", 1) != 1 else []
-        words += [] if term.get("on", True) else ["--off", key]
-    rules = {term["rule"] for term in table.values() if term.get("damped") and term.get("rule")}
-    words += ["--anchor", *rules] if len(rules) == 1 else []
+    given = {key: config.get(key) for key in ("method", "preset", "data", "seed", "anchor")}
+    given |= {"teacher": (config.get("teacher") or {}).get("name")}
+    words = [word for key, value in given.items() if value is not None for word in (f"--{key}", value)]
+    words += [word for key in config.get("off", ()) for word in ("--off", key)]
+    words += [word for key, value in config.get("weight", ()) for word in ("--weight", f"{key}={value:g}")]
+    words += [word for key, value in config.get("change", ()) for word in ("--set", f"{key}={value}")]
     return shlex.join(map(str, ["rdskd-lab", "distill", *words, "--out", "DIR"]))
 
 
@@ -179,15 +177,12 @@ def _lead(config: dict, result: dict) -> str:
     side = "below" if gap >= 0 else "above"
     far = f" It ends {abs(gap):.2f} percentage points {side} its teacher." if teacher else ""
     guess = f" Guessing would be right on about {100 / len(result['classes']):.3g} %." if result.get("classes") else ""
-    return (
-        start
-        + cards
-        + (
-            f"<p>The student learned only from images that a generator painted and from the teacher's answers to them.{far}"
-            f"{guess} With {n:,} test images luck alone moves such a number by about "
-            f"± {196 * (student * (1 - student) / max(n, 1)) ** 0.5:.1f} points.</p>"
-        )
+    text = (
+        f"<p>The student learned only from images that a generator painted and from the teacher's answers to them.{far}"
+        f"{guess} With {n:,} test images luck alone moves such a number by about "
+        f"± {196 * (student * (1 - student) / max(n, 1)) ** 0.5:.1f} points.</p>"
     )
+    return start + cards + text
 
 
 def _samples(path: Path, result: dict) -> str:
@@ -255,7 +250,8 @@ def _gains(history: dict, phase: str) -> str:
 def _student(history: dict, config: dict, result: dict) -> str:
     loss = plots.loss_terms(history, "distill") if plots.phases(history) else []
     right = plots.accuracy_curve(history, result.get("teacher_accuracy"))
-    where = config.get("accuracy_on", "4,000 tuning digits, none of them a test image")
+    digits = config.get("data") in ("mnist", "digits")
+    where = f"{'the 4,000 tuning digits' if digits else 'at most 4,000 tuning images'}, none of them a test image"
     return (
         figure("The student's loss on generated images. At 0 it would answer exactly as the teacher does.", *loss)
         if loss
@@ -283,32 +279,38 @@ def _errors(result: dict) -> str:
     return (
         text
         + figure(
-            "Recall: the share of a class's test images that is recognised. The axis does not begin at 0.",
+            "Recall: the share of a class's test images that is recognised. The axis need not begin at 0.",
             plots.recall(result),
         )
         + table("Recall per class", ["class", *recall], list(zip(result["classes"], *recall.values(), strict=True)))
     )
 
 
-def _flat(record: dict, before: str = "") -> list[tuple[str, object]]:
+def _show(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join("=".join(map(_show, one)) if isinstance(one, list) else _show(one) for one in value) or "none"
+    return (
+        ("no", "yes")[value] if isinstance(value, bool) else f"{value:.6g}" if isinstance(value, float) else str(value)
+    )
+
+
+def _flat(record: dict, before: str = "") -> list[tuple[str, str]]:
     return [
         row
         for key, value in record.items()
-        for row in (_flat(value, f"{before}{key} ") if isinstance(value, dict) else [(f"{before}{key}", value)])
+        for row in (_flat(value, f"{before}{key} ") if isinstance(value, dict) else [(f"{before}{key}", _show(value))])
     ]
 
 
 def _settings(config: dict, result: dict) -> str:
+    words = " ".join(f"<span>{safe(shlex.quote(word))}</span>" for word in shlex.split(command(config)))
     rows = config.get("terms") or {}
-    names, say = list(dict.fromkeys(name for term in rows.values() for name in term)), {True: "yes", False: "no"}
-    cells = [
-        (key, *(say[v] if isinstance(v, bool) else v for v in (term.get(name, "") for name in names)))
-        for key, term in rows.items()
-    ]
+    names = list(dict.fromkeys(name for term in rows.values() for name in term))
+    cells = [(key, *(_show(term.get(name, "")) for name in names)) for key, term in rows.items()]
     few = {key: value for key, value in config.items() if key not in ("settings", "terms")} | config.get("settings", {})
     made = {key: result[key] for key in ("machine", "versions", "seconds", "peak_rss_mb") if key in result}
     return (
-        f'<p>This command repeats the run:</p><pre tabindex="0"><code>{safe(command(config))}</code></pre>'
+        f'<p>This command repeats the run:</p><pre tabindex="0"><code>{words}</code></pre>'
         + (table("Terms", ["term", *names], cells) if rows else "<p>config.json has no table of terms.</p>")
         + table("Settings", ["setting", "value"], _flat(few))
         + table("Machine, versions, seconds and memory", ["what", "value"], _flat(made))

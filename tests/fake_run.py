@@ -23,8 +23,9 @@ def digits(n: int, seed: int, mnist: Path | None = None) -> tuple[np.ndarray, np
     return images, labels
 
 
-def make_run(folder: Path, steps: int = 480, student_steps: int = 600, seed: int = 0, mnist: Path | None = None,
-             **config) -> Path:
+def make_run(
+    folder: Path, steps: int = 480, student_steps: int = 600, seed: int = 0, mnist: Path | None = None, **config
+) -> Path:
     """Fill `folder` with config.json, history.csv, samples.npz and result.json of an invented RDSKD run."""
     rng, folder = np.random.default_rng(seed), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,9 +33,11 @@ def make_run(folder: Path, steps: int = 480, student_steps: int = 600, seed: int
     rows, seconds, anchors = [], 0.0, {"oh": 0.0, "ie": 0.0}
     for i in range(steps):
         fade = np.exp(-6 * i / steps)
-        raw = {"oh": (0.06 + 1.8 * fade) * rng.lognormal(0, 0.15),
-               "ie": -2.26 + 1.5 * np.exp(-12 * i / steps) + abs(rng.normal(0, 0.03)),
-               "ds": 0.012 + 0.01 * (1 - fade) + rng.normal(0, 5e-4)}
+        raw = {
+            "oh": (0.06 + 1.8 * fade) * rng.lognormal(0, 0.15),
+            "ie": -2.26 + 1.5 * np.exp(-12 * i / steps) + abs(rng.normal(0, 0.03)),
+            "ds": 0.012 + 0.01 * (1 - fade) + rng.normal(0, 5e-4),
+        }
         gain = {key: float(np.exp(raw[key] - anchors[key])) if key in anchors else 1.0 for key in raw}
         seconds += 0.06
         row = {"phase": "synthesise", "step": i, "seconds": round(seconds, 3)}
@@ -51,8 +54,16 @@ def make_run(folder: Path, steps: int = 480, student_steps: int = 600, seed: int
             row["accuracy"] = round(0.972 - 0.85 * np.exp(-8 * i / student_steps) + rng.normal(0, 0.002), 5)
         rows.append(row)
     with open(folder / "history.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, ["phase", "step", "seconds", *(key + part for key in keys for part in (
-            "", "_gain", "_weight")), "accuracy"])
+        writer = csv.DictWriter(
+            file,
+            [
+                "phase",
+                "step",
+                "seconds",
+                *(key + part for key in keys for part in ("", "_gain", "_weight")),
+                "accuracy",
+            ],
+        )
         writer.writeheader()
         writer.writerows(rows)
 
@@ -62,9 +73,13 @@ def make_run(folder: Path, steps: int = 480, student_steps: int = 600, seed: int
     soft = (clean.astype(float) + np.roll(clean, 1, 1) + np.roll(clean, 1, 2) + np.roll(clean, 2, 2)) / 4
     images = [np.clip((1 - f) * soft * 1.2 + f * rng.normal(110, 60, soft.shape), 0, 255) for f in fog]
     guess = [np.where(rng.random(64) < f, rng.choice([3, 8], 64), labels) for f in fog]
-    np.savez(folder / "samples.npz", steps=moments, images=np.array(images, np.uint8)[:, :, None],
-             labels=np.array(guess, np.int64),
-             confidence=np.array([np.clip(1 - 0.7 * f + rng.normal(0, 0.05, 64), 0.1, 1) for f in fog], np.float32))
+    np.savez(
+        folder / "samples.npz",
+        steps=moments,
+        images=np.array(images, np.uint8)[:, :, None],
+        labels=np.array(guess, np.int64),
+        confidence=np.array([np.clip(1 - 0.7 * f + rng.normal(0, 0.05, 64), 0.1, 1) for f in fog], np.float32),
+    )
 
     right = rng.multinomial(10_000, np.full(10, 0.1))
     slips = rng.dirichlet(np.full(10, 0.25), 10) * (1 - np.eye(10))
@@ -73,21 +88,59 @@ def make_run(folder: Path, steps: int = 480, student_steps: int = 600, seed: int
         wrong = rng.multinomial(int(right[k] * rng.uniform(0.005, 0.05)), slips[k] / slips[k].sum())
         confusion[k] += wrong
         confusion[k, k] -= wrong.sum()
-    terms = {key: {"weight": 1.0, "on": True, "damped": key != "ds", "rule": "epoch" if key != "ds" else "none"}
-             for key in keys[:3]}
-    settings = dict(generator_steps=steps, batch_size=128, width=64, latent=100, lr=1e-3, student_steps=student_steps,
-                    student_batch_size=128, student_lr=2e-3, temperature=10.0, pool=12_800)
+    terms = {key: {"weight": 1.0, "on": True, "damped": key != "ds", "rule": "epoch"} for key in keys[:3]}
+    settings = dict(
+        generator_steps=steps,
+        batch_size=128,
+        width=64,
+        latent=100,
+        lr=1e-3,
+        student_steps=student_steps,
+        student_batch_size=128,
+        student_lr=2e-3,
+        temperature=10.0,
+        pool=12_800,
+    )
     same = {"method": "rdskd", "preset": "classroom", "seed": seed, "data": "mnist"}
-    (folder / "config.json").write_text(json.dumps({
-        "format": 1, "version": "0.1.0", **same, "device": "cpu", "student": "lenet5_half",
-        "teacher": {"name": "lenet5", "sha256": "0123abcd" * 8}, "settings": settings, "terms": terms} | config))
-    (folder / "result.json").write_text(json.dumps({
-        **same, "test_images": 10_000, "teacher_accuracy": 0.9912, "student_accuracy": 0.9704,
-        "agreement": float(np.trace(confusion) / 10_000), "peak_rss_mb": 812.4,
-        "seconds": {"generator": 71.3, "student": 38.2, "total": 112.6}, "machine": "Linux x86_64, 2 CPU cores",
-        "versions": {"rdskd_lab": "0.1.0", "torch": "2.14.1", "python": "3.11.9"}, "confusion": confusion.tolist(),
-        "classes": [str(k) for k in range(10)],
-        "class_histogram": rng.multinomial(3_840, rng.dirichlet(np.full(10, 8.0))).tolist(),
-        "per_class_recall": {"teacher": (0.985 + 0.014 * rng.random(10)).tolist(),
-                             "student": (0.94 + 0.045 * rng.random(10)).tolist()}}))
+    (folder / "config.json").write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "version": "0.1.0",
+                **same,
+                "device": "auto",
+                "student": "lenet5_half",
+                "off": [],
+                "weight": [],
+                "anchor": "epoch",
+                "change": [],
+                "teacher": {"name": "lenet5", "sha256": "0123abcd" * 8},
+                "settings": settings,
+                "terms": terms,
+            }
+            | config
+        )
+    )
+    (folder / "result.json").write_text(
+        json.dumps(
+            {
+                **same,
+                "test_images": 10_000,
+                "teacher_accuracy": 0.9912,
+                "student_accuracy": 0.9704,
+                "agreement": float(np.trace(confusion) / 10_000),
+                "peak_rss_mb": 812.4,
+                "seconds": {"generator": 71.3, "student": 38.2, "total": 112.6},
+                "machine": "Linux x86_64, 2 CPU cores",
+                "versions": {"rdskd_lab": "0.1.0", "torch": "2.14.1", "python": "3.11.9"},
+                "confusion": confusion.tolist(),
+                "classes": [str(k) for k in range(10)],
+                "class_histogram": rng.multinomial(3_840, rng.dirichlet(np.full(10, 8.0))).tolist(),
+                "per_class_recall": {
+                    "teacher": (0.985 + 0.014 * rng.random(10)).tolist(),
+                    "student": (0.94 + 0.045 * rng.random(10)).tolist(),
+                },
+            }
+        )
+    )
     return folder

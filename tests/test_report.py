@@ -100,8 +100,16 @@ def test_numbers_are_those_of_the_result(run, page):
         assert f"{100 * result[key]:.2f} %" in text
     for who in ("teacher", "student"):
         assert all(f"{100 * value:.2f} %" in text for value in result["per_class_recall"][who])
-    for words in ("113 s", "10,000 real handwritten digits", "812.4", "2.08 percentage points below", "2.14.1",
-                  "0123abcd", "12800", "generator_steps"):
+    for words in (
+        "113 s",
+        "10,000 real handwritten digits",
+        "812.4",
+        "2.08 percentage points below",
+        "2.14.1",
+        "0123abcd",
+        "12800",
+        "generator_steps",
+    ):
         assert words in text
 
 
@@ -116,7 +124,8 @@ def test_words_follow_the_data(run, page):
     assert plots.Curves("a", [flat]).alt_text() == "A stays near 2 over steps 0 to 8 (between 2 and 2)."
     result = {"classes": ["cat", "dog"], "class_histogram": [30, 10], "confusion": [[5, 2], [0, 3]]}
     assert plots.class_histogram(result).alt_text() == (
-        "Share of 40 generated images: lowest 25 % for dog, highest 75 % for cat; a line marks even share: 50 %.")
+        "Share of 40 generated images: lowest 25 % for dog, highest 75 % for cat; a line marks even share: 50 %."
+    )
     assert "8 of 10 test images (80.0 %)" in plots.confusion(result).alt_text()
     assert plots.confusion(result).worst() == [("cat", "dog", 2, pytest.approx(200 / 7))]
 
@@ -140,14 +149,16 @@ def test_running_median_against_a_flat_loop():
     x, middle, window = plots.running_median(np.arange(1000.0), y)
     assert window == 21 and len(x) <= 400
     for at, value in zip(x.astype(int), middle, strict=True):
-        around = sorted(y[max(0, at - 10): at + 11])
+        around = sorted(y[max(0, at - 10) : at + 11])
         assert value == (around[(len(around) - 1) // 2] + around[len(around) // 2]) / 2
 
 
 def test_history_is_read_as_written(tmp_path):
     path = tmp_path / "history.csv"
-    path.write_text("phase,step,seconds,oh,oh_gain,oh_weight,zz,zz_gain,zz_weight,accuracy\n"
-                    "synthesise,0,0.1,1.5,4.48,1,,,,\nsynthesise,1,0.2,inf,1,1,,,,\njoint,2,0.3,,,,0.5,1,2,0.25\nsynth")
+    path.write_text(
+        "phase,step,seconds,oh,oh_gain,oh_weight,zz,zz_gain,zz_weight,accuracy\n"
+        "synthesise,0,0.1,1.5,4.48,1,,,,\nsynthesise,1,0.2,inf,1,1,,,,\njoint,2,0.3,,,,0.5,1,2,0.25\nsynth"
+    )
     history = plots.read_history(path)
     assert history["step"].tolist() == [0, 1, 2] and np.isnan(history["accuracy"][:2]).all()
     assert plots.phases(history) == ["synthesise", "joint"]
@@ -168,13 +179,19 @@ def test_labels_at_the_ends_do_not_overlap():
 
 def test_both_drawings_show_the_same_data(run):
     history, result = plots.read_history(run / "history.csv"), json.loads((run / "result.json").read_text())
-    charts = [*plots.loss_terms(history), *plots.gains(history), *plots.loss_terms(history, "distill"),
-              *plots.accuracy_curve(history, 0.99), plots.class_histogram(result), plots.recall(result)]
+    charts = [
+        *plots.loss_terms(history),
+        *plots.gains(history),
+        *plots.loss_terms(history, "distill"),
+        *plots.accuracy_curve(history, 0.99),
+        plots.class_histogram(result),
+        plots.recall(result),
+    ]
     for chart in charts:
         traces, axis = chart.plotly().data, chart.matplotlib().axes[0]
         drawn = [line.get_ydata() for line in axis.get_lines()] or [bar.get_height() for bar in axis.patches]
         if chart.lines[0].kind == "bars":
-            assert np.allclose(traces[0].y, [bar.get_height() for bar in axis.patches])
+            assert np.allclose(traces[-1].y, [bar.get_height() for bar in axis.patches])
         else:
             assert all(any(np.array_equal(trace.y, line) for line in drawn) for trace in traces)
     data, notes = charts[0]._repr_mimebundle_()
@@ -188,7 +205,7 @@ def test_mosaic_keeps_latents_in_place(run):
     samples.labels[-1] = np.where(samples.labels[-1] == 7, 1, samples.labels[-1])
     first, last = samples.mosaic(0), samples.mosaic(len(samples.steps) - 1)
     assert first.shape == last.shape == (340, 204, 3)
-    assert (last[7 * 34:8 * 34] == 235).all() and not (last[:34] == 235).all()  # no latent ends as a 7
+    assert (last[7 * 34 : 8 * 34] == 235).all() and not (last[:34] == 235).all()  # no latent ends as a 7
     surest = max(np.flatnonzero(samples.labels[-1] == 1), key=lambda i: samples.confidence[-1, i])
     for moment, tiles in ((0, first), (len(samples.steps) - 1, last)):
         assert np.array_equal(tiles[35:67, 1:33, 0], samples.images[moment, surest, 0])
@@ -197,8 +214,14 @@ def test_mosaic_keeps_latents_in_place(run):
 
 
 def test_hostile_names_stay_text(small):
-    rewrite(small, "config.json", method=HOSTILE, student=HOSTILE, preset=HOSTILE,
-            terms={HOSTILE: {"weight": 2.5, "on": False, "damped": True, "rule": HOSTILE}})
+    rewrite(
+        small,
+        "config.json",
+        method=HOSTILE,
+        student=HOSTILE,
+        preset=HOSTILE,
+        terms={HOSTILE: {"weight": 2.5, "on": False, "damped": True, "rule": HOSTILE}},
+    )
     rewrite(small, "result.json", classes=[HOSTILE] + list("bcdefghij"), machine=HOSTILE, seconds={HOSTILE: 1.0})
     rows = (small / "history.csv").read_text().replace("ds", '"' + HOSTILE.replace('"', '""') + '"', 1)
     rows = rows.replace("ds_gain", '"' + HOSTILE.replace('"', '""') + '_gain"', 1)
@@ -226,8 +249,15 @@ def test_says_what_is_missing(small):
     rewrite(small, "config.json", terms=None)
     rewrite(small, "result.json", confusion=None, per_class_recall=None, class_histogram=None)
     text = Outline(report.write_report(small).read_text("utf-8")).text
-    for words in ("samples.npz is missing", "No steps of the phase “distill”", "accuracy was not measured",
-                  "no confusion", "Recall per class was not recorded", "no class histogram", "no table of terms"):
+    for words in (
+        "samples.npz is missing",
+        "No steps of the phase “distill”",
+        "accuracy was not measured",
+        "no confusion",
+        "Recall per class was not recorded",
+        "no class histogram",
+        "no table of terms",
+    ):
         assert words in text
     for name in ("result.json", "history.csv"):
         (small / name).unlink()
@@ -247,11 +277,33 @@ def test_terms_of_other_methods_and_terms_that_are_off(small):
 
 
 def test_command_repeats_the_run():
-    config = {"method": "rdskd", "preset": "class room", "data": "mnist", "seed": 3, "terms": {
-        "oh": {"weight": 1.0, "on": True, "damped": True, "rule": "previous"}, "ds": {"weight": 5.0, "on": False}}}
+    config = {
+        "method": "rdskd",
+        "preset": "class room",
+        "data": "mnist",
+        "seed": 3,
+        "anchor": "none",
+        "off": ["ds"],
+        "weight": [["ie", 5.0]],
+        "change": [["width", "32"]],
+        "teacher": {"name": "lenet5", "sha256": "0"},
+    }
     words = shlex.split(report.command(config))
     assert words[:6] == ["rdskd-lab", "distill", "--method", "rdskd", "--preset", "class room"]
-    assert words[6:] == "--data mnist --seed 3 --weight ds=5 --off ds --anchor previous --out DIR".split()
+    assert (
+        words[6:]
+        == (
+            "--data mnist --seed 3 --anchor none --teacher lenet5 --off ds --weight ie=5 --set width=32 --out DIR"
+        ).split()
+    )
+
+
+def test_a_class_without_test_images(small):
+    shares = {"teacher": [None, *[0.99] * 8, 0.9], "student": [None, 0.5, *[0.97] * 8]}
+    rewrite(small, "result.json", per_class_recall=shares)
+    assert "not measured" in Outline(report.write_report(small).read_text("utf-8")).text
+    words = plots.recall({"classes": list("abcdefghij"), "per_class_recall": shares}).alt_text()
+    assert "lowest 90 % for j" in words and "lowest 50 % for b" in words and "nan" not in words
 
 
 def test_written_all_or_nothing(small, monkeypatch):
@@ -280,9 +332,14 @@ def test_importing_loads_no_plotting_library():
 
 
 def test_page_is_a_template_for_other_pages():
-    text = report.page("Two <methods>", "<p>lead</p>", [
-        ("A & B", report.table("c", ["x", "y"], [("1", report.Html("<b>2</b>")), ("<i>", 3)])),
-        ("Picture", report.picture("cap", np.zeros((4, 4, 3), np.uint8), 'a "dark" square'))])
+    text = report.page(
+        "Two <methods>",
+        "<p>lead</p>",
+        [
+            ("A & B", report.table("c", ["x", "y"], [("1", report.Html("<b>2</b>")), ("<i>", 3)])),
+            ("Picture", report.picture("cap", np.zeros((4, 4, 3), np.uint8), 'a "dark" square')),
+        ],
+    )
     seen = Outline(text)
     assert not seen.figures and len(text) < 10_000, "no plotly.js where no figure is"
     assert "Two <methods>" in seen.text and "A & B" in seen.text and "<i>" in seen.text and len(seen.all("b")) == 1
@@ -296,9 +353,18 @@ def test_drawn_in_a_browser_without_errors_or_requests(run, page):
     if not chromium:
         pytest.skip("Chromium is not installed")
     with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[
-            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
         wrong, asked = [], []
         view = browser.new_page(viewport={"width": 400, "height": 800}, color_scheme="dark")
         view.on("console", lambda message: wrong.append(message.text))

@@ -1,0 +1,272 @@
+"""The table of terms: what weight, on, damped and anchor do to the gradient, and when each anchor moves."""
+
+import copy
+import math
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from toys import F64, seeded  # noqa: E402
+
+from rdskd_lab.batch import Batch  # noqa: E402
+from rdskd_lab.methods import rdskd  # noqa: E402
+from rdskd_lab.objective import ANCHORS, Objective, Term, average, epoch, previous  # noqa: E402
+
+
+def batch(seed=0, n=6, k=4, dtype=F64):
+    rng = seeded(seed)
+    images = torch.randn(n, 1, 3, 3, generator=rng, dtype=dtype, requires_grad=True)
+    return Batch(images, logits=torch.randn(n, k, generator=rng, dtype=dtype, requires_grad=True))
+
+
+def square(b):
+    return (b.logits**2).mean()
+
+
+def cube(b):
+    return (b.logits**3).sum() / 7
+
+
+def touch(b):
+    return (b.images.sum((1, 2, 3)) * b.logits[:, 0]).mean()
+
+
+def table():
+    return Objective(a=Term(square, weight=0.7, damped=True, anchor=0.3), b=Term(cube, weight=-2.0), c=Term(touch, weight=5.0))
+
+
+def gradients(objective, b):
+    return torch.autograd.grad(objective(b).total, (b.images, b.logits), allow_unused=True, materialize_grads=True)
+
+
+# ---- what is asked ---------------------------------------------------------------------------------------------------
+
+
+def test_the_total_is_the_sum_of_w_exp_L_minus_a_where_damped_and_w_L_where_plain():
+    b = batch()
+    want = 0.7 * math.exp(square(b).item() - 0.3) - 2 * cube(b).item() + 5 * touch(b).item()
+    assert table()(b).total.item() == pytest.approx(want, rel=1e-14)
+
+
+def test_rdskd_is_exp_oh_plus_exp_ie_plus_ds_without_any_weight():
+    # methods.md 1.1: L_G = exp(L_OH - L^_OH) + exp(L_IE - L^_IE) + L_DS, references start at 0
+    b, objective = batch(), rdskd()
+    assert list(objective) == ["oh", "ie", "ds"]
+    p = b.logits.softmax(1)
+    oh = -(p.max(1).values.log().sum() / 6).item()
+    m = p.mean(0)
+    ie = (m * m.log()).sum().item()
+    ds = ((p[3:] - p[:3]).norm() / (b.images[3:] - b.images[:3]).norm()).item()
+    assert objective(b).total.item() == pytest.approx(math.exp(oh) + math.exp(ie) + ds, rel=1e-8)
+    objective["oh"].anchor, objective["ie"].anchor = 0.4, -1.1
+    assert objective(b).total.item() == pytest.approx(math.exp(oh - 0.4) + math.exp(ie + 1.1) + ds, rel=1e-8)
+    assert objective(b).raw.tolist() == pytest.approx([oh, ie, ds], rel=1e-8)
+    assert objective(b).gain.tolist() == pytest.approx([math.exp(oh - 0.4), math.exp(ie + 1.1), 1.0])
+
+
+def test_gain_is_exp_L_minus_a_if_damped_1_if_plain_0_if_off():
+    b, objective = batch(), table()
+    objective["c"].on = False
+    tally = objective(b)
+    assert tally.gain.tolist() == pytest.approx([math.exp(square(b).item() - 0.3), 1.0, 0.0])
+    assert not tally.gain.requires_grad and not tally.raw.requires_grad
+
+
+@pytest.mark.parametrize("off", [[], ["a"], ["b", "c"], ["c"]])
+def test_weight_times_gain_is_what_multiplies_each_terms_gradient(off):
+    b, objective = batch(), table()
+    for name in off:
+        objective[name].on = False
+    gain = objective(b).gain.tolist()
+    got = gradients(objective, b)
+    for leaf, g in zip((b.images, b.logits), got, strict=True):
+        want = torch.zeros_like(leaf)
+        for (_, term), gain_ in zip(objective.items(), gain, strict=True):
+            (dl,) = torch.autograd.grad(term.measure(b), leaf, allow_unused=True, materialize_grads=True)
+            want += term.weight * gain_ * dl
+        assert torch.allclose(g, want, rtol=1e-13, atol=1e-15)
+
+
+def test_the_gain_is_1_at_the_anchor_above_1_where_the_loss_rose_below_1_where_it_fell():
+    term, loss = Term(square, damped=True, anchor=0.5), torch.tensor(0.5)
+    assert term.gain(loss) == 1
+    assert term.gain(loss + 1).item() == pytest.approx(math.e)
+    assert term.gain(loss - 1).item() == pytest.approx(1 / math.e)
+
+
+def test_the_anchor_is_a_number_and_carries_no_gradient():
+    b, objective = batch(), Objective(a=Term(square, damped=True))
+    objective.re_anchor(1, {"a": objective(b).raw.item()})
+    (g,) = torch.autograd.grad(objective(b).total, b.logits)
+    (plain,) = torch.autograd.grad(square(b), b.logits)
+    assert isinstance(objective["a"].anchor, float)
+    assert torch.equal(g, plain)  # gain 1: were the anchor part of the graph, this would be 0
+
+
+# ---- off -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_off_is_absent_for_the_gradient(name):
+    b, off, absent = batch(), table(), table()
+    off[name].on = False
+    del absent[name]
+    assert off(b).total.item() == absent(b).total.item()
+    for x, y in zip(gradients(off, b), gradients(absent, b), strict=True):
+        assert torch.equal(x, y)
+
+
+def test_off_is_still_measured_but_never_differentiated():
+    seen = []
+
+    def watched(b):
+        seen.append(torch.is_grad_enabled())
+        return square(b)
+
+    b = batch()
+    objective = Objective(a=Term(watched, on=False), b=Term(cube))
+    assert objective(b).raw.tolist() == pytest.approx([square(b).item(), cube(b).item()])
+    assert seen == [False]
+    objective["a"].on = True
+    objective(b)
+    assert seen == [False, True]
+
+
+def test_a_term_may_be_switched_between_two_steps():
+    b, objective = batch(), table()
+    before = objective(b).total.item()
+    objective["b"].on = False
+    assert objective(b).total.item() == pytest.approx(before + 2 * cube(b).item())
+    objective["b"].on = True
+    assert objective(b).total.item() == before
+
+
+def test_weight_0_is_on_and_adds_nothing():
+    b, objective, absent = batch(), table(), table()
+    objective["c"].weight = 0.0
+    del absent["c"]
+    tally = objective(b)
+    assert tally.gain[2] == 1.0 and tally.total.item() == absent(b).total.item()
+    for x, y in zip(gradients(objective, b), gradients(absent, b), strict=True):
+        assert torch.equal(x, y)
+
+
+@pytest.mark.parametrize("change", [{"on": False}, {"weight": 0.0}])
+def test_where_nothing_is_asked_there_is_no_total_but_every_value(change):
+    b, objective = batch(), table()
+    for term in objective.values():
+        vars(term).update(change)
+    tally = objective(b)
+    assert not objective.asks and tally.total is None
+    assert tally.raw.tolist() == pytest.approx([square(b).item(), cube(b).item(), touch(b).item()])
+
+
+def test_off_and_weight_0_together_ask_for_nothing():
+    objective = table()
+    objective["a"].on, objective["b"].weight = False, 0.0
+    assert objective.asks  # c
+    objective["c"].on = False
+    assert not objective.asks and objective(batch()).total is None
+
+
+def test_scoring_inside_no_grad_stays_without_a_graph():
+    with torch.no_grad():
+        assert not table()(batch()).total.requires_grad
+
+
+# ---- when anchors move -----------------------------------------------------------------------------------------------
+
+
+def values(steps=300):
+    return [math.sin(i / 7) + i / 100 for i in range(steps)]
+
+
+def used(rule, steps=300):
+    """The anchor that each step was damped by, when anchors move after each step."""
+    objective, anchors = Objective(a=Term(square, damped=True, rule=rule)), []
+    for i, raw in enumerate(values(steps)):
+        anchors.append(objective["a"].anchor)
+        objective.re_anchor(i, {"a": raw})
+    return anchors
+
+
+def test_epoch_starts_at_0_and_is_taken_after_the_second_step_of_every_120():
+    # methods.md 1.1: epoch 0, i = 0, 1 use 0; epoch e, i = 2..119 use (e, i=1); epoch e+1, i = 0, 1 still use (e, i=1)
+    raw, anchors = values(), used(epoch)
+    assert anchors[0] == anchors[1] == 0.0
+    assert set(anchors[2:122]) == {raw[1]}  # to step 121, which is the second of its epoch and still uses the old one
+    assert set(anchors[122:242]) == {raw[121]}
+    assert set(anchors[242:300]) == {raw[241]}
+
+
+def test_the_published_schedule_takes_20_anchors():
+    assert len(set(used(epoch, 2400))) - 1 == 20
+
+
+def test_epoch_length_and_place_can_be_chosen():
+    raw, anchors = values(12), used(partial(epoch, every=5, at=3), 12)
+    assert anchors == [0.0] * 4 + [raw[3]] * 5 + [raw[8]] * 3
+
+
+def test_previous_is_the_value_one_step_ago():
+    assert used(previous) == [0.0] + values()[:-1]
+
+
+def test_average_starts_at_the_first_value_and_forgets_over_50_steps():
+    raw, anchors = values(), used(average)
+    assert anchors[0] == 0.0 and anchors[1] == raw[0]
+    want = raw[0]
+    for i in range(1, 299):
+        want = want + 0.02 * (raw[i] - want)
+        assert anchors[i + 1] == pytest.approx(want, rel=1e-12)
+
+
+def test_the_rules_have_names_and_the_published_one_is_the_default():
+    assert ANCHORS == {"epoch": epoch, "previous": previous, "average": average}
+    assert Term(square).rule is epoch and Term(square).anchor == 0.0 and not Term(square).damped
+    assert [(t.rule, t.damped, t.weight, t.on) for t in rdskd().values()] == [
+        (epoch, True, 1.0, True), (epoch, True, 1.0, True), (epoch, False, 1.0, True)
+    ]  # fmt: skip
+
+
+def test_each_term_follows_its_own_rule_from_its_own_value():
+    objective = Objective(a=Term(square, rule=previous), b=Term(cube, rule=partial(epoch, every=3, at=0)))
+    objective.re_anchor(0, {"a": 1.0, "b": 10.0})
+    objective.re_anchor(1, {"a": 2.0, "b": 20.0})
+    assert (objective["a"].anchor, objective["b"].anchor) == (2.0, 10.0)
+
+
+@pytest.mark.parametrize("rule", ANCHORS.values())
+def test_a_value_that_is_not_finite_never_becomes_an_anchor(rule):
+    # a term that is off may be NaN for a while; switched on again later, it must not be damped by that NaN
+    objective = Objective(a=Term(square, damped=True, on=False, rule=rule))
+    for i, raw in enumerate([1.0, math.nan, math.inf]):
+        objective.re_anchor(i, {"a": raw})
+    objective.re_anchor(121, {"a": math.nan})
+    assert math.isfinite(objective["a"].anchor)
+
+
+# ---- the table itself ------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_term_is_named_and_so_are_those_there_are():
+    with pytest.raises(KeyError, match=r"no term 'dd'; this objective has oh, ie, ds"):
+        rdskd()["dd"]
+
+
+def test_a_table_keeps_its_order_and_can_be_copied_whole():
+    objective = rdskd()
+    twin = copy.deepcopy(objective)
+    twin["oh"].weight, twin["oh"].anchor = 3.0, 1.0
+    assert list(twin) == list(objective) and type(twin) is Objective
+    assert (objective["oh"].weight, objective["oh"].anchor) == (1.0, 0.0)
+
+
+def test_it_asks_the_teacher_for_no_more_than_its_terms_need():
+    assert rdskd().needs == set()
+    terms = {"a": Term(square, needs=("features",)), "b": Term(cube, needs=("features", "bn"), on=False)}
+    assert Objective(terms).needs == {"features", "bn"}  # off is still measured, so it still needs
