@@ -26,7 +26,9 @@ def read(source: Path) -> nbformat.NotebookNode:
     notebook = jupytext.read(source)
     notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"  # nbformat draws ids at random; a rebuilt notebook should differ only where it changed
+        cell.id = (
+            f"cell-{number}"  # nbformat draws ids at random; a rebuilt notebook should differ only where it changed
+        )
     return notebook
 
 

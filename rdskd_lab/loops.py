@@ -30,6 +30,13 @@ class Step:
     weight: dict[str, float]  # so that weight * gain is what really multiplied its gradient
     batch: Batch
 
+    def row(self) -> dict[str, float | str]:
+        """The step as one row of a history: phase, step, and NAME, NAME_gain, NAME_weight for each term."""
+        row = {"phase": self.phase, "step": self.i}
+        for name, raw in self.raw.items():
+            row |= {name: raw, f"{name}_gain": self.gain[name], f"{name}_weight": self.weight[name]}
+        return row
+
 
 def descend(batches: Iterable[Batch], objective: Objective, optimizer: Optimizer, phase: str = "",
             start: int = 0) -> Iterator[Step]:  # fmt: skip

@@ -87,10 +87,19 @@ def read_history(path: str | Path) -> dict[str, np.ndarray]:
     with open(path, newline="", encoding="utf-8") as file:
         head, *rows = list(csv.reader(file)) or [[]]
     columns = list(zip(*(row for row in rows if len(row) == len(head)), strict=True)) or [()] * len(head)
-    return {
-        name: np.array(column, dtype=str) if name == "phase" else np.array([float(v or "nan") for v in column])
-        for name, column in zip(head, columns, strict=True)
-    }
+    return {name: _column(name, values) for name, values in zip(head, columns, strict=True)}
+
+
+def history_of(rows: list[dict]) -> dict[str, np.ndarray]:
+    """The same columns from `Step.row()` of each step, for a run that was never written to disk."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: _column(name, [row.get(name, "") for row in rows]) for name in names}
+
+
+def _column(name: str, values) -> np.ndarray:
+    if name == "phase":
+        return np.array(values, dtype=str)
+    return np.array([float("nan") if value == "" else float(value) for value in values])
 
 
 def phases(history: dict[str, np.ndarray]) -> list[str]:
@@ -138,11 +147,11 @@ def load(module: str):
         raise ImportError(f'Figures need {package}, which is not installed: pip install "rdskd-lab[lab]"') from error
 
 
-def _canvas(width: float, height: float, columns: int = 1):
-    """A matplotlib figure of width x height inches and its row of axes, on an Agg canvas, without pyplot."""
+def _canvas(width: float, height: float, columns: int = 1, rows: int = 1):
+    """A matplotlib figure of width x height inches and its axes in a flat array, on an Agg canvas, without pyplot."""
     figure = load("matplotlib.figure").Figure(figsize=(width, height), dpi=120, layout="constrained")
     load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
+    return figure, figure.subplots(rows, columns, squeeze=False).flatten()
 
 
 def _layout(height: int, **margin) -> dict:
@@ -169,8 +178,9 @@ class Chart:
         return file.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        words = self.alt_text()
-        return {"image/png": self.png(), "text/plain": words}, {"image/png": {"alt": words}}
+        # The words go where screen readers look; the plain text is the same on every machine, for nbval to compare.
+        name = f"[{type(self).__name__.lower()}: {self.title}]"
+        return {"image/png": self.png(), "text/plain": name}, {"image/png": {"alt": self.alt_text()}}
 
 
 class Line(NamedTuple):
@@ -355,7 +365,13 @@ class Curves(Chart):
         return figure.update_layout(**_layout(216 + top, l=70, r=12 + 8 * longest, t=top, b=46))
 
     def matplotlib(self):
-        (figure, [axis]), (xlabel, ylabel, marks) = _canvas(8, 3), self._axes()
+        figure, [axis] = _canvas(8, 3)
+        self.draw(axis)
+        return figure
+
+    def draw(self, axis) -> None:
+        """Draw on a matplotlib axis."""
+        xlabel, ylabel, marks = self._axes()
         axis.set_yscale("log" if self.log else "linear")
         axis.set_ylim(*(10.0 ** np.array(self.span()) if self.log else self.span()))
         for line in self.lines:
@@ -402,12 +418,34 @@ class Curves(Chart):
         axis.set_title(self.title, loc="left", fontsize=11, fontweight="bold")
         axis.set(xlabel=xlabel, ylabel=ylabel, axisbelow=True)
         axis.grid(color=FAINT)
+
+
+@dataclass
+class Panels(Chart):
+    """Several curves in one picture, beside and below each other."""
+
+    title: str
+    charts: list[Curves]
+    columns: int = 2
+
+    def alt_text(self) -> str:
+        return " ".join(chart.alt_text() for chart in self.charts)
+
+    def matplotlib(self):
+        rows = -(-len(self.charts) // self.columns)
+        figure, axes = _canvas(6 * self.columns, 2.6 * rows, self.columns, rows)
+        for axis, chart in zip(axes, self.charts, strict=False):
+            chart.draw(axis)
+        for axis in axes[len(self.charts) :]:
+            axis.set_axis_off()
         return figure
 
 
 @dataclass
 class Heat(Chart):
     """Counts (K, K): row = teacher's answer, column = student's. Only disagreement is coloured, in % of its row."""
+
+    title = "where student and teacher disagree"
 
     names: list[str]
     counts: np.ndarray
@@ -470,6 +508,8 @@ class Heat(Chart):
 class Samples(Chart):
     """The same n latents painted at M moments of the generator's training. Pictures: they have no plotly form."""
 
+    title = "what the generator painted"
+
     steps: np.ndarray  # int64 (M,)
     images: np.ndarray  # uint8 (M, n, C, H, W)
     labels: np.ndarray  # int64 (M, n): the teacher's argmax
@@ -511,7 +551,7 @@ class Samples(Chart):
 
     def matplotlib(self):
         shown, tall = self.moments(), self.images.shape[-2] + 2
-        figure, axes = _canvas(2.2 * len(shown) + 0.4, 4.2, len(shown))
+        figure, axes = _canvas(2.2 * len(shown) + 0.4, 4.5, len(shown))
         for axis, moment in zip(axes, shown, strict=True):
             axis.imshow(self.mosaic(moment), interpolation="nearest")
             axis.set_title(self.caption(moment).replace(": ", "\n").replace(", mean ", "\n"), fontsize=10)
@@ -593,8 +633,17 @@ def confusion(result: dict) -> Heat:
     return Heat([str(name) for name in result["classes"]], np.array(result["confusion"], dtype=np.int64))
 
 
+def samples(pictures: list[dict], names: list[str] | None = None) -> Samples:
+    """What `Distillation.picture` gave at several moments, as a chart."""
+    arrays = {key: np.stack([np.asarray(picture[key]) for picture in pictures]) for key in pictures[0]}
+    return _samples(arrays, names)
+
+
 def read_samples(path: str | Path, names: list[str] | None = None) -> Samples:
     """samples.npz as a chart. Without `names` the classes are called 0, 1, 2 and so on."""
     with np.load(path, allow_pickle=False) as file:
-        arrays = [file[key] for key in ("steps", "images", "labels", "confidence")]
-    return Samples(*arrays, names=[str(name) for name in names or range(int(arrays[2].max()) + 1)])
+        return _samples(dict(file), names)
+
+
+def _samples(arrays: dict[str, np.ndarray], names: list[str] | None) -> Samples:
+    return Samples(**arrays, names=[str(name) for name in names or range(int(arrays["labels"].max()) + 1)])

@@ -64,9 +64,9 @@ class Pool:
         images, logits = self.images[rows], self.logits[rows]
         if augment:
             with torch.no_grad():
-                for part in torch.arange(len(rows), device=rows.device).split(1024):
-                    images[part] = warp(images[part].float(), augment, rng).half()
-                    logits[part] = read(teacher, Batch(images[part].float())).logits
+                for part in torch.arange(len(rows), device=rows.device).split(256):
+                    warped = warp(images[part].float(), augment, rng).half()
+                    images[part], logits[part] = warped, read(teacher, Batch(warped.float())).logits
         return images, logits
 
 

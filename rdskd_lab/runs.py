@@ -115,13 +115,13 @@ def execute(config: Config, out: Path | str, *, resume: bool = False, progress=p
             folder.start(config)
         for phase, total in ("synthesise", run.settings.generator_steps), ("distill", run.settings.student_steps):
             pictured = _moments(total, PICTURES) if phase == "synthesise" else ()
-            measured = range(total, 0, -max(1, total // MEASURES)) if phase == "distill" else ()
+            measured = {-(-total * k // MEASURES) for k in range(1, MEASURES + 1)} if phase == "distill" else ()
             if 0 in pictured and run.done[phase] == 0:
-                folder.picture()
+                folder.pictures.append(run.picture())
             for step in progress(getattr(run, phase)(), phase, run.done[phase], total):
                 folder.note(step, accuracy(run.student, tune) if step.i + 1 in measured else None)
                 if step.i + 1 in pictured:
-                    folder.picture()
+                    folder.pictures.append(run.picture())
                 if stop():
                     folder.save()
                     raise KeyboardInterrupt
@@ -170,7 +170,7 @@ class Folder:
         if any(self.path.iterdir()):
             raise RunError(f"{self.path} is not empty; give another --out, or --resume to go on with the run in it")
         table = {
-            name: {"weight": t.weight, "on": t.on, "damped": t.damped, "rule": config.anchor}
+            name: {"weight": t.weight, "on": t.on, "damped": t.damped, "rule": config.anchor if t.damped else "none"}
             for name, t in self.run.objective.items()
         }
         teacher = {"name": config.teacher, "sha256": fingerprint(SHIPPED.get(config.teacher, config.teacher))}
@@ -190,25 +190,10 @@ class Folder:
         now = time.monotonic()
         self.seconds[step.phase] += now - self.tick
         self.tick = now
-        row = {"phase": step.phase, "step": step.i, "seconds": f"{sum(self.seconds.values()):.3f}"}
-        for name, raw in step.raw.items():
-            row |= {
-                name: f"{raw:.7g}",
-                f"{name}_gain": f"{step.gain[name]:.7g}",
-                f"{name}_weight": f"{step.weight[name]:.7g}",
-            }
+        row = {key: value if key in ("phase", "step") else f"{value:.7g}" for key, value in step.row().items()}
+        row["seconds"] = f"{sum(self.seconds.values()):.3f}"
         row["accuracy"] = "" if measured is None else f"{measured:.6f}"
         self.table.writerow([row.get(column, "") for column in self.columns])
-
-    def picture(self) -> None:
-        batch = self.run.picture()
-        images, probs = batch.images.float().cpu(), batch.probs.cpu()
-        low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
-        bytes_ = ((images - low) / (high - low).clamp_min(1e-8) * 255).round().to(torch.uint8)
-        confidence, labels = probs.max(1)
-        self.pictures.append(
-            {"step": self.run.done["synthesise"], "images": bytes_, "labels": labels, "confidence": confidence}
-        )
 
     def save_if_due(self) -> None:
         if time.monotonic() - self.saved >= SAVE_EVERY:
@@ -261,9 +246,7 @@ class Folder:
         path = self.path / name
         found = path.stat().st_size if path.exists() else 0
         if found < size:
-            raise RunError(
-                f"{path} has {found} bytes and the checkpoint needs {size}: it was cut; start anew"
-            )
+            raise RunError(f"{path} has {found} bytes and the checkpoint needs {size}: it was cut; start anew")
         os.truncate(path, size)
 
     def finish(self, config: Config, test: Split) -> dict:
@@ -276,11 +259,8 @@ class Folder:
             width=str(run.settings.width),
         )
         save_weights(run.student, self.path / "student.safetensors")
-        stacked = {
-            key: np.stack([np.asarray(p[key]) for p in self.pictures]) for key in ("images", "labels", "confidence")
-        }
-        steps = np.array([p["step"] for p in self.pictures])
-        write_whole(self.path / "samples.npz", lambda part: _save_npz(part, steps=steps, **stacked))
+        arrays = {key: np.stack([np.asarray(picture[key]) for picture in self.pictures]) for key in self.pictures[0]}
+        write_whole(self.path / "samples.npz", lambda part: _save_npz(part, **arrays))
         generator, student = self.seconds.values()
         result = {
             "method": config.method, "preset": config.preset, "seed": config.seed, "data": config.data,

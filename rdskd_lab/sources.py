@@ -89,6 +89,7 @@ class UpsampledConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         taps = x.new_tensor([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])  # the 3 taps under a box of 2
         kernel = torch.einsum("ua,vb,oiab->iouv", taps, taps, self.weight.flip(2, 3))
+        x, kernel = (t.contiguous(memory_format=torch.channels_last) for t in (x, kernel))
         return nn.functional.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
 

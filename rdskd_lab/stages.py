@@ -48,7 +48,8 @@ class Distillation:
     def __init__(self, teacher: nn.Module, student: nn.Module, objective: Objective, settings: Settings, *,
                  seed: int = 0, channels: int = 1, size: int = 32, device: torch.device | str = "cpu"):  # fmt: skip
         self.settings, self.objective, self.seed = settings, objective, seed
-        self.teacher, self.student = teacher.to(device), student.to(device)
+        self.teacher = teacher.to(device, memory_format=torch.channels_last)  # same numbers, laid out for speed
+        self.student = student.to(device, memory_format=torch.channels_last)
         self.classes = _classes(self.teacher, channels, size, device)
         self.generator = seeded(seed, Generator, settings.latent, channels, size, settings.width)
         self.generator = lean(self.generator).to(device)
@@ -95,10 +96,19 @@ class Distillation:
                                      augment=s.augment, reuse=s.reuse)  # fmt: skip
         return painted(self.generator, self.teacher, s.student_batch_size, self.rng)
 
-    def picture(self) -> Batch:
-        """What the generator makes of the probe latents now: 40 images with the teacher's answers."""
+    def picture(self) -> dict[str, Tensor | int]:
+        """What the generator makes of the 40 probe latents now, and what the teacher says to it.
+
+        `steps` done, `images` uint8 (40, C, S, S), each stretched from its darkest to its brightest pixel, the
+        teacher's `labels` (40,) and its `confidence` (40,) in them.
+        """
         with torch.no_grad(), buffers_kept(self.generator), mode(self.generator, training=True):
-            return read(self.teacher, Batch(self.generator(self.probe), z=self.probe))
+            batch = read(self.teacher, Batch(self.generator(self.probe), z=self.probe))
+        low, high = batch.images.amin((1, 2, 3), keepdim=True), batch.images.amax((1, 2, 3), keepdim=True)
+        images = ((batch.images - low) / (high - low).clamp_min(1e-8) * 255).round().to(torch.uint8)
+        confidence, labels = batch.probs.max(1)
+        found = {"images": images, "labels": labels, "confidence": confidence}
+        return {"steps": self.done["synthesise"], **{key: tensor.cpu() for key, tensor in found.items()}}
 
     def state(self) -> dict:
         """Everything that later steps depend on, but for the pool's rows; plain tensors, numbers and strings."""

@@ -25,31 +25,30 @@ LISTS = {
     "generator": [
         {},
         {"batch_size": 64},
-        {"batch_size": 64, "generator_steps": 1200},
         {"batch_size": 64, "lr": 2e-3},
-        {"batch_size": 256, "generator_steps": 400},
-        {"width": 8},
-        {"width": 32},
-        {"generator_steps": 400},
-        {"lr": 2e-3},
-        {"lr": 4e-3},
-        {"latent": 32},
+        {"batch_size": 64, "lr": 4e-3},
+        {"batch_size": 64, "width": 8},
+        {"batch_size": 64, "latent": 32},
+        {"batch_size": 64, "generator_steps": 1600},
+        {"batch_size": 32, "generator_steps": 1600},
     ],
-    # The student stage on one pool.
+    # The student stage, all on the pool of one generator.
     "student": [
-        {},
-        {"student_lr": 2e-3},
-        {"student_lr": 8e-3},
-        {"reuse": 1},
-        {"reuse": 4},
-        {"augment": 0.0},
-        {"augment": 0.6},
-        {"augment": 1.5},
-        {"temperature": 4.0},
-        {"temperature": 20.0},
-        {"student_batch_size": 64},
-        {"student_batch_size": 256, "student_steps": 2000},
-        {"student_steps": 8000},
+        {"batch_size": 64, **change}
+        for change in (
+            {"reuse": 1},
+            {"reuse": 4},
+            {"student_lr": 8e-3},
+            {"student_lr": 2e-3},
+            {"augment": 0.0},
+            {"augment": 0.6},
+            {"augment": 1.5},
+            {"temperature": 4.0},
+            {"temperature": 20.0},
+            {"student_batch_size": 64},
+            {"student_batch_size": 256, "student_steps": 2000},
+            {"student_steps": 8000},
+        )
     ],
 }
 GENERATOR = ("generator_steps", "batch_size", "latent", "width", "lr", "pooled")

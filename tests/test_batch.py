@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, same, seeded  # noqa: E402
+from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, one_thread, same, seeded  # noqa: E402, F401
 
 from rdskd_lab.batch import Batch, buffers_kept, frozen, last_linear, mode, read  # noqa: E402
 from rdskd_lab.models import LeNet5  # noqa: E402
@@ -54,7 +54,10 @@ def test_the_logits_are_the_teachers_eval_mode_answer():
 def test_any_module_can_teach():
     net, x = PlainNet().double(), images()
     assert torch.equal(read(net, Batch(x)).logits, net(x))
-    assert read(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), Batch(images(dtype=torch.float32))).logits.shape == (6, 3)
+    assert read(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), Batch(images(dtype=torch.float32))).logits.shape == (
+        6,
+        3,
+    )
 
 
 def test_what_was_in_the_batch_stays_and_what_nobody_needs_stays_empty():

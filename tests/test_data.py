@@ -427,8 +427,12 @@ def test_what_is_wrong_with_a_folder_is_said_with_its_path_and_a_cure(tmp_path):
 
 @pytest.mark.parametrize(
     "wish, part",
-    [({"channels": 2}, "1 or 3 channels"), ({"size": 0}, "size of 1 or more"),
-     ({"mean": (0.5,) * 3}, "Give 1 number"), ({"std": (0.5,) * 3}, "Give 1 number")],
+    [
+        ({"channels": 2}, "1 or 3 channels"),
+        ({"size": 0}, "size of 1 or more"),
+        ({"mean": (0.5,) * 3}, "Give 1 number"),
+        ({"std": (0.5,) * 3}, "Give 1 number"),
+    ],
 )
 def test_what_cannot_be_asked_of_a_folder(tmp_path, wish, part):
     draw_folder(tmp_path, "L", 16)

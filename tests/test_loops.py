@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import (  # noqa: E402
+from toys import (  # noqa: E402, F401
     CLASSES,
     F64,
     LATENT,
@@ -29,6 +29,7 @@ from toys import (  # noqa: E402
     flat_student_stage,
     leaves,
     ln_softmax,
+    one_thread,
     same,
     seeded,
 )
@@ -41,7 +42,7 @@ from rdskd_lab.objective import ANCHORS, Objective, Term, epoch  # noqa: E402
 from rdskd_lab.sources import Generator, Pixels, lean  # noqa: E402
 from rdskd_lab.stages import use_anchor  # noqa: E402
 
-FORMS = {"published": losses.diversity_seeking, "pairs": losses.diversity_seeking_pairs}
+FORMS = {"safe": losses.diversity_seeking, "pairs": losses.diversity_seeking_pairs}
 
 
 def generator(seed=0, dtype=F64):
@@ -71,20 +72,18 @@ def unchanged(net, optimizer, before, buffers=True) -> bool:
 # ---- RDSKD, the generator stage --------------------------------------------------------------------------------------
 
 
-def both_ways(steps, *, anchor="epoch", every=120, diversity="published", batch=8, form=lambda g: g, teacher=None):
+def both_ways(steps, *, anchor="epoch", every=120, diversity="safe", batch=8, form=lambda g: g, teacher=None):
     """The package's generator stage and the flat loop from one start: (source, records) and (spec, records)."""
     teacher = teacher or ToyTeacher().double()
     source = form(generator())
-    objective = rdskd(FORMS[diversity])
+    objective = rdskd(FORMS.get(diversity, losses.diversity_seeking))
     use_anchor(objective, anchor)
     if every != 120:
         for term in objective.values():
             term.rule = partial(epoch, every=every)
     start, plain_teacher = copied(source), copy.deepcopy(teacher).eval()
     steps_ = synthesise(teacher, source, objective, adam(source), batch_size=batch, rng=seeded(5))
-    record = [
-        (*s.raw.values(), s.gain["oh"], s.gain["ie"]) for s in islice(reanchoring(steps_, objective), steps)
-    ]
+    record = [(*s.raw.values(), s.gain["oh"], s.gain["ie"]) for s in islice(reanchoring(steps_, objective), steps)]
     spec, flat = flat_generator_stage(
         plain_teacher, start, steps=steps, batch=batch, rng=seeded(5), anchor=anchor, every=every, diversity=diversity
     )
@@ -96,11 +95,23 @@ def gap(a, b):
     return max(abs(x - y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
 
 
+def learnt_the_same(source, spec) -> bool:
+    """Weights and running statistics to 1e-9.
+
+    But for the two biases that a BatchNorm takes away again, and its running mean, which follows them: their gradient
+    is 0 in truth and 1e-17 in rounding, and Adam divides that by its 1e-8, so that they wander by 1e-9 in every run.
+    """
+    idle = {f"paint.{i}" for i in ("2.bias", "3.running_mean", "6.bias", "7.running_mean")}
+    a, b = source.state_dict(), spec.state()
+    left, right = ({k: v for k, v in d.items() if k not in idle} for d in (a, b))
+    return apart(left, right) < 1e-9 and apart({k: a[k] for k in idle}, {k: b[k] for k in idle}) < 1e-7
+
+
 def test_rdskd_equals_the_published_flat_loop_over_two_anchors():
     # 250 steps with the published rule: anchors are taken after steps 1, 121 and 241
     source, record, spec, flat = both_ways(250)
     assert gap(record, flat) < 1e-9
-    assert apart(source.state_dict(), spec.state()) < 1e-9
+    assert learnt_the_same(source, spec)
     gains = [r[3] for r in record]
     assert gains[0] > 1.05 and gains[121] != pytest.approx(gains[122], rel=1e-6)  # damping was really at work
     assert apart(source.state_dict(), copied(generator())) > 0.05  # and so was learning
@@ -112,7 +123,14 @@ def test_every_anchor_rule_and_both_diversities_equal_their_flat_loops(anchor, d
     every = 7 if anchor == "epoch" else 120
     source, record, spec, flat = both_ways(16, anchor=anchor, every=every, diversity=diversity, batch=6)
     assert gap(record, flat) < 1e-9
-    assert apart(source.state_dict(), spec.state()) < 1e-9
+    assert learnt_the_same(source, spec)
+
+
+def test_the_published_quotient_to_the_letter_gives_the_same_run():
+    # ours adds 1e-8 to |x2 - x1|, here about 20: one part in 2e9
+    source, record, spec, flat = both_ways(16, diversity="published", every=7)
+    assert gap(record, flat) < 1e-8
+    assert apart(source.state_dict(), spec.state()) < 1e-7
 
 
 def test_the_rules_and_forms_differ_from_each_other():
@@ -124,7 +142,7 @@ def test_the_rules_and_forms_differ_from_each_other():
 def test_the_lean_generator_learns_the_same():
     source, record, spec, flat = both_ways(30, form=lean)
     assert gap(record, flat) < 1e-9
-    assert apart(source.state_dict(), spec.state()) < 1e-9
+    assert learnt_the_same(source, spec)
 
 
 def test_the_fused_optimiser_that_runs_use_learns_the_same():
@@ -132,7 +150,7 @@ def test_the_fused_optimiser_that_runs_use_learns_the_same():
     for net, fused in (source, True), (twin, False):
         optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=fused)
         list(islice(synthesise(ToyTeacher().double(), net, rdskd(), optimizer, batch_size=6, rng=seeded(5)), 10))
-    assert apart(source.state_dict(), twin.state_dict()) < 1e-9
+    assert apart(source.state_dict(), twin.state_dict()) < 1e-8
 
 
 def test_an_editing_hand_between_two_steps_is_obeyed_by_the_next():
@@ -179,7 +197,9 @@ def test_with_everything_off_nothing_changes_running_statistics_included(change,
         vars(term).update(change)
     optimizer = adam(source)
     before = snapshot(source, optimizer)
-    steps = list(islice(synthesise(ToyTeacher().double(), source, objective, optimizer, batch_size=6, rng=seeded(5)), 3))
+    steps = list(
+        islice(synthesise(ToyTeacher().double(), source, objective, optimizer, batch_size=6, rng=seeded(5)), 3)
+    )
     assert unchanged(source, optimizer, before)
     assert all(math.isfinite(v) for s in steps for v in s.raw.values())
     objective["oh"].on, objective["oh"].weight = True, 1.0
@@ -201,7 +221,9 @@ def test_a_run_of_everything_off_draws_the_same_latents():
 def test_pixels_descend_as_in_a_flat_loop():
     y, teacher = torch.arange(6) % CLASSES, ToyTeacher().double()
     pixels = Pixels(y, size=SIZE, rng=seeded(0)).double()
-    objective = Objective(ce=Term(lambda b: F.cross_entropy(b.logits, b.targets)), l2=Term(lambda b: b.images.norm(), 0.01))
+    objective = Objective(
+        ce=Term(lambda b: F.cross_entropy(b.logits, b.targets)), l2=Term(lambda b: b.images.norm(), 0.01)
+    )
     x = pixels.images.detach().clone().requires_grad_()
     list(islice(synthesise(teacher, pixels, objective, adam(pixels, 0.05), batch_size=None), 12))
     hand = Adam([x], 0.05)
@@ -225,6 +247,14 @@ def test_a_step_says_what_happened_before_and_holds_no_graph():
     assert not any(t.requires_grad for t in (first.batch.images, first.batch.logits, first.batch.z))
     start = SpecGenerator(copied(generator()))
     assert torch.allclose(first.batch.images, start(first.batch.z, training=True), atol=1e-12)  # the weights before
+
+
+def test_a_step_as_a_row_names_every_number():
+    source = generator()
+    step = next(synthesise(ToyTeacher().double(), source, rdskd(), adam(source), batch_size=6, rng=seeded(5)))
+    row = step.row()
+    assert list(row)[:5] == ["phase", "step", "oh", "oh_gain", "oh_weight"] and len(row) == 11
+    assert (row["phase"], row["step"], row["ie"], row["ds_gain"]) == ("synthesise", 0, step.raw["ie"], 1.0)
 
 
 def test_a_step_is_yielded_after_the_update_and_the_next_is_not_begun():
@@ -361,14 +391,16 @@ def test_a_student_that_watches_live_learns_from_the_very_same_batches():
         s.step(loss)
     assert kd == pytest.approx(flat, abs=1e-9)
     assert apart(student.state_dict(), twin.state_dict()) < 1e-9
-    assert apart(source.state_dict(), spec.state()) < 1e-9
+    assert learnt_the_same(source, spec)
 
 
 def test_fit_is_cross_entropy_with_the_labels():
     net = ToyStudent().double().eval()
     twin, rng = copy.deepcopy(net).train(), seeded(3)
     lessons = [
-        Batch(torch.randn(6, 1, SIZE, SIZE, generator=rng, dtype=F64), targets=torch.randint(CLASSES, (6,), generator=rng))
+        Batch(
+            torch.randn(6, 1, SIZE, SIZE, generator=rng, dtype=F64), targets=torch.randint(CLASSES, (6,), generator=rng)
+        )
         for _ in range(20)
     ]
     steps = list(fit(net, lessons, adam(net)))
@@ -425,7 +457,7 @@ BROKEN = {
                               r"the gain of term 'bad' is inf \(loss 200.0, anchor 0.0\)"),
     "a gain by its anchor": (F64, Term(fine, damped=True, anchor=-1e4), "the gain of term 'bad' is inf"),
     "a gradient": (F64, Term(lambda b: (b.images - 1).sum().sqrt()), "the gradient of term 'bad' is not finite"),
-    "a gradient by its weight": (torch.float32, Term(lambda b: 100 * b.images.sum(), weight=1e38), "the gradient of term 'bad'"),
+    "a gradient by its weight": (torch.float32, Term(lambda b: 99 * b.images.sum(), 1e38), "gradient of term 'bad'"),
 }  # fmt: skip
 
 
@@ -439,7 +471,7 @@ def test_what_is_not_finite_stops_the_run_before_the_optimiser_and_names_the_ter
     with torch.no_grad():
         source.w.zero_()
     before = snapshot(source, optimizer)
-    with pytest.raises(FloatingPointError, match=f"synthesise step 7: {sentence}.*Nothing was updated"):
+    with pytest.raises(FloatingPointError, match=f"synthesise step 7: .*{sentence}.*Nothing was updated"):
         next(synthesise(teacher, source, objective, optimizer, start=7))
     assert unchanged(source, optimizer, before)
 
@@ -502,14 +534,13 @@ def test_a_gradient_that_breaks_behind_the_terms_is_not_blamed_on_one():
     assert unchanged(source, optimizer, before)
 
 
-def test_the_search_for_the_culprit_survives_terms_that_read_bn_statistics_or_nothing_at_all():
-    def bn(b):
-        return sum((mean - running).norm() for mean, _, running, _ in b.bn)
-
+@pytest.mark.parametrize("other", [
+    Term(lambda b: sum((mean - running).norm() for mean, _, running, _ in b.bn), needs=("bn",)),
+    Term(lambda b: torch.ones((), dtype=F64)),
+], ids=["reads BN statistics", "looks at nothing"])  # fmt: skip
+def test_the_search_for_the_culprit_survives_its_neighbours(other):
+    objective = Objective(other=other, bad=Term(lambda b: (b.images - 1).sum().sqrt()))
     source = Paper()
-    objective = Objective(
-        bn=Term(bn, needs=("bn",)), bad=Term(lambda b: (b.images - 1).sum().sqrt()), flat=Term(lambda b: torch.ones(()).double())
-    )
     with pytest.raises(FloatingPointError, match="the gradient of term 'bad' is not finite"):
         next(synthesise(ToyTeacher().double(), source, objective, adam(source)))
 

@@ -111,7 +111,9 @@ def test_the_gradient_of_information_entropy_by_hand():
         assert logits.grad[i].tolist() == pytest.approx(want, rel=1e-10, abs=1e-15)
 
 
-@pytest.mark.parametrize("gap", [80.0, 95.0, 103.0, 110.0, 1e4, 1e30])  # around and beyond the underflow of exp in float32
+@pytest.mark.parametrize(
+    "gap", [80.0, 95.0, 103.0, 110.0, 1e4, 1e30]
+)  # around and beyond the underflow of exp in float32
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
 def test_a_class_that_never_occurs_leaves_information_entropy_finite(gap, dtype):
     logits = randn(6, 4, dtype=dtype)
@@ -166,7 +168,9 @@ def test_image_i_is_paired_with_image_i_plus_half():
 def test_one_pair_that_differs_makes_up_for_others_in_the_published_form_only():
     images = torch.zeros(4, 1, 1, 1, dtype=F64)
     images[2], images[3] = 3.0, 4.0  # image distances 3 and 4: together 5
-    probs = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], dtype=F64)  # answers differ in the first pair
+    probs = torch.tensor(
+        [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], dtype=F64
+    )  # answers differ in the first pair
     assert diversity_seeking(images, probs).item() == pytest.approx(math.sqrt(2) / 5, rel=1e-7)
     assert diversity_seeking_pairs(images, probs).item() == pytest.approx((math.sqrt(2) / 3 + 0) / 2, rel=1e-7)
 
@@ -199,7 +203,9 @@ def test_the_gradients_of_diversity_seeking_by_hand():
 
 @pytest.mark.parametrize("form", DIVERSITY)
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
-@pytest.mark.parametrize("alike", ["outputs", "images", "both", "one pair of outputs", "one pair of images", "one pair of both"])
+@pytest.mark.parametrize(
+    "alike", ["outputs", "images", "both", "one pair of outputs", "one pair of images", "one pair of both"]
+)
 def test_coinciding_outputs_or_images_give_finite_values_and_gradients(form, dtype, alike):
     images, probs, h = halves()
     images, probs = images.to(dtype), probs.to(dtype)
@@ -255,7 +261,9 @@ def test_the_gradient_of_distillation_is_T_over_N_times_the_difference_of_probab
     distillation(student, teacher, T).backward()
     for i in range(4):
         p, q = softmax([v / T for v in teacher[i].tolist()]), softmax([v / T for v in student[i].tolist()])
-        assert student.grad[i].tolist() == pytest.approx([T / 4 * (b - a) for a, b in zip(p, q, strict=True)], abs=1e-14)
+        assert student.grad[i].tolist() == pytest.approx(
+            [T / 4 * (b - a) for a, b in zip(p, q, strict=True)], abs=1e-14
+        )
 
 
 def test_T2_keeps_the_gradient_of_one_size_as_T_grows():

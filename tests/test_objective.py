@@ -10,7 +10,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import F64, seeded  # noqa: E402
+from toys import F64, one_thread, seeded  # noqa: E402, F401
 
 from rdskd_lab.batch import Batch  # noqa: E402
 from rdskd_lab.methods import rdskd  # noqa: E402
@@ -36,7 +36,9 @@ def touch(b):
 
 
 def table():
-    return Objective(a=Term(square, weight=0.7, damped=True, anchor=0.3), b=Term(cube, weight=-2.0), c=Term(touch, weight=5.0))
+    return Objective(
+        a=Term(square, weight=0.7, damped=True, anchor=0.3), b=Term(cube, weight=-2.0), c=Term(touch, weight=5.0)
+    )
 
 
 def gradients(objective, b):

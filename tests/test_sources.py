@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import F64, SpecGenerator, apart, copied, same, seeded  # noqa: E402
+from toys import F64, SpecGenerator, apart, copied, one_thread, same, seeded  # noqa: E402, F401
 
 from rdskd_lab.sources import Generator, Pixels, UpsampledConv2d, lean  # noqa: E402
 
@@ -114,7 +114,9 @@ def test_a_sample_is_the_image_of_its_own_latents_and_takes_nothing_from_the_glo
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("settings", [{}, {"size": 4, "width": 2, "channels": 1}, {"size": 16, "width": 8, "channels": 3}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"size": 4, "width": 2, "channels": 1}, {"size": 16, "width": 8, "channels": 3}]
+)
 def test_lean_is_the_same_function_with_the_same_gradients(settings, training):
     plain, fast = small(**settings).train(training), lean(small(**settings).train(training))
     z = latents(5, 5)
@@ -191,7 +193,9 @@ def test_jitter_rolls_the_whole_sheet_while_training_and_never_otherwise():
     seen = set()
     for seed in range(60):
         got = pixels.sample(rng=seeded(seed)).images
-        shifts = [(a, b) for a in range(-2, 3) for b in range(-2, 3) if torch.equal(got, pixels.images.roll((a, b), (2, 3)))]
+        shifts = [
+            (a, b) for a in range(-2, 3) for b in range(-2, 3) if torch.equal(got, pixels.images.roll((a, b), (2, 3)))
+        ]
         assert len(shifts) == 1
         seen |= set(shifts)
     assert len(seen) > 15  # of 25, both directions, both signs

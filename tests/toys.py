@@ -1,15 +1,25 @@
-"""Tiny networks, and the truth to compare with: RDSKD as methods.md states it, in plain torch, sharing nothing with the package.
+"""Tiny networks, and the truth to compare with: RDSKD as methods.md states it, in plain torch, nothing of the package.
 
 Everything is float64.  `paint`, `Adam` and the two flat loops are written out on purpose: a test that borrowed the
 package's own pieces would prove nothing.
 """
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 F64 = torch.float64
 CLASSES, SIZE, LATENT, WIDTH = 5, 8, 6, 4
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """For every test of a file that imports this: networks of a few hundred numbers lose time with more threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -21,7 +31,8 @@ class ToyTeacher(nn.Sequential):
 
     def __init__(self, seed: int = 0, channels: int = 1, bn: bool = True, sure: float = 4.0):
         norm = [nn.BatchNorm2d(6)] if bn else []
-        super().__init__(nn.Conv2d(channels, 6, 3), *norm, nn.ReLU(), nn.Flatten(), nn.Linear(6 * 6 * 6, CLASSES))
+        with torch.random.fork_rng(devices=[]):  # the global random state is watched by tests
+            super().__init__(nn.Conv2d(channels, 6, 3), *norm, nn.ReLU(), nn.Flatten(), nn.Linear(6 * 6 * 6, CLASSES))
         rng = seeded(seed)
         with torch.no_grad():
             for p in self.parameters():
@@ -37,12 +48,11 @@ class ToyStudent(nn.Sequential):
     """8 x 8 images -> 5 logits, with a BatchNorm, so that its mode while learning shows."""
 
     def __init__(self, seed: int = 1, channels: int = 1):
-        layers = nn.Conv2d(channels, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 6 * 6, CLASSES)
-        super().__init__(*layers)
-        rng = seeded(seed)
-        with torch.no_grad():
-            for p in self.parameters():
-                p.add_(torch.randn(p.shape, generator=rng) * 0.1 - p * (p.ndim > 1) * 0.5)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            conv, bn = nn.Conv2d(channels, 3, 3, bias=False), nn.BatchNorm2d(3)
+            super().__init__(conv, bn, nn.ReLU(), nn.Flatten(), nn.Linear(3 * 6 * 6, CLASSES))
+            nn.init.uniform_(bn.weight, 0.5, 1.5)
 
 
 class PlainNet(nn.Module):
@@ -90,7 +100,7 @@ def leaves(output: Tensor) -> set[Tensor]:
 
 
 class SpecGenerator:
-    """fc -> 128 x 8 x 8 -> BN -> x2 -> conv -> BN(.8) -> LReLU -> x2 -> conv -> BN(.8) -> LReLU -> conv -> tanh -> BN."""
+    """fc -> BN -> x2 -> conv -> BN(.8) -> LeakyReLU -> x2 -> conv -> BN(.8) -> LeakyReLU -> conv -> tanh -> BN."""
 
     bn = {"a": "paint.0", "b": "paint.3", "c": "paint.7", "d": "paint.11"}
 
@@ -155,7 +165,11 @@ class Adam:
             for p, g, m, v in zip(self.params, grads, self.m, self.v, strict=True):
                 m.mul_(0.9).add_(0.1 * g)
                 v.mul_(0.999).add_(0.001 * g * g)
-                p -= (self.lr if lr is None else lr) * (m / (1 - 0.9**self.t)) / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8)
+                p -= (
+                    (self.lr if lr is None else lr)
+                    * (m / (1 - 0.9**self.t))
+                    / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8)
+                )
 
 
 def ln_softmax(t: Tensor) -> Tensor:
@@ -165,7 +179,10 @@ def ln_softmax(t: Tensor) -> Tensor:
 
 def flat_generator_stage(teacher, state: dict, *, steps: int, batch: int, rng: torch.Generator, anchor: str = "epoch",
                          every: int = 120, diversity: str = "published", lr: float = 1e-3):  # fmt: skip
-    """methods.md 1.1 and 1.2, generator stage: the final generator, and (oh, ie, ds, gain_oh, gain_ie) of each step."""
+    """methods.md 1.1 and 1.2, generator stage: the final generator, and (oh, ie, ds, gain_oh, gain_ie) of each step.
+
+    `diversity` is "published" (1.1, to the letter), "safe" (1.3 no. 2, the direct quotient) or "pairs" (its mean).
+    """
     generator = SpecGenerator(state)
     adam, record = Adam(generator.w.values(), lr), []
     ref_oh = ref_ie = 0.0
@@ -184,9 +201,11 @@ def flat_generator_stage(teacher, state: dict, *, steps: int, batch: int, rng: t
         l_ie = (mean * mean.log()).sum()
         if diversity == "published":
             l_ds = 1 / (((x2 - x1) ** 2).sum().sqrt() / ((p2 - p1) ** 2).sum().sqrt() + 1e-20)
+        elif diversity == "safe":
+            l_ds = ((p2 - p1) ** 2).sum().sqrt() / (((x2 - x1) ** 2).sum().sqrt() + 1e-8)
         else:
-            pairs = [((p2[i] - p1[i]) ** 2).sum().sqrt() / ((x2[i] - x1[i]) ** 2).sum().sqrt() for i in range(batch // 2)]
-            l_ds = sum(pairs) / len(pairs)
+            dp, dx = ((p2 - p1) ** 2).sum(1).sqrt(), ((x2 - x1) ** 2).sum((1, 2, 3)).sqrt()
+            l_ds = sum(dp[i] / (dx[i] + 1e-8) for i in range(batch // 2)) / (batch // 2)
 
         oh, ie = l_oh.item(), l_ie.item()
         if anchor == "none":
@@ -210,7 +229,7 @@ def flat_generator_stage(teacher, state: dict, *, steps: int, batch: int, rng: t
 
 def flat_student_stage(teacher, generator: SpecGenerator, student, *, steps: int, batch: int, rng: torch.Generator,
                        temperature: float = 10.0, lr: float = 2e-3, cosine: bool = False):  # fmt: skip
-    """methods.md 1.1 and 1.2, student stage, on fresh images of the finished generator; trains `student`, returns losses."""
+    """methods.md 1.1 and 1.2, student stage, on fresh images: trains `student`, returns the loss of each step."""
     adam, record = Adam(student.parameters(), lr), []
     latent, T = generator.w["project.weight"].shape[1], temperature
     student.train()
