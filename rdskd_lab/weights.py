@@ -1,14 +1,13 @@
-"""Weights on disk, as data: safetensors in, safetensors out, never a pickle.  And the files that are written whole."""
+"""Weights on disk, as data: safetensors in, safetensors out, never a pickle.  And files that are written whole."""
 
+import json
 import os
-import tempfile
-from collections.abc import Callable
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 SHIPPED = {"lenet5": files("rdskd_lab") / "assets" / "lenet5.safetensors"}
@@ -18,36 +17,39 @@ class WeightsError(ValueError):
     """A weights file that cannot be used; the message says why and what to do."""
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in its place: `path` is old, or new, never half."""
+def write_whole(path: Path | str, content: bytes) -> None:
+    """Put `content` at `path` through a file beside it: `path` is as it was, or new and on the disk, never half."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(Path(name))
-        with open(name, "rb+") as file:
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def save_weights(net: nn.Module, path: Path, **facts: str) -> None:
-    """Write a network's state as safetensors, with `facts` (strings) in its header."""
-    tensors = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
-    write_whole(Path(path), lambda part: save_file(tensors, part, facts))
+def save_weights(net: nn.Module, path: Path | str, **facts: str) -> None:
+    """Write a network's state as safetensors, with `facts` in its header; the same state gives the same bytes."""
+    content = save({name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()})
+    if facts:  # put in by hand: safetensors writes several in an order that changes from process to process
+        end = 8 + int.from_bytes(content[:8], "little")
+        header = {"__metadata__": facts, **json.loads(content[8:end])}
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        text += b" " * (-len(text) % 8)
+        content = len(text).to_bytes(8, "little") + text + content[end:]
+    write_whole(path, content)
 
 
 def load_weights(net: nn.Module, path: Path | str) -> nn.Module:
-    """Fill `net` from a safetensors file, on whatever device it was saved, wherever `net` lives."""
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}")
+    """Fill `net` from a safetensors file or a shipped network, wherever it was saved and wherever `net` lives."""
+    path = _find(path)
     try:
         tensors = load_file(path, device="cpu")
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, ValueError) as error:
         raise WeightsError(
             f"{path} is not a whole safetensors file ({error}). A pickled .pt file is never opened, since that can run "
             "code: load it where you trust it and save its state_dict with safetensors.torch.save_file"
@@ -57,13 +59,23 @@ def load_weights(net: nn.Module, path: Path | str) -> nn.Module:
     for name in [*wanted, *found]:
         if wanted.get(name) != found.get(name):
             raise WeightsError(
-                f"{path} does not fit a {type(net).__name__}: {name} is {found.get(name, 'missing')} in the file "
+                f"{path} does not fit this {type(net).__name__}: {name} is {found.get(name, 'missing')} in the file "
                 f"and {wanted.get(name, 'unknown')} in the network; check the architecture, its channels and classes"
             )
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise WeightsError(f"{path}: {name} holds values that are not finite; train or save that network anew")
     net.load_state_dict(tensors)
     return net
 
 
 def fingerprint(path: Path | str) -> str:
-    """sha256 of a file, in hex."""
-    return sha256(Path(path).read_bytes()).hexdigest()
+    """sha256 of a weights file or of a shipped network's, in hex."""
+    return sha256(_find(path).read_bytes()).hexdigest()
+
+
+def _find(name: Path | str) -> Path:
+    path = Path(SHIPPED.get(name, name))
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}; without one there is {', '.join(SHIPPED)}, which is here")
+    return path
