@@ -1,101 +1,148 @@
 """The command line: `rdskd-lab distill`, `evaluate`, `train-teacher`, `report`.  Its help is meant to teach."""
 
-import errno
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+from .methods import METHODS, PRESETS
+from .objective import ANCHORS
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="""Teach a small network what a large one knows, without the data that it was trained on.
 
-A teacher network is there, its training data is not. A generator learns to paint images that the teacher is sure of
-(oh), of all classes (ie), unlike each other (ds); then a student learns to answer those images as the teacher does.
+The teacher network is there, its training data is not. So a generator learns to paint images that the teacher is sure
+of, of all classes, and unlike each other; then a student learns to answer those images as the teacher does.
+
+\b
+Begin with     rdskd-lab distill --out runs/first
+then open      runs/first/report.html
+and read       rdskd-lab distill --help
 """)  # fmt: skip
 
-Data = Annotated[str, typer.Option(help="Real images to test on: digits (1,000 shipped), mnist (10,000), or a folder.")]
-Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu, cuda, mps.")]
+Data = Annotated[str, typer.Option(help="Real images: digits (shipped), mnist, or a folder.")]
+Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu, cuda or mps.")]
 
 
-@app.command()
+def _table() -> str:
+    """The settings of each preset, for the help."""
+    columns = [asdict(settings) for settings in PRESETS.values()]
+    rows = [("setting", *PRESETS), *((name, *(column[name] for column in columns)) for name in columns[0])]
+    text = [" ".join(f"{str(cell):>13}" if i else f"{cell:<18}" for i, cell in enumerate(row)) for row in rows]
+    return "Presets, and what --set changes in them (rdskd_lab/methods.py says what each is):\n\n\b\n" + "\n".join(text)
+
+
+@app.command(epilog=_table())
 def distill(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for everything the run leaves; must be empty or new.")],
-    method: Annotated[str, typer.Option(help="rdskd")] = "rdskd",
-    preset: Annotated[
-        str, typer.Option(help="classroom (2 CPU cores, minutes) or paper-mnist (the published schedule).")
-    ] = "classroom",
+    out: Annotated[Path, typer.Option(help="Folder for all that the run leaves: new, or empty.")],
+    method: Annotated[str, typer.Option(help=" or ".join(METHODS) + ".")] = "rdskd",
+    preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
     data: Data = "digits",
-    seed: Annotated[int, typer.Option(help="Decides initial weights, latents and order; nothing else does.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides first weights, latents and order.")] = 0,
     teacher: Annotated[str, typer.Option(help="lenet5 (shipped), or a LeNet-5 in a safetensors file.")] = "lenet5",
-    off: Annotated[list[str] | None, typer.Option(help="Switch a term off: --off ds. It is still measured.")] = None,
-    weight: Annotated[list[str] | None, typer.Option(help="Weigh a term: --weight ie=5.")] = None,
+    off: Annotated[
+        list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
+    ] = None,
+    weight: Annotated[
+        list[str] | None, typer.Option(metavar="TERM=NUMBER", help="Weigh a term, as --weight ie=5; each weighs 1.")
+    ] = None,
     anchor: Annotated[
-        str, typer.Option(help="Damping: where rises are counted from: epoch (published), previous, average, none.")
+        str, typer.Option(help=f"Where a rise is counted from: {', '.join(ANCHORS)}, or none (no damping).")
     ] = "epoch",
     change: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting of the preset: --set width=32.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as --set width=32; see below."),
     ] = None,
     device: Device = "auto",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out from its last checkpoint.")
+        bool, typer.Option("--resume", help="Go on with the run in --out where it was cut, to the same result.")
     ] = False,
 ):
-    """Distil a student from a teacher without its data, and test it on real images.
+    """Distil a student without any data.
 
-    Training sees no real image. The test images are read once, at the end; the last student is the one reported.
+    First a generator learns to paint what the teacher should recognise. What it is asked for is a sum of terms:
+
+    \b
+    oh  one-hot                the teacher is sure of each image
+    ie  information entropy    a batch holds all classes, equally often
+    ds  diversity seeking      images differ more than the answers to them do
+
+    oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss, so
+    the further a loss has risen above it, the harder it pulls. Then a student learns the teacher's answers to what was
+    painted. Real images only test it, at the end; the last student is the one that is reported.
+
+    \b
+    rdskd-lab distill --out runs/a                 everything as it is meant
+    rdskd-lab distill --out runs/b --off ds        what does diversity do?
+    rdskd-lab distill --out runs/c --anchor none   what does damping do?
+    rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
     """
-    from .runs import Config, RunError, execute
+    from .runs import Config, RunError, execute, read_config
 
-    weights = tuple((name, _number(name, value)) for name, value in _pairs(weight))
-    config = Config(
-        method, preset, data, seed, teacher, tuple(off or ()), weights, anchor, tuple(_pairs(change)), device
-    )
-    given = [p for p in set(context.params) - {"out", "resume"} if _was_given(context, p)]
-    if resume and given:
-        raise RunError(
-            f"--resume goes on with the run as it was started; leave out {', '.join('--' + p for p in given)}"
-        )
+    given = [p.opts[0] for p in context.command.params if _was_given(context, p.name)]
+    if resume and (other := [option for option in given if option not in ("--out", "--resume", "--device")]):
+        raise RunError(f"--resume goes on with a run as it was started; leave out {', '.join(other)}")
+    if resume:
+        config = read_config(out)
+        config = replace(config, device=device) if "--device" in given else config
+    else:
+        weights = tuple((name, _number(name, value)) for name, value in _pairs("--weight", weight))
+        changes = tuple(_pairs("--set", change))
+        config = Config(method, preset, data, seed, teacher, tuple(off or ()), weights, anchor, changes, device)
     with _stoppable() as stop:
         try:
-            result = execute(config, out, resume=resume, progress=_bar, stop=stop)
+            found = execute(config, out, resume=resume, progress=_bar if sys.stderr.isatty() else _lines, stop=stop)
         except KeyboardInterrupt:
-            typer.echo(
-                f"\nStopped between two steps; nothing is lost. Go on with: rdskd-lab distill --out {out} --resume",
-                err=True,
-            )
-            raise typer.Exit(130) from None
-    typer.echo(
-        f"student {result['student_accuracy']:.2%} on {result['test_images']:,} real images that it never saw "
-        f"(teacher {result['teacher_accuracy']:.2%}), after {result['seconds']['total']:.0f} s"
+            begun = (out / "config.json").exists()
+            then = f"Go on with: rdskd-lab distill --out {out} --resume" if begun else "Nothing was begun."
+            print(f"rdskd-lab: stopped. {then}", file=sys.stderr)
+            sys.exit(128 + (stop() or signal.SIGINT))
+    print(
+        f"student: {found['student_accuracy']:.2%} of {found['test_images']:,} real images it had never seen, after "
+        f"{found['seconds']['total']:,.0f} s\n"
+        f"teacher: {found['teacher_accuracy']:.2%} of the same; both give the same answer on {found['agreement']:.2%}"
     )
     _report(out)
 
 
 @app.command()
 def evaluate(
-    student: Annotated[Path, typer.Argument(help="A run's folder, or a student's safetensors file.")],
-    data: Data = "digits",
-    teacher: Annotated[str, typer.Option(help="lenet5 (shipped), or a LeNet-5 in a safetensors file.")] = "lenet5",
+    student: Annotated[Path, typer.Argument(help="The folder of a run, or a student's safetensors file.")],
+    data: Annotated[str | None, typer.Option(help="digits, mnist or a folder; else the run's own, or digits.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="lenet5 or a safetensors file; else the run's own, or lenet5.")
+    ] = None,
     device: Device = "auto",
 ):
-    """Test a student on real images, beside its teacher."""
+    """Test a student on real images.
+
+    Says how many it gets right, how many its teacher does, and how often both answer the same, right or wrong.
+    """
     from .data import load
     from .metrics import compare
     from .models import LeNet5, LeNet5Half
+    from .runs import Config, RunError, read_config
     from .stages import find_device
-    from .weights import SHIPPED, load_weights
+    from .weights import load_weights
 
-    test, device = load(data, "test"), find_device(device)
-    shape = test.images.shape[1], len(test.classes)
+    config = read_config(student) if student.is_dir() else Config()
     path = student / "student.safetensors" if student.is_dir() else student
-    nets = [load_weights(LeNet5(*shape), SHIPPED.get(teacher, teacher)), load_weights(LeNet5Half(*shape), path)]
-    found = compare(*(net.to(device) for net in nets), test)
-    typer.echo(
+    if student.is_dir() and not path.exists():
+        raise RunError(
+            f"the run in {student} has no student yet; finish it: rdskd-lab distill --out {student} --resume"
+        )
+    place, test = find_device(device), load(data or config.data, "test")
+    shape = test.images.shape[1], len(test.classes)
+    nets = load_weights(LeNet5(*shape), teacher or config.teacher), load_weights(LeNet5Half(*shape), path)
+    found = compare(*(net.to(place) for net in nets), test)
+    print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
         f"teacher {found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}"
     )
@@ -103,77 +150,110 @@ def evaluate(
 
 @app.command("train-teacher")
 def train_teacher(
-    out: Annotated[Path, typer.Option(help="The safetensors file to write.")],
-    data: Annotated[str, typer.Option(help="digits, mnist, or a folder of images.")] = "mnist",
-    seed: int = 0,
+    out: Annotated[Path, typer.Option(help="The safetensors file to write; an old one is replaced at the end.")],
+    data: Data = "mnist",
+    seed: Annotated[int, typer.Option(help="Decides first weights and order.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 10,
     device: Device = "auto",
 ):
-    """Train a LeNet-5 on labelled images: Adam, batch 128, the rate falling from 1e-3 along half a cosine."""
+    """Train a teacher on labelled images.
+
+    A LeNet-5; Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. This is how the shipped one came
+    to be, in ten passes over MNIST's training images without the 5,848 that the shipped digits are from.
+    """
     from .teaching import train
 
     for line in train(data, out, seed=seed, epochs=epochs, device=device):
-        typer.echo(line)
+        print(line, flush=True)
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="The folder of a finished run.")]):
-    """Write a run's report.html again: one page that opens anywhere, without a network."""
+def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, finished or not.")]):
+    """Write a run's report.html again.
+
+    One page with charts and pictures that opens in any browser, without a network.
+    """
+    from .runs import read_config
+
+    read_config(folder)
     _report(folder)
 
 
-# ---- private -------------------------------------------------------------------------------------------------------
+# ---- private ---------------------------------------------------------------------------------------------------------
 
 
 def _report(folder: Path) -> None:
-    try:
-        from .report import write_report
+    from .report import write_report
+    from .runs import RunError
 
-        typer.echo(f"report: {write_report(folder)}")
+    try:
+        print(f"report:  {write_report(folder)}")
     except ImportError as error:
-        typer.echo(f"no report was written: {error}", err=True)
+        print(f"rdskd-lab: no report was written: {error}; then: rdskd-lab report {folder}", file=sys.stderr)
+    except (ValueError, LookupError, TypeError) as error:
+        raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
+
+
+LABELS = {"synthesise": "generator", "distill": "student"}
 
 
 def _bar(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
-    """Progress with rate and time left; it shows where the losses are."""
+    """Progress on a terminal: a bar with rate and time left, and where the losses are."""
     from tqdm import tqdm
 
-    label = {"synthesise": "generator", "distill": "student  "}[phase]
-    with tqdm(steps, label, total, initial=first, unit="step", file=sys.stderr, mininterval=0.5) as bar:
+    with tqdm(steps, f"{LABELS[phase]:9}", total, initial=first, unit="step", mininterval=0.5) as bar:
         for step in bar:
             if step.i % 20 == 0:
-                bar.set_postfix_str(" ".join(f"{name} {value:.3f}" for name, value in step.raw.items()), refresh=False)
+                bar.set_postfix_str(_losses(step), refresh=False)
             yield step
 
 
+def _lines(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
+    """Progress in a file or a pipe: five lines a stage."""
+    from tqdm import tqdm
+
+    start, shown = time.monotonic(), {first + -(-(total - first) * k // 5) for k in range(1, 6)}
+    for step in steps:
+        if step.i + 1 in shown:
+            text = "{desc}: {n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
+            text = tqdm.format_meter(step.i + 1, total, time.monotonic() - start, prefix=LABELS[phase], unit=" steps",
+                                     bar_format=text, initial=first, postfix=_losses(step))  # fmt: skip
+            print(text, file=sys.stderr, flush=True)
+        yield step
+
+
+def _losses(step) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in step.raw.items())
+
+
 @contextmanager
-def _stoppable():
+def _stoppable() -> Iterator:
     """Ctrl-C and SIGTERM ask for a stop between two steps; a second one stops at once."""
     asked = []
 
     def ask(number, frame):
-        if asked:
-            raise KeyboardInterrupt
         asked.append(number)
-        typer.echo("\nstopping after this step (again to stop at once) ...", err=True)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
+        print("\nrdskd-lab: stopping after this step (once more: at once) ...", file=sys.stderr)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: asked[0] if asked else 0
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _was_given(context: typer.Context, parameter: str) -> bool:
-    return context.get_parameter_source(parameter).name == "COMMANDLINE"
+    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
 
 
-def _pairs(options: list[str] | None) -> list[tuple[str, str]]:
-    for option in options or ():
-        if option.count("=") != 1:
-            raise ValueError(f"expected name=value, not {option!r}")
-    return [tuple(option.split("=")) for option in options or ()]
+def _pairs(option: str, values: list[str] | None) -> list[tuple[str, str]]:
+    for value in values or ():
+        if value.count("=") != 1 or value.startswith("=") or value.endswith("="):
+            raise ValueError(f"{option} takes NAME=VALUE, not {value!r}")
+    return [tuple(value.split("=")) for value in values or ()]
 
 
 def _number(name: str, text: str) -> float:
@@ -183,16 +263,27 @@ def _number(name: str, text: str) -> float:
         raise ValueError(f"the weight of {name} must be a number, not {text!r}") from None
 
 
-def main() -> None:
-    """Run the command line; an error that a person can mend is one sentence on stderr."""
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; what a person can mend is one sentence on stderr, and exit status 1 (2: bad usage)."""
+    args = sys.argv[1:] if args is None else args
     try:
-        app()
+        if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
+            raise KeyboardInterrupt  # newer typers make a status of it
+    except (KeyboardInterrupt, typer.Abort):
+        _leave("stopped", 128 + signal.SIGINT)
     except OSError as error:
-        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        where = f" ({error.filename})" if error.filename else ""
-        sys.exit(f"rdskd-lab: {what}{where}. What was saved before is still there; mend it and go on with --resume.")
-    except (ValueError, FloatingPointError, MemoryError) as error:
-        sys.exit(f"rdskd-lab: {error}")
+        _leave(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 1)
+    except (ValueError, FloatingPointError) as error:
+        _leave(str(error), 1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version
+            raise
+        _leave(f"{error.format_message().rstrip('.')}; see rdskd-lab --help", 2)
+
+
+def _leave(sentence: str, status: int) -> None:
+    print("rdskd-lab:", " ".join(sentence.split()), file=sys.stderr)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

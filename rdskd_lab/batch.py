@@ -1,11 +1,11 @@
 """One batch, filled in as it flows: a source paints it, the teacher reads it, the student answers."""
 
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container
 from dataclasses import dataclass, fields, replace
 
-import torch
 from torch import Tensor, nn
+
+from .modes import frozen
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Batch:
         """The teacher's probabilities at temperature 1, (N, K)."""
         return self.logits.softmax(1)
 
-    def detach(self) -> "Batch":
-        """The same numbers without their graph (and without BN statistics, which belong to it)."""
-        return self.map(Tensor.detach)
-
-    def map(self, change) -> "Batch":
-        """A copy with `change` applied to every tensor field; BN statistics are dropped."""
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """A copy with `change` applied to every tensor."""
         tensors = {f.name: change(v) for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
-        return replace(self, bn=(), **tensors)
+        return replace(self, bn=tuple(tuple(change(t) for t in layer) for layer in self.bn), **tensors)
+
+    def detach(self) -> "Batch":
+        """The same numbers without their graph."""
+        return self.map(Tensor.detach)
 
 
 def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str | None = None) -> Batch:
@@ -71,40 +71,3 @@ def last_linear(net: nn.Module) -> nn.Linear:
             f"{type(net).__name__} has no linear layer; name the layer whose input is the feature (head=...)"
         )
     return linear[-1]
-
-
-@contextmanager
-def mode(net: nn.Module, training: bool) -> Iterator[nn.Module]:
-    """Inside: every module in training or eval mode.  Outside: each as it was."""
-    modes = [(m, m.training) for m in net.modules()]
-    try:
-        yield net.train(training)
-    finally:
-        for m, training in modes:
-            m.training = training
-
-
-@contextmanager
-def frozen(net: nn.Module) -> Iterator[nn.Module]:
-    """Inside: eval mode, and no parameter asks for a gradient.  Outside: each as it was."""
-    asking = [p for p in net.parameters() if p.requires_grad]
-    try:
-        for p in asking:
-            p.requires_grad_(False)
-        with mode(net, training=False):
-            yield net
-    finally:
-        for p in asking:
-            p.requires_grad_(True)
-
-
-@contextmanager
-def buffers_kept(net: nn.Module) -> Iterator[nn.Module]:
-    """Inside: a forward pass may move running statistics.  Outside: every buffer as it was."""
-    kept = [(b, b.clone()) for b in net.buffers()]
-    try:
-        yield net
-    finally:
-        with torch.no_grad():
-            for buffer, value in kept:
-                buffer.copy_(value)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from .batch import Batch, buffers_kept, frozen, mode, read
+from .batch import Batch, read
 from .losses import distillation
+from .modes import buffers_kept, frozen, mode
 from .objective import Objective, Term
 
 

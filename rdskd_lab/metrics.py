@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .batch import frozen
 from .data import Split
+from .modes import frozen
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """An objective is a table of named terms.  Edit it between two steps; the next step obeys it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -89,9 +90,10 @@ class Objective(dict[str, Term]):
         return Tally(sum(asked) if self.asks else None, torch.stack(list(raw.values())), torch.stack(gain))
 
     def re_anchor(self, i: int, raw: dict[str, float]) -> None:
-        """Move every term's anchor by its own rule, after step `i` with values `raw`."""
+        """Move each anchor by its term's rule, after step `i` with values `raw`; a value that is not finite moves none."""
         for name, term in self.items():
-            term.anchor = term.rule(i, raw[name], term.anchor)
+            if math.isfinite(raw[name]):
+                term.anchor = term.rule(i, raw[name], term.anchor)
 
     def blame(self, batch: Batch) -> list[str]:
         """The terms whose gradient at what they look at is not finite; slow, for the error message only."""
@@ -100,6 +102,8 @@ class Objective(dict[str, Term]):
 
 
 def _finite_gradient(term: Term, leaves: Batch) -> bool:
-    inputs = [t for t in vars(leaves).values() if isinstance(t, Tensor) and t.requires_grad]
-    grads = torch.autograd.grad(term.asked(term.measure(leaves)), inputs, allow_unused=True)
-    return all(g.isfinite().all() for g in grads if g is not None)
+    inputs = [t for t in [*vars(leaves).values(), *sum(leaves.bn, ())] if isinstance(t, Tensor) and t.requires_grad]
+    loss = term.asked(term.measure(leaves))
+    if not (isinstance(loss, Tensor) and loss.requires_grad):
+        return True  # it looks at nothing in the batch
+    return all(g.isfinite().all() for g in torch.autograd.grad(loss, inputs, allow_unused=True) if g is not None)

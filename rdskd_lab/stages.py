@@ -8,18 +8,21 @@ was cut anywhere between two steps goes on bit for bit.  It knows no disk (see `
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import islice
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from .batch import Batch, buffers_kept, mode, read
+from .batch import Batch, read
+from .lean import lean
 from .loops import Step, cosine, distill, painted, reanchoring, synthesise
 from .methods import Settings
+from .modes import buffers_kept, mode
 from .objective import ANCHORS, Objective
 from .pool import Pool
-from .sources import Generator, lean
+from .sources import Generator
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -116,16 +119,18 @@ class Distillation:
             name: {"weight": t.weight, "on": t.on, "damped": t.damped, "anchor": t.anchor}
             for name, t in self.objective.items()
         }
-        return {
-            "done": dict(self.done),
-            "terms": table,
-            "rng": self.rng.get_state(),
-            "generator": self.generator.state_dict(),
-            "generator_optimizer": self.generator_optimizer.state_dict(),
-            "student": self.student.state_dict(),
-            "student_optimizer": self.student_optimizer.state_dict(),
-            "filled": self.pool.filled,
-        }
+        return deepcopy(
+            {
+                "done": dict(self.done),
+                "terms": table,
+                "rng": self.rng.get_state(),
+                "generator": self.generator.state_dict(),
+                "generator_optimizer": self.generator_optimizer.state_dict(),
+                "student": self.student.state_dict(),
+                "student_optimizer": self.student_optimizer.state_dict(),
+                "filled": self.pool.filled,
+            }
+        )
 
     def restore(self, state: dict) -> None:
         """Take `state` back; the pool's rows must have been put back before."""
@@ -134,7 +139,7 @@ class Distillation:
                 setattr(self.objective[name], key, value)
         self.rng.set_state(state["rng"])
         for part in "generator", "generator_optimizer", "student", "student_optimizer":
-            getattr(self, part).load_state_dict(state[part])
+            getattr(self, part).load_state_dict(deepcopy(state[part]))
         self.done, self.pool.filled = dict(state["done"]), state["filled"]
 
 

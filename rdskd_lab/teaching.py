@@ -1,5 +1,6 @@
 """How a teacher comes to be, where there are data: the recipe of the shipped LeNet-5."""
 
+import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ from .loops import cosine, fit
 from .metrics import accuracy
 from .models import LeNet5
 from .stages import find_device, seeded
-from .weights import fingerprint, save_weights
+from .weights import WeightsError, fingerprint, save_weights
 
 BATCH, LR = 128, 1e-3
 
@@ -26,7 +27,12 @@ def lessons(split: Split, rng: torch.Generator, device) -> Iterator[Batch]:
 
 
 def train(data: str, out: Path, *, seed: int = 0, epochs: int = 10, device: str = "auto") -> Iterator[str]:
-    """Train, write `out`, and say so line by line.  The last network is kept: the test set chooses nothing."""
+    """Train, write `out`, and say so line by line.  The last network is kept: the test set chooses nothing.
+
+    A file that is already there stays as it is until the new one is whole.
+    """
+    out = Path(out)
+    _can_write(out)  # now, not after minutes of training
     split, tune, device = load(data, "train"), load(data, "tune"), find_device(device)
     net = seeded(seed, LeNet5, split.images.shape[1], len(split.classes)).to(device)
     optimizer = Adam(net.parameters(), LR)
@@ -36,6 +42,17 @@ def train(data: str, out: Path, *, seed: int = 0, epochs: int = 10, device: str 
         epoch, rest = divmod(step.i + 1, passes)
         if not rest:
             yield f"epoch {epoch}: loss {step.raw['ce']:.3f}, {accuracy(net, tune):.2%} of {len(tune):,} tuning images"
-    save_weights(net, Path(out), command=f"rdskd-lab train-teacher --data {data} --seed {seed} --epochs {epochs}")
+    save_weights(net, out, command=f"rdskd-lab train-teacher --data {data} --seed {seed} --epochs {epochs}")
     test = load(data, "test")
     yield f"{out}: {accuracy(net, test):.2%} of {len(test):,} test images; sha256 {fingerprint(out)}"
+
+
+def _can_write(out: Path) -> None:
+    try:
+        if out.is_dir():
+            raise IsADirectoryError(0, "it is a folder")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise WeightsError(f"cannot write {out} ({error.strerror}); give another --out") from error

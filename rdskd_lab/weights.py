@@ -77,5 +77,5 @@ def fingerprint(path: Path | str) -> str:
 def _find(name: Path | str) -> Path:
     path = Path(SHIPPED.get(name, name))
     if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}; without one there is {', '.join(SHIPPED)}, which is here")
+        raise WeightsError(f"there is no weights file {path}; shipped with rdskd-lab: {', '.join(SHIPPED)}")
     return path

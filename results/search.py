@@ -42,6 +42,8 @@ LISTS = {
             {"batch_size": 32, "generator_steps": 1600},
         )
     ],
+    # Seeds, since one seed moves the result by as much as most changes do.
+    "seeds": [{"batch_size": 64, "lr": lr} for lr in (4e-3, 8e-3, 16e-3)],
     # The student stage, all on the pool of one generator.
     "student": [
         {"batch_size": 64, "lr": 4e-3, **change}

@@ -10,8 +10,9 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parent))
 from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, one_thread, same, seeded  # noqa: E402, F401
 
-from rdskd_lab.batch import Batch, buffers_kept, frozen, last_linear, mode, read  # noqa: E402
+from rdskd_lab.batch import Batch, last_linear, read  # noqa: E402
 from rdskd_lab.models import LeNet5  # noqa: E402
+from rdskd_lab.modes import buffers_kept, frozen, mode  # noqa: E402
 
 
 def images(n=6, channels=1, seed=0, size=SIZE, dtype=F64, grad=False):
@@ -226,5 +227,7 @@ def test_detach_drops_every_graph_and_keeps_every_number():
     bare = full.detach()
     for name in "images", "z", "targets", "logits", "features":
         assert torch.equal(getattr(bare, name), getattr(full, name)) and not getattr(bare, name).requires_grad
-    assert bare.bn == () and bare.student is None
+    for mine, theirs in zip(sum(bare.bn, ()), sum(full.bn, ()), strict=True):
+        assert torch.equal(mine, theirs) and not mine.requires_grad
+    assert bare.student is None
     assert full.logits.requires_grad

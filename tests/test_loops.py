@@ -36,10 +36,11 @@ from toys import (  # noqa: E402, F401
 
 from rdskd_lab import losses  # noqa: E402
 from rdskd_lab.batch import Batch  # noqa: E402
+from rdskd_lab.lean import lean  # noqa: E402
 from rdskd_lab.loops import cosine, descend, distill, fit, painted, reanchoring, synthesise  # noqa: E402
 from rdskd_lab.methods import rdskd  # noqa: E402
 from rdskd_lab.objective import ANCHORS, Objective, Term, epoch  # noqa: E402
-from rdskd_lab.sources import Generator, Pixels, lean  # noqa: E402
+from rdskd_lab.sources import Generator, Pixels  # noqa: E402
 from rdskd_lab.stages import use_anchor  # noqa: E402
 
 FORMS = {"safe": losses.diversity_seeking, "pairs": losses.diversity_seeking_pairs}

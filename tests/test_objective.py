@@ -184,7 +184,7 @@ def test_scoring_inside_no_grad_stays_without_a_graph():
 
 
 def values(steps=300):
-    return [math.sin(i / 7) + i / 100 for i in range(steps)]
+    return [1 + math.sin(i / 7) + i / 100 for i in range(steps)]
 
 
 def used(rule, steps=300):

@@ -133,7 +133,7 @@ def test_with_augment_the_answers_are_the_teachers_to_the_images_of_the_lesson()
         assert images.dtype == torch.float32
 
 
-def test_rounds_beyond_1024_images_are_answered_in_parts_and_none_is_forgotten():
+def test_a_large_round_is_answered_in_parts_and_no_image_is_forgotten():
     pool = full(2500)
     teacher = ToyTeacher()
     lessons = take(pool, 2, augment=1.0, batch_size=1250)
