@@ -216,7 +216,7 @@ def _lines(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
     for step in steps:
         if step.i + 1 in shown:
             text = "{desc}: {n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
-            text = tqdm.format_meter(step.i + 1, total, time.monotonic() - start, prefix=LABELS[phase], unit=" steps",
+            text = tqdm.format_meter(step.i + 1, total, time.monotonic() - start, prefix=LABELS[phase], unit="step",
                                      bar_format=text, initial=first, postfix=_losses(step))  # fmt: skip
             print(text, file=sys.stderr, flush=True)
         yield step

@@ -17,6 +17,7 @@ import io
 import json
 import os
 import time
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -140,7 +141,8 @@ def read_json(path: Path) -> dict:
 def read_checkpoint(path: Path) -> dict:
     """A checkpoint of this format, as plain data, on the CPU wherever it was saved; nothing in it is executed."""
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch has opinions on foreign pickles
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         form, version = checkpoint["format"], checkpoint["version"]
     except Exception as error:  # a foreign file can fail in any way
         raise RunError(

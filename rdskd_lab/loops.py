@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .batch import Batch, read
+from .guard import refuse_non_finite
 from .losses import distillation
 from .modes import buffers_kept, frozen, mode
 from .objective import Objective, Term
@@ -56,7 +57,7 @@ def descend(batches: Iterable[Batch], objective: Objective, optimizer: Optimizer
         numbers = torch.cat(numbers).tolist()  # the one host synchronisation
         names = list(objective)
         raw, gain = dict(zip(names, numbers, strict=False)), dict(zip(names, numbers[len(names) :], strict=False))
-        _refuse_non_finite(i, phase, objective, raw, gain, numbers[-1], batch)
+        refuse_non_finite(i, phase, objective, raw, gain, numbers[-1], batch)
         if tally.total is not None:
             optimizer.step()
         yield Step(i, phase, raw, gain, {n: t.weight for n, t in objective.items()}, batch.detach())
@@ -131,22 +132,3 @@ def _answers(net: nn.Module, lessons: Iterable[Batch]) -> Iterator[Batch]:
 
 def _gradients(optimizer: Optimizer) -> list[Tensor]:
     return [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-
-
-def _refuse_non_finite(i, phase, objective, raw, gain, norm, batch):
-    """Stop with a sentence that names the term, if anything about to move the weights is not finite."""
-    for what, values in ("value", raw), ("gain", gain):
-        for name, value in values.items():
-            if objective[name].on and not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{phase} step {i}: the {what} of term {name!r} is {value} (loss {raw[name]}, anchor "
-                    f"{objective[name].anchor}). Nothing was updated; lower its weight or the learning rate, "
-                    "or turn its damping off."
-                )
-    if not math.isfinite(norm):
-        terms = objective.blame(batch)
-        where = f"of term {terms[0]!r}" if terms else "in the networks behind the terms"
-        raise FloatingPointError(
-            f"{phase} step {i}: the gradient {where} is not finite. Nothing was updated; lower a weight "
-            "or the learning rate."
-        )

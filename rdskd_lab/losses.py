@@ -38,7 +38,7 @@ def diversity_seeking(images: Tensor, probs: Tensor, eps: float = 1e-8) -> Tenso
     1 / (|X2 - X1| / |P2 - P1| + 1e-20): the same value, but a NaN gradient when the outputs coincide, and NaN when
     the images do too.
     """
-    (x1, x2), (p1, p2) = _halves(images), _halves(probs)
+    (x1, x2), (p1, p2) = halves(images), halves(probs)
     return (p2 - p1).norm() / ((x2 - x1).norm() + eps)
 
 
@@ -48,7 +48,7 @@ def diversity_seeking_pairs(images: Tensor, probs: Tensor, eps: float = 1e-8) ->
     images (N, C, S, S), probs (N, K), N even -> ().  Ours, to compare with: the published form lets one
     pair that differs make up for others that are alike, this one does not.
     """
-    (x1, x2), (p1, p2) = _halves(images), _halves(probs)
+    (x1, x2), (p1, p2) = halves(images), halves(probs)
     distance = torch.linalg.vector_norm((x2 - x1).flatten(1), dim=1)
     return (torch.linalg.vector_norm(p2 - p1, dim=1) / (distance + eps)).mean()
 
@@ -63,7 +63,8 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> 
     return temperature**2 * F.kl_div(log_s, log_t, reduction="batchmean", log_target=True)
 
 
-def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+def halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """A batch's two halves, whose images are compared in pairs."""
     if len(x) % 2:
-        raise ValueError(f"diversity seeking pairs the two halves of a batch, so its size must be even; it is {len(x)}")
+        raise ValueError(f"diversity pairs the two halves of a batch, so its size must be even; it is {len(x)}")
     return x.chunk(2)

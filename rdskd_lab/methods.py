@@ -47,15 +47,8 @@ class Settings:
 PRESETS = {
     "paper-mnist": Settings(),
     "classroom": Settings(
-        generator_steps=800,
-        batch_size=128,
-        width=16,
-        student_steps=4_000,
-        student_batch_size=128,
-        student_lr=4e-3,
-        student_schedule="cosine",
-        pooled=True,
-        augment=1.0,
-        reuse=2,
-    ),  # fmt: skip
-}
+        generator_steps=800, batch_size=64, width=16, lr=1.6e-2,
+        student_steps=4_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
+        pooled=True, augment=1.0, reuse=2,
+    ),
+}  # fmt: skip

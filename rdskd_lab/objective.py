@@ -90,20 +90,7 @@ class Objective(dict[str, Term]):
         return Tally(sum(asked) if self.asks else None, torch.stack(list(raw.values())), torch.stack(gain))
 
     def re_anchor(self, i: int, raw: dict[str, float]) -> None:
-        """Move each anchor by its term's rule, after step `i` with values `raw`; a value that is not finite moves none."""
+        """Move each anchor by its term's rule after step `i`; a value in `raw` that is not finite moves none."""
         for name, term in self.items():
             if math.isfinite(raw[name]):
                 term.anchor = term.rule(i, raw[name], term.anchor)
-
-    def blame(self, batch: Batch) -> list[str]:
-        """The terms whose gradient at what they look at is not finite; slow, for the error message only."""
-        leaves = batch.map(lambda t: t.detach().requires_grad_(t.is_floating_point()))
-        return [name for name, term in self.items() if term.on and not _finite_gradient(term, leaves)]
-
-
-def _finite_gradient(term: Term, leaves: Batch) -> bool:
-    inputs = [t for t in [*vars(leaves).values(), *sum(leaves.bn, ())] if isinstance(t, Tensor) and t.requires_grad]
-    loss = term.asked(term.measure(leaves))
-    if not (isinstance(loss, Tensor) and loss.requires_grad):
-        return True  # it looks at nothing in the batch
-    return all(g.isfinite().all() for g in torch.autograd.grad(loss, inputs, allow_unused=True) if g is not None)

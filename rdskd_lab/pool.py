@@ -40,7 +40,7 @@ class Pool:
         return torch.bincount(answers.argmax(1), minlength=answers.shape[1])
 
     def lessons(self, teacher: nn.Module, batch_size: int, *, seed: int = 0, start: int = 0, augment: float = 1.0,
-                reuse: int = 1, round_size: int = 25_600) -> Iterator[Batch]:  # fmt: skip
+                reuse: int = 1, round_size: int = 12_800) -> Iterator[Batch]:  # fmt: skip
         """Batches for a student, for ever, from the `start`-th on: a pure function of the pool, `seed` and `start`.
 
         They come in rounds: `round_size` images are drawn, warped, answered by the teacher, and then gone through

@@ -29,6 +29,7 @@ from .stages import Distillation, find_device, seeded, use_anchor
 from .weights import fingerprint, load_weights
 
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
+SURVEYED = 5_000  # fresh images whose classes are counted, where nothing is pooled
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -142,8 +143,9 @@ def execute(config: Config, out: Path | str, *, resume: bool = False, progress=p
     out = Path(out)
     with held(out):
         if resume and (out / "result.json").exists():
+            result = _result(out)
             sweep(out, "checkpoint.pt", *POOL)  # should it have been killed while it tidied up
-            return _result(out)
+            return result
         run, tune, test = prepare(config)
         folder = Folder(out, run, describe(config, run))
         with _told(out):
@@ -233,12 +235,12 @@ def conclude(config: Config, run: Distillation, test: Split, seconds: dict[str, 
 
 
 def class_histogram(run: Distillation) -> torch.Tensor:
-    """What the teacher takes the painted images for, (K,): the pool, or about 5,000 fresh ones where there is none."""
+    """What the teacher takes the painted images for, (K,): the pool, or fresh ones where there is none."""
     if run.pool.filled:
         return run.pool.histogram()
     size = run.settings.student_batch_size
     rng = torch.Generator().manual_seed(run.seed + 2)  # its own: looking must not change what comes after
-    fresh = islice(painted(run.generator, run.teacher, size, rng), -(-5000 // size))
+    fresh = islice(painted(run.generator, run.teacher, size, rng), -(-SURVEYED // size))
     return torch.bincount(torch.cat([batch.logits.argmax(1) for batch in fresh]), minlength=run.classes)
 
 
@@ -283,7 +285,9 @@ def _result(out: Path) -> dict:
     try:
         return read_json(out / "result.json")
     except RunError as error:
-        raise RunError(f"{error}; the networks beside it are whole, ask them: rdskd-lab evaluate {out}") from error
+        again = (out / "checkpoint.pt").exists()
+        then = "delete it and go on with --resume" if again else f"the networks are whole: rdskd-lab evaluate {out}"
+        raise RunError(f"{error}; {then}") from error
 
 
 # ---- what can go wrong, in sentences ---------------------------------------------------------------------------------

@@ -44,6 +44,12 @@ LISTS = {
     ],
     # Seeds, since one seed moves the result by as much as most changes do.
     "seeds": [{"batch_size": 64, "lr": lr} for lr in (4e-3, 8e-3, 16e-3)],
+    # Ten minutes and more.
+    "long": [
+        {"generator_steps": 2400, "student_steps": 40_000, "reuse": 4},
+        {"generator_steps": 2400, "student_steps": 40_000, "reuse": 4, "augment": 1.5},
+        {"generator_steps": 2400, "student_steps": 40_000, "reuse": 4, "width": 32},
+    ],
     # The student stage, all on the pool of one generator.
     "student": [
         {"batch_size": 64, "lr": 4e-3, **change}

@@ -1,0 +1,355 @@
+"""The command line as a person meets it: help, progress, results, Ctrl-C, and one sentence where something is wrong."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from test_weights import Code
+
+from rdskd_lab import __main__ as cli
+from rdskd_lab import runs
+from rdskd_lab.data import load
+from rdskd_lab.models import LeNet5, LeNet5Half
+from rdskd_lab.weights import fingerprint, save_weights
+
+TINY = "--set generator_steps=6 --set student_steps=8 --set batch_size=16 --set width=4 --set student_batch_size=16"
+LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetensors", "samples.npz", "result.json",
+        "report.html"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def lab(capfd, monkeypatch):
+    """Run a command line; gives exit status, stdout, stderr."""
+    monkeypatch.setattr(runs, "MEASURES", 2)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def lab(*words):
+        try:
+            cli.main([part for word in words for part in (word.split() if isinstance(word, str) else [str(word)])])
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        return status, *capfd.readouterr()
+
+    return lab
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished run, done by the command line."""
+    out = tmp_path_factory.mktemp("done") / "run"
+    cli.main(["distill", "--out", str(out), *TINY.split(), "--off", "ds", "--weight", "ie=5", "--weight", "oh=0.5",
+              "--anchor", "previous", "--seed", "3"])  # fmt: skip
+    return out
+
+
+def content(out):
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+# ---- help ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["", "distill", "evaluate", "train-teacher", "report"])
+def test_help_fits_a_terminal_and_every_option_says_what_it_is(command, lab):
+    status, out, err = lab(command, "--help")
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    options = [line for line in out.splitlines() if line.strip().startswith("--")]
+    assert options and all("  " in line.strip() for line in options)  # a text beside each
+
+
+def test_help_of_distill_teaches_the_terms_and_lists_presets_and_settings(lab):
+    text = lab("distill --help")[1]
+    for name in ("oh  one-hot", "ie  information entropy", "ds  diversity seeking", "exp(loss - anchor)",
+                 "epoch, previous, average, or none"):  # fmt: skip
+        assert name in " ".join(text.split("\n")) or name in " ".join(text.split())
+    for name in (*runs.PRESETS, *vars(runs.PRESETS["classroom"])):
+        assert name in text
+
+
+def test_without_arguments_there_is_help(lab):
+    assert lab() == lab("--help")
+
+
+# ---- a run ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_what_was_asked_for(done):
+    assert {path.name for path in done.iterdir()} == LEFT and list(done.parent.iterdir()) == [done]
+    facts = json.loads((done / "config.json").read_text())
+    assert facts["seed"] == 3 and facts["settings"]["width"] == 4
+    assert facts["terms"] == {
+        "oh": {"weight": 0.5, "on": True, "damped": True, "rule": "previous"},
+        "ie": {"weight": 5.0, "on": True, "damped": True, "rule": "previous"},
+        "ds": {"weight": 1.0, "on": False, "damped": False, "rule": "none"},
+    }
+    rows = list(csv.DictReader((done / "history.csv").read_text().splitlines()))
+    assert {(row["oh_weight"], row["ie_weight"], row["ds_gain"]) for row in rows[:6]} == {("0.5", "5", "0")}
+
+
+def test_it_ends_with_what_came_of_it_and_is_short_about_it_in_a_pipe(tmp_path, lab):
+    status, out, err = lab("distill --out", tmp_path / "run", TINY)
+    found = json.loads((tmp_path / "run/result.json").read_text())
+    assert status == 0 and found["test_images"] == 1000
+    student, teacher, report = out.splitlines()
+    assert student.startswith(f"student: {found['student_accuracy']:.2%} of 1,000 real images")
+    assert teacher.startswith(f"teacher: {found['teacher_accuracy']:.2%}")
+    assert report == f"report:  {tmp_path / 'run/report.html'}"
+    lines = [line for line in err.splitlines() if not line.startswith("rdskd-lab: warning")]
+    assert len(lines) == 10 and "\r" not in err
+    assert lines[4].startswith("generator: 6/6 steps, ") and "left, oh " in lines[4]
+    assert lines[9].startswith("student: 8/8 steps, ") and "left, kd " in lines[9]
+
+
+def test_progress_counts_from_where_a_run_goes_on():
+    class Step:
+        phase, raw = "distill", {"kd": 1.0}
+
+        def __init__(self, i):
+            self.i = i
+
+    steps = [Step(i) for i in range(90, 100)]
+    for adapter in cli._lines, cli._bar:
+        assert list(adapter(iter(steps), "distill", 90, 100)) == steps
+
+
+def test_on_a_terminal_there_is_a_bar_with_rate_and_time_left(tmp_path):
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    command = [sys.executable, "-m", "rdskd_lab", "distill", "--out", str(tmp_path / "run"), *TINY.split()]
+    process = subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 4096):
+            shown += part
+    except OSError:  # how Linux says that the other end was closed
+        pass
+    assert process.wait() == 0
+    assert b"generator: 100%|" in shown and b"step/s" in shown and b"<00:00" in shown
+
+
+def test_it_goes_on_without_plotly_and_says_so(tmp_path, lab, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "plotly"] + ["plotly", "plotly.offline"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    status, out, err = lab("distill --out", tmp_path / "run", TINY)
+    assert status == 0 and out.startswith("student: ") and "report" not in out
+    assert "no report was written: Figures need plotly" in err and "rdskd-lab report" in err
+    assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT - {"report.html"}
+
+
+# ---- the other commands --------------------------------------------------------------------------------------------
+
+
+def test_evaluate_takes_a_folder_or_a_file(done, lab):
+    found = json.loads((done / "result.json").read_text())
+    said = [lab("evaluate", done), lab("evaluate", done / "student.safetensors", "--data digits --teacher lenet5")]
+    assert said[0] == said[1]
+    status, out, err = said[0]
+    assert (status, err) == (0, "")
+    assert out == (
+        f"1,000 images of digits test: student {found['student_accuracy']:.2%}, teacher "
+        f"{found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}\n"
+    )
+
+
+def test_report_writes_the_page_again(done, lab):
+    page = done / "report.html"
+    before = page.read_text()
+    page.unlink()
+    assert lab("report", done) == (0, f"report:  {page}\n", "")
+    assert page.read_text() == before
+
+
+def test_a_report_of_damaged_files_is_refused_in_a_sentence(done, tmp_path, lab):
+    text = (done / "history.csv").read_text()
+    for name, damaged in {"history.csv": text.replace("synthesise,3,", "synthesise,3x,"), "result.json": "{"}.items():
+        (tmp_path / name).mkdir()
+        for path in done.iterdir():
+            (tmp_path / name / path.name).write_bytes(path.read_bytes())
+        (tmp_path / name / name).write_text(damaged)
+        status, out, err = lab("report", tmp_path / name)
+        assert status == 1 and out == "" and err.count("\n") == 1 and "damaged" in err
+
+
+def test_train_teacher_writes_a_teacher_that_can_be_used(tmp_path, lab, monkeypatch):
+    out = tmp_path / "new" / "teacher.safetensors"
+    status, said, err = lab("train-teacher --data digits --epochs 1 --out", out)
+    assert (status, err) == (0, "")
+    first, second = said.splitlines()
+    assert first.startswith("epoch 1: loss ") and second.startswith(f"{out}: ") and fingerprint(out) in second
+    right = second.split(": ")[1].split(" of 1,000 test images; sha256 ")[0]
+    assert float(right[:-1]) > 30  # 32 steps
+    save_weights(LeNet5Half(), tmp_path / "student")
+    assert f"teacher {right}," in lab("evaluate", tmp_path / "student", "--teacher", out)[1]
+    before = out.read_bytes()
+
+    def refused(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rdskd_lab.teaching.accuracy", refused)
+    assert lab("train-teacher --data digits --epochs 1 --seed 1 --out", out) == (130, "", "rdskd-lab: stopped\n")
+    assert out.read_bytes() == before and [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+# ---- one sentence --------------------------------------------------------------------------------------------------
+
+
+def made(folder):
+    """A folder with things that are not what they should be."""
+    save_weights(LeNet5(1, 7), folder / "seven.safetensors")
+    save_weights(LeNet5(3, 10), folder / "colour.safetensors")
+    torch.save({"fc2.bias": Code(folder / "ran")}, folder / "pickle.pt")
+    (folder / "empty.safetensors").write_bytes(b"")
+    (folder / "full").mkdir()
+    (folder / "full" / "thesis.txt").write_text("dear")
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+SENTENCES = [
+    ("distill", 2, "Missing option '--out'"),
+    ("distil --out DIR/new", 2, "No such command 'distil'"),
+    ("distill --out DIR/new --preet classroom", 2, "No such option: --preet"),
+    ("distill --out DIR/new --seed one", 2, "Invalid value for '--seed'"),
+    ("distill --out DIR/new --preset clasroom", 1, "no preset 'clasroom'"),
+    ("distill --out DIR/new --method dalf", 1, "no method 'dalf'"),
+    ("distill --out DIR/new --off dd", 1, "no term 'dd'"),
+    ("distill --out DIR/new --weight ie=abc", 1, "the weight of ie must be a number, not 'abc'"),
+    ("distill --out DIR/new --weight ie", 1, "--weight takes NAME=VALUE, not 'ie'"),
+    ("distill --out DIR/new --weight =5", 1, "--weight takes NAME=VALUE, not '=5'"),
+    ("distill --out DIR/new --set width=4=5", 1, "--set takes NAME=VALUE, not 'width=4=5'"),
+    ("distill --out DIR/new --set width=x", 1, "setting width takes a whole number"),
+    ("distill --out DIR/new --anchor no", 1, "no anchor rule 'no'"),
+    ("distill --out DIR/new --data nowhere", 1, "No data 'nowhere'"),
+    ("distill --out DIR/new --teacher DIR/nothing", 1, "there is no weights file"),
+    ("distill --out DIR/new --teacher DIR/empty.safetensors", 1, "is not a whole safetensors file"),
+    ("distill --out DIR/new --teacher DIR/pickle.pt", 1, "A pickled .pt file is never opened"),
+    ("distill --out DIR/new --teacher DIR/seven.safetensors", 1, "fc2.weight is (7, 84) in the file"),
+    ("distill --out DIR/new --teacher DIR/colour.safetensors", 1, "conv1.weight is (6, 3, 5, 5) in the file"),
+    ("distill --out DIR/full", 1, "is not empty"),
+    ("distill --out DIR/pickle.pt", 1, "(it is a file)"),
+    ("distill --out DIR/new --resume", 1, "there is no run in"),
+    ("distill --out DIR/full --resume", 1, "there is no run in"),
+    ("distill --out DIR/new --resume --seed 1 --set width=4", 1, "leave out --seed, --set"),
+    ("evaluate DIR/new", 1, "there is no weights file"),
+    ("evaluate DIR/full", 1, "there is no run in"),
+    ("evaluate DIR/seven.safetensors", 1, "does not fit this LeNet5Half"),
+    ("evaluate DIR/pickle.pt", 1, "A pickled .pt file is never opened"),
+    ("report DIR/full", 1, "there is no run in"),
+    ("report DIR/new", 1, "there is no run in"),
+    ("train-teacher --out DIR/full", 1, "(it is a folder)"),
+    ("train-teacher --out DIR/pickle.pt/x", 1, "cannot write"),
+    ("train-teacher --out DIR/new --data svhn", 1, "'svhn' cannot be loaded by name yet"),
+    ("train-teacher --out DIR/new --epochs 0", 2, "Invalid value for '--epochs'"),
+]
+
+
+@pytest.mark.parametrize(("command", "status", "sentence"), SENTENCES, ids=[row[0] for row in SENTENCES])
+def test_a_mistake_gets_one_sentence_and_changes_nothing(command, status, sentence, tmp_path, lab):
+    before = made(tmp_path)
+    found, out, err = lab(command.replace("DIR", str(tmp_path)))
+    assert (found, out) == (status, "")
+    assert err.startswith("rdskd-lab: ") and err.count("\n") == 1 and sentence in err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "new").exists() and not (tmp_path / "ran").exists()
+
+
+def test_a_device_may_be_changed_when_a_run_goes_on(done, lab):
+    assert lab("distill --resume --device cpu --out", done)[0] == 0
+
+
+def test_a_bug_is_not_dressed_up_as_a_mistake(tmp_path, monkeypatch):
+    def bug(*args, **kwargs):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(runs, "execute", bug)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["distill", "--out", str(tmp_path / "run")])
+
+
+# ---- signals -------------------------------------------------------------------------------------------------------
+
+SLOW = """
+import sys, time
+from rdskd_lab import folder, runs
+from rdskd_lab.__main__ import main
+note = folder.Folder.note
+folder.Folder.note = lambda *args: (note(*args), time.sleep(0.25))
+main(sys.argv[1:])
+"""
+
+
+def started(out, *options):
+    """A run that does four steps a second, in a process of its own."""
+    command = [sys.executable, "-c", SLOW, "distill", "--out", str(out), *options]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+
+def until(process, word):
+    """Read its stderr up to a line with `word` in it."""
+    for line in process.stderr:
+        if word in line:
+            return
+    raise AssertionError(f"the run ended before it said {word!r}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ on Windows")
+def test_ctrl_c_and_sigterm_stop_a_run_in_each_stage_and_it_goes_on_to_the_same_weights(tmp_path, lab):
+    out, options = tmp_path / "run", TINY.split()
+    for number, stage in (signal.SIGINT, "generator: 3/6"), (signal.SIGTERM, "student: 2/8"):
+        process = started(out, *options)
+        until(process, stage)
+        process.send_signal(number)
+        said, err = process.communicate(timeout=60)
+        assert process.returncode == 128 + number and said == "" and "Traceback" not in err
+        assert "rdskd-lab: stopping after this step (once more: at once) ..." in err
+        assert err.splitlines()[-1] == f"rdskd-lab: stopped. Go on with: rdskd-lab distill --out {out} --resume"
+        options = ["--resume"]
+    assert lab("distill --resume --out", out)[0] == 0
+    assert {path.name for path in out.iterdir()} == LEFT
+    lab("distill", TINY, "--out", tmp_path / "straight")
+    for name in "student.safetensors", "generator.safetensors":
+        assert (out / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ on Windows")
+def test_a_second_ctrl_c_stops_at_once_and_a_second_process_is_told_of_the_first(tmp_path, lab):
+    out = tmp_path / "run"
+    process = started(out, *TINY.split())
+    until(process, "generator: 2/6")
+    status, _, err = lab("distill --resume --out", out)
+    assert status == 1 and err.count("\n") == 1
+    assert f"is in use by process {process.pid} since {time.strftime('%Y-%m-%d')}" in err
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, 143) and "Traceback" not in err and "Go on with" in err
+    assert lab("distill --resume --out", out)[0] == 0
+
+
+def test_ctrl_c_before_anything_was_begun_leaves_nothing(tmp_path, lab, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "load", interrupted)
+    status, out, err = lab("distill --out", tmp_path / "run")
+    assert (status, out, err) == (130, "", "rdskd-lab: stopped. Nothing was begun.\n")
+    assert list(tmp_path.iterdir()) == []
+    assert load("digits", "test")
