@@ -8,7 +8,7 @@ from .modes import frozen
 
 
 @torch.no_grad()
-def answers(net: nn.Module, split: Split, batch_size: int = 1000) -> Tensor:
+def answers(net: nn.Module, split: Split, batch_size: int = 250) -> Tensor:
     """The class that `net` gives each image of a split, (N,) on the CPU.  Modes of `net` are as before afterwards."""
     device = next(net.parameters()).device
     with frozen(net):

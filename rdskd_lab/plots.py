@@ -267,7 +267,7 @@ class Curves(Chart):
         windows = {running_median(line.x, line.y)[2] for line in self.lines if line.kind == "noisy"}
         key = f" (thick line: median of {' or '.join(map(number, sorted(windows)))} steps)" if windows else ""
         low, high = self.span()
-        heads = (1, 2, 5) if high - low < 2 else (1,)
+        heads = (1, 1.2, 1.5, 2, 3, 5, 7, 8.5) if high - low < 0.6 else (1, 2, 5) if high - low < 2 else (1,)
         marks = [m * 10.0**e for e in range(int(low) - 1, int(high) + 2) for m in heads] if self.log else []
         marks = [mark for mark in marks if low <= np.log10(mark) <= high]
         return self.xlabel + key, self.ylabel + ", log scale" * self.log, marks
