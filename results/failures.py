@@ -66,7 +66,7 @@ def start(words: str, folder: Path, limits: dict | None = None, path: str = "") 
 def lab(words: str, folder: Path, **how) -> tuple[int, str]:
     """Exit status and stderr."""
     process = start(words, folder, **how)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=3600)
     return process.returncode, err
 
 
@@ -486,11 +486,11 @@ def main(only: str = "") -> None:
         bench = Bench(Path(base).resolve())
         for group, row in trials(bench, only):
             rows.append((group, row))
+            if not only:
+                (HERE / "FAILURES.md").write_text(HEAD + table(rows))
             print(f"{'FAULT ' if row.fault else ''}{row.what}: {row.status} {row.said}", row.fault, flush=True)
     faults = [row.what for _, row in rows if row.fault]
     print(f"{len(rows)} trials in {time.monotonic() - start_time:.0f} s; at fault: {', '.join(faults) or 'none'}")
-    if not only:
-        (HERE / "FAILURES.md").write_text(HEAD + table(rows))
     sys.exit(bool(faults))
 
 
