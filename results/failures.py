@@ -359,6 +359,20 @@ def full_for_a_teacher(bench: Bench) -> Iterator[Row]:
     yield judged("no room for a trained teacher", folder, status, err, "the old teacher, whole", fault)
 
 
+def from_a_gpu(bench: Bench) -> Iterator[Row]:
+    folder = bench.folder()
+    path = shutil.copytree(bench.cut, folder / "run") / "checkpoint.pt"
+    checkpoint, tag = torch.load(path, weights_only=True), torch.serialization.location_tag
+    torch.serialization.location_tag = lambda storage: "cuda:0"  # what a GPU's tensors say of where they were
+    try:
+        torch.save(checkpoint, path)
+    finally:
+        torch.serialization.location_tag = tag
+    assert b"cuda:0" in path.read_bytes()
+    left = "all files of a finished run; the same weights"
+    yield Row("a checkpoint whose tensors say cuda:0", "nothing but its progress", 0, left, bench.goes_on(folder))
+
+
 CLOCK = """
 import random, time
 jump = random.Random(0)
@@ -440,8 +454,8 @@ def collapse(bench: Bench) -> Iterator[Row]:
 
 
 HARD = (
-    unwritable, full_at_the_start, full_in_a_stage, full_for_the_report, full_for_a_teacher, clock, two_at_once,
-    signals, memory, collapse,
+    unwritable, full_at_the_start, full_in_a_stage, full_for_the_report, full_for_a_teacher, from_a_gpu, clock,
+    two_at_once, signals, memory, collapse,
 )  # fmt: skip
 
 
@@ -449,14 +463,14 @@ HARD = (
 
 
 def trials(bench: Bench, only: str) -> Iterator[tuple[str, Row]]:
-    for group, way, cases in ("Bad input", refused, FRESH), ("A run that was meddled with", damaged, BEGUN):
-        yield from ((group, way(bench, what, *case)) for what, case in cases.items() if only in what)
     for trial in HARD:
         try:
             if only in trial.__name__ or only == "":
                 yield from (("Hard failures", row) for row in trial(bench))
         except PermissionError as error:
             yield "Hard failures", Row(f"{trial.__name__.replace('_', ' ')}: not tried", str(error), 0, "")
+    for group, way, cases in ("Bad input", refused, FRESH), ("A run that was meddled with", damaged, BEGUN):
+        yield from ((group, way(bench, what, *case)) for what, case in cases.items() if only in what)
 
 
 def table(rows: list[tuple[str, Row]]) -> str:
