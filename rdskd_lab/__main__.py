@@ -185,11 +185,15 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, fin
 def _report(folder: Path) -> None:
     from .report import write_report
     from .runs import RunError
+    from .weights import why
 
     try:
         print(f"report:  {write_report(folder)}")
     except ImportError as error:
         print(f"rdskd-lab: no report was written: {error}; then: rdskd-lab report {folder}", file=sys.stderr)
+    except OSError as error:
+        again = f"all else that the run left is whole: mend it, then rdskd-lab report {folder}"
+        raise RunError(f"cannot make the report in {folder} ({why(error)}); {again}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
 
@@ -272,7 +276,11 @@ def main(args: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         _leave("stopped", 128 + signal.SIGINT)
     except OSError as error:
-        _leave(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 1)
+        from .weights import why
+
+        _leave(f"{error.filename or ''}: {why(error)}".lstrip(": "), 1)
+    except MemoryError:
+        _leave("out of memory; free some, and go on with --resume if a run was begun", 1)
     except (ValueError, FloatingPointError) as error:
         _leave(str(error), 1)
     except Exception as error:

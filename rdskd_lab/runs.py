@@ -4,7 +4,6 @@ What is done, in which order, measured how; what lies in the folder meanwhile, a
 in `folder`.  A run that is cut anywhere and goes on ends with the same weights, bit for bit on one machine.
 """
 
-import errno
 import math
 import platform
 import sys
@@ -26,7 +25,7 @@ from .metrics import accuracy, compare
 from .models import LeNet5, LeNet5Half
 from .objective import ANCHORS, Objective
 from .stages import Distillation, find_device, seeded, use_anchor
-from .weights import fingerprint, load_weights
+from .weights import fingerprint, load_weights, why
 
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
 SURVEYED = 5_000  # fresh images whose classes are counted, where nothing is pooled
@@ -298,11 +297,9 @@ def _told(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        reason = "the disk is full" if full else error.strerror or error
         saved = (out / "config.json").exists()
         then = "what was saved is whole: mend it, and go on with --resume" if saved else "nothing was begun"
-        raise RunError(f"cannot write in {out} ({reason}); {then}") from error
+        raise RunError(f"cannot write in {out} ({why(error)}); {then}") from error
 
 
 @contextmanager

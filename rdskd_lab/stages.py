@@ -29,6 +29,8 @@ def find_device(name: str = "auto") -> torch.device:
     """CUDA, else MPS, else CPU; or the device that `name` asks for, if this machine has it."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.split(":")[0] not in ("cpu", "cuda", "mps"):  # torch knows more, of which some hold no numbers
+        raise ValueError(f"device {name!r} cannot be used here; say auto, cpu, cuda or mps")
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there

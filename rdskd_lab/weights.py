@@ -1,5 +1,6 @@
 """Weights on disk, as data: safetensors in, safetensors out, never a pickle.  And files that are written whole."""
 
+import errno
 import json
 import os
 from hashlib import sha256
@@ -17,6 +18,12 @@ class WeightsError(ValueError):
     """A weights file that cannot be used; the message says why and what to do."""
 
 
+def why(error: OSError) -> str:
+    """What the system said, in words that tell a person what to do."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "the disk is full" if full else error.strerror or str(error)
+
+
 def write_whole(path: Path | str, content: bytes) -> None:
     """Put `content` at `path` through a file beside it: `path` is as it was, or new and on the disk, never half."""
     path = Path(path)
@@ -28,6 +35,9 @@ def write_whole(path: Path | str, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # which a failing write does not say
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -270,6 +270,51 @@ def test_a_mistake_gets_one_sentence_and_changes_nothing(command, status, senten
     assert not (tmp_path / "new").exists() and not (tmp_path / "ran").exists()
 
 
+@pytest.fixture
+def little_room():
+    """Files of at most 1 MB, for this process: what a full disk does to the large ones."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_without_room_for_the_report_all_else_of_the_run_is_kept(done, little_room, lab):
+    before = content(done)
+    status, out, err = lab("distill --resume --out", done)
+    assert (
+        status == 1
+        and out.startswith("student: ")
+        and err
+        == (
+            f"rdskd-lab: cannot make the report in {done} (the disk is full); all else that the run left is whole: mend "
+            f"it, then rdskd-lab report {done}\n"
+        )
+    )
+    assert content(done) == before
+
+
+def test_a_teacher_that_finds_no_room_is_told_of_by_its_file(tmp_path, lab, monkeypatch):
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rdskd_lab.weights.os.fsync", full)
+    out = tmp_path / "teacher.safetensors"
+    status, _, err = lab("train-teacher --data digits --epochs 1 --out", out)
+    assert (status, err) == (1, f"rdskd-lab: {out}: the disk is full\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_want_of_memory_outside_the_stages_is_told_too(tmp_path, lab, monkeypatch):
+    def refuse(*args):
+        raise MemoryError
+
+    monkeypatch.setattr(runs, "load", refuse)
+    status, out, err = lab("distill --out", tmp_path / "run")
+    assert (status, out) == (1, "") and err.startswith("rdskd-lab: out of memory; free some") and err.count("\n") == 1
+
+
 def test_a_device_may_be_changed_when_a_run_goes_on(done, lab):
     assert lab("distill --resume --device cpu --out", done)[0] == 0
 

@@ -506,6 +506,17 @@ def test_a_checkpoint_from_a_gpu_is_read_onto_the_cpu(copy, monkeypatch):
     assert asked == [{"map_location": "cpu", "weights_only": True}]
 
 
+def test_a_checkpoint_whose_tensors_say_cuda_goes_on_on_the_cpu(copy, tmp_path, monkeypatch):
+    other = shutil.copytree(copy, tmp_path / "other")
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        rewrite(other / "checkpoint.pt", lambda checkpoint: None)
+    assert b"cuda:0" in (other / "checkpoint.pt").read_bytes()
+    for out in copy, other:
+        execute(read_config(out), out, resume=True)
+    assert essence(other) == essence(copy)
+
+
 @pytest.mark.gpu
 def test_a_run_begun_on_a_gpu_goes_on_on_the_cpu(tmp_path):
     with pytest.raises(KeyboardInterrupt):
