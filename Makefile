@@ -8,7 +8,8 @@ CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chr
 PYTEST    = $(PY) -m pytest $(PYTEST_ARGS)
 NBVAL     = $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 MISSING   = $(if $(CHROMIUM),,@echo "Browser tests were left out: no Chromium found; install it or name one with CHROMIUM=/path/to/it.")
-GOMP_SPINCOUNT ?= 1000  # as rdskd_lab/__init__.py says; here for kernels that import torch first
+# As rdskd_lab/__init__.py says; here for kernels that import torch first.
+GOMP_SPINCOUNT ?= 1000
 export CHROMIUM PYTHON NEED_GB GOMP_SPINCOUNT
 
 help:  ## this list
