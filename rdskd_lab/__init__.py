@@ -5,8 +5,9 @@ Read `methods` first, then `losses`, `objective`, `batch`, `sources`, `loops`: e
 
 __version__ = "0.1.0"
 
+from .field import METHODS
 from .losses import distillation, diversity_seeking, diversity_seeking_pairs, information_entropy, one_hot
-from .methods import METHODS, PRESETS, Settings, rdskd
+from .methods import PRESETS, RDSKD, Method, Settings, rdskd
 from .models import LeNet5, LeNet5Half
 from .objective import ANCHORS, Objective, Term
 from .sources import Generator, Pixels
@@ -15,7 +16,9 @@ from .stages import Distillation
 __all__ = [
     "ANCHORS",
     "METHODS",
+    "Method",
     "PRESETS",
+    "RDSKD",
     "Distillation",
     "Generator",
     "LeNet5",

@@ -315,12 +315,6 @@ def test_an_unknown_split_too(split, near):
     says(repr(split), "train, tune, test", f"Did you mean '{near}'?", call=lambda: load("digits", split))
 
 
-@pytest.mark.parametrize("name", ["svhn", "cifar10"])
-def test_svhn_and_cifar10_have_their_facts_and_say_that_they_come_later(name):
-    assert (data.FACTS[name].channels, data.FACTS[name].size, len(data.FACTS[name].classes)) == (3, 32, 10)
-    says(repr(name), "yet", "image folder", call=lambda: load(name, "train"))
-
-
 @pytest.mark.parametrize("wish", [{"size": 28}, {"channels": 3}, {"mean": (0.5,)}, {"std": (0.5,)}])
 def test_a_named_set_is_not_bent(wish):
     says("'digits' has its own", "leave them out", call=lambda: load("digits", "test", **wish))

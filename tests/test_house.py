@@ -18,16 +18,19 @@ BELOW = {
     "batch": ("modes",),
     "objective": ("batch", "losses"),
     "sources": ("batch",), "lean": ("sources",),
-    "guard": ("objective",),
+    "guard": ("objective",), "networks": ("models", "weights"),
     "loops": ("batch", "losses", "objective", "sources", "guard"),
-    "methods": ("losses", "objective", "loops"),
     "pool": ("batch",),
+    "parts": ("loops", "pool", "lean"),
+    "methods": ("losses", "objective", "loops", "parts"),
+    "sheets": ("loops", "sources"), "controls": ("parts",),
+    "field": ("methods", "sheets", "controls"),
     "metrics": ("batch", "data"),
     "stages": ("pool", "methods", "models", "lean"),
     "teaching": ("stages", "metrics", "weights"),
     "plots": (), "report": ("plots",),
     "folder": ("stages", "weights"),
-    "runs": ("folder", "metrics", "report"),
+    "runs": ("folder", "metrics", "report", "field", "networks"),
 }  # fmt: skip
 
 
@@ -92,7 +95,7 @@ def test_the_core_is_short(capsys):
 
 
 def test_every_function_and_class_of_the_core_that_has_a_public_name_says_what_it_is():
-    for name in (*CORE, "pool", "stages", "models"):
+    for name in (*CORE, "pool", "stages", "models", "parts", "field", "sheets", "controls", "networks"):
         tree = ast.parse((HOUSE / f"{name}.py").read_text())
         assert ast.get_docstring(tree), f"{name}.py"
         for node in tree.body:
