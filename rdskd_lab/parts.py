@@ -101,7 +101,8 @@ def growing(run, start: int) -> Iterator[Batch]:
         rows = torch.randint(pool.filled, (s.student_batch_size,), generator=run.rng).to(pool.images.device)
         images = pool.images[rows].to(next(run.teacher.parameters()).dtype)
         with torch.no_grad():
-            yield read(run.teacher, Batch(warp(images, s.augment, run.rng) if s.augment else images))
+            batch = read(run.teacher, Batch(warp(images, s.augment, run.rng) if s.augment else images))
+        yield batch  # out here, since a generator's `with` would hold for whoever pulls it
 
 
 # ---- how the student's learning rate falls --------------------------------------------------------------------------
