@@ -25,7 +25,7 @@ BELOW = {
     "methods": ("losses", "objective", "loops", "parts"),
     "sheets": ("loops", "sources"), "controls": ("parts",),
     "field": ("methods", "sheets", "controls"),
-    "metrics": ("batch", "data"),
+    "metrics": ("batch", "data"), "images": ("batch", "objective", "sources"),
     "stages": ("pool", "methods", "models", "lean"),
     "teaching": ("stages", "metrics", "weights"),
     "plots": (), "report": ("plots",),
