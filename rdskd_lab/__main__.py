@@ -208,6 +208,35 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, fin
     _report(folder)
 
 
+@app.command("compare")
+def compare_(
+    out: Annotated[Path, typer.Option(help="Folder of all runs, of compare.csv and of compare.html.")],
+    methods: Annotated[str, typer.Option(help="Comma-separated, or all.")] = "all",
+    seeds: Annotated[str, typer.Option(help="Comma-separated; three at least tell a spread.")] = "0,1,2",
+    budget: Annotated[str, typer.Option(help="Seconds a run, as 60s, 2m or 1h; else the preset's own steps.")] = "",
+    data: Data = "digits",
+    preset: Annotated[str, typer.Option(help="classroom, or a paper's.")] = "classroom",
+    teacher: Annotated[str, typer.Option(help="As for distill.")] = "lenet5",
+    weights: Weights = "",
+    student: Student = "pair",
+    device: Device = "auto",
+):
+    """Compare methods: each with each seed, one table, one page.
+
+    A budget becomes steps once per method, by a short timing, so start it on an idle machine. What is finished is not
+    done again: the same command goes on where it was stopped. Methods that match BatchNorm statistics get the shipped
+    lenet5-bn where the others get lenet5; the table says which.
+    """
+    from .compare import Plan, compare, seconds
+    from .runs import Config
+
+    chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
+    numbers = tuple(int(_number("seeds", seed)) for seed in seeds.split(","))
+    base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
+    for line in compare(Plan(chosen, numbers, seconds(budget), base), out):
+        print(line, flush=True)
+
+
 # ---- private ---------------------------------------------------------------------------------------------------------
 
 

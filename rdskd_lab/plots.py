@@ -212,7 +212,7 @@ class Line(NamedTuple):
         few = max(1, len(self.y) // 50) if self.kind == "noisy" else 1
         return float(np.median(self.y[-few:] if last else self.y[:few]))
 
-    def words(self, unit: str, ticks: list[str] | None) -> str:
+    def words(self, unit: str, ticks: list[str] | None, over: str = "steps") -> str:
         """'one-hot loss falls from 1.9 to 0.15 over steps 0 to 999 (between 0.1 and 2.3)'; of bars, the extremes."""
         a, b, low, high = self.end(False), self.end(), self.y.min(), self.y.max()
         if ticks:
@@ -223,7 +223,7 @@ class Line(NamedTuple):
         way = f"{'falls' if b < a else 'rises'} from {number(a)} to {number(b)}"
         way = f"stays near {number(b)}" if abs(b - a) <= 0.05 * max(abs(a), abs(b)) else way
         return (
-            f"{self.label} {way}{unit} over steps {self.x[0]:,.0f} to {self.x[-1]:,.0f} "
+            f"{self.label} {way}{unit} over {over} {self.x[0]:,.0f} to {self.x[-1]:,.0f} "
             f"(between {number(low)} and {number(high)}{unit})"
         )
 
@@ -273,7 +273,8 @@ class Curves(Chart):
         return self.xlabel + key, self.ylabel + ", log scale" * self.log, marks
 
     def alt_text(self) -> str:
-        said = [line.words(self.unit, self.ticks) for line in self.lines]
+        over = "seconds" if self.xlabel == "seconds" else "steps"
+        said = [line.words(self.unit, self.ticks, over) for line in self.lines]
         if self.ticks and [len(line.y) for line in self.lines] == [len(self.ticks)] * 2:
             gap = np.abs(self.lines[0].y - self.lines[1].y)
             said.append(f"the widest gap is {number(gap.max())} points, for {self.ticks[int(gap.argmax())]}")

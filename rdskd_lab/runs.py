@@ -60,6 +60,7 @@ class Config:
     anchor: str = "epoch"
     change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
     device: str = "auto"
+    budget: str = ""  # what the steps were chosen for, by `compare`; says, and decides nothing
 
     def settings(self) -> Settings:
         """The preset's settings with this run's changes."""
@@ -169,7 +170,7 @@ def read_config(out: Path | str) -> Config:
     facts = read_json(path)
     try:
         check_format(path, facts["format"], facts["version"])
-        plain = "method preset data seed weights student channels size classes anchor device"
+        plain = "method preset data seed weights student channels size classes anchor device budget"
         kept = {key: facts[key] for key in plain.split()} | {key: tuple(facts[key]) for key in ("mean", "std")}
         pairs = {key: tuple(tuple(pair) for pair in facts[key]) for key in ("weight", "change")}
         return Config(**kept, **pairs, teacher=facts["teacher"]["name"], off=tuple(facts["off"]))

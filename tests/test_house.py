@@ -30,6 +30,7 @@ BELOW = {
     "teaching": ("stages", "metrics", "weights"),
     "plots": (), "report": ("plots",),
     "folder": ("stages", "weights"),
+    "compare": ("runs", "images"),
     "runs": ("folder", "metrics", "report", "field", "networks"),
 }  # fmt: skip
 
@@ -68,7 +69,7 @@ def test_losses_and_models_import_nothing_of_ours():
 
 
 def test_nobody_but_the_top_knows_runs_report_or_plots_and_nothing_imports_the_lab():
-    top = {"runs", "folder", "report", "plots", "__main__"}
+    top = {"runs", "folder", "report", "plots", "compare", "__main__"}
     for path in HOUSE.glob("*.py"):
         if path.stem not in top:
             assert not ours(path.stem) & top, path.name
