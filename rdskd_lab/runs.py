@@ -106,9 +106,7 @@ class Config:
         told = {name: value for name, value in told.items() if value}
         found = view(self.data, split, **told) if told else load(self.data, split)
         if self.classes not in (0, len(found.classes)):
-            raise RunError(
-                f"{self.data} has {len(found.classes)} classes and the teacher {self.classes}: {found.classes}"
-            )
+            raise RunError(f"{self.data} has {len(found.classes)} classes, and --classes says {self.classes}")
         return found
 
     def networks(self, test: Split) -> tuple[torch.nn.Module, torch.nn.Module]:

@@ -172,8 +172,8 @@ def test_a_teacher_written_by_somebody_else_distils(factory, data, told, method,
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ("--channels 1 --mean 0.1", "give --size, --classes, --std (for MNIST"),
-        ("--channels 1 --size 28 --classes 7 --mean 0.1 --std 0.3", "digits has 10 classes, and the teacher was said"),
+        ("--channels 1 --mean 0.1", "give --size, --std, --classes (for MNIST"),
+        ("--channels 1 --size 28 --classes 7 --mean 0.1 --std 0.3", "digits has 10 classes, and --classes says 7"),
         ("--channels 1 --size 28 --classes 10 --mean 0.1,0.2 --std 0.3", "Give 1 number(s) as mean"),
         (
             "--channels 3 --size 28 --classes 10 --mean 0,0,0 --std 1,1,1",
