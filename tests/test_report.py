@@ -268,7 +268,7 @@ def test_says_what_is_missing(small):
 
 
 def test_terms_of_other_methods_and_terms_that_are_off(small):
-    rows = (small / "history.csv").read_text().replace("ds,ds_gain,ds_weight", "xx,act_gain,act_weight").splitlines()
+    rows = (small / "history.csv").read_text().replace("ds,ds_gain,ds_weight", "xx,xx_gain,xx_weight").splitlines()
     (small / "history.csv").write_text("\n".join(row.replace("synthesise", "joint") for row in rows) + "\n")
     rewrite(small, "config.json", terms={"xx": {"weight": 0.1, "on": False, "damped": False, "rule": "none"}})
     text = Outline(report.write_report(small).read_text("utf-8")).text
