@@ -11,8 +11,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __version__ = "0.1.0"
 
+from .field import METHODS
 from .losses import distillation, diversity_seeking, diversity_seeking_pairs, information_entropy, one_hot
-from .methods import METHODS, PRESETS, Settings, rdskd
+from .methods import PRESETS, RDSKD, Method, Settings, rdskd
 from .models import LeNet5, LeNet5Half
 from .objective import ANCHORS, Objective, Term
 from .sources import Generator, Pixels
@@ -21,7 +22,9 @@ from .stages import Distillation
 __all__ = [
     "ANCHORS",
     "METHODS",
+    "Method",
     "PRESETS",
+    "RDSKD",
     "Distillation",
     "Generator",
     "LeNet5",

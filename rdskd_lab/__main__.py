@@ -11,7 +11,9 @@ from typing import Annotated
 
 import typer
 
-from .methods import METHODS, PRESETS
+from .field import METHODS
+from .methods import PRESETS
+from .models import NETWORKS
 from .objective import ANCHORS
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -26,16 +28,24 @@ then open      runs/first/report.html
 and read       rdskd-lab distill --help
 """)  # fmt: skip
 
-Data = Annotated[str, typer.Option(help="Real images: digits (shipped), mnist, or a folder.")]
+Data = Annotated[str, typer.Option(help="Real images: digits (shipped), mnist, svhn, cifar10, or a folder.")]
+Student = Annotated[
+    str, typer.Option(help="A network by name, or package.module:factory; else what belongs to the teacher.")
+]
+Weights = Annotated[str, typer.Option(help="The teacher's weights, a safetensors file.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu, cuda or mps.")]
 
 
 def _table() -> str:
     """The settings of each preset, for the help."""
     columns = [asdict(settings) for settings in PRESETS.values()]
-    rows = [("setting", *PRESETS), *((name, *(column[name] for column in columns)) for name in columns[0])]
+    names = [name for name in columns[0] if name != "weights"]
+    rows = [("setting", *PRESETS), *((name, *(column[name] for column in columns)) for name in names)]
     text = [" ".join(f"{str(cell):>13}" if i else f"{cell:<18}" for i, cell in enumerate(row)) for row in rows]
-    return "Presets, and what --set changes in them (rdskd_lab/methods.py says what each is):\n\n\b\n" + "\n".join(text)
+    return (
+        "Presets of rdskd, and what --set changes in them (rdskd_lab/methods.py says what each is; those of the other "
+        "methods are in rdskd_lab/field.py):\n\n\b\n" + "\n".join(text)
+    )
 
 
 @app.command(epilog=_table())
@@ -46,7 +56,20 @@ def distill(
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
     data: Data = "digits",
     seed: Annotated[int, typer.Option(help="Decides first weights, latents and order.")] = 0,
-    teacher: Annotated[str, typer.Option(help="lenet5 (shipped), or a LeNet-5 in a safetensors file.")] = "lenet5",
+    teacher: Annotated[
+        str,
+        typer.Option(
+            help="lenet5 or lenet5-bn (shipped), a LeNet-5 in a safetensors file, "
+            f"{', '.join(list(NETWORKS)[3:])} with --weights, or your own as package.module:factory."
+        ),
+    ] = "lenet5",
+    weights: Weights = "",
+    student: Student = "pair",
+    channels: Annotated[int, typer.Option(min=0, help="Of a teacher of your own: channels of its images.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="Pixels per side.")] = 0,
+    classes: Annotated[int, typer.Option(min=0, help="Classes it answers with.")] = 0,
+    mean: Annotated[str, typer.Option(help="What it subtracts from pixels in [0, 1], per channel: 0.5,0.5,0.5")] = "",
+    std: Annotated[str, typer.Option(help="What it divides by then, likewise.")] = "",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,
@@ -67,7 +90,8 @@ def distill(
 ):
     """Distil a student without any data.
 
-    First a generator learns to paint what the teacher should recognise. What it is asked for is a sum of terms:
+    The method is rdskd, unless you say --method. First a generator learns to paint what the teacher should recognise.
+    What it is asked for is a sum of terms:
 
     \b
     oh  one-hot                the teacher is sure of each image
@@ -93,9 +117,11 @@ def distill(
         config = read_config(out)
         config = replace(config, device=device) if "--device" in given else config
     else:
-        weights = tuple((name, _number(name, value)) for name, value in _pairs("--weight", weight))
+        weighed = tuple((name, _number(f"weight of {name}", value)) for name, value in _pairs("--weight", weight))
         changes = tuple(_pairs("--set", change))
-        config = Config(method, preset, data, seed, teacher, tuple(off or ()), weights, anchor, changes, device)
+        config = Config(method, preset, data, seed, teacher, weights, student, channels, size, classes,
+                        _numbers("--mean", mean), _numbers("--std", std), tuple(off or ()), weighed, anchor, changes,
+                        device)  # fmt: skip
     with _stoppable() as stop:
         try:
             found = execute(config, out, resume=resume, progress=_bar if sys.stderr.isatty() else _lines, stop=stop)
@@ -116,32 +142,31 @@ def distill(
 def evaluate(
     student: Annotated[Path, typer.Argument(help="The folder of a run, or a student's safetensors file.")],
     data: Annotated[str | None, typer.Option(help="digits, mnist or a folder; else the run's own, or digits.")] = None,
-    teacher: Annotated[
-        str | None, typer.Option(help="lenet5 or a safetensors file; else the run's own, or lenet5.")
-    ] = None,
+    teacher: Annotated[str | None, typer.Option(help="As for distill; else the run's own, or lenet5.")] = None,
+    weights: Weights = "",
+    network: Student = "pair",
     device: Device = "auto",
 ):
     """Test a student on real images.
 
     Says how many it gets right, how many its teacher does, and how often both answer the same, right or wrong.
     """
-    from .data import load
     from .metrics import compare
-    from .models import LeNet5, LeNet5Half
     from .runs import Config, RunError, read_config
     from .stages import find_device
     from .weights import load_weights
 
-    config = read_config(student) if student.is_dir() else Config()
+    config = read_config(student) if student.is_dir() else Config(student=network)
+    config = replace(config, data=data or config.data)
+    config = replace(config, teacher=teacher, weights=weights) if teacher else config
     path = student / "student.safetensors" if student.is_dir() else student
     if student.is_dir() and not path.exists():
         raise RunError(
             f"the run in {student} has no student yet; finish it: rdskd-lab distill --out {student} --resume"
         )
-    place, test = find_device(device), load(data or config.data, "test")
-    shape = test.images.shape[1], len(test.classes)
-    nets = load_weights(LeNet5(*shape), teacher or config.teacher), load_weights(LeNet5Half(*shape), path)
-    found = compare(*(net.to(place) for net in nets), test)
+    place, test = find_device(device), config.load("test")
+    teaching, learned = config.networks(test)
+    found = compare(teaching.to(place), load_weights(learned, path).to(place), test)
     print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
         f"teacher {found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}"
@@ -152,18 +177,22 @@ def evaluate(
 def train_teacher(
     out: Annotated[Path, typer.Option(help="The safetensors file to write; an old one is replaced at the end.")],
     data: Data = "mnist",
+    network: Annotated[str, typer.Option(help=f"{', '.join(NETWORKS)}.")] = "lenet5",
     seed: Annotated[int, typer.Option(help="Decides first weights and order.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 10,
     device: Device = "auto",
 ):
     """Train a teacher on labelled images.
 
-    A LeNet-5; Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. This is how the shipped one came
-    to be, in ten passes over MNIST's training images without the 5,848 that the shipped digits are from.
+    A LeNet-5: Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. This is how the shipped ones came
+    to be, in ten passes over MNIST's training images without the 5,848 that the shipped digits are from. Any other
+    network: SGD, 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
     """
+    from .runs import known
     from .teaching import train
 
-    for line in train(data, out, seed=seed, epochs=epochs, device=device):
+    known("network", network, NETWORKS)
+    for line in train(data, out, network=network, seed=seed, epochs=epochs, device=device):
         print(line, flush=True)
 
 
@@ -177,6 +206,35 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, fin
 
     read_config(folder)
     _report(folder)
+
+
+@app.command("compare")
+def compare_(
+    out: Annotated[Path, typer.Option(help="Folder of all runs, of compare.csv and of compare.html.")],
+    methods: Annotated[str, typer.Option(help="Comma-separated, or all.")] = "all",
+    seeds: Annotated[str, typer.Option(help="Comma-separated; three at least tell a spread.")] = "0,1,2",
+    budget: Annotated[str, typer.Option(help="Seconds a run, as 60s, 2m or 1h; else the preset's own steps.")] = "",
+    data: Data = "digits",
+    preset: Annotated[str, typer.Option(help="classroom, or a paper's.")] = "classroom",
+    teacher: Annotated[str, typer.Option(help="As for distill.")] = "lenet5",
+    weights: Weights = "",
+    student: Student = "pair",
+    device: Device = "auto",
+):
+    """Compare methods: each with each seed, one table, one page.
+
+    A budget becomes steps once per method, by a short timing, so start it on an idle machine. What is finished is not
+    done again: the same command goes on where it was stopped. Methods that match BatchNorm statistics get the shipped
+    lenet5-bn where the others get lenet5; the table says which.
+    """
+    from .compare import Plan, compare, seconds
+    from .runs import Config
+
+    chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
+    numbers = tuple(int(_number("seeds", seed)) for seed in seeds.split(","))
+    base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
+    for line in compare(Plan(chosen, numbers, seconds(budget), base), out):
+        print(line, flush=True)
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------
@@ -198,7 +256,7 @@ def _report(folder: Path) -> None:
         raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
 
 
-LABELS = {"synthesise": "generator", "distill": "student"}
+LABELS = {"synthesise": "generator", "distill": "student", "together": "both"}
 
 
 def _bar(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
@@ -217,10 +275,10 @@ def _lines(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
     from tqdm import tqdm
 
     start, shown = time.monotonic(), {first + -(-(total - first) * k // 5) for k in range(1, 6)}
-    for step in steps:
-        if step.i + 1 in shown:
+    for done, step in enumerate(steps, first + 1):
+        if done in shown:
             text = "{desc}: {n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
-            text = tqdm.format_meter(step.i + 1, total, time.monotonic() - start, prefix=LABELS[phase], unit="step",
+            text = tqdm.format_meter(done, total, time.monotonic() - start, prefix=LABELS[phase], unit="step",
                                      bar_format=text, initial=first, postfix=_losses(step))  # fmt: skip
             print(text, file=sys.stderr, flush=True)
         yield step
@@ -264,7 +322,11 @@ def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"the weight of {name} must be a number, not {text!r}") from None
+        raise ValueError(f"the {name} must be a number, not {text!r}") from None
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    return tuple(_number(f"numbers of {option}", part) for part in text.split(",")) if text else ()
 
 
 def main(args: list[str] | None = None) -> None:

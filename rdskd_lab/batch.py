@@ -4,8 +4,9 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, fields, replace
 
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from .modes import frozen
+from .modes import frozen, mode
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,18 @@ def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str
         for hook in hooks:
             hook.remove()
     return replace(batch, logits=logits, features=features[0] if features else None, bn=tuple(bn))
+
+
+def watch(student: nn.Module, batch: Batch, training: bool = False) -> Batch:
+    """Show `batch` to the student while the source learns; fill in its answer.
+
+    Gradients flow to the images, never to the student.  In training mode (DFAD) its BatchNorms use the batch's
+    statistics, but its running ones stay: a step of the source changes nothing in the student.
+    """
+    state = {name: p.detach() for name, p in student.named_parameters()}
+    state |= {name: b.clone() for name, b in student.named_buffers()}
+    with mode(student, training):
+        return replace(batch, student=functional_call(student, state, (batch.images,)))
 
 
 def last_linear(net: nn.Module) -> nn.Linear:

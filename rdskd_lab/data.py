@@ -11,9 +11,12 @@ Three splits, each for one use:
 |----------|---------------------------------|----------------------|---------------------------------|
 | digits   | 4,000 of the shipped digits     | the same 4,000       | the other 1,000 shipped digits  |
 | mnist    | 54,152 official training images | those 4,000 digits   | the 10,000 official test images |
+| svhn     | 9 of 10 official training images | every tenth         | the 26,032 official test images |
+| cifar10  | 9 of 10 official training images | every tenth         | the 10,000 official test images |
 | a folder | FOLDER/train/CLASS/*.png        | the same as train    | FOLDER/test/CLASS/*.png         |
 
-Nothing is augmented here, and no pickle is ever opened: only plain numpy arrays, idx files and pictures are read.
+svhn and cifar10 are read as torchvision keeps them, or from an image folder of that name beside MNIST/. Nothing is
+augmented here, and no pickle is opened but CIFAR-10's own, by torchvision, after its checksum was found right.
 """
 
 import hashlib
@@ -72,7 +75,6 @@ FACTS = {
     "svhn": Facts(3, 32, DIGITS, (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
     "cifar10": Facts(3, 32, OBJECTS, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
 }
-LOADABLE = ("digits", "mnist")  # svhn and cifar10: their facts are known, their readers are still to be written
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +132,41 @@ def load(data, split, root=None, size=32, channels=None, mean=None, std=None) ->
     facts = FACTS[data]
     if size != facts.size or channels not in (None, facts.channels) or mean is not None or std is not None:
         raise DataError(f"{data!r} has its own size, channels, mean and std: leave them out (they are for folders).")
-    if data not in LOADABLE:
-        raise DataError(f"{data!r} cannot be loaded by name yet; give the path of an image folder, {LAYOUT}.")
-    images, labels = _digits(split) if data == "digits" or split == "tune" else _mnist(split, root)
+    images, labels = _read(data, split, root)
     return Split(resize(images, facts.size), labels, facts.mean, facts.std, facts.classes, f"{data} {split}")
+
+
+def _read(data: str, split: str, root) -> tuple[Tensor, Tensor]:
+    """A named set's images, as bytes (N, C, H, W) in the size they are published in, and their labels."""
+    if data in ("svhn", "cifar10"):
+        return _colour(data, split, root)
+    return _digits(split) if data == "digits" or split == "tune" else _mnist(split, root)
+
+
+def places(root=None) -> list[Path]:
+    """Where sets are looked for: `root` alone, or RDSKD_DATA (environment) and the cache; the last takes downloads."""
+    return [Path(p).expanduser() for p in ([root] if root else [os.environ.get("RDSKD_DATA"), CACHE]) if p]
+
+
+def view(data, split, *, size: int = 0, channels: int = 0, mean=(), std=()) -> Split:
+    """A split as a teacher of one's own expects it: what is given here replaces what the set brings.
+
+    Grey images become RGB by repeating, RGB ones grey by the usual luma weights.
+    """
+    if data not in FACTS:
+        return load(data, split, size=size or 32, channels=channels or None, mean=mean or None, std=std or None)
+    facts = FACTS[data]
+    images, labels = _read(data, split, None)
+    images, channels = resize(images, size or facts.size), channels or facts.channels
+    if channels == 3:
+        images = images.expand(-1, 3, -1, -1)
+    elif images.shape[1] == 3:
+        luma = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+        images = (images * luma).sum(1, keepdim=True).round().to(torch.uint8)
+    mean, std = (tuple(told or (own * channels)[:channels]) for told, own in ((mean, facts.mean), (std, facts.std)))
+    if len(mean) != channels or len(std) != channels:
+        raise DataError(f"Give {channels} number(s) as mean and as std, one per channel; got {mean} and {std}.")
+    return Split(images, labels, mean, std, facts.classes, f"{data} {split}")
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -160,12 +193,62 @@ def _mnist(split: str, root) -> tuple[Tensor, Tensor]:
     """MNIST, (N, 1, 28, 28) bytes and (N,) labels: the official test set, or the training images past the digits."""
     stem, first = ("t10k", 0) if split == "test" else ("train", FIRST_TRAIN)
     names = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
-    places = [Path(p).expanduser() for p in ([root] if root else [os.environ.get("RDSKD_DATA"), CACHE]) if p]
-    raw = [place / "MNIST" / "raw" for place in places]
-    found = next((r for r in raw if all((r / name).is_file() for name in names)), None) or _download(places)
+    raw = [place / "MNIST" / "raw" for place in places(root)]
+    found = next((r for r in raw if all((r / name).is_file() for name in names)), None) or _download(places(root))
     images, labels = (_checked_bytes(found / name) for name in names)
     images, labels = images[16:].reshape(-1, 1, 28, 28), labels[8:]  # an idx header: 4 bytes, and 4 per dimension
     return torch.from_numpy(images[first:]), torch.from_numpy(labels[first:]).long()
+
+
+def _colour(name: str, split: str, root) -> tuple[Tensor, Tensor]:
+    """SVHN or CIFAR-10, (N, 3, 32, 32) bytes and (N,) labels: the official test set, or the training images less every
+    tenth, or every tenth."""
+    part = "test" if split == "test" else "train"
+    folder = next((place / name for place in places(root) if (place / name / part).is_dir()), None)
+    if folder is None:
+        images, labels = _published(name, part, places(root))
+    else:
+        found = _folder(folder, part, 32, 3, None, None)
+        if found.classes != tuple(sorted(FACTS[name].classes)):
+            raise DataError(f"{folder} has the classes {', '.join(found.classes)}, which are not those of {name}.")
+        images, labels = found.images, found.labels
+    tenth = torch.arange(len(labels)) % 10 == 0
+    which = {"train": ~tenth, "tune": tenth, "test": torch.ones_like(tenth)}[split]
+    return images[which], labels[which]
+
+
+def _published(name: str, part: str, places: list[Path]) -> tuple[Tensor, Tensor]:
+    """SVHN or CIFAR-10 from the files that torchvision knows, checksums tested, downloaded where there are none."""
+    from torchvision.datasets import CIFAR10, SVHN  # here, because it would make `import rdskd_lab` slow
+
+    def read(place: Path, download: bool):
+        if name == "svhn":
+            return SVHN(place / "SVHN", part, download=download)
+        return CIFAR10(place, part == "train", download=download)
+
+    marks = {"svhn": f"SVHN/{part}_32x32.mat", "cifar10": "cifar-10-batches-py"}
+    looked = " or ".join(f"{place / marks[name]}, {place / name / part}" for place in places)
+    here = next((place for place in places if (place / marks[name]).exists()), None)
+    if here is None:
+        print(f"{name} is not in {looked}: downloading it to {places[-1]}.", file=sys.stderr)
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20)  # seconds, as for MNIST
+    try:
+        found = read(here or places[-1], download=here is None)
+    except Exception as error:  # no network, no room, another checksum, no scipy: what to do is the same
+        raise DataError(
+            f"{name} is not in {looked}, or not whole, and could not be downloaded ({_short(error)}). Set RDSKD_DATA "
+            f"to a folder that holds it as torchvision does, or pictures in {name}/train/CLASS and {name}/test/CLASS."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
+    if name == "svhn":
+        return torch.from_numpy(np.ascontiguousarray(found.data)), torch.from_numpy(found.labels)
+    return torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(found.targets)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
 
 
 def _checked_bytes(path: Path) -> np.ndarray:
@@ -209,7 +292,7 @@ def _folder(data, split: str, size: int, channels: int | None, mean, std) -> Spl
         raise DataError(f"{place} is a file, not a folder; unpack it into {LAYOUT}, and give FOLDER.")
     if not place.is_dir():
         raise DataError(
-            f"No data {str(data)!r}: it is neither a folder that exists nor one of {', '.join(LOADABLE)}."
+            f"No data {str(data)!r}: it is neither a folder that exists nor one of {', '.join(FACTS)}."
             f"{_nearest(data, FACTS)}"
         )
     if channels not in (None, 1, 3) or size < 1:

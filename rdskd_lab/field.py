@@ -1,17 +1,19 @@
-"""The field around RDSKD: the methods it is compared with, each a table of terms over the same loop.
+"""The field around RDSKD: the methods it is compared with, each put together as `methods` shows, and the controls.
 
-Their losses stand here too, so that the core (see `methods`) stays small.  Sources: the published codes of DAFL
-(ICCV 2019), MSGAN, ZSKD (ICML 2019), DeepInversion (CVPR 2020) and DFAD (2019); their bugs are not repeated.
+Their losses stand here too, so that the core stays small.  Sources: the published codes of DAFL (ICCV 2019), MSGAN,
+ZSKD (ICML 2019), DeepInversion (CVPR 2020) and DFAD (2019); their bugs are not repeated.  METHODS names them all.
 """
 
 import math
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from . import controls, parts, sheets
+from .loops import labels
 from .losses import halves, information_entropy, one_hot
+from .methods import RDSKD, Method, Settings, rdskd
 from .objective import Objective, Term
 
 # ---- losses ---------------------------------------------------------------------------------------------------------
@@ -40,10 +42,9 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor, temperature: float = 1.0
 def bn_statistics(layers: Sequence[tuple[Tensor, ...]]) -> Tensor:
     """R_f = sum over BatchNorm layers of |var - running_var| + |mean - running_mean|, norms not squared.
 
-    layers of (mean, var, running_mean, running_var), each (C,) -> ().  Source: DeepInversion, published code.
+    layers of (mean, var, running_mean, running_var), each (C,) -> (); biased variances.  Source: DeepInversion,
+    published code.
     """
-    if not layers:
-        raise ValueError("the teacher has no BatchNorm2d layer: no statistics to match; leave this term out")
     return sum((var - rvar).norm() + (mean - rmean).norm() for mean, var, rmean, rvar in layers)
 
 
@@ -69,9 +70,9 @@ def competition(student: Tensor, teacher: Tensor, temperature: float = 3.0) -> T
     return 1 - js.clamp(0, 1)
 
 
-def agreement(student: Tensor, teacher: Tensor) -> Tensor:
-    """-mean |s - t| over logits: the generator seeks images on which the two differ.  Source: DFAD, published code."""
-    return -(student - teacher).abs().mean()
+def difference(student: Tensor, teacher: Tensor) -> Tensor:
+    """mean |s - t| over batch and classes.  Logits (N, K), (N, K) -> (), >= 0.  Source: DFAD, published code."""
+    return (student - teacher).abs().mean()
 
 
 # ---- tables of terms ------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ def deepinversion() -> Objective:
     """Cross-entropy to a label + 10 R_f + 2.5e-5 R_TV + 0 |x|, the published setting for CIFAR-10."""
     return Objective(
         ce=Term(lambda b: F.cross_entropy(b.logits, b.targets)),
-        bn=Term(lambda b: bn_statistics(b.bn), weight=10.0, needs=("bn",)),
+        bn=bn_term(10.0),
         tv=Term(lambda b: total_variation(b.images), weight=2.5e-5),
         l2=Term(lambda b: b.images.norm(), weight=0.0),
     )
@@ -118,19 +119,128 @@ def adaptive_deepinversion() -> Objective:
 
 
 def dfad() -> Objective:
-    """The generator seeks images on which student and teacher differ; one term, no prior."""
-    return Objective(adv=Term(lambda b: agreement(b.student, b.logits), needs=("student",)))
+    """-mean |s - t|: the generator seeks images on which student and teacher differ; one term, no prior.
 
-
-def dirichlet_targets(head: nn.Linear, n: int, beta: float = 1.0, rng: torch.Generator | None = None) -> Tensor:
-    """ZSKD's soft targets (n, K): Dirichlet draws, class after class, whose concentration is class similarity.
-
-    Similarity is the cosine between the rows of the head's weight, each row of it stretched to [0, 1], times `beta`,
-    plus 1e-4.  The published code stretches again after multiplying, so that its beta of 0.1 did nothing; here it does.
+    The student is in training mode, as in the published code.
     """
-    w = F.normalize(head.weight.detach(), dim=1)
-    similar = w @ w.T
-    low, high = similar.amin(1, keepdim=True), similar.amax(1, keepdim=True)
-    alpha = (beta * (similar - low) / (high - low) + 1e-4)[torch.arange(n) % len(w)]
-    gamma = torch._standard_gamma(alpha.double().cpu(), generator=rng).clamp_min(1e-300)
-    return (gamma / gamma.sum(1, keepdim=True)).to(w)
+    return Objective(adv=Term(lambda b: -difference(b.student, b.logits), needs=("student", "training")))
+
+
+def dfad_student(temperature: float) -> Objective:
+    """mean |s - t|: the student closes the gap again.  There is no temperature in it."""
+    return Objective(l1=Term(lambda b: difference(b.student, b.logits)))
+
+
+def rdskd_bn() -> Objective:
+    """RDSKD's table and 0.1 R_f of DeepInversion.  Ours; on colour images it was worth a lot."""
+    return Objective(**rdskd(), bn=bn_term(0.1))
+
+
+def bn_term(weight: float) -> Term:
+    """R_f as a row; 0 where there is no BatchNorm to match (`Distillation` refuses to ask for it there)."""
+    return Term(lambda b: bn_statistics(b.bn) if b.bn else b.images.new_zeros(()), weight, needs=("bn",))
+
+
+# ---- the methods ----------------------------------------------------------------------------------------------------
+
+DAFL = Method(dafl, {
+    "paper-mnist": Settings(
+        generator_steps=24_000, lr=0.2, student_steps=24_000, temperature=1.0,  # 200 epochs of 120 iterations
+    ),
+    "paper-cifar10": Settings(
+        generator_steps=240_000, batch_size=1024, latent=1000, lr=0.02, student_steps=240_000, temperature=1.0,
+        student_optimizer="sgd", student_lr=0.1, student_schedule="steps",
+        weights=(("oh", 0.05), ("ie", 5 / math.log(10)), ("act", 0.01)),
+    ),
+    "classroom": Settings(
+        generator_steps=2_500, batch_size=128, width=16, lr=8e-3, temperature=1.0,
+        student_steps=2_500, student_lr=4e-3, student_schedule="cosine",
+    ),
+}, lessons=parts.latest, turns=parts.by_turns)  # fmt: skip
+
+MSKD = Method(mskd, DAFL.presets, lessons=parts.latest, turns=parts.by_turns)
+
+IMPRESSIONS = dict(adapters=(sheets.keeping_best, sheets.renewing), seen="images that were optimised pixel by pixel, "
+                   "and the teacher's answers to them")  # fmt: skip
+
+# Published for CIFAR-10 only; ours here: images start as N(0, 1) in normalised space, every sheet anew, and are never
+# rescaled; the best images of a sheet are kept; warps stand for the published augmentation, and relabel as it does.
+ZSKD = Method(zskd, {
+    "paper-mnist": Settings(
+        generator_steps=600_000, batch_size=100, sheet_steps=1_500, lr=1e-3, pooled=True, augment=1.0,
+        student_steps=312_500, student_batch_size=64, student_lr=1e-3, temperature=20.0,  # 500 epochs of 40,000 images
+    ),
+    "classroom": Settings(
+        generator_steps=4_000, batch_size=200, sheet_steps=200, lr=0.05, pooled=True, augment=1.0, reuse=2,
+        student_steps=4_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine", temperature=20.0,
+    ),
+}, source=sheets.of_dirichlet, **IMPRESSIONS)  # fmt: skip
+
+# The published code has no student stage; temperature 3 and 256,000 images are the authors' word.
+DEEPINVERSION = Method(deepinversion, {
+    "paper-cifar10": Settings(
+        generator_steps=2_000_000, batch_size=256, sheet_steps=2_000, lr=0.05, jitter=2, pooled=True, augment=1.0,
+        student_steps=50_000, student_batch_size=256, student_optimizer="sgd", student_lr=0.1,
+        student_schedule="cosine", temperature=3.0,
+    ),
+    "classroom": Settings(
+        generator_steps=3_000, batch_size=256, sheet_steps=150, lr=0.1, jitter=2, pooled=True, augment=1.0, reuse=2,
+        student_steps=4_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine", temperature=3.0,
+    ),
+}, source=sheets.of_labels, **IMPRESSIONS)  # fmt: skip
+
+# A new sheet for every 50 steps of the student, merged into the pool: the published rhythm.
+ADAPTIVE = Method(adaptive_deepinversion, {
+    "paper-cifar10": Settings(
+        generator_steps=2_000_000, batch_size=256, sheet_steps=2_000, lr=0.05, jitter=2, pooled=True, augment=1.0,
+        student_steps=50_000, student_turn=50, student_batch_size=256, student_optimizer="sgd", student_lr=0.1,
+        student_schedule="cosine", temperature=3.0,
+    ),
+    "classroom": Settings(
+        generator_steps=3_000, batch_size=256, sheet_steps=150, lr=0.1, jitter=2, pooled=True, augment=1.0,
+        student_steps=4_000, student_turn=200, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
+        temperature=3.0,
+    ),
+}, source=sheets.of_labels, turns=parts.by_turns, lessons=parts.growing, **IMPRESSIONS)  # fmt: skip
+
+DFAD = Method(dfad, {
+    "paper-mnist": Settings(  # 40 epochs of 50; published weight decay 1e-4, here 5e-4
+        generator_steps=2_000, student_steps=10_000, student_turn=5, student_optimizer="sgd", student_lr=0.01,
+    ),
+    "paper-cifar10": Settings(  # 500 epochs of 50
+        generator_steps=25_000, batch_size=256, latent=256, student_steps=125_000, student_turn=5,
+        student_batch_size=256, student_optimizer="sgd", student_lr=0.1, student_schedule="steps",
+    ),
+    "classroom": Settings(
+        generator_steps=600, batch_size=128, width=16, lr=4e-3, student_steps=3_000, student_turn=5,
+        student_batch_size=128, student_lr=2e-3, student_schedule="cosine",
+    ),
+}, lessons=parts.in_training, turns=parts.student_first, student=dfad_student)  # fmt: skip
+
+CONTROL = {
+    "classroom": Settings(
+        generator_steps=0, width=16, student_steps=4_000, student_batch_size=128, student_lr=4e-3,
+        student_schedule="cosine",
+    ),
+    "paper-mnist": Settings(generator_steps=0),
+    "paper-svhn": Settings(generator_steps=0, latent=1000),
+    "paper-cifar10": Settings(generator_steps=0, latent=1000, student_schedule="late"),
+}  # fmt: skip
+
+METHODS = {
+    "rdskd": RDSKD,
+    "rdskd+bn": Method(rdskd_bn, RDSKD.presets),
+    "dafl": DAFL,
+    "mskd": MSKD,
+    "zskd": ZSKD,
+    "deepinversion": DEEPINVERSION,
+    "adaptive": ADAPTIVE,
+    "dfad": DFAD,
+    "noise": Method(Objective, CONTROL, source=controls.noise, seen="Gaussian noise, and the teacher's answers to it"),
+    "untrained": Method(Objective, CONTROL, source=controls.untrained, seen="images of a generator that never learned, "
+                        "and the teacher's answers to them"),
+    "real": Method(Objective, CONTROL, source=controls.real, real_images=True,
+                   seen="real training images, and the teacher's answers to them"),
+    "labels": Method(Objective, CONTROL, source=controls.real, real_images=True, student=lambda temperature: labels(),
+                     seen="real training images and their labels; there was no teacher"),
+}  # fmt: skip

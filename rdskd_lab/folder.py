@@ -28,10 +28,11 @@ import torch
 
 from . import __version__
 from .loops import Step
+from .sources import Generator
 from .stages import Distillation
 from .weights import save_weights, write_whole
 
-FORMAT = 1  # of the folder; another one is refused
+FORMAT = 2  # of the folder; another one is refused
 SAVE_EVERY = 5.0  # seconds
 LOCK = ".lock"
 POOL = ("pool.images", "pool.logits")
@@ -175,7 +176,7 @@ class Folder:
         self.seconds = {"synthesise": 0.0, "distill": 0.0}
         self.pictures: list[dict] = []
         self.columns = ["phase", "step", "seconds"]
-        for name in [*run.objective, "kd"]:
+        for name in [*run.objective, *(name for name in run.lesson_terms if name not in run.objective)]:
             self.columns += [name, f"{name}_gain", f"{name}_weight"]
         self.columns.append("accuracy")
         self.rows = io.StringIO()  # of the history, not on disk yet
@@ -284,8 +285,9 @@ class Folder:
     def finish(self, result: dict) -> None:
         """Write what the run was for, the result last, and drop what only going on needs."""
         run, samples = self.run, io.BytesIO()
-        shape = {name: str(getattr(run.settings, name)) for name in ("latent", "width")}
-        save_weights(run.generator, self.path / "generator.safetensors", **shape)
+        if isinstance(run.source, Generator):
+            shape = {name: str(getattr(run.settings, name)) for name in ("latent", "width")}
+            save_weights(run.source, self.path / "generator.safetensors", **shape)
         save_weights(run.student, self.path / "student.safetensors")
         arrays = {key: np.stack([np.asarray(picture[key]) for picture in self.pictures]) for key in self.pictures[0]}
         np.savez_compressed(samples, **arrays)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from .batch import Batch, read
+from .batch import Batch, read, watch
 from .guard import refuse_non_finite
 from .losses import distillation
 from .modes import buffers_kept, frozen, mode
@@ -65,9 +65,10 @@ def descend(batches: Iterable[Batch], objective: Objective, optimizer: Optimizer
 
 def synthesise(teacher: nn.Module, source: nn.Module, objective: Objective, optimizer: Optimizer, *,
                batch_size: int | None = 512, rng: torch.Generator | None = None, start: int = 0,
-               head: str | None = None) -> Iterator[Step]:  # fmt: skip
+               head: str | None = None, student: nn.Module | None = None) -> Iterator[Step]:  # fmt: skip
     """Teach `source` to paint what `objective` asks, as seen by a frozen teacher, for ever.
 
+    Terms that need the student's answer get that of `student`, which learns nothing here.
     With every term off nothing changes: no weight, no running statistic.
     """
 
@@ -75,7 +76,8 @@ def synthesise(teacher: nn.Module, source: nn.Module, objective: Objective, opti
         while True:
             with mode(source, training=True), nullcontext() if objective.asks else buffers_kept(source):
                 batch = source.sample(batch_size, rng)
-            yield read(teacher, batch, objective.needs, head)
+            batch = read(teacher, batch, objective.needs, head)
+            yield watch(student, batch, "training" in objective.needs) if "student" in objective.needs else batch
 
     return descend(batches(), objective, optimizer, "synthesise", start)
 
@@ -83,14 +85,35 @@ def synthesise(teacher: nn.Module, source: nn.Module, objective: Objective, opti
 def distill(student: nn.Module, lessons: Iterable[Batch], optimizer: Optimizer, *, temperature: float = 1.0,
             start: int = 0) -> Iterator[Step]:  # fmt: skip
     """Teach `student` to answer as the teacher did, on whatever lessons (images and teacher's logits) come."""
-    kd = Objective(kd=Term(lambda b: distillation(b.student, b.logits, temperature)))
-    return descend(_answers(student, lessons), kd, optimizer, "distill", start)
+    return learn(student, lessons, imitation(temperature), optimizer, "distill", start)
 
 
 def fit(net: nn.Module, lessons: Iterable[Batch], optimizer: Optimizer, *, start: int = 0) -> Iterator[Step]:
     """Teach `net` the labels in `targets`: how a teacher comes to be, where there are data."""
-    ce = Objective(ce=Term(lambda b: nn.functional.cross_entropy(b.student, b.targets)))
-    return descend(_answers(net, lessons), ce, optimizer, "fit", start)
+    return learn(net, lessons, labels(), optimizer, "fit", start)
+
+
+def learn(net: nn.Module, lessons: Iterable[Batch], objective: Objective, optimizer: Optimizer, phase: str,
+          start: int = 0) -> Iterator[Step]:  # fmt: skip
+    """Let `net`, in training mode, answer whatever lessons come, and descend what `objective` makes of its answers."""
+
+    def answers():
+        for batch in lessons:
+            with mode(net, training=True):
+                answer = net(batch.images)
+            yield replace(batch, student=answer)
+
+    return descend(answers(), objective, optimizer, phase, start)
+
+
+def imitation(temperature: float = 1.0) -> Objective:
+    """A student's table: kd, its distance to the teacher's answers at this temperature."""
+    return Objective(kd=Term(lambda b: distillation(b.student, b.logits, temperature)))
+
+
+def labels() -> Objective:
+    """The table of a network that learns from labels: ce."""
+    return Objective(ce=Term(lambda b: nn.functional.cross_entropy(b.student, b.targets)))
 
 
 def painted(source: nn.Module, teacher: nn.Module, batch_size: int = 512,
@@ -121,13 +144,6 @@ def cosine(steps: Iterable[Step], optimizer: Optimizer, total: int, lr: float) -
 
 
 # ---- private -------------------------------------------------------------------------------------------------------
-
-
-def _answers(net: nn.Module, lessons: Iterable[Batch]) -> Iterator[Batch]:
-    for batch in lessons:
-        with mode(net, training=True):
-            answer = net(batch.images)
-        yield replace(batch, student=answer)
 
 
 def _gradients(optimizer: Optimizer) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Change a network for a moment and put it back, whatever happens in between."""
+"""Change something for a moment and put it back, whatever happens in between."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,3 +42,10 @@ def buffers_kept(net: nn.Module) -> Iterator[nn.Module]:
         with torch.no_grad():
             for buffer, value in kept:
                 buffer.copy_(value)
+
+
+def seeded(seed: int, build, *args, **settings):
+    """Build a network whose initial weights depend on `seed` alone; the global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(*args, **settings)

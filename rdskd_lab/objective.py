@@ -42,7 +42,7 @@ class Term:
     damped: bool = False  # ask for exp(L - anchor) instead of L
     rule: Callable[[int, float, float], float] = epoch  # moves the anchor after each step
     anchor: float = 0.0  # in the unit of the loss; the published code starts at 0
-    needs: tuple[str, ...] = ()  # what `batch.read` has to fetch for it: "features", "bn"
+    needs: tuple[str, ...] = ()  # what has to be fetched for it: "features", "bn", "student" (and "training": its mode)
 
     def asked(self, loss: Tensor) -> Tensor:
         """What is added to the total: w exp(L - a), or w L.  d/dx w exp(L - a) = w exp(L - a) dL/dx."""

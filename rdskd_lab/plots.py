@@ -60,6 +60,63 @@ TERMS = {
             "Diversity between samples: two images should differ in their "
             "pixels by much more than the teacher's answers to them do. Low is good; the values are small by nature.",
         ),
+        "act": (
+            "activation loss",
+            "−mean |f|",
+            "the teacher's feature units",
+            "0 downwards",
+            "Images should excite the features that enter the teacher's last layers (DAFL).",
+        ),
+        "ms": (
+            "mode seeking loss",
+            "1 ∕ (mean|x² − x¹| ∕ mean|z² − z¹|)",
+            "latent units per pixel unit",
+            "above 0, about 1",
+            "Unlike latents should give unlike images.",
+        ),
+        "ce": (
+            "cross-entropy",
+            "−mean<sub>i</sub> Σ<sub>k</sub> y<sub>ik</sub> ln p<sub>ik</sub>",
+            "nats per image",
+            "0 upwards",
+            "Each image should be answered with the label, or the soft answer, that it was given as its target.",
+        ),
+        "bn": (
+            "BatchNorm statistics",
+            "Σ<sub>layers</sub> ‖σ² − σ̂²‖ + ‖μ − μ̂‖",
+            "units of the teacher's activations",
+            "0 upwards",
+            "Inside the teacher a batch should have the means and variances of its training data (DeepInversion).",
+        ),
+        "tv": (
+            "total variation",
+            "Σ<sub>4 directions</sub> ‖x − x shifted‖",
+            "pixel units, over the batch",
+            "0 upwards",
+            "Neighbouring pixels should be alike.",
+        ),
+        "l2": ("norm of the images", "‖x‖", "pixel units, over the batch", "0 upwards", "Images should be faint."),
+        "comp": (
+            "competition",
+            "1 − JS(student, teacher)",
+            "none",
+            "0 to 1",
+            "Student and teacher should differ on the images (adaptive DeepInversion).",
+        ),
+        "adv": (
+            "adversarial loss",
+            "−mean |s − t|",
+            "logits",
+            "0 downwards",
+            "The generator looks for images on which student and teacher differ (DFAD).",
+        ),
+        "l1": (
+            "difference of logits",
+            "mean |s − t|",
+            "logits",
+            "0 upwards",
+            "The student should give the teacher's logits (DFAD).",
+        ),
         "kd": (
             "distillation loss",
             "T² · mean<sub>i</sub> KL(teacher<sub>i</sub> ‖ student<sub>i</sub>; T)",
@@ -212,7 +269,7 @@ class Line(NamedTuple):
         few = max(1, len(self.y) // 50) if self.kind == "noisy" else 1
         return float(np.median(self.y[-few:] if last else self.y[:few]))
 
-    def words(self, unit: str, ticks: list[str] | None) -> str:
+    def words(self, unit: str, ticks: list[str] | None, over: str = "steps") -> str:
         """'one-hot loss falls from 1.9 to 0.15 over steps 0 to 999 (between 0.1 and 2.3)'; of bars, the extremes."""
         a, b, low, high = self.end(False), self.end(), self.y.min(), self.y.max()
         if ticks:
@@ -223,7 +280,7 @@ class Line(NamedTuple):
         way = f"{'falls' if b < a else 'rises'} from {number(a)} to {number(b)}"
         way = f"stays near {number(b)}" if abs(b - a) <= 0.05 * max(abs(a), abs(b)) else way
         return (
-            f"{self.label} {way}{unit} over steps {self.x[0]:,.0f} to {self.x[-1]:,.0f} "
+            f"{self.label} {way}{unit} over {over} {self.x[0]:,.0f} to {self.x[-1]:,.0f} "
             f"(between {number(low)} and {number(high)}{unit})"
         )
 
@@ -273,7 +330,8 @@ class Curves(Chart):
         return self.xlabel + key, self.ylabel + ", log scale" * self.log, marks
 
     def alt_text(self) -> str:
-        said = [line.words(self.unit, self.ticks) for line in self.lines]
+        over = "seconds" if self.xlabel == "seconds" else "steps"
+        said = [line.words(self.unit, self.ticks, over) for line in self.lines]
         if self.ticks and [len(line.y) for line in self.lines] == [len(self.ticks)] * 2:
             gap = np.abs(self.lines[0].y - self.lines[1].y)
             said.append(f"the widest gap is {number(gap.max())} points, for {self.ticks[int(gap.argmax())]}")

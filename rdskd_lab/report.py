@@ -150,6 +150,9 @@ def command(config: dict) -> str:
     """The command line that repeats a run, from its config.json."""
     given = {key: config.get(key) for key in ("method", "preset", "data", "seed", "anchor")}
     given |= {"teacher": (config.get("teacher") or {}).get("name")}
+    given |= {key: config[key] for key in ("weights", "channels", "size", "classes") if config.get(key)}
+    given |= {"student": config["student"]} if config.get("student", "pair") not in ("pair", "lenet5_half") else {}
+    given |= {key: ",".join(map(str, config[key])) for key in ("mean", "std") if config.get(key)}
     words = [word for key, value in given.items() if value is not None for word in (f"--{key}", value)]
     words += [word for key in config.get("off", ()) for word in ("--off", key)]
     words += [word for key, value in config.get("weight", ()) for word in ("--weight", f"{key}={value:g}")]
@@ -171,14 +174,15 @@ def _lead(config: dict, result: dict) -> str:
             (percent(teacher), "its teacher, on the same images"),
             (percent(result.get("agreement")), "agreement: student and teacher give the same answer, right or wrong"),
             (f"{seconds['total']:,.0f} s" if "total" in seconds else "not measured", f"computing time ({split})"),
-            ("0", "real images used to train the generator or the student"),
+            (f"{result.get('real_images', 0):,}", "real images used to train the generator or the student"),
         ]
     )
     side = "below" if gap >= 0 else "above"
     far = f" It ends {abs(gap):.2f} percentage points {side} its teacher." if teacher else ""
+    seen = result.get("seen", "images that a generator painted, and the teacher's answers to them")
     guess = f" Guessing would be right on about {100 / len(result['classes']):.3g} %." if result.get("classes") else ""
     text = (
-        f"<p>The student learned only from images that a generator painted and from the teacher's answers to them.{far}"
+        f"<p>The student learned only from {safe(seen)}.{far}"
         f"{guess} With {n:,} test images luck alone moves such a number by about "
         f"± {196 * (student * (1 - student) / max(n, 1)) ** 0.5:.1f} points.</p>"
     )

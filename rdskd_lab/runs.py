@@ -17,16 +17,19 @@ from pathlib import Path
 import torch
 
 from . import __version__
-from .data import Split, load
+from .data import Split, load, view
+from .field import METHODS
 from .folder import FORMAT, POOL, Folder, RunError, check_format, held, read_json, sweep
 from .loops import Step, painted
-from .methods import METHODS, PRESETS, Settings
+from .methods import Method, Settings
 from .metrics import accuracy, compare
-from .models import LeNet5, LeNet5Half
+from .modes import seeded
+from .networks import Shape, is_foreign, make_student, make_teacher, student_of, weights_of
 from .objective import ANCHORS, Objective
-from .stages import Distillation, find_device, seeded, use_anchor
-from .weights import fingerprint, load_weights, why
+from .stages import SCHEDULES, Distillation, find_device, use_anchor
+from .weights import fingerprint, why
 
+STAGES = {"synthesise": "generator", "distill": "student", "together": "generator and student"}  # in words
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
 SURVEYED = 5_000  # fresh images whose classes are counted, where nothing is pooled
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
@@ -43,27 +46,43 @@ class Config:
     preset: str = "classroom"
     data: str = "digits"
     seed: int = 0
-    teacher: str = "lenet5"  # a shipped teacher, or a safetensors file for the same network
+    teacher: str = "lenet5"  # one of NETWORKS, a LeNet-5's safetensors file, or package.module:factory
+    weights: str = ""  # the teacher's safetensors file; "": the shipped one
+    student: str = "pair"  # one of NETWORKS or package.module:factory; "pair": what belongs to the teacher
+    channels: int = 0  # what a teacher of one's own expects; 0 and (): as the data are
+    size: int = 0
+    classes: int = 0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     off: tuple[str, ...] = ()
     weight: tuple[tuple[str, float], ...] = ()
     anchor: str = "epoch"
     change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
     device: str = "auto"
+    budget: str = ""  # what the steps were chosen for, by `compare`; says, and decides nothing
 
     def settings(self) -> Settings:
         """The preset's settings with this run's changes."""
-        settings, changed = PRESETS[known("preset", self.preset, PRESETS)], {}
+        presets = self.how().presets
+        settings, changed = presets[known("preset", self.preset, presets)], {}
+        names = [name for name in asdict(settings) if name != "weights"]  # which --weight changes
         for name, value in self.change:
-            kind = type(getattr(settings, known("setting", name, asdict(settings))))
+            kind = type(getattr(settings, known("setting", name, names)))
             try:
                 changed[name] = {"true": True, "false": False}[str(value).lower()] if kind is bool else kind(value)
             except (ValueError, KeyError):
                 raise RunError(f"setting {name} takes {KINDS[kind]}, not {value!r}") from None
-        return check(replace(settings, **changed))
+        return check(replace(settings, **changed), paints=bool(self.how().terms()))
+
+    def how(self) -> Method:
+        """The method by its name."""
+        return METHODS[known("method", self.method, METHODS)]
 
     def objective(self) -> Objective:
         """The method's terms with this run's switches, weights and anchor rule."""
-        objective = METHODS[known("method", self.method, METHODS)]()
+        objective = self.how().terms()
+        for name, value in self.settings().weights:
+            objective[name].weight = value
         use_anchor(objective, known("anchor rule", self.anchor, (*ANCHORS, "none")))
         for name in self.off:
             objective[known("term", name, objective)].on = False
@@ -72,6 +91,28 @@ class Config:
                 raise RunError(f"the weight of {name} must be a finite number, not {value}")
             objective[known("term", name, objective)].weight = value
         return objective
+
+    def load(self, split: str) -> Split:
+        """A split of the data, as the teacher expects it."""
+        told = {"channels": self.channels, "size": self.size, "mean": self.mean, "std": self.std}
+        if is_foreign(self.teacher):
+            wanted = {**told, "classes": self.classes}
+            if missing := [f"--{name}" for name, value in wanted.items() if not value]:
+                raise RunError(
+                    f"nobody but you knows what {self.teacher} expects; give {', '.join(missing)} "
+                    "(for MNIST at 28 pixels: --channels 1 --size 28 --classes 10 --mean 0.1307 --std 0.3081)"
+                )
+        told = {name: value for name, value in told.items() if value}
+        found = view(self.data, split, **told) if told else load(self.data, split)
+        if self.classes not in (0, len(found.classes)):
+            raise RunError(f"{self.data} has {len(found.classes)} classes, and --classes says {self.classes}")
+        return found
+
+    def networks(self, test: Split) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """The teacher as it is, and a student with the first weights that the seed gives."""
+        shape = Shape(*test.images.shape[1:3], len(test.classes))
+        teacher = make_teacher(self.teacher, self.weights, shape)
+        return teacher, seeded(self.seed, make_student, student_of(self.teacher, self.student), shape)
 
 
 def known(what: str, name: str, names: Iterable[str]) -> str:
@@ -84,9 +125,10 @@ def known(what: str, name: str, names: Iterable[str]) -> str:
     return name
 
 
-def check(settings: Settings) -> Settings:
-    """`settings`, if a run can be made of them."""
-    least = dict(generator_steps=1, batch_size=2, latent=1, width=2, student_steps=1, student_batch_size=1, reuse=1)
+def check(settings: Settings, paints: bool = True) -> Settings:
+    """`settings`, if a run can be made of them; one that `paints` has a source that learns."""
+    least = dict(generator_steps=int(paints), batch_size=2, latent=1, width=2, sheet_steps=1, jitter=0, student_steps=1,
+                 student_turn=1, student_batch_size=1, reuse=1)  # fmt: skip
     for name, low in least.items():
         if getattr(settings, name) < low:
             raise RunError(f"setting {name} must be at least {low}, not {getattr(settings, name)}")
@@ -100,12 +142,19 @@ def check(settings: Settings) -> Settings:
             "setting batch_size must be even, since diversity seeking pairs the two halves of a batch, not "
             f"{settings.batch_size}"
         )
-    known("student_schedule", settings.student_schedule, ("constant", "cosine"))
-    pooled = settings.generator_steps * settings.batch_size
+    known("student_schedule", settings.student_schedule, ("constant", *SCHEDULES))
+    known("student_optimizer", settings.student_optimizer, ("adam", "sgd"))
+    if settings.generator_steps % settings.sheet_steps:
+        raise RunError(
+            f"setting generator_steps must be a multiple of sheet_steps = {settings.sheet_steps}, so that the last "
+            f"sheet is finished, not {settings.generator_steps}"
+        )
+    pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
+    each = " / sheet_steps" if settings.sheet_steps > 1 else ""
     if settings.pooled and settings.student_batch_size > pooled:
         raise RunError(
-            f"setting student_batch_size must not exceed the pool, generator_steps x batch_size = {pooled} images; "
-            f"it is {settings.student_batch_size}"
+            f"setting student_batch_size must not exceed the pool, generator_steps x batch_size{each} = {pooled} "
+            f"images; it is {settings.student_batch_size}"
         )
     return settings
 
@@ -118,7 +167,8 @@ def read_config(out: Path | str) -> Config:
     facts = read_json(path)
     try:
         check_format(path, facts["format"], facts["version"])
-        kept = {key: facts[key] for key in ("method", "preset", "data", "seed", "anchor", "device")}
+        plain = "method preset data seed weights student channels size classes anchor device budget"
+        kept = {key: facts[key] for key in plain.split()} | {key: tuple(facts[key]) for key in ("mean", "std")}
         pairs = {key: tuple(tuple(pair) for pair in facts[key]) for key in ("weight", "change")}
         return Config(**kept, **pairs, teacher=facts["teacher"]["name"], off=tuple(facts["off"]))
     except (KeyError, TypeError) as error:
@@ -149,7 +199,7 @@ def execute(config: Config, out: Path | str, *, resume: bool = False, progress=p
         folder = Folder(out, run, describe(config, run))
         with _told(out):
             folder.restore() if resume else folder.start()
-            for phase, total in ("synthesise", run.settings.generator_steps), ("distill", run.settings.student_steps):
+            for phase, total in run.stages.items():
                 _pull(run, folder, tune, phase, total, progress, stop)
                 folder.save()
                 if phase == "synthesise":
@@ -164,15 +214,18 @@ def prepare(config: Config) -> tuple[Distillation, Split, Split]:
     settings, objective, device = config.settings(), config.objective(), find_device(config.device)
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
-    test, tune = load(config.data, "test"), load(config.data, "tune")
+    test, tune = config.load("test"), config.load("tune")
     tune = tune[torch.randperm(len(tune), generator=torch.Generator().manual_seed(0))[:4000]]
-    channels, size, classes = *test.images.shape[1:3], len(test.classes)
-    teacher = load_weights(LeNet5(channels, classes), config.teacher)
-    student = seeded(config.seed, LeNet5Half, channels, classes)
+    teacher, student = config.networks(test)
+    channels, size = test.images.shape[1:3]
+    data = config.load("train") if config.how().real_images else None
     with _enough_memory("the images that the student will learn from", "generator_steps or batch_size"):
         run = Distillation(
-            teacher, student, objective, settings, seed=config.seed, channels=channels, size=size, device=device
-        )
+            teacher, student, objective, settings, method=config.how(), seed=config.seed, channels=channels, size=size,
+            device=device, data=data,
+        )  # fmt: skip
+    if run.classes != len(test.classes):
+        raise RunError(f"the teacher answers with {run.classes} classes, and {config.data} has {len(test.classes)}")
     return run, tune, test
 
 
@@ -183,24 +236,28 @@ def describe(config: Config, run: Distillation) -> dict:
         for name, t in run.objective.items()
     }
     facts = {"format": FORMAT, "version": __version__, **asdict(config)}
-    facts["teacher"] = {"name": config.teacher, "sha256": fingerprint(config.teacher)}
-    return {**facts, "student": "lenet5_half", "settings": asdict(run.settings), "terms": terms}
+    file = weights_of(config.teacher, config.weights)
+    facts["teacher"] = {"name": config.teacher, "sha256": fingerprint(file) if file else "unknown"}
+    paired = student_of(config.teacher, config.student)
+    return {**facts, "student_network": paired, "settings": asdict(run.settings), "terms": terms}
 
 
 def _pull(run, folder, tune, phase, total, progress, stop) -> None:
-    """Pull the remaining steps of a phase, keeping the record; leave them on disk whatever ends this."""
-    painting = phase == "synthesise"
-    pictured = _moments(total) if painting else ()
-    measured = () if painting else {-(-total * k // MEASURES) for k in range(1, MEASURES + 1)}
-    if painting and not folder.pictures:
+    """Pull the remaining steps of a stage, keeping the record; leave them on disk whatever ends this."""
+    pictured, steps = _moments(run.settings.generator_steps), run.settings.student_steps
+    measured = {-(-steps * k // MEASURES) for k in range(1, MEASURES + 1)}
+    if not folder.pictures:
         folder.pictures.append(run.picture())
-    lower = "batch_size or width" if painting else "student_batch_size"
+    lower = {"synthesise": "batch_size or width", "distill": "student_batch_size"}.get(phase, "batch_size")
     instead = ", or free some memory and go on with --resume"
-    with _enough_memory(f"the {'generator' if painting else 'student'} stage", lower, instead):
+    first = run.done.get(phase, sum(run.done.values()))
+    pulled = iter(run) if phase == "together" else getattr(run, phase)()
+    with _enough_memory(f"the {STAGES[phase]} stage", lower, instead):
         try:
-            for step in progress(getattr(run, phase)(), phase, run.done[phase], total):
-                folder.note(step, accuracy(run.student, tune) if step.i + 1 in measured else None)
-                if step.i + 1 in pictured:
+            for step in progress(pulled, phase, first, total):
+                taught, painted_now = step.phase == "distill", step.phase == "synthesise"
+                folder.note(step, accuracy(run.student, tune) if taught and step.i + 1 in measured else None)
+                if painted_now and step.i + 1 in pictured:
                     folder.pictures.append(run.picture())
                 if stop():
                     folder.save()
@@ -213,6 +270,8 @@ def _pull(run, folder, tune, phase, total, progress, stop) -> None:
 
 def _moments(total: int) -> set[int]:
     """About `PICTURES` numbers of steps done, up to `total`, closer together where the generator changes faster."""
+    if not total:
+        return set()
     return {*(round(total ** (k / (PICTURES - 2))) for k in range(1, PICTURES - 1)), max(1, total // 2), total}
 
 
@@ -224,22 +283,26 @@ def conclude(config: Config, run: Distillation, test: Split, seconds: dict[str, 
     generator, student = seconds["synthesise"], seconds["distill"]
     return {
         **{name: getattr(config, name) for name in ("method", "preset", "seed", "data")},
+        "teacher": config.teacher,
+        "student": student_of(config.teacher, config.student),
+        "seen": run.method.seen,
+        "real_images": 0 if run.data is None else len(run.data),
         **compare(run.teacher, run.student, test),
         "class_histogram": class_histogram(run).tolist(),
         "seconds": {"generator": generator, "student": student, "total": generator + student},
         "peak_rss_mb": peak_rss_mb(),
         "versions": {"rdskd_lab": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        "machine": machine(run.probe.device),
+        "machine": machine(run.device),
     }
 
 
 def class_histogram(run: Distillation) -> torch.Tensor:
-    """What the teacher takes the painted images for, (K,): the pool, or fresh ones where there is none."""
+    """What the teacher takes the source's images for, (K,): the pool, or fresh ones where there is none."""
     if run.pool.filled:
         return run.pool.histogram()
     size = run.settings.student_batch_size
     rng = torch.Generator().manual_seed(run.seed + 2)  # its own: looking must not change what comes after
-    fresh = islice(painted(run.generator, run.teacher, size, rng), -(-SURVEYED // size))
+    fresh = islice(painted(run.source, run.teacher, size, rng), -(-SURVEYED // size))
     return torch.bincount(torch.cat([batch.logits.argmax(1) for batch in fresh]), minlength=run.classes)
 
 

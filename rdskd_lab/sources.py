@@ -54,7 +54,8 @@ class Pixels(nn.Module):
     """A sheet of images that are themselves the parameters, each with something to become.
 
     targets (M,) or (M, K); `jitter` rolls the whole sheet by up to that many pixels while training, so that no
-    image can hide in the position of its pixels.  Source: DeepInversion, published code.
+    image can hide in the position of its pixels.  A sample is a copy, so that a batch still shows what was measured
+    when the optimiser has moved the sheet.  Source: DeepInversion, published code.
     """
 
     def __init__(self, targets: Tensor, channels: int = 1, size: int = 32, jitter: int = 0,
@@ -66,7 +67,7 @@ class Pixels(nn.Module):
 
     def sample(self, n: int | None = None, rng: torch.Generator | None = None) -> Batch:
         """All images, or `n` of them drawn without replacement."""
-        images, targets = self.images, self.targets
+        images, targets = self.images.clone(), self.targets
         if self.training and self.jitter:
             shift = torch.randint(-self.jitter, self.jitter + 1, (2,), generator=rng).tolist()
             images = images.roll(shift, (2, 3))

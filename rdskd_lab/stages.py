@@ -9,6 +9,7 @@ was cut anywhere between two steps goes on bit for bit.  It knows no disk (see `
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 from itertools import islice
 
 import torch
@@ -16,13 +17,16 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from .batch import Batch, read
-from .lean import lean
-from .loops import Step, cosine, distill, painted, reanchoring, synthesise
-from .methods import Settings
+from .loops import Step, cosine, learn, reanchoring, synthesise
+from .methods import RDSKD, Method, Settings
 from .modes import buffers_kept, mode
 from .objective import ANCHORS, Objective
+from .parts import latest, optimizer, stepwise
 from .pool import Pool
 from .sources import Generator
+
+SCHEDULES = {"cosine": cosine, "steps": stepwise, "late": partial(stepwise, at=(0.8,))}
+SHOWN = 40  # images in every picture
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -40,75 +44,105 @@ def find_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def seeded(seed: int, build, *args, **settings):
-    """Build a network whose initial weights depend on `seed` alone; the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build(*args, **settings)
-
-
 class Distillation:
-    """A teacher, a generator, a pool, a student, and how far each has come."""
+    """A teacher, a source of images, a pool, a student, and how far each has come."""
 
     def __init__(self, teacher: nn.Module, student: nn.Module, objective: Objective, settings: Settings, *,
-                 seed: int = 0, channels: int = 1, size: int = 32, device: torch.device | str = "cpu"):  # fmt: skip
-        self.settings, self.objective, self.seed = settings, objective, seed
+                 method: Method = RDSKD, seed: int = 0, channels: int = 1, size: int = 32,
+                 device: torch.device | str = "cpu", data=None):  # fmt: skip
+        """`data` is a labelled training split, for the controls that learn from real images; no method sees it."""
+        self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
+        self.channels, self.size, self.device = channels, size, torch.device(device)
         self.teacher = teacher.to(device, memory_format=torch.channels_last)  # same numbers, laid out for speed
         self.student = student.to(device, memory_format=torch.channels_last)
         self.classes = _classes(self.teacher, channels, size, device)
-        self.generator = seeded(seed, Generator, settings.latent, channels, size, settings.width)
-        self.generator = lean(self.generator).to(device)
-        fused = torch.device(device).type in ("cpu", "cuda")
-        self.generator_optimizer = Adam(self.generator.parameters(), settings.lr, fused=fused)
-        self.student_optimizer = Adam(self.student.parameters(), settings.student_lr, fused=fused)
+        _can_match_statistics(self.teacher, objective)
+        self.lesson_terms = method.student(settings.temperature)
         self.rng = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same latents
-        self.probe = self.generator.latents(40, torch.Generator().manual_seed(seed + 1))  # the latents of every picture
-        kept = settings.generator_steps * settings.batch_size if settings.pooled else 0
+        self.source = method.source(self).to(device)
+        weights = list(self.source.parameters())
+        fused = self.device.type in ("cpu", "cuda")
+        self.source_optimizer = Adam(weights, settings.lr, fused=fused) if weights else None
+        self.student_optimizer = optimizer(self.student, settings)
+        self.probe = self._probe()
+        kept = settings.generator_steps // settings.sheet_steps * settings.batch_size if settings.pooled else 0
         self.pool = Pool(kept, channels, size, self.classes, device)
+        self.latest: Batch | None = None  # what the source learned from last, if the student is to see it
         self.done = {"synthesise": 0, "distill": 0}  # steps
+        self.turns = list(method.turns(settings))
+
+    @property
+    def generator(self) -> nn.Module:
+        """The source, by the name it has where it is one."""
+        return self.source
+
+    @property
+    def generator_optimizer(self) -> Adam | None:
+        return self.source_optimizer
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """What is done one after the other, and in how many steps: the two learn in turn, or "together" by turns."""
+        order = [turn for turn, before in zip(self.turns, [None, *self.turns], strict=False) if turn != before]
+        if len(order) > 2:
+            return {"together": len(self.turns)}
+        return {turn: self.turns.count(turn) for turn in order}
 
     def __iter__(self) -> Iterator[Step]:
-        yield from self.synthesise()
-        yield from self.distill()
+        """The run's remaining steps, each by whose turn it is."""
+        steps = {"synthesise": self.synthesise(), "distill": self.distill()}
+        for turn in self.turns[sum(self.done.values()) :]:
+            yield next(steps[turn])
 
     def synthesise(self) -> Iterator[Step]:
-        """The generator's remaining steps."""
+        """The source's remaining steps."""
         s, start = self.settings, self.done["synthesise"]
-        steps = synthesise(self.teacher, self.generator, self.objective, self.generator_optimizer,
-                           batch_size=s.batch_size, rng=self.rng, start=start)  # fmt: skip
-        for step in islice(reanchoring(steps, self.objective), s.generator_steps - start):
-            if s.pooled:
-                self.pool.add(step.batch)
+        steps = synthesise(self.teacher, self.source, self.objective, self.source_optimizer,
+                           batch_size=s.batch_size, rng=self.rng, start=start, student=self.student)  # fmt: skip
+        steps = reanchoring(steps, self.objective)
+        for adapter in self.method.adapters:
+            steps = adapter(steps, self)
+        for step in islice(steps, s.generator_steps - start):
+            if self.method.lessons is latest:
+                self.latest = step.batch
             self.done["synthesise"] += 1
             yield step
 
     def distill(self) -> Iterator[Step]:
         """The student's remaining steps."""
         s, start = self.settings, self.done["distill"]
-        steps = distill(
-            self.student, self.lessons(start), self.student_optimizer, temperature=s.temperature, start=start
-        )
-        if s.student_schedule == "cosine":
-            steps = cosine(steps, self.student_optimizer, s.student_steps, s.student_lr)
+        steps = learn(self.student, self.lessons(start), self.lesson_terms, self.student_optimizer, "distill", start)
+        if s.student_schedule in SCHEDULES:
+            steps = SCHEDULES[s.student_schedule](steps, self.student_optimizer, s.student_steps, s.student_lr)
         for step in islice(steps, s.student_steps - start):
             self.done["distill"] += 1
             yield step
 
     def lessons(self, start: int = 0) -> Iterator[Batch]:
-        s = self.settings
-        if s.pooled:
-            return self.pool.lessons(self.teacher, s.student_batch_size, seed=self.seed, start=start,
-                                     augment=s.augment, reuse=s.reuse)  # fmt: skip
-        return painted(self.generator, self.teacher, s.student_batch_size, self.rng)
+        """What the student sees, from its `start`-th step on."""
+        return self.method.lessons(self, start)
+
+    def _probe(self) -> Tensor | None:
+        """The latents of every picture, where the source has some."""
+        rng = torch.Generator().manual_seed(self.seed + 1)
+        return self.source.latents(SHOWN, rng) if isinstance(self.source, Generator) else None
+
+    def _painted(self) -> Tensor:
+        """40 images of the source as it is now: of the probe, the first of a sheet, or the same 40 draws each time."""
+        if isinstance(self.source, Generator):
+            with buffers_kept(self.source), mode(self.source, training=True):
+                return self.source(self.probe)
+        images = self.source.sample(SHOWN, torch.Generator().manual_seed(self.seed + 1)).images
+        return images[torch.arange(SHOWN) % len(images)]
 
     def picture(self) -> dict[str, Tensor | int]:
-        """What the generator makes of the 40 probe latents now, and what the teacher says to it.
+        """What the source makes of 40 probe latents (or draws) now, and what the teacher says to it.
 
         `steps` done, `images` uint8 (40, C, S, S), each stretched from its darkest to its brightest pixel, the
         teacher's `labels` (40,) and its `confidence` (40,) in them.
         """
-        with torch.no_grad(), buffers_kept(self.generator), mode(self.generator, training=True):
-            batch = read(self.teacher, Batch(self.generator(self.probe), z=self.probe))
+        with torch.no_grad():
+            batch = read(self.teacher, Batch(self._painted()))
         low, high = batch.images.amin((1, 2, 3), keepdim=True), batch.images.amax((1, 2, 3), keepdim=True)
         images = ((batch.images - low) / (high - low).clamp_min(1e-8) * 255).round().to(torch.uint8)
         confidence, labels = batch.probs.max(1)
@@ -121,16 +155,15 @@ class Distillation:
             name: {"weight": t.weight, "on": t.on, "damped": t.damped, "anchor": t.anchor}
             for name, t in self.objective.items()
         }
+        latest = {} if self.latest is None else {"images": self.latest.images, "logits": self.latest.logits}
         return deepcopy(
             {
                 "done": dict(self.done),
                 "terms": table,
                 "rng": self.rng.get_state(),
-                "generator": self.generator.state_dict(),
-                "generator_optimizer": self.generator_optimizer.state_dict(),
-                "student": self.student.state_dict(),
-                "student_optimizer": self.student_optimizer.state_dict(),
+                **{part: getattr(self, part).state_dict() for part in self._parts()},
                 "filled": self.pool.filled,
+                "latest": latest,
             }
         )
 
@@ -140,9 +173,15 @@ class Distillation:
             for key, value in row.items():
                 setattr(self.objective[name], key, value)
         self.rng.set_state(state["rng"])
-        for part in "generator", "generator_optimizer", "student", "student_optimizer":
+        for part in self._parts():
             getattr(self, part).load_state_dict(deepcopy(state[part]))
+        self.latest = Batch(**{k: t.to(self.device) for k, t in state["latest"].items()}) if state["latest"] else None
         self.done, self.pool.filled = dict(state["done"]), state["filled"]
+
+    def _parts(self) -> list[str]:
+        """What has a state dict, by name."""
+        parts = ["generator", "generator_optimizer", "student", "student_optimizer"]
+        return [part for part in parts if getattr(self, part) is not None]
 
 
 def use_anchor(objective: Objective, rule: str) -> None:
@@ -152,6 +191,15 @@ def use_anchor(objective: Objective, rule: str) -> None:
     for term in objective.values():
         if term.damped:
             term.damped, term.rule = rule != "none", ANCHORS.get(rule, term.rule)
+
+
+def _can_match_statistics(teacher: nn.Module, objective: Objective) -> None:
+    asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
+    if asked and not any(isinstance(m, nn.BatchNorm2d) for m in teacher.modules()):
+        raise ValueError(
+            f"the teacher {type(teacher).__name__} has no BatchNorm2d layer, so term {asked[0]!r} has no statistics to "
+            f"match; take a teacher that has (--teacher lenet5-bn), or leave the term out (--off {asked[0]})"
+        )
 
 
 def _classes(teacher: nn.Module, channels: int, size: int, device) -> int:

@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-SHIPPED = {"lenet5": files("rdskd_lab") / "assets" / "lenet5.safetensors"}
+ASSETS = files("rdskd_lab") / "assets"
+SHIPPED = {"lenet5": ASSETS / "lenet5.safetensors", "lenet5-bn": ASSETS / "lenet5_bn.safetensors"}
 
 
 class WeightsError(ValueError):

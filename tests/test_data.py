@@ -315,12 +315,6 @@ def test_an_unknown_split_too(split, near):
     says(repr(split), "train, tune, test", f"Did you mean '{near}'?", call=lambda: load("digits", split))
 
 
-@pytest.mark.parametrize("name", ["svhn", "cifar10"])
-def test_svhn_and_cifar10_have_their_facts_and_say_that_they_come_later(name):
-    assert (data.FACTS[name].channels, data.FACTS[name].size, len(data.FACTS[name].classes)) == (3, 32, 10)
-    says(repr(name), "yet", "image folder", call=lambda: load(name, "train"))
-
-
 @pytest.mark.parametrize("wish", [{"size": 28}, {"channels": 3}, {"mean": (0.5,)}, {"std": (0.5,)}])
 def test_a_named_set_is_not_bent(wish):
     says("'digits' has its own", "leave them out", call=lambda: load("digits", "test", **wish))
@@ -446,3 +440,84 @@ def test_importing_it_loads_neither_torchvision_nor_pillow():
     code = "import sys, rdskd_lab.data; print([m for m in ('torchvision', 'PIL') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ASSET.parents[2])
     assert out.stdout.strip() == "[]"
+
+
+# ------------------------------------------------------------------------------------------------- SVHN and CIFAR-10
+
+
+def svhn(root, monkeypatch, n=30):
+    """A tiny .mat in the published form: X (32, 32, 3, N) bytes, y (N, 1) with 10 for the digit 0."""
+    from hashlib import md5
+
+    from scipy.io import savemat
+    from torchvision.datasets import SVHN
+
+    (root / "SVHN").mkdir(parents=True)
+    pixels = np.random.RandomState(0).randint(0, 256, (32, 32, 3, n)).astype(np.uint8)
+    sums = {}
+    for part in "train", "test":
+        path = root / "SVHN" / f"{part}_32x32.mat"
+        savemat(path, {"X": pixels, "y": (np.arange(n) % 10 + 1).astype(np.uint8)[:, None]})
+        sums[part] = ["http://nowhere.invalid", path.name, md5(path.read_bytes()).hexdigest()]
+    monkeypatch.setattr(SVHN, "split_list", sums)
+    return pixels
+
+
+def test_svhn_is_read_from_its_mat_and_ten_means_zero(tmp_path, monkeypatch):
+    pixels = svhn(tmp_path, monkeypatch)
+    train, tune, test = (load("svhn", split, root=tmp_path) for split in data.SPLITS)
+    assert (len(train), len(tune), len(test)) == (27, 3, 30)
+    assert torch.equal(test.images[7], torch.from_numpy(pixels[:, :, :, 7]).permute(2, 0, 1))
+    assert test.labels.tolist() == [(i + 1) % 10 for i in range(30)] and test.mean == (0.4377, 0.4438, 0.4728)
+    assert torch.equal(tune.images, test.images[::10]) and not fingerprints(tune.images) & fingerprints(train.images)
+
+
+def test_a_damaged_svhn_is_not_read(tmp_path, monkeypatch):
+    svhn(tmp_path, monkeypatch)
+    with open(tmp_path / "SVHN" / "test_32x32.mat", "ab") as file:
+        file.write(b"!")
+    says("svhn is not in", "not whole", "RDSKD_DATA", call=lambda: load("svhn", "test", root=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["svhn", "cifar10"])
+def test_an_absent_set_says_where_it_was_looked_for_and_what_to_do(name, tmp_path, monkeypatch):
+    import torchvision.datasets as published
+
+    def offline(self):
+        raise OSError("no network")
+
+    for kind in published.SVHN, published.CIFAR10:
+        monkeypatch.setattr(kind, "download", offline)
+    where = str(tmp_path / ("SVHN" if name == "svhn" else "cifar-10-batches-py"))
+    says(
+        where,
+        str(tmp_path / name / "train"),
+        "no network",
+        "RDSKD_DATA",
+        call=lambda: load(name, "train", root=tmp_path),
+    )
+
+
+def test_cifar10_from_pictures_has_the_sets_own_normalisation(tmp_path):
+    for part in "train", "test":
+        for k, name in enumerate(data.OBJECTS):
+            (tmp_path / "cifar10" / part / name).mkdir(parents=True)
+            for n in range(2):
+                Image.new("RGB", (32, 32), (k, n, 200)).save(tmp_path / "cifar10" / part / name / f"{n}.png")
+    train, tune, test = (load("cifar10", split, root=tmp_path) for split in data.SPLITS)
+    assert (len(train), len(tune), len(test)) == (18, 2, 20) and test.classes == data.OBJECTS
+    assert test.labels.tolist() == [k for k in range(10) for _ in range(2)] and test.images[19, 0, 0, 0] == 9
+    assert test.std == (0.2023, 0.1994, 0.2010)
+    (tmp_path / "cifar10" / "train" / "truck").rename(tmp_path / "cifar10" / "train" / "lorry")
+    says("lorry", "not those of cifar10", call=lambda: load("cifar10", "train", root=tmp_path))
+
+
+def test_a_view_is_the_set_as_another_teacher_expects_it():
+    plain = data.view("digits", "test", size=28)
+    with np.load(ASSET, allow_pickle=False) as stored:
+        assert torch.equal(plain.images[:, 0], torch.from_numpy(stored["images"][stored["report"].astype(int)]))
+    rgb = data.view("digits", "test", size=16, channels=3, mean=(0.5,) * 3, std=(0.2,) * 3)
+    assert tuple(rgb.images.shape[1:]) == (3, 16, 16) and rgb.mean == (0.5,) * 3
+    assert torch.equal(rgb.images[:, 0], rgb.images[:, 2])
+    with pytest.raises(DataError, match=r"Give 3 number\(s\) as mean"):
+        data.view("digits", "test", channels=3, mean=(0.5,))

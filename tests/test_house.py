@@ -18,16 +18,20 @@ BELOW = {
     "batch": ("modes",),
     "objective": ("batch", "losses"),
     "sources": ("batch",), "lean": ("sources",),
-    "guard": ("objective",),
+    "guard": ("objective",), "networks": ("models", "weights"),
     "loops": ("batch", "losses", "objective", "sources", "guard"),
-    "methods": ("losses", "objective", "loops"),
     "pool": ("batch",),
-    "metrics": ("batch", "data"),
+    "parts": ("loops", "pool", "lean"),
+    "methods": ("losses", "objective", "loops", "parts"),
+    "sheets": ("loops", "sources"), "controls": ("parts",),
+    "field": ("methods", "sheets", "controls"),
+    "metrics": ("batch", "data"), "images": ("batch", "objective", "sources"),
     "stages": ("pool", "methods", "models", "lean"),
     "teaching": ("stages", "metrics", "weights"),
     "plots": (), "report": ("plots",),
     "folder": ("stages", "weights"),
-    "runs": ("folder", "metrics", "report"),
+    "compare": ("runs", "images"),
+    "runs": ("folder", "metrics", "report", "field", "networks"),
 }  # fmt: skip
 
 
@@ -65,7 +69,7 @@ def test_losses_and_models_import_nothing_of_ours():
 
 
 def test_nobody_but_the_top_knows_runs_report_or_plots_and_nothing_imports_the_lab():
-    top = {"runs", "folder", "report", "plots", "__main__"}
+    top = {"runs", "folder", "report", "plots", "compare", "__main__"}
     for path in HOUSE.glob("*.py"):
         if path.stem not in top:
             assert not ours(path.stem) & top, path.name
@@ -92,7 +96,7 @@ def test_the_core_is_short(capsys):
 
 
 def test_every_function_and_class_of_the_core_that_has_a_public_name_says_what_it_is():
-    for name in (*CORE, "pool", "stages", "models"):
+    for name in (*CORE, "pool", "stages", "models", "parts", "field", "sheets", "controls", "networks"):
         tree = ast.parse((HOUSE / f"{name}.py").read_text())
         assert ast.get_docstring(tree), f"{name}.py"
         for node in tree.body:

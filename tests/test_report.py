@@ -268,12 +268,12 @@ def test_says_what_is_missing(small):
 
 
 def test_terms_of_other_methods_and_terms_that_are_off(small):
-    rows = (small / "history.csv").read_text().replace("ds,ds_gain,ds_weight", "act,act_gain,act_weight").splitlines()
+    rows = (small / "history.csv").read_text().replace("ds,ds_gain,ds_weight", "xx,xx_gain,xx_weight").splitlines()
     (small / "history.csv").write_text("\n".join(row.replace("synthesise", "joint") for row in rows) + "\n")
-    rewrite(small, "config.json", terms={"act": {"weight": 0.1, "on": False, "damped": False, "rule": "none"}})
+    rewrite(small, "config.json", terms={"xx": {"weight": 0.1, "on": False, "damped": False, "rule": "none"}})
     text = Outline(report.write_report(small).read_text("utf-8")).text
     assert "Terms of the phase “joint”" in text and "This term has no description" in text
-    assert "It was off in this run" in text and "act: always 1" in text
+    assert "It was off in this run" in text and "xx: always 1" in text
 
 
 def test_command_repeats_the_run():

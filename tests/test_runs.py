@@ -438,7 +438,7 @@ CASES = {
         lambda out: rewrite(out / "checkpoint.pt", lambda c: c.update(format=0, version="0.0.9")),
         "written by rdskd-lab 0.0.9 in format 0"),
     "run of another format": (
-        lambda out: edit(out / "config.json", b'"format": 1', b'"format": 7'), "config.json was written by .* format 7"),
+        lambda out: edit(out / "config.json", b'"format": 2', b'"format": 7'), "config.json was written by .* format 7"),
     "checkpoint of another run": (
         lambda out: rewrite(out / "checkpoint.pt", lambda c: c["facts"]["settings"].update(width=8)),
         "checkpoint.pt belongs to another run: settings width is 8 there and 4"),

@@ -170,7 +170,8 @@ def test_pixels_are_their_own_parameters_and_carry_their_targets():
     y = torch.tensor([3, 1, 2])
     pixels = Pixels(y, channels=2, size=8, rng=seeded(0))
     batch = pixels.sample()
-    assert batch.images is pixels.images and torch.equal(batch.targets, y)
+    assert torch.equal(batch.images, pixels.images) and torch.equal(batch.targets, y)
+    assert batch.images.data_ptr() != pixels.images.data_ptr()  # an alias would show what the optimiser made of it
     assert [n for n, _ in pixels.named_parameters()] == ["images"] and pixels.images.shape == (3, 2, 8, 8)
     assert torch.equal(pixels.images, Pixels(y, channels=2, size=8, rng=seeded(0)).images)
     assert "targets" in pixels.state_dict()

@@ -1,0 +1,250 @@
+"""Methods side by side: methods x seeds -> ordinary runs in folders, one table, one CSV, one page.
+
+    OUT/plan.json          the steps that a budget came to, per method; measured once, then kept
+    OUT/METHOD-SEED/       a run as `runs.execute` leaves it, done in a process of its own so that its memory is its own
+    OUT/compare.csv        one row a run
+    OUT/compare.html       the page
+
+What is finished is never done again, and what was cut goes on, so the same command after a kill completes the rest.
+"""
+
+import csv
+import io
+import json
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from . import plots, report
+from .field import METHODS
+from .folder import RunError, read_json
+from .images import coverage
+from .runs import Config, execute, known, prepare, read_config
+from .weights import write_whole
+
+COLUMNS = ("method", "seed", "preset", "budget", "data", "teacher", "student", "generator_steps", "student_steps",
+           "student_accuracy", "teacher_accuracy", "agreement", "seconds", "peak_rss_mb", "classes", "entropy",
+           "real_images")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared, under what budget."""
+
+    methods: tuple[str, ...] = tuple(METHODS)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    budget: float = 0.0  # seconds a run; 0: the preset's own steps
+    base: Config = Config()  # of every run: preset, data, teacher, device
+
+    def config(self, method: str, seed: int) -> Config:
+        """One run's configuration, less what the budget makes of its steps."""
+        how, base = METHODS[known("method", method, METHODS)], self.base
+        teacher = base.teacher
+        if teacher == "lenet5" and any("bn" in term.needs for term in how.terms().values()):
+            teacher = "lenet5-bn"  # the shipped one of the two that has statistics to match; each row says so
+        return replace(
+            base, method=method, seed=seed, teacher=teacher, budget=f"{self.budget:g}s" if self.budget else ""
+        )
+
+
+def seconds(text: str) -> float:
+    """60s, 2m or 1h as seconds; "" as 0, no budget."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    try:
+        value = float(text[:-1]) * units[text[-1:]] if text else 0.0
+    except (ValueError, KeyError):
+        raise RunError(f"a budget is a number with s, m or h, as 60s, not {text!r}") from None
+    if text and not 0 < value < 1e9:
+        raise RunError(f"a budget must be above 0, not {text!r}")
+    return value
+
+
+# ---- a budget in seconds becomes steps -------------------------------------------------------------------------------
+
+
+def fitted(config: Config, budget: float) -> dict[str, int]:
+    """The preset's steps, both stages scaled alike, so that a run takes about `budget` seconds; by a short timing."""
+    s, cost = config.settings(), pace(config)
+    whole = s.generator_steps * cost["synthesise"] + s.student_steps * cost["distill"]
+    scale = budget / whole
+    rounds = max(1, round(s.generator_steps // s.sheet_steps * scale)) if s.generator_steps else 0
+    order = list(islice(config.how().turns(s), s.generator_steps + 1))  # live: the student's turn comes in between
+    live = bool(s.generator_steps) and (order[0] == "distill" or "distill" in order[:-1])
+    student = rounds * s.student_turn if live else max(1, round(s.student_steps * scale))
+    return {"generator_steps": rounds * s.sheet_steps, "student_steps": student}
+
+
+def pace(config: Config) -> dict[str, float]:
+    """Seconds a step, the first left out: of the source over 30 steps, of the student over 200, about one round."""
+    run, _, _ = prepare(config)
+    source = _timed(run.synthesise(), 30) if run.settings.generator_steps else 0.0
+    for tensor in run.pool.images, run.pool.logits:
+        tensor.zero_()  # what is in the pool costs no time
+    run.pool.filled = len(run.pool.images)
+    return {"synthesise": source, "distill": _timed(run.distill(), 200)}
+
+
+def _timed(steps: Iterator, n: int) -> float:
+    next(steps)
+    start, done = time.perf_counter(), sum(1 for _ in islice(steps, n))
+    return (time.perf_counter() - start) / max(done, 1)
+
+
+# ---- the runs --------------------------------------------------------------------------------------------------------
+
+
+def compare(plan: Plan, out: Path) -> Iterator[str]:
+    """Do what is left to do of `plan` in `out`, telling of each run; then write the CSV and the page."""
+    out = Path(out)
+    configs = {f"{m}-{s}": plan.config(m, s) for m in plan.methods for s in plan.seeds}
+    for config in configs.values():
+        config.settings(), config.objective()  # a mistake is told before anything is run
+    budgets = _budgets(plan, out)
+    for name, config in configs.items():
+        place = out / name
+        config = replace(config, change=config.change + tuple((k, str(v)) for k, v in budgets[config.method].items()))
+        if (place / "config.json").exists() and read_config(place) != replace(config, device=read_config(place).device):
+            raise RunError(f"{place} holds a run of another plan; give another --out, or move it away")
+        if not (place / "result.json").exists():
+            _in_its_own_process(config, place)
+        found = read_json(place / "result.json")
+        yield f"{name}: {found['student_accuracy']:.2%} after {found['seconds']['total']:,.0f} s"
+    rows = [row(out / name) for name in configs]
+    write_whole(out / "compare.csv", _csv(rows).encode())
+    yield f"table: {out / 'compare.csv'}"
+    yield f"page:  {write_page(out, rows, plan)}"
+
+
+def _budgets(plan: Plan, out: Path) -> dict[str, dict]:
+    """Steps per method, from plan.json or, once, by timing."""
+    path = out / "plan.json"
+    known_steps = read_json(path) if path.exists() else {}
+    for method in plan.methods:
+        key = f"{method} {plan.budget:g}"
+        if key not in known_steps:
+            known_steps[key] = fitted(plan.config(method, plan.seeds[0]), plan.budget) if plan.budget else {}
+            write_whole(path, (json.dumps(known_steps, indent=1) + "\n").encode())
+    return {method: known_steps[f"{method} {plan.budget:g}"] for method in plan.methods}
+
+
+def _in_its_own_process(config: Config, place: Path) -> None:
+    with tempfile.NamedTemporaryFile() as said:
+        process = multiprocessing.get_context("spawn").Process(target=_run, args=(config, place, said.name))
+        process.start()
+        process.join()
+        if process.exitcode:
+            reason = Path(said.name).read_text() or f"its process ended with status {process.exitcode}"
+            raise RunError(f"{place}: {reason}")
+
+
+def _run(config: Config, place: Path, said: str) -> None:
+    try:
+        execute(config, place, resume=(place / "config.json").exists())
+    except (ValueError, FloatingPointError) as error:
+        Path(said).write_text(str(error))
+        sys.exit(1)
+
+
+# ---- what came of them -----------------------------------------------------------------------------------------------
+
+
+def row(place: Path) -> dict:
+    """One finished run as a row of the CSV."""
+    config, found = read_json(place / "config.json"), read_json(place / "result.json")
+    merged = {**config["settings"], **config, **found, **coverage_of(found), "seconds": found["seconds"]["total"]}
+    return {name: merged[name] for name in COLUMNS}
+
+
+def coverage_of(found: dict) -> dict:
+    import torch
+
+    return coverage(torch.tensor(found["class_histogram"]))
+
+
+def summary(rows: Iterable[dict]) -> list[tuple]:
+    """One line a method, best mean first: mean +- standard deviation over seeds, seconds, memory, coverage."""
+    by: dict[str, list[dict]] = {}
+    for r in rows:
+        by.setdefault(r["method"], []).append(r)
+    lines = []
+    for method, found in sorted(by.items(), key=lambda kv: -statistics.mean(r["student_accuracy"] for r in kv[1])):
+        right = [100 * r["student_accuracy"] for r in found]
+        spread = f" ± {statistics.stdev(right):.2f}" if len(right) > 1 else ""
+        memory = [r["peak_rss_mb"] for r in found if r["peak_rss_mb"]]
+        lines.append(
+            (
+                method,
+                f"{statistics.mean(right):.2f}{spread}",
+                len(found),
+                found[0]["teacher"],
+                f"{statistics.mean(r['seconds'] for r in found):.0f}",
+                f"{max(memory):.0f}" if memory else "unknown",
+                f"{statistics.mean(r['classes'] for r in found):.1f}",
+                f"{statistics.mean(r['entropy'] for r in found):.2f}",
+                f"{found[0]['real_images']:,}",
+            )
+        )
+    return lines
+
+
+HEAD = ["method", "accuracy, %", "seeds", "teacher", "seconds", "memory, MB", "classes painted", "their entropy, nats",
+        "real images used"]  # fmt: skip
+
+
+def _csv(rows: list[dict]) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def curves(out: Path, rows: list[dict]) -> plots.Curves:
+    """Accuracy on the tuning images over wall-clock seconds, one line a method: its first seed."""
+    lines, seen = [], set()
+    for r in rows:
+        if r["method"] in seen:
+            continue
+        seen.add(r["method"])
+        history = plots.read_history(out / f"{r['method']}-{r['seed']}" / "history.csv")
+        at = np.isfinite(history["accuracy"])
+        lines.append(plots.Line(r["method"], history["seconds"][at], 100 * history["accuracy"][at], len(lines)))
+    return plots.Curves("accuracy over time", lines, xlabel="seconds", unit=" %")
+
+
+def write_page(out: Path, rows: list[dict], plan: Plan) -> Path:
+    """The page: what was compared, the table, the curves, what each method painted."""
+    budget = f"{plan.budget:g} seconds a run" if plan.budget else "each preset's own number of steps"
+    lead = (
+        f"<p>Every method taught a small student what a teacher knows; all were tested on the same real images "
+        f"({report.safe(rows[0]['data'])}). Budget: {report.safe(budget)}. Preset: "
+        f"{report.safe(rows[0]['preset'])}.</p>"
+    )
+    words = [(name, METHODS[name].seen) for name in dict.fromkeys(r["method"] for r in rows)]
+    grids = []
+    for name, _ in words:
+        first = next(r for r in rows if r["method"] == name)
+        place = out / f"{name}-{first['seed']}"
+        shown = plots.read_samples(place / "samples.npz", read_json(place / "result.json")["classes"])
+        last = shown.moments()[-1]
+        grids.append(report.picture(name, shown.mosaic(last), shown.alt_text(last)))
+    best = report.table(
+        "Mean ± standard deviation over seeds; memory is the most that any seed took", HEAD, summary(rows)
+    )
+    sections = [
+        ("Who learned how much", best + "<p>noise and untrained show how far images go that nobody optimised; real and "
+         "labels had real training images, which no method has.</p>"),
+        ("How fast", report.figure("Measured now and then on images kept for tuning, first seed. Where a source learns "
+         "first, its time lies before the first point.", curves(out, rows))),
+        ("What each student saw", report.table("In words", ["method", "what its student learned from"], words)
+         + f'<div class="row">{"".join(grids)}</div>'),
+    ]  # fmt: skip
+    return report.write_page(out / "compare.html", report.page("Data-free distillation, side by side", lead, sections))

@@ -1,0 +1,127 @@
+"""`rdskd-lab compare`: budgets, ordinary runs, nothing done twice, one CSV, one page."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rdskd_lab import __main__ as cli
+from rdskd_lab import compare as C
+from rdskd_lab.field import METHODS
+from rdskd_lab.folder import RunError
+from rdskd_lab.runs import Config, execute, read_config
+
+FEW = {"width": "4", "student_batch_size": "8"}
+STEPS = {"generator_steps": 4, "student_steps": 6}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Runs in this process; each is counted."""
+    done = []
+
+    def here(config, place):
+        done.append(place.name)
+        execute(config, place)
+
+    monkeypatch.setattr(C, "_in_its_own_process", here)
+    monkeypatch.setattr(C, "fitted", lambda config, budget: STEPS if METHODS[config.method].terms() else {
+        "generator_steps": 0, "student_steps": 6})  # fmt: skip
+    return done
+
+
+def plan(**changes):
+    base = Config(change=tuple(FEW.items()))
+    return replace(C.Plan(("rdskd", "noise", "rdskd+bn"), (0, 1), 60.0, base), **changes)
+
+
+def test_methods_times_seeds_become_runs_a_table_and_a_page_and_nothing_is_done_twice(tmp_path, quick):
+    said = list(C.compare(plan(), tmp_path))
+    names = ["rdskd-0", "rdskd-1", "noise-0", "noise-1", "rdskd+bn-0", "rdskd+bn-1"]
+    assert quick == names and len(said) == 8
+    rows = list(csv.DictReader((tmp_path / "compare.csv").read_text().splitlines()))
+    assert [f"{r['method']}-{r['seed']}" for r in rows] == names
+    assert [r["teacher"] for r in rows] == ["lenet5"] * 4 + ["lenet5-bn"] * 2
+    assert {r["budget"] for r in rows} == {"60s"} and {r["real_images"] for r in rows} == {"0"}
+    assert [int(r["generator_steps"]) for r in rows] == [4, 4, 0, 0, 4, 4]
+    found = json.loads((tmp_path / "noise-1" / "result.json").read_text())
+    assert float(rows[3]["student_accuracy"]) == found["student_accuracy"]
+    facts = json.loads((tmp_path / "rdskd-0" / "config.json").read_text())
+    assert facts["budget"] == "60s" and facts["settings"]["student_steps"] == 6
+    assert read_config(tmp_path / "rdskd-0").budget == "60s"
+    page = (tmp_path / "compare.html").read_text()
+    for text in ("rdskd+bn", "Gaussian noise", "lenet5-bn", "60 seconds a run", "±"):
+        assert text in page
+    before = (tmp_path / "compare.csv").read_bytes()
+    list(C.compare(plan(), tmp_path))
+    assert quick == names and (tmp_path / "compare.csv").read_bytes() == before
+    list(C.compare(plan(methods=("rdskd",), seeds=(0, 1, 2)), tmp_path))  # more of the same goes into the same folder
+    assert quick == [*names, "rdskd-2"]
+    with pytest.raises(RunError, match="rdskd-0 holds a run of another plan"):
+        list(C.compare(plan(base=Config(change=(("width", "6"),))), tmp_path))
+
+
+def test_a_mistake_is_told_before_anything_is_run(tmp_path, quick):
+    for changes, sentence in (
+        ({"methods": ("rdskd", "dalf")}, "no method 'dalf'.*Did you mean 'dafl'"),
+        ({"base": Config(preset="paper-svhn"), "methods": ("dafl",)}, "no preset 'paper-svhn'"),
+    ):
+        with pytest.raises(RunError, match=sentence):
+            list(C.compare(plan(**changes), tmp_path / "new"))
+    assert quick == [] and not (tmp_path / "new").exists()
+
+
+def test_the_mean_and_the_standard_deviation_are_over_seeds():
+    rows = [dict.fromkeys(C.COLUMNS, 1) | {"method": m, "student_accuracy": a, "seconds": s, "peak_rss_mb": s}
+            for m, a, s in (("a", 0.5, 1), ("a", 0.6, 2), ("a", 0.7, 6), ("b", 0.9, 5))]  # fmt: skip
+    best, other = C.summary(rows)
+    assert best[:2] == ("b", "90.00") and other[:3] == ("a", "60.00 ± 10.00", 3) and other[4:6] == ("3", "6")
+
+
+@pytest.mark.parametrize(("text", "value"), [("60s", 60), ("2m", 120), ("1.5h", 5400), ("", 0)])
+def test_a_budget_is_read(text, value):
+    assert C.seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["60", "s", "-3s", "0s", "6d", "nans"])
+def test_a_budget_that_is_none_is_refused(text):
+    with pytest.raises(RunError, match="a budget"):
+        C.seconds(text)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_budget_scales_both_stages_alike_and_keeps_their_turns(name, monkeypatch):
+    monkeypatch.setattr(C, "pace", lambda config: {"synthesise": 0.01, "distill": 0.02})
+    config = replace(Config(), method=name)
+    s = config.settings()
+    whole = s.generator_steps * 0.01 + s.student_steps * 0.02
+    steps = C.fitted(config, whole / 2)
+    changed = replace(config, change=tuple((k, str(v)) for k, v in steps.items())).settings()
+    assert changed.student_steps == s.student_steps // 2 and changed.generator_steps == s.generator_steps // 2
+    assert list(METHODS[name].turns(changed)).count("distill") == changed.student_steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_a_pace_is_measured_for_every_method(name):
+    config = C.Plan().config(name, 0)
+    found = C.pace(config)
+    assert found["distill"] > 0 and (found["synthesise"] > 0) == bool(METHODS[name].terms())
+
+
+def test_on_the_command_line_a_run_has_a_process_of_its_own(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(C, "fitted", lambda config, budget: {"generator_steps": 0, "student_steps": 2})
+    cli.main(["compare", "--methods", "noise", "--seeds", "0", "--budget", "1s", "--out", str(tmp_path)])
+    out, _ = capfd.readouterr()
+    assert out.startswith("noise-0: ") and (tmp_path / "noise-0" / "result.json").exists()
+    cli.main(["compare", "--methods", "noise", "--seeds", "0", "--budget", "1s", "--out", str(tmp_path)])
