@@ -41,7 +41,9 @@ def _table() -> str:
     columns = [asdict(settings) for settings in PRESETS.values()]
     names = [name for name in columns[0] if name != "weights"]
     rows = [("setting", *PRESETS), *((name, *(column[name] for column in columns)) for name in names)]
-    text = [" ".join(f"{str(cell):>13}" if i else f"{cell:<18}" for i, cell in enumerate(row)) for row in rows]
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    pads = [str.ljust] + [str.rjust] * len(columns)
+    text = [" ".join(pad(str(cell), n) for pad, cell, n in zip(pads, row, widths, strict=True)) for row in rows]
     return (
         "Presets of rdskd, and what --set changes in them (rdskd_lab/methods.py says what each is; those of the other "
         "methods are in rdskd_lab/field.py):\n\n\b\n" + "\n".join(text)

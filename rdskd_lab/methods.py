@@ -76,6 +76,11 @@ PRESETS = {
         student_steps=4_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
         pooled=True, augment=1.0, reuse=2,
     ),
+    "long": Settings(
+        generator_steps=2_400, batch_size=64, width=16, lr=1.6e-2,
+        student_steps=40_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
+        pooled=True, augment=1.0, reuse=4,
+    ),
 }  # fmt: skip
 
 RDSKD = Method(rdskd, PRESETS)

@@ -50,6 +50,17 @@ LISTS = {
         {"generator_steps": 2400, "student_steps": 40_000, "reuse": 4, "augment": 1.5},
         {"generator_steps": 2400, "student_steps": 40_000, "reuse": 4, "width": 32},
     ],
+    # What to do with more student steps, all on the pool of one generator.
+    "long-2": [
+        {"generator_steps": 2400, "student_steps": 100_000, "reuse": 4, **change}
+        for change in (
+            {},
+            {"student_lr": 2e-3},
+            {"augment": 0.7},
+            {"student_batch_size": 64, "student_steps": 160_000},
+            {"temperature": 4.0},
+        )
+    ],
     # The student stage, all on the pool of one generator.
     "student": [
         {"batch_size": 64, "lr": 4e-3, **change}
