@@ -25,7 +25,7 @@ from dataclasses import replace
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab import data, metrics, plots, stages, weights
+from rdskd_lab import data, metrics, modes, plots, stages, weights
 
 device = stages.find_device()  # a GPU if there is one
 teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"])
@@ -127,7 +127,7 @@ print("largest difference below 1e-8:", difference < 1e-8)
 
 # %%
 settings = replace(lab.PRESETS["classroom"], generator_steps=400, student_steps=1500)
-student = stages.seeded(0, lab.LeNet5Half)
+student = modes.seeded(0, lab.LeNet5Half)
 run = lab.Distillation(teacher, student, lab.rdskd(), settings, seed=0, device=device)
 
 history, pictures = [], [run.picture()]

@@ -26,10 +26,11 @@ from rdskd_lab.batch import Batch, read
 from rdskd_lab.loops import descend
 from rdskd_lab.methods import PRESETS, rdskd
 from rdskd_lab.models import LeNet5, LeNet5Half
+from rdskd_lab.modes import seeded
 from rdskd_lab.objective import Objective, Term
 from rdskd_lab.runs import machine
 from rdskd_lab.sources import Generator
-from rdskd_lab.stages import Distillation, seeded
+from rdskd_lab.stages import Distillation
 from rdskd_lab.weights import SHIPPED, load_weights
 
 HERE = Path(__file__).parent

@@ -17,7 +17,8 @@ from rdskd_lab.data import load
 from rdskd_lab.methods import PRESETS, rdskd
 from rdskd_lab.metrics import accuracy
 from rdskd_lab.models import LeNet5, LeNet5Half
-from rdskd_lab.stages import Distillation, seeded
+from rdskd_lab.modes import seeded
+from rdskd_lab.stages import Distillation
 from rdskd_lab.weights import SHIPPED, load_weights
 
 LISTS = {

@@ -1,6 +1,7 @@
 """The rules of the house, read from the source: which way imports point, how much there is, what an import loads."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -119,3 +120,13 @@ def test_importing_the_package_loads_no_plotting_widgets_or_torchvision(tmp_path
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("script", [*HOUSE.parent.glob("results/*.py"), *HOUSE.parent.glob("notebooks/*.py")], ids=lambda path: path.name)
+def test_scripts_and_notebooks_ask_the_package_for_names_that_it_has(script):
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rdskd_lab"):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
