@@ -158,11 +158,12 @@ def thin(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray
     if len(x) <= points:
         return x, y
     edges = np.linspace(0, len(x), points // 2 + 1).astype(int)[:-1]
-    middle = (edges + np.append(edges[1:], len(x)) - 1) // 2
+    last = np.append(edges[1:], len(x)) - 1
     low, high = np.minimum.reduceat(y, edges), np.maximum.reduceat(y, edges)
-    up = y[np.append(edges[1:], len(x)) - 1] >= y[edges]  # a piece that rises has its low point first
+    up = y[last] >= y[edges]  # a piece that rises has its low point first
     pairs = np.stack([np.where(up, low, high), np.where(up, high, low)], 1).reshape(-1)
-    return np.concatenate([x[:1], np.repeat(x[middle], 2), x[-1:]]), np.concatenate([y[:1], pairs, y[-1:]])
+    places = np.stack([x[edges], (x[edges] + x[last]) / 2], 1).reshape(-1)
+    return np.append(places, x[-1]), np.append(pairs, y[-1])
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:

@@ -12,14 +12,13 @@ from math import isfinite
 from time import monotonic
 
 import ipywidgets as widgets
-import numpy as np
 from torch import nn
 
 from ..methods import METHODS, Settings
 from ..objective import ANCHORS
 from .beacon import Beacon
 from .console import HEAVIEST, Console, close
-from .experiment import Experiment, Look
+from .experiment import Experiment
 from .pace import Pace
 from .player import Player
 from .postcard import Postcard

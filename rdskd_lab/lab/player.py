@@ -89,7 +89,7 @@ class Player:
 
     def pause(self, reason: str = "Paused.") -> None:
         """Stop before the next step."""
-        self.ask(partial(self._stop, reason))
+        self.ask(partial(self.stop, reason))
 
     def ask(self, change: Callable[[], None]) -> None:
         """Have `change()` done before the next step, after everything that was asked for earlier."""
@@ -148,6 +148,9 @@ class Player:
                 self._train(0 if self.slow else SLICE)
                 if self.slow and self.playing:
                     await asyncio.sleep(SLOW)
+                if TURNS == "s":
+                    await asyncio.sleep(0.003)
+                    continue
                 for _ in range(TURNS):
                     await asyncio.sleep(0)
         finally:
