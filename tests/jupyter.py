@@ -81,7 +81,9 @@ class Page:
         self.path = server.home / f"{time.monotonic_ns()}.ipynb"
         nbformat.write(book, self.path)
         known = set(server.runtime.glob("kernel-*.json"))
-        self.view = browser.new_page(viewport={"width": int(width / zoom), "height": int(1100 / zoom)}, device_scale_factor=zoom)
+        self.view = browser.new_page(
+            viewport={"width": int(width / zoom), "height": int(1100 / zoom)}, device_scale_factor=zoom
+        )
         self.errors, self.bytes = [], 0
         self.view.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.view.on("pageerror", lambda e: self.errors.append(str(e)))
@@ -112,7 +114,9 @@ class Page:
 
     def press(self, label: str) -> None:
         """Press a button by the words on it."""
-        self.view.locator(".jp-OutputArea button", has_text=label).filter(visible=True).get_by_text(label, exact=True).first.click()
+        self.view.locator(".jp-OutputArea button", has_text=label).filter(visible=True).get_by_text(
+            label, exact=True
+        ).first.click()
 
     def control(self, label: str):
         """A checkbox, number or list by its label."""
@@ -131,7 +135,9 @@ class Page:
             self._client.load_connection_file()
             self._client.start_channels()
             self._client.wait_for_ready(60)
-        reply = self._client.execute("", silent=True, store_history=False, user_expressions={"x": expression}, reply=True, timeout=60)
+        reply = self._client.execute(
+            "", silent=True, store_history=False, user_expressions={"x": expression}, reply=True, timeout=60
+        )
         answer = reply["content"]["user_expressions"]["x"]
         if answer["status"] != "ok":
             raise RuntimeError("\n".join(answer["traceback"]))

@@ -72,7 +72,8 @@ def pull(term, look: Look, name: str) -> str:
 
 
 def close(widget: widgets.Widget) -> None:
-    """Close a widget and everything in it, so that the kernel and the page let go of them."""
-    for child in getattr(widget, "children", ()):
-        close(child)
+    """Close a widget and everything in it, layouts and styles too, so that kernel and page let go of them."""
+    for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None), getattr(widget, "style", None)):
+        if isinstance(part, widgets.Widget):
+            close(part)
     widget.close()

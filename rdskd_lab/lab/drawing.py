@@ -151,7 +151,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def thin(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """Finite points only, at most about `points`: the lowest and the highest of each of points/2 pieces, and the ends."""
+    """Finite points only, at most about `points`: the lowest and highest of each of points/2 pieces, and the ends."""
     x, y = (np.asarray(v, dtype=float) for v in (x, y))
     finite = np.isfinite(y)
     x, y = x[finite], y[finite]

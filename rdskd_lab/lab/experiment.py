@@ -1,4 +1,4 @@
-"""What the lab plays: a generator that learns from a teacher for as long as somebody watches, and a student beside it."""
+"""What the lab plays: a generator that learns from a teacher while somebody watches, and a student beside it."""
 
 from collections import deque
 from collections.abc import Iterator

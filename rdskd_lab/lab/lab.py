@@ -34,6 +34,7 @@ UNWATCHED = 90.0  # s without a sign of life from any page, after which training
 class Lab:
     """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything."""
 
+    closed = False
     _in_cell: dict[str, weakref.ref] = {}  # a cell that is run again takes the place of its earlier lab
 
     def __init__(self, method: str = "rdskd", seed: int = 0, *, mode: str | None = None, steps: int = 120,
@@ -92,11 +93,14 @@ class Lab:
 
     def close(self) -> None:
         """Stop training, take the lab off the page and give its memory back."""
+        if self.closed:
+            return
         self.player.close()
         self.pace.stop()
         self.postcard.stop()
         close(self.page)
-        self.__dict__ = {"player": self.player}
+        vars(self).clear()  # a notebook keeps every value that a cell ever had
+        self.closed = True
 
     # ---- on the main thread, between two steps
 
@@ -176,6 +180,9 @@ class Lab:
         Lab._in_cell[here] = weakref.ref(self)
 
     def _ipython_display_(self):
+        if self.closed:
+            print("This lab was closed, because its cell was run again.")
+            return
         if self.player.mode == "inline" and not self.experiment.done:
             self.play()
         self.postcard.display()

@@ -34,7 +34,7 @@ from typing import Any
 MODES = ("task", "chunk", "inline")
 SLICE, CHUNK = 0.05, 2.0  # s of training before the kernel gets its turn
 SLOW = 0.6  # s per step in slow motion
-TURNS = 4  # of the event loop between two slices: a message from the page needs several to come through
+TURNS = 8  # of the event loop between two slices: a message from the page needs several to come through
 
 
 def find_mode() -> str:
@@ -60,8 +60,15 @@ class Player:
 
     _playing = weakref.WeakSet()  # one trains at a time in a kernel
 
-    def __init__(self, steps: Iterable | Callable[[], Iterable], *, on_step: Callable[[Any], None] | None = None,
-                 on_show: Callable[[bool], None] | None = None, mode: str | None = None, at_once: int = 120):  # fmt: skip
+    def __init__(
+        self,
+        steps: Iterable | Callable[[], Iterable],
+        *,
+        on_step: Callable[[Any], None] | None = None,
+        on_show: Callable[[bool], None] | None = None,
+        mode: str | None = None,
+        at_once: int = 120,
+    ):
         self.take(steps)
         self.on_step, self.on_show = on_step or (lambda step: None), on_show or (lambda force: None)
         self.mode, self.at_once = mode or find_mode(), at_once
@@ -148,9 +155,6 @@ class Player:
                 self._train(0 if self.slow else SLICE)
                 if self.slow and self.playing:
                     await asyncio.sleep(SLOW)
-                if TURNS == "s":
-                    await asyncio.sleep(0.003)
-                    continue
                 for _ in range(TURNS):
                     await asyncio.sleep(0)
         finally:

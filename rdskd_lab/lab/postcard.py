@@ -14,6 +14,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from .. import plots
+from .console import close
 from .drawing import mosaic, png, sheet_words
 
 REST = 1.5  # s after the last step: drawing takes most of a second, and somebody may press Play again
@@ -27,8 +28,7 @@ class Postcard:
     def __init__(self, lab):
         self.lab = weakref.proxy(lab)
         self.id: str | None = None  # of its output; None until it is displayed
-        self.nothing = widgets.Box()
-        self.nothing.layout.display = "none"
+        self.nothing = widgets.Box(layout={"display": "none"})
         self._timer, self._step, self._sent = None, -1, monotonic()
 
     def title(self) -> str:
@@ -74,7 +74,7 @@ class Postcard:
         if self._timer is not None:
             self._timer.cancel()
         self.id = None
-        self.nothing.close()
+        close(self.nothing)
 
     def bundle(self, quick: bool = False) -> tuple[dict, dict]:
         """Data and metadata of the output; `quick`: the images alone, without loading matplotlib."""

@@ -8,7 +8,7 @@ from .player import Player
 
 def button(label: str, icon: str, tooltip: str, press) -> widgets.Button:
     """A button with a word on it, for the eye and for screen readers; `press()` when it is pressed."""
-    made = widgets.Button(description=label, icon=icon, tooltip=tooltip, layout=widgets.Layout(width="auto"))
+    made = widgets.Button(description=label, icon=icon, tooltip=tooltip, layout={"width": "auto"})
     made.on_click(lambda _: press())
     return made
 
@@ -26,11 +26,10 @@ class Transport(widgets.VBox):
         self.pause = button("Pause", "pause", "Stop before the next step", player.pause)
         self.one = button("Step", "step-forward", "Train one step", lambda: player.play(1))
         self.ten = button("Step x 10", "fast-forward", "Train ten steps", lambda: player.play(10))
-        self.slow = widgets.Checkbox(False, description="slow motion", indent=False)
-        self.slow.layout.width = "auto"
+        self.slow = widgets.Checkbox(False, description="slow motion", indent=False, layout={"width": "auto"})
         self.slow.observe(self._slow, "value")
-        row = widgets.HBox([self.play, self.pause, self.one, self.ten, self.slow, *extra])
-        row.layout.flex_flow = "row wrap"
+        buttons = [self.play, self.pause, self.one, self.ten, self.slow, *extra]
+        row = widgets.HBox(buttons, layout={"flex_flow": "row wrap"})
         if status is None:
             self.status = widgets.HTML()
             player.on_show = Pace(self._say, player.loop)

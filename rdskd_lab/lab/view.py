@@ -26,12 +26,12 @@ class View:
     """Four pieces of page (`style`, `status`, `paintings`, `charts`) and the functions that fill them."""
 
     def __init__(self):
-        self.style = widgets.HTML(f"<style>{(files(__package__) / 'style.css').read_text()}</style>")
-        self.style.layout.display = "none"
-        self.status, self.paintings, self.charts = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.paintings.layout = widgets.Layout(flex="1 1 380px", min_width="330px", max_width="540px")
-        self.charts.layout = widgets.Layout(flex="2 1 420px", min_width="330px")
-        self.pictures = widgets.HBox([self.paintings, self.charts], layout=widgets.Layout(flex_flow="row wrap"))
+        style = f"<style>{(files(__package__) / 'style.css').read_text()}</style>"
+        self.style = widgets.HTML(style, layout={"display": "none"})
+        self.status = widgets.HTML()
+        self.paintings = widgets.HTML(layout={"flex": "1 1 380px", "min_width": "330px", "max_width": "540px"})
+        self.charts = widgets.HTML(layout={"flex": "2 1 420px", "min_width": "330px"})
+        self.pictures = widgets.HBox([self.paintings, self.charts], layout={"flex_flow": "row wrap"})
 
     def show(self, experiment: Experiment, record: Record, look: Look) -> None:
         """Draw everything but the status."""
@@ -65,7 +65,7 @@ def charts(experiment: Experiment, record: Record) -> str:
     until = float(experiment.done)
     marks = [Mark(edit.step, str(edit)) for edit in record.edits if edit.step]
     drawn = [term_chart(name, record, experiment.objective, until, marks) for name in record.names]
-    drawn.append(damping_chart(record, experiment.objective, until, marks))
+    drawn.append(damping_chart(record, until, marks))
     if len(record.student["step"]):
         drawn.append(student_chart(record, until))
     return f'<div class="rdskd">{"".join(drawn)}</div>'
@@ -88,8 +88,8 @@ def term_chart(name: str, record: Record, objective: Objective, until: float, ma
     return chart(f"{name}: {about.name}", strokes, until=until, note=about.unit, marks=mine)
 
 
-def damping_chart(record: Record, objective: Objective, until: float, marks: list[Mark]) -> str:
-    """Increments L - a, on whose axis the gain exp(L - a) is written: one curve shows both.  Plain terms are grey."""
+def damping_chart(record: Record, until: float, marks: list[Mark]) -> str:
+    """Increments L - a, on whose axis the gain exp(L - a) is written: one curve shows both."""
     step, strokes = record.column("step"), []
     for k, name in enumerate(record.names):
         increment = record.column(name) - record.column(f"{name}_anchor")
@@ -97,11 +97,9 @@ def damping_chart(record: Record, objective: Objective, until: float, marks: lis
         damped = (gain > 0) & (np.abs(gain - np.exp(np.clip(increment, -50, 50))) < 1e-3 * np.maximum(gain, 1e-9))
         if damped.any():
             strokes.append(Stroke(name, step, np.where(damped, increment, np.nan), f"c{k}{DASHES[k % 4]}"))
-        if not objective[name].damped and not damped.any():
-            continue
     return chart(
-        "damping: increment of each damped term", strokes, until=until, level=0.0, marks=marks, tall=True,
-        note="L - anchor, and the gain exp(L - anchor) that multiplies its gradient",
+        "damping: how far each damped term has risen above its anchor", strokes, until=until, level=0.0, marks=marks,
+        tall=True, note="the gain exp(L - anchor) of its gradient",
         scale=lambda y: f"{number(float(np.exp(y)))} x",
     )  # fmt: skip
 
