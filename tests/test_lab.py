@@ -373,6 +373,23 @@ def test_a_storm_of_a_thousand_actions(lab):
     assert_replays(lab)
 
 
+def test_the_lab_plays_in_chunks_and_its_switches_act_between_them(monkeypatch):
+    monkeypatch.setattr(player, "CHUNK", 0.05)
+
+    async def scene():
+        lab = Lab(mode="chunk", settings=SMALL)
+        lab.transport.play.click()
+        assert lab.experiment.done > 0
+        lab.console.rows["ie"].on.value = False
+        await asyncio.sleep(0.3)
+        lab.transport.pause.click()
+        assert lab.record.edits[0].step > 0 and not lab.experiment.objective["ie"].on
+        assert_replays(lab)
+        lab.close()
+
+    asyncio.run(scene())
+
+
 # ---- what is shown and what stays ------------------------------------------------------------------------------------
 
 
