@@ -459,7 +459,10 @@ def test_thin_keeps_ends_and_extremes():
     assert len(kept) <= 152 and kept.min() == y.min() and kept.max() == y.max() and (x[0], x[-1]) == (0, 4999)
     assert (np.diff(x) >= 0).all()
     x, kept = thin(np.arange(4), np.array([np.nan, 1, np.nan, 2]))
-    assert kept.tolist() == [1, 2]
+    assert kept[1::2].tolist() == [1, 2]
+    y = np.where((np.arange(4000) > 1000) & (np.arange(4000) < 3000), np.nan, 1.0)
+    drawn = chart("t", [Stroke("a", np.arange(4000), y, "c0")], until=4000)
+    assert drawn.split('d="')[1].split('"')[0].count("M") == 2  # a gap is not bridged
 
 
 @pytest.mark.parametrize("y", [[], [1.0], [2.0, 2.0], [0.0, 1e-9], [-1e6, 1e6], [np.nan, np.nan]])

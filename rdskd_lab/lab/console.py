@@ -28,7 +28,7 @@ class Row(widgets.HBox):
             controls[field].layout.width = width
             controls[field].observe(lambda change, field=field: edit(name, field, change["new"]), "value")
         super().__init__([*controls.values(), self.pull])
-        self.layout.flex_flow = "row wrap"
+        self.layout.flex_flow, self.layout.align_items = "row wrap", "center"
         self.add_class("rdskd-row")
 
 

@@ -8,6 +8,7 @@ reader, with an alternative text made from the same numbers.
 import base64
 import struct
 import zlib
+from collections.abc import Callable
 from html import escape
 from typing import NamedTuple
 
@@ -35,13 +36,23 @@ class Mark(NamedTuple):
     label: str
 
 
-def chart(title: str, strokes: list[Stroke], *, until: float, note: str = "", level: float | None = None,
-          marks: list[Mark] = (), scale=number, tall: bool = False) -> str:  # fmt: skip
-    """Lines over steps 0 to `until`, each labelled at its end; `level` is a dotted line, `scale` words for y ticks."""
-    drawn = [s._replace(x=x, y=y) for s in strokes for x, y in [thin(s.x, s.y)] if len(x)]
-    low, high = _span([s.y for s in drawn], level)
+def chart(
+    title: str,
+    strokes: list[Stroke],
+    *,
+    until: float,  # steps: the right end of the axis of x
+    note: str = "",  # beside the title
+    level: float | None = None,  # a dotted line at this y
+    marks: list[Mark] = (),
+    ticks: list[float] | None = None,  # y that may be named; None: round numbers
+    scale: Callable[[float], str] = number,  # how they are named
+    tall: bool = False,
+) -> str:
+    """Lines over steps, each labelled at its end, with what happened on the axis."""
+    drawn = [s._replace(x=x, y=y) for s in strokes for x, y in [thin(s.x, s.y)] if np.isfinite(y).any()]
+    low, high = _span([_finite(s.y) for s in drawn], level)
     until = max(until, 1)
-    top = {s.label: (high - s.y[-1]) / (high - low) for s in drawn}
+    top = {s.label: (high - _finite(s.y)[-1]) / (high - low) for s in drawn}
     lines = [
         f'<path class="{s.style}" d="{_path(s.x / until * WIDE, (high - s.y) / (high - low) * HIGH)}"/>' for s in drawn
     ]
@@ -49,30 +60,33 @@ def chart(title: str, strokes: list[Stroke], *, until: float, note: str = "", le
         at = (high - level) / (high - low) * HIGH
         lines.insert(0, f'<path class="level" d="M0 {at:.0f}H{WIDE}"/>')
     lines += [f'<path class="mark" d="M{mark.x / until * WIDE:.0f} 0V{HIGH}"/>' for mark in marks]
-    ticks = "".join(
-        f'<i class="y" style="top:{(high - y) / (high - low):.1%}">{escape(scale(y))}</i>' for y in _ticks(low, high)
+    scales = "".join(
+        f'<i class="y" style="top:{(high - y) / (high - low):.1%}">{escape(scale(y))}</i>'
+        for y in (_ticks(low, high) if ticks is None else [y for y in ticks if low <= y <= high])
     )
     styles = {s.label: s.style for s in drawn}
     ends = "".join(
         f'<b class="{styles[label]}" style="top:{at:.1%}">{escape(label)}</b>' for label, at in _apart(top).items()
     )
     notes = "".join(
-        f'<i class="m" style="left:{mark.x / until:.1%}">{escape(mark.label)}</i>' for mark in _spaced(marks, until)
+        f'<i class="{"m late" if place > 0.9 else "m"}" style="left:{place:.1%}">{escape(mark.label)}</i>'
+        for mark in _spaced(marks, until)
+        for place in [mark.x / until]
     )
     return (
         f'<div class="chart{" tall" if tall else ""}" role="img" aria-label="{escape(words(title, drawn, until))}">'
         f"<h4>{escape(title)}<small>{escape(note)}</small></h4>"
         f'<div class="plot"><svg viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none">{"".join(lines)}</svg>'
-        f'{ticks}{ends}{notes}<i class="x">{until:,.0f}</i></div></div>'
+        f'{scales}{ends}{notes}<i class="x">{until:,.0f}</i></div></div>'
     )
 
 
 def words(title: str, strokes: list[Stroke], until: float) -> str:
     """'one-hot loss. training: from 2.1 to 0.12, lowest 0.1, highest 2.3. 300 steps.'"""
     said = [
-        f"{s.label}: from {number(s.y[0])} to {number(s.y[-1])}, lowest {number(s.y.min())}, "
-        f"highest {number(s.y.max())}"
+        f"{s.label}: from {number(y[0])} to {number(y[-1])}, lowest {number(y.min())}, highest {number(y.max())}"
         for s in strokes
+        for y in [_finite(s.y)]
     ]
     return f"{title}. {'. '.join(said) or 'Nothing yet'}. {until:,.0f} steps."
 
@@ -151,25 +165,33 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def thin(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """Finite points only, at most about `points`: the lowest and highest of each of points/2 pieces, and the ends."""
+    """At most about `points`: the lowest and highest of each of points/2 pieces, and the last; NaN where all are."""
     x, y = (np.asarray(v, dtype=float) for v in (x, y))
-    finite = np.isfinite(y)
-    x, y = x[finite], y[finite]
     if len(x) <= points:
         return x, y
     edges = np.linspace(0, len(x), points // 2 + 1).astype(int)[:-1]
     last = np.append(edges[1:], len(x)) - 1
-    low, high = np.minimum.reduceat(y, edges), np.maximum.reduceat(y, edges)
+    low, high = np.fmin.reduceat(y, edges), np.fmax.reduceat(y, edges)
     up = y[last] >= y[edges]  # a piece that rises has its low point first
     pairs = np.stack([np.where(up, low, high), np.where(up, high, low)], 1).reshape(-1)
     places = np.stack([x[edges], (x[edges] + x[last]) / 2], 1).reshape(-1)
     return np.append(places, x[-1]), np.append(pairs, y[-1])
 
 
+def _finite(y: np.ndarray) -> np.ndarray:
+    return y[np.isfinite(y)]
+
+
 def _path(x: np.ndarray, y: np.ndarray) -> str:
-    x, y = (np.rint(v).astype(int) for v in (x, y))
-    moves = " ".join(f"{a} {b}" for a, b in zip(np.diff(x).tolist(), np.diff(y).tolist(), strict=True))
-    return f"M{x[0]} {y[0]}l{moves or '0 0'}"
+    """An SVG path in whole units and relative moves, begun anew after each gap."""
+    finite = np.isfinite(y)
+    runs = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]])))
+    path = []
+    for start, stop in zip(runs[::2], runs[1::2], strict=True):
+        xs, ys = (np.rint(v[start:stop]).astype(int) for v in (x, y))
+        moves = " ".join(f"{a} {b}" for a, b in zip(np.diff(xs).tolist(), np.diff(ys).tolist(), strict=True))
+        path.append(f"M{xs[0]} {ys[0]}l{moves or '0 0'}")
+    return "".join(path)
 
 
 def _span(values: list[np.ndarray], level: float | None) -> tuple[float, float]:

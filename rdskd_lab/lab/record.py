@@ -9,7 +9,7 @@ from ..loops import Step
 from ..objective import ANCHORS, Objective
 
 FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
-PARTS = ("", "_gain", "_weight", "_anchor")  # of a term, that are written down at each step
+PARTS = ("", "_gain", "_weight", "_anchor", "_damped")  # of a term, that are written down at each step
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Record:
         """Write a step down; its anchors are those that were in force, `objective` already has the next ones."""
         self.columns["step"].append(step.i)
         for name in self.names:
-            row = step.raw[name], step.gain[name], step.weight[name], self._anchors[name]
+            row = step.raw[name], step.gain[name], step.weight[name], self._anchors[name], objective[name].damped
             for part, value in zip(PARTS, row, strict=True):
                 self.columns[name + part].append(value)
             self._anchors[name] = objective[name].anchor
@@ -69,7 +69,7 @@ class Record:
         _append(self.student, step, {"accuracy": accuracy})
 
     def column(self, name: str) -> np.ndarray:
-        """One number per step so far: "step", or NAME, NAME_gain, NAME_weight, NAME_anchor of a term; a copy."""
+        """One number per step so far: "step", or NAME and its PARTS for a term; a copy."""
         return np.array(self.columns[name], dtype=float)
 
     def history(self) -> dict[str, np.ndarray]:

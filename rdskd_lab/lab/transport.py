@@ -29,7 +29,7 @@ class Transport(widgets.VBox):
         self.slow = widgets.Checkbox(False, description="slow motion", indent=False, layout={"width": "auto"})
         self.slow.observe(self._slow, "value")
         buttons = [self.play, self.pause, self.one, self.ten, self.slow, *extra]
-        row = widgets.HBox(buttons, layout={"flex_flow": "row wrap"})
+        row = widgets.HBox(buttons, layout={"flex_flow": "row wrap", "align_items": "center"})
         if status is None:
             self.status = widgets.HTML()
             player.on_show = Pace(self._say, player.loop)

@@ -19,6 +19,7 @@ from .drawing import Mark, Stroke, bars, chart, sheet
 from .experiment import Experiment, Look
 from .record import Record
 
+GAINS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100, 1000)  # that the damping's axis may name
 DASHES = ("", " dash", " dot", " dashdot")  # with the colours: no two terms of a method share both
 
 
@@ -93,13 +94,12 @@ def damping_chart(record: Record, until: float, marks: list[Mark]) -> str:
     step, strokes = record.column("step"), []
     for k, name in enumerate(record.names):
         increment = record.column(name) - record.column(f"{name}_anchor")
-        gain = record.column(f"{name}_gain")
-        damped = (gain > 0) & (np.abs(gain - np.exp(np.clip(increment, -50, 50))) < 1e-3 * np.maximum(gain, 1e-9))
+        damped = (record.column(f"{name}_damped") > 0) & (record.column(f"{name}_gain") > 0)
         if damped.any():
             strokes.append(Stroke(name, step, np.where(damped, increment, np.nan), f"c{k}{DASHES[k % 4]}"))
     return chart(
         "damping: how far each damped term has risen above its anchor", strokes, until=until, level=0.0, marks=marks,
-        tall=True, note="the gain exp(L - anchor) of its gradient",
+        tall=True, note="gain exp(L - anchor)", ticks=np.log(GAINS).tolist(),
         scale=lambda y: f"{number(float(np.exp(y)))} x",
     )  # fmt: skip
 
