@@ -13,7 +13,10 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
@@ -144,9 +147,14 @@ class Page:
         return ast.literal_eval(answer["data"]["text/plain"])
 
     def close(self) -> None:
+        """Close the page and end its kernel, which would keep its memory for as long as the server runs."""
         if self._client is not None:
             self._client.stop_channels()
         self.view.close()
+        kernel = self.connection.stem.removeprefix("kernel-")
+        url = f"http://127.0.0.1:{self.server.port}/api/kernels/{kernel}"
+        with suppress(HTTPError):  # it is gone already
+            urlopen(Request(url, method="DELETE"), timeout=30)
 
     def rest(self, seconds: float) -> None:
         """Wait while the page's events, and its traffic, are heard; they are not during `time.sleep`."""

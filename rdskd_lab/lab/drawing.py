@@ -213,11 +213,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _apart(at: dict[str, float], room: float = 0.2) -> dict[str, float]:
-    """The same places, in [0, 1], moved down or up as little as keeps labels from covering each other."""
+    """The same places, in [0, 1], moved as little as keeps labels off each other and off the end of the axis."""
     placed, last = {}, -room
     for label in sorted(at, key=at.get):
         last = placed[label] = max(at[label], last + room)
-    over = max(0.0, last - 1)
+    over = max(0.0, last - 0.85)
     return {label: place - over for label, place in placed.items()}
 
 
