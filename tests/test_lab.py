@@ -442,6 +442,18 @@ def test_a_cell_that_is_run_again_leaves_no_widget_behind():
     assert len(alive) <= before
 
 
+def test_a_core_is_left_to_the_page_while_it_trains():
+    from rdskd_lab.lab.cores import leave_a_core
+
+    torch.set_num_threads(64)
+    try:
+        with leave_a_core():
+            assert torch.get_num_threads() == max(1, len(__import__("os").sched_getaffinity(0)) - 1)
+        assert torch.get_num_threads() == 64
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_nobody_watching_pauses(lab):
     lab.beacon._hear(None, {}, [])
     lab.beacon.seen -= 1000

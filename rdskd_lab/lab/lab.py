@@ -18,6 +18,7 @@ from ..methods import METHODS, Settings
 from ..objective import ANCHORS
 from .beacon import Beacon
 from .console import HEAVIEST, Console, close
+from .cores import leave_a_core
 from .experiment import Experiment
 from .pace import Pace
 from .player import Player
@@ -42,7 +43,9 @@ class Lab:
         self._replace_the_one_in_this_cell()
         self.experiment = Experiment(method, seed, teacher=teacher, settings=settings)
         self.record = Record(self.experiment.objective)
-        self.player = Player(self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps)
+        self.player = Player(
+            self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps, surround=leave_a_core
+        )
         self.pace = self.player.on_show = Pace(self._draw, self.player.loop)
         self.view, self.beacon = View(), Beacon()
         self.postcard = Postcard(self)
@@ -124,12 +127,13 @@ class Lab:
         self.record = Record(self.experiment.objective)
         if method is None:
             for name, term in old.objective.items():
+                for field in "on", "weight", "damped":
+                    self._edit(name, field, getattr(term, field))
                 rule = next((rule for rule, function in ANCHORS.items() if function is term.rule), None)
-                self._edit(name, "on", term.on)
-                self._edit(name, "weight", term.weight)
-                self._edit(name, "damped", term.damped)
                 if rule:
                     self._edit(name, "rule", rule)
+                else:  # a rule of one's own, which a record cannot name
+                    self.experiment.objective[name].rule = term.rule
         else:
             self.console.fill(self.experiment.objective)
         self.player.take(self.experiment.steps)
@@ -139,6 +143,7 @@ class Lab:
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
 
+    @leave_a_core()
     def _draw(self):
         now, playing = monotonic(), self.player.playing
         if playing and self.beacon.silence() > UNWATCHED:

@@ -27,6 +27,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from time import perf_counter, sleep
 from typing import Any
@@ -56,6 +57,7 @@ class Player:
     on_step(step)   after each step; keep it short
     on_show(force)  when a picture may be drawn; `force` when one must be: something changed, or the play ended
     at_once         steps that Play trains in inline mode
+    surround        a context that is entered for each step
     """
 
     _playing = weakref.WeakSet()  # one trains at a time in a kernel
@@ -68,10 +70,11 @@ class Player:
         on_show: Callable[[bool], None] | None = None,
         mode: str | None = None,
         at_once: int = 120,
+        surround: Callable[[], AbstractContextManager] = nullcontext,
     ):
         self.take(steps)
         self.on_step, self.on_show = on_step or (lambda step: None), on_show or (lambda force: None)
-        self.mode, self.at_once = mode or find_mode(), at_once
+        self.mode, self.at_once, self.surround = mode or find_mode(), at_once, surround
         self.playing = False
         self.slow = False
         self.left: int | None = None  # steps until it pauses by itself; None: it does not
@@ -173,7 +176,8 @@ class Player:
                     self.stop("Interrupted. Press Play to go on.")
                 if not self.playing:
                     break
-                self._step()
+                with self.surround():
+                    self._step()
                 if self.slow and self.mode == "chunk":
                     sleep(SLOW)
                 if perf_counter() >= end:
