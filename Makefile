@@ -40,8 +40,9 @@ test: .venv/.ready  ## lint, tests, the main notebooks, a browser test where Chr
 	$(if $(STRICT),$(NBVAL) $(STRICT),@echo "No notebook to check yet.")
 	$(MISSING)
 
-test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook, every browser test
+test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook, browser tests, other kernels' versions
 	$(PYTEST) -m "$(if $(CHROMIUM),slow or browser,slow and not browser)" || test $$? -eq 5
+	$(if $(CHROMIUM),$(PY) tests/overlay.py,$(PY) tests/overlay.py colab)
 	$(if $(ALL),$(NBVAL) $(ALL),@echo "No notebook to check yet.")
 	$(MISSING)
 

@@ -1,8 +1,8 @@
-"""Search settings of the two-core presets, in the open: `python results/search.py NAME [SEEDS]` runs one list below.
+"""Search settings of the two-core presets, in the open: `python results/search.py METHOD LIST [SEEDS]` runs one list.
 
-Every line is a set of changes to a preset, scored on the 4,000 tuning digits only; no test image is read.  Rows go to
-search.csv as they are done and are never computed again.  Lines that share the generator's settings share its
-training, so the seconds of the two stages stand apart.
+Every line is a set of changes to the method's preset `classroom`: settings, or weights of terms by their keys.  It is
+scored on the 4,000 tuning digits only; no test image is looked at.  Rows go to search.csv as they are done and are
+never computed again.
 """
 
 import csv
@@ -13,13 +13,9 @@ from pathlib import Path
 
 import torch
 
-from rdskd_lab.data import load
-from rdskd_lab.methods import PRESETS, rdskd
+from rdskd_lab.field import METHODS
 from rdskd_lab.metrics import accuracy
-from rdskd_lab.models import LeNet5, LeNet5Half
-from rdskd_lab.modes import seeded
-from rdskd_lab.stages import Distillation
-from rdskd_lab.weights import SHIPPED, load_weights
+from rdskd_lab.runs import Config, prepare
 
 LISTS = {
     # How long, how wide and in what batches should the generator learn?  Student as in the preset.
@@ -62,61 +58,55 @@ LISTS = {
             {"temperature": 4.0},
         )
     ],
-    # The student stage, all on the pool of one generator.
-    "student": [
-        {"batch_size": 64, "lr": 4e-3, **change}
-        for change in (
-            {"reuse": 1},
-            {"reuse": 4},
-            {"student_lr": 8e-3},
-            {"student_lr": 2e-3},
-            {"augment": 0.0},
-            {"augment": 0.6},
-            {"augment": 1.5},
-            {"temperature": 4.0},
-            {"temperature": 20.0},
-            {"student_batch_size": 64},
-            {"student_batch_size": 256, "student_steps": 2000},
-            {"student_steps": 8000},
-        )
+    # One effort for every method but RDSKD, whose lists are above: six lines, one seed.
+    "dafl": [{}, *({"lr": lr} for lr in (2e-3, 4e-3, 16e-3)), {"batch_size": 64}, {"ie": 5.0}],
+    "mskd": [{}, *({"lr": lr} for lr in (2e-3, 4e-3, 16e-3)), {"batch_size": 64}, {"ie": 5.0}],
+    "zskd": [
+        {},
+        *({"lr": lr} for lr in (0.02, 0.1)),
+        {"sheet_steps": 100},
+        {"sheet_steps": 400},
+        {"temperature": 10.0},
     ],
+    "deepinversion": [{}, *({"lr": lr} for lr in (0.05, 0.2)), {"bn": 1.0}, {"tv": 1e-3}, {"sheet_steps": 75}],
+    "adaptive": [{}, *({"lr": lr} for lr in (0.05, 0.2)), {"bn": 1.0}, {"tv": 1e-3}, {"comp": 10.0}],
+    "dfad": [{}, *({"lr": lr} for lr in (1e-3, 16e-3)), {"student_lr": 4e-3}, {"batch_size": 64}, {"batch_size": 256}],
 }
-GENERATOR = ("generator_steps", "batch_size", "latent", "width", "lr", "pooled")
+
 TABLE = Path(__file__).with_name("search.csv")
 
 
-def score(settings, seed, trained):
-    """(tuning accuracy, generator seconds, student seconds); `trained` caches the last generator stage."""
-    key = (seed, *(getattr(settings, name) for name in GENERATOR))
-    teacher = load_weights(LeNet5(), SHIPPED["lenet5"])
-    run = Distillation(teacher, seeded(seed, LeNet5Half), rdskd(), settings, seed=seed)
-    start = time.perf_counter()
-    if trained.get("key") == key:
-        run.pool = trained["pool"]
-    else:
-        for _ in run.synthesise():
-            pass
-        trained.update(key=key, pool=run.pool, seconds=time.perf_counter() - start)
-    start = time.perf_counter()
-    for _ in run.distill():
-        pass
-    return accuracy(run.student, load("digits", "tune")), trained["seconds"], time.perf_counter() - start
+def score(config):
+    """(tuning accuracy, seconds of the source, seconds of the student)."""
+    run, tune, _ = prepare(config)
+    seconds, before = {"synthesise": 0.0, "distill": 0.0}, time.perf_counter()
+    for step in run:
+        now = time.perf_counter()
+        seconds[step.phase] += now - before
+        before = now
+    return accuracy(run.student, tune), *seconds.values()
 
 
-def main(name, seeds="0", preset="classroom"):
+def main(method, name, seeds="0"):
     rows = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
-    done = {(row["preset"], row["settings"], row["seed"]) for row in rows}
-    trained = {}
+    done = {(row["method"], row["change"], row["settings"], row["seed"]) for row in rows}
     for seed in map(int, seeds.split(",")):
         for change in LISTS[name]:
-            settings = replace(PRESETS[preset], **change)
-            text = " ".join(f"{key}={value}" for key, value in asdict(settings).items())
-            if (preset, text, str(seed)) in done:
+            terms = METHODS[method].terms()
+            teacher = "lenet5-bn" if "bn" in terms.needs else "lenet5"
+            config = Config(method=method, seed=seed, teacher=teacher, device="cpu")
+            parts = [{k: v for k, v in change.items() if (k in terms) == weight} for weight in (False, True)]
+            config = replace(
+                config, change=tuple((k, str(v)) for k, v in parts[0].items()), weight=tuple(parts[1].items())
+            )
+            text = " ".join(f"{key}={value}" for key, value in asdict(config.settings()).items())
+            said = " ".join(f"{k}={v}" for k, v in change.items()) or "-"
+            if (method, said, text, str(seed)) in done:
                 continue
-            found, generator, student = score(settings, seed, trained)
+            found, source, student = score(config)
             row = dict(
-                list=name, preset=preset, seed=seed, change=" ".join(f"{k}={v}" for k, v in change.items()) or "-",
-                tuning_accuracy=f"{found:.4f}", generator_s=f"{generator:.1f}", student_s=f"{student:.1f}",
+                method=method, list=name, preset=config.preset, seed=seed, change=said,
+                tuning_accuracy=f"{found:.4f}", generator_s=f"{source:.1f}", student_s=f"{student:.1f}",
                 threads=torch.get_num_threads(), settings=text,
             )  # fmt: skip
             with TABLE.open("a", newline="") as file:

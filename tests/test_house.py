@@ -122,7 +122,9 @@ def test_importing_the_package_loads_no_plotting_widgets_or_torchvision(tmp_path
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("script", [*HOUSE.parent.glob("results/*.py"), *HOUSE.parent.glob("notebooks/*.py")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "script", [*HOUSE.parent.glob("results/*.py"), *HOUSE.parent.glob("notebooks/*.py")], ids=lambda path: path.name
+)
 def test_scripts_and_notebooks_ask_the_package_for_names_that_it_has(script):
     for node in ast.walk(ast.parse(script.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rdskd_lab"):

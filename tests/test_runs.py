@@ -691,3 +691,10 @@ def test_a_collapse_is_told_between_the_stages_and_looking_changes_nothing(whole
     monkeypatch.setattr(runs, "class_histogram", lambda run: torch.ones(run.classes))
     execute(config, tmp_path / "unseen")
     assert essence(tmp_path / "run") == essence(tmp_path / "unseen") == essence(straight)
+
+
+def test_peak_memory_is_this_process_own_and_not_that_of_the_one_which_started_it():
+    big = torch.ones(int(2e9 // 4))  # 2 GB, held while the other process starts
+    code = "from rdskd_lab.runs import peak_rss_mb; print(peak_rss_mb())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 50 < float(found) < 1500 < runs.peak_rss_mb() and big[-1] == 1

@@ -1,0 +1,204 @@
+"""The lab: a cell that trains a generator while you switch, weigh and damp what it is asked for.
+
+    from rdskd_lab.lab import Lab
+    Lab()
+
+Everything that a control does can be done from a cell as well: `lab.edit("ie", "on", False)`, `lab.play(100)`.
+"""
+
+import weakref
+from functools import partial
+from math import isfinite
+from time import monotonic
+
+import ipywidgets as widgets
+from torch import nn
+
+from ..methods import Settings
+from ..objective import ANCHORS
+from .beacon import Beacon
+from .console import HEAVIEST, Console, close
+from .cores import leave_a_core
+from .experiment import PLAYABLE, Experiment
+from .pace import Pace
+from .player import Player
+from .postcard import Postcard
+from .record import FIELDS, Edit, Record
+from .transport import Transport, button
+from .view import View, sentence
+
+SAY = 5.0  # s between two sentences for those who listen
+MARK = 2.0  # s between two examinations of the student
+UNWATCHED = 90.0  # s without a sign of life from any page, after which training pauses
+
+
+class Lab:
+    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything."""
+
+    closed = False
+    _in_cell: dict[str, weakref.ref] = {}  # a cell that is run again takes the place of its earlier lab
+
+    def __init__(self, method: str = "rdskd", seed: int = 0, *, mode: str | None = None, steps: int = 120,
+                 teacher: nn.Module | None = None, settings: Settings | None = None):  # fmt: skip
+        self._replace_the_one_in_this_cell()
+        self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
+        self.experiment = Experiment(method, seed, **self._own)
+        self.record = Record(self.experiment.objective)
+        self.player = Player(
+            self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps, surround=leave_a_core
+        )
+        self.pace = self.player.on_show = Pace(self._draw, self.player.loop)
+        self.view, self.beacon = View(), Beacon()
+        self.postcard = Postcard(self)
+        self.console = Console(self.experiment.objective, self._ask)
+        self.transport = Transport(self.player, self._extra(method), self.view.status)
+        self.page = widgets.VBox([self.view.style, self.view.status, self.transport, self.console,
+                                  self.view.pictures, self.beacon])  # fmt: skip
+        self.page.add_class("rdskd-box")
+        self._said = self._marked = -1e9
+        self._draw()
+
+    # ---- what a learner may do, from a cell or with the controls
+
+    def play(self, steps: int | None = None) -> None:
+        """Train on; `steps` of the generator's steps, or until paused."""
+        self.player.play(steps)
+
+    def pause(self) -> None:
+        """Stop before the next step."""
+        self.player.pause()
+
+    def edit(self, term: str, field: str, value: bool | float | str) -> None:
+        """Change a term before the next step: `field` is "on", "weight" (0 to 100), "damped" or "rule"."""
+        self.experiment.objective[term]  # a KeyError here names the terms
+        if field not in FIELDS:
+            raise ValueError(f"a term has no {field!r} to edit; it has {', '.join(FIELDS)}")
+        if field == "weight" and not (isfinite(value) and 0 <= value <= HEAVIEST):
+            raise ValueError(f"a weight lies between 0 and {HEAVIEST:g}; it is {value}")
+        if field == "rule" and value not in ANCHORS:
+            raise ValueError(f"no anchor rule {value!r}; there are {', '.join(ANCHORS)}")
+        getattr(self.console.rows[term], field).value = value  # the control asks, as if it had been pressed
+
+    def learn(self, on: bool = True) -> None:
+        """Let the student learn from the generator's images as they come, or stop it."""
+        self.student.value = on
+
+    def reset(self, seed: int | None = None) -> None:
+        """Back to step 0 with the terms as they are set: the same weights and latents, or those of another seed."""
+        self.player.ask(partial(self._begin, None, seed))
+
+    def use(self, method: str) -> None:
+        """Back to step 0 with the terms of a method as its paper has them."""
+        self.preset.value = method
+
+    def charts(self) -> list:
+        """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
+        return self.postcard.curves()
+
+    def close(self) -> None:
+        """Stop training, take the lab off the page and give its memory back."""
+        if self.closed:
+            return
+        self.player.close()
+        self.pace.stop()
+        self.postcard.stop()
+        close(self.page)
+        vars(self).clear()  # a notebook keeps every value that a cell ever had
+        self.closed = True
+
+    # ---- on the main thread, between two steps
+
+    def _ask(self, term, field, value):
+        if value != "own":
+            self.player.ask(partial(self._edit, term, field, value))
+
+    def _edit(self, term, field, value):
+        if term not in self.experiment.objective:  # asked for just before another method came
+            return
+        edit = Edit(self.experiment.done, term, field, value)
+        if edit.apply(self.experiment.objective):
+            self.record.edits.append(edit)
+
+    def _begin(self, method, seed):
+        """A new experiment in the place of the old one, that keeps the terms' settings unless the method is new."""
+        old = self.experiment
+        seed = old.seed if seed is None else seed
+        self.experiment = Experiment(method or old.method, seed, **self._own)
+        self.experiment.learning = old.learning
+        self.record = Record(self.experiment.objective)
+        if method is None:
+            for name, term in old.objective.items():
+                for field in "on", "weight", "damped":
+                    self._edit(name, field, getattr(term, field))
+                rule = next((rule for rule, function in ANCHORS.items() if function is term.rule), None)
+                if rule:
+                    self._edit(name, "rule", rule)
+                else:  # a rule of one's own, which a record cannot name
+                    self.experiment.objective[name].rule = term.rule
+        else:
+            self.console.fill(self.experiment.objective)
+        self.player.take(self.experiment.steps)
+        self.player.stop(f"Back at step 0 with seed {seed}.")
+        self._marked = -1e9
+
+    def _on_step(self, step):
+        self.record.add(step, self.experiment.objective)
+
+    @leave_a_core()
+    def _draw(self):
+        now, playing = monotonic(), self.player.playing
+        if playing and self.beacon.silence() > UNWATCHED:
+            self.player.stop("Paused, because no page has shown this lab for a while.")
+        if self.experiment.learning and (not playing or now - self._marked > MARK):
+            self.record.add_accuracy(self.experiment.done, self.experiment.accuracy())
+            self._marked = monotonic()
+        self.view.say(self.player.reason, self.experiment)
+        self.look = self.experiment.look()
+        self.record.add_probe(self.look.step, self.look.raw)
+        self.view.show(self.experiment, self.record, self.look)
+        self.console.show(self.experiment.objective, self.look)
+        if not playing or now - self._said > SAY:
+            self.beacon.sentence = sentence(self.experiment, self.record, self.look)
+            self._said = now
+        self.postcard.renew(playing)
+
+    # ---- building
+
+    def _extra(self, method):
+        self.same = button("Reset", "undo", "Back to step 0: same weights, same latents", self.reset)
+        self.new = button("New seed", "random", "Back to step 0 with the next seed",
+                          lambda: self.player.ask(lambda: self._begin(None, self.experiment.seed + 1)))  # fmt: skip
+        self.student = widgets.Checkbox(False, description="student learns along", indent=False)
+        self.student.observe(lambda change: self.player.ask(partial(self._learn, change["new"])), "value")
+        self.preset = widgets.Dropdown(options=list(PLAYABLE), value=method, description="method")
+        self.preset.observe(lambda change: self.player.ask(partial(self._begin, change["new"], None)), "value")
+        self.student.layout.width, self.preset.layout.width = "auto", "200px"
+        return self.same, self.new, self.student, self.preset
+
+    def _learn(self, on):
+        self.experiment.learning = on
+
+    def _replace_the_one_in_this_cell(self):
+        here = _cell()
+        earlier = Lab._in_cell.get(here, lambda: None)()
+        if earlier is not None:
+            earlier.close()
+        Lab._in_cell[here] = weakref.ref(self)
+
+    def _ipython_display_(self):
+        if self.closed:
+            print("This lab was closed, because its cell was run again.")
+            return
+        if self.player.mode == "inline" and not self.experiment.done:
+            self.play()
+        self.postcard.display()
+
+
+def _cell() -> str:
+    """Which cell is being run, where the front end says so; else the same answer for all."""
+    try:
+        from IPython import get_ipython
+
+        return get_ipython().get_parent()["metadata"]["cellId"]
+    except (AttributeError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,125 @@
+"""The lab's pictures: what the generator paints, where each term stands, what damping does, how the student fares.
+
+They are HTML and SVG strings in `widgets.HTML`, made in the kernel from a few thousand numbers.  Why not plotly: one
+live FigureWidget costs 5 MB when it is first shown, is never freed, and fell behind at 60 updates a second; why not
+PNG: matplotlib needs 0.1 s a chart, which at five a second is half of a core that should train.  These strings take
+about 5 ms and 20 kB a snapshot, need no script in the page (so they work on Colab and in VS Code), keep their text
+readable at 200 % zoom, follow the dark theme, and say what they show.  Plotly is for afterwards: `Lab.charts()`.
+"""
+
+from html import escape
+from importlib.resources import files
+
+import ipywidgets as widgets
+import numpy as np
+
+from ..objective import Objective
+from ..plots import describe, number
+from .drawing import Mark, Stroke, bars, chart, sheet
+from .experiment import Experiment, Look
+from .record import Record
+
+GAINS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100, 1000)  # that the damping's axis may name
+DASHES = ("", " dash", " dot", " dashdot")  # with the colours: no two terms of a method share both
+
+
+class View:
+    """Four pieces of page (`style`, `status`, `paintings`, `charts`) and the functions that fill them."""
+
+    def __init__(self):
+        style = f"<style>{(files(__package__) / 'style.css').read_text()}</style>"
+        self.style = widgets.HTML(style, layout={"display": "none"})
+        self.status = widgets.HTML()
+        self.paintings = widgets.HTML(layout={"flex": "1 1 380px", "min_width": "330px", "max_width": "540px"})
+        self.charts = widgets.HTML(layout={"flex": "2 1 420px", "min_width": "330px"})
+        self.pictures = widgets.HBox([self.paintings, self.charts], layout={"flex_flow": "row wrap"})
+
+    def show(self, experiment: Experiment, record: Record, look: Look) -> None:
+        """Draw everything but the status."""
+        self.paintings.value = paintings(experiment, look)
+        self.charts.value = charts(experiment, record)
+
+    def say(self, reason: str, experiment: Experiment) -> None:
+        """The line above the pictures: how far, why, and what an objective that asks for nothing means."""
+        asks = (
+            "" if experiment.objective.asks else " Every term is off: no weight and no buffer of the generator moves."
+        )
+        self.status.value = (
+            f'<div class="rdskd"><div class="status"><b>Step {experiment.done:,}</b> &middot; seed {experiment.seed} '
+            f"&middot; {escape(reason)}{asks}</div></div>"
+        )
+
+
+def paintings(experiment: Experiment, look: Look) -> str:
+    """The 40 probe images and the histogram of the latest training batches."""
+    return (
+        '<div class="rdskd">'
+        "<h4>What the generator paints<small>framed by the teacher's answer and how sure it is</small></h4>"
+        + sheet(look.images, look.labels, look.confidence, experiment.classes, look.step)
+        + bars("What the teacher sees", experiment.shares(), experiment.classes, "latest batches; dashed: even shares")
+        + "</div>"
+    )
+
+
+def charts(experiment: Experiment, record: Record) -> str:
+    """A chart per term, the damping, and the student if it was ever measured."""
+    until = float(experiment.done)
+    marks = [Mark(edit.step, str(edit)) for edit in record.edits if edit.step]
+    drawn = [term_chart(name, record, experiment.objective, until, marks) for name in record.names]
+    drawn.append(damping_chart(record, until, marks))
+    if len(record.student["step"]):
+        drawn.append(student_chart(record, until))
+    return f'<div class="rdskd">{"".join(drawn)}</div>'
+
+
+def term_chart(name: str, record: Record, objective: Objective, until: float, marks: list[Mark]) -> str:
+    """A term on the training batch and on the probe images, and its anchor as it moves; grey while it is off."""
+    step, raw, on = record.column("step"), record.column(name), record.column(f"{name}_gain") > 0
+    colour = f"c{record.names.index(name)}"
+    probe = Stroke("probe", np.array(record.probe["step"]), np.array(record.probe[name]), f"{colour} dash")
+    strokes = [
+        Stroke("batch", step, np.where(on, raw, np.nan), f"{colour} thin"),
+        Stroke("off", step, np.where(on, np.nan, raw), "grey thin"),
+        probe if objective[name].on else probe._replace(style="grey dash"),
+    ]
+    if objective[name].damped:
+        strokes.append(Stroke("anchor", step, record.column(f"{name}_anchor"), "c6 dot"))
+    about = describe(name)
+    mine = [mark for mark in marks if mark.label.split()[0] == name]
+    return chart(f"{name}: {about.name}", strokes, until=until, note=about.unit, marks=mine)
+
+
+def damping_chart(record: Record, until: float, marks: list[Mark]) -> str:
+    """Increments L - a, on whose axis the gain exp(L - a) is written: one curve shows both."""
+    step, strokes = record.column("step"), []
+    for k, name in enumerate(record.names):
+        increment = record.column(name) - record.column(f"{name}_anchor")
+        damped = (record.column(f"{name}_damped") > 0) & (record.column(f"{name}_gain") > 0)
+        if damped.any():
+            strokes.append(Stroke(name, step, np.where(damped, increment, np.nan), f"c{k}{DASHES[k % 4]}"))
+    return chart(
+        "damping: how far each damped term has risen above its anchor", strokes, until=until, level=0.0, marks=marks,
+        tall=True, note="gain exp(L - anchor)", ticks=np.log(GAINS).tolist(),
+        scale=lambda y: f"{number(float(np.exp(y)))} x",
+    )  # fmt: skip
+
+
+def student_chart(record: Record, until: float) -> str:
+    """The student's accuracy on the shipped test digits, in percent."""
+    steps, accuracy = np.array(record.student["step"]), 100 * np.array(record.student["accuracy"])
+    return chart(
+        "student: right answers on 1,000 real digits", [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
+        until=until, note="per cent; it learns from the painted images only", scale=lambda y: f"{y:.0f} %",
+    )  # fmt: skip
+
+
+def sentence(experiment: Experiment, record: Record, look: Look) -> str:
+    """'step 300, one-hot loss 0.12, ..., 9 of 10 classes, student 91 %': the lab, for somebody who listens."""
+    terms = ", ".join(
+        f"{describe(name).name} {number(look.raw[name])}{'' if term.on else ' (off)'}"
+        for name, term in experiment.objective.items()
+    )
+    shares = experiment.shares()
+    seen = int((shares > 1 / (3 * len(shares))).sum())
+    student = f", student {record.student['accuracy'][-1]:.0%}" if record.student["step"] else ""
+    return f"step {look.step:,}, {terms}, {seen} of {len(shares)} classes{student}"

@@ -1,0 +1,220 @@
+"""A real JupyterLab with a real Chromium, for tests: fixtures `server`, `browser` and `notebook`.
+
+`notebook(cells)` opens a notebook and gives a `Page`: it runs cells, presses what a learner presses, counts what
+travels over the websocket, and asks the kernel itself, over its own channel, for the state of the training.
+
+RDSKD_LAB_OVERLAY=FOLDER puts packages of other versions in front of those of this environment (see `overlay.py`).
+"""
+
+import ast
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+THEME = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+SAVING = "@jupyterlab/docmanager-extension/plugin.jupyterlab-settings"
+
+
+class Server:
+    """A Jupyter server in a folder of its own."""
+
+    def __init__(self, home: Path):
+        self.home, self.port = home, _free_port()
+        self.runtime = home / "runtime"
+        front = [os.environ.get("RDSKD_LAB_OVERLAY", ""), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        env = os.environ | {
+            "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "PYTHONPATH": os.pathsep.join(filter(None, front)), "IPYTHONDIR": str(home / "ipython"),
+            "OMP_NUM_THREADS": "1",  # the browser needs the other core
+        }  # fmt: skip
+        env.pop("RDSKD_LAB_MODE", None)
+        self.set(NEWS, fetchNews="false")
+        self.set(SAVING, autosave=False)
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={self.port}"]
+        options = ["ip=127.0.0.1", "token=", "password=", "disable_check_xsrf=True", f"root_dir={home}"]
+        self.log = open(home / "server.log", "w")
+        self.process = subprocess.Popen(
+            [*command, *(f"--ServerApp.{option}" for option in options)], cwd=home, env=env, stdout=self.log, stderr=self.log
+        )  # fmt: skip
+        for _ in range(240):
+            if _answers(self.port):
+                return
+            time.sleep(0.25)
+        self.stop()
+        raise RuntimeError((home / "server.log").read_text())
+
+    def set(self, plugin: str, **settings) -> None:
+        """Write a front-end setting, as a user's settings editor would."""
+        path = self.home / "settings" / plugin
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings))
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()
+
+
+class Page:
+    """One notebook in the browser, and a line of its own to the kernel behind it."""
+
+    def __init__(self, server: Server, browser, cells: list[str], zoom: float = 1, width: int = 1400):
+        self.server = server
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+        book.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        self.path = server.home / f"{time.monotonic_ns()}.ipynb"
+        nbformat.write(book, self.path)
+        known = set(server.runtime.glob("kernel-*.json"))
+        self.view = browser.new_page(
+            viewport={"width": int(width / zoom), "height": int(1100 / zoom)}, device_scale_factor=zoom
+        )
+        self.errors, self.bytes = [], 0
+        self.view.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.view.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.view.on("websocket", lambda ws: ws.on("framereceived", self._count))
+        self.view.goto(f"http://127.0.0.1:{server.port}/doc/tree/{self.path.name}?reset", timeout=120_000)
+        self.view.wait_for_selector("#jupyterlab-splash", state="detached", timeout=120_000)
+        self.view.wait_for_selector(".jp-Notebook .jp-Cell .cm-content", timeout=120_000)
+        self.view.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
+        self.connection = wait_for(lambda: next(iter(set(server.runtime.glob("kernel-*.json")) - known), None), 30)
+        self._client = None
+
+    def run(self, cell: int = 0) -> None:
+        """Run a cell and leave it running.  A first Shift+Enter before the kernel listens does nothing: try again."""
+        prompt = f".jp-Notebook .jp-Cell >> nth={cell} >> .jp-InputPrompt"
+        before = self.view.inner_text(prompt).strip()
+        for _ in range(20):
+            self.view.click(f".jp-Notebook .jp-Cell >> nth={cell} >> .cm-content")
+            self.view.keyboard.press("Shift+Enter")
+            for _ in range(10):
+                if self.view.inner_text(prompt).strip() not in ("[ ]:", before):
+                    return
+                self.rest(0.1)
+        raise RuntimeError(f"cell {cell} did not start")
+
+    def shown(self, timeout: float = 30) -> None:
+        """Wait until generated images are on the page."""
+        self.view.wait_for_selector(".jp-OutputArea .sheet img", timeout=1000 * timeout)
+
+    def press(self, label: str) -> None:
+        """Press a button by the words on it."""
+        self.view.locator(".jp-OutputArea button", has_text=label).filter(visible=True).get_by_text(
+            label, exact=True
+        ).first.click()
+
+    def control(self, label: str):
+        """A checkbox, number or list by its label."""
+        return self.view.locator(".jp-OutputArea").get_by_label(label, exact=True).first
+
+    def status(self) -> str:
+        """The line above the pictures."""
+        return self.view.locator(".jp-OutputArea .status").first.inner_text()
+
+    def ask(self, expression: str):
+        """The value of a literal-valued expression in the kernel, over a channel of its own, while training goes on."""
+        if self._client is None:
+            from jupyter_client import BlockingKernelClient
+
+            self._client = BlockingKernelClient(connection_file=str(self.connection))
+            self._client.load_connection_file()
+            self._client.start_channels()
+            self._client.wait_for_ready(60)
+        reply = self._client.execute(
+            "", silent=True, store_history=False, user_expressions={"x": expression}, reply=True, timeout=60
+        )
+        answer = reply["content"]["user_expressions"]["x"]
+        if answer["status"] != "ok":
+            raise RuntimeError("\n".join(answer["traceback"]))
+        return ast.literal_eval(answer["data"]["text/plain"])
+
+    def close(self) -> None:
+        """Close the page and end its kernel, which would keep its memory for as long as the server runs."""
+        if self._client is not None:
+            self._client.stop_channels()
+        self.view.close()
+        kernel = self.connection.stem.removeprefix("kernel-")
+        url = f"http://127.0.0.1:{self.server.port}/api/kernels/{kernel}"
+        with suppress(HTTPError):  # it is gone already
+            urlopen(Request(url, method="DELETE"), timeout=30)
+
+    def rest(self, seconds: float) -> None:
+        """Wait while the page's events, and its traffic, are heard; they are not during `time.sleep`."""
+        self.view.wait_for_timeout(1000 * seconds)
+
+    def _count(self, payload) -> None:
+        self.bytes += len(payload)
+
+
+def wait_for(found, seconds: float = 10, every: float = 0.05):
+    """The first truthy `found()`; an AssertionError when there was none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = found()
+        if value:
+            return value
+        time.sleep(every)
+    raise AssertionError(f"nothing within {seconds} s")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    made = Server(tmp_path_factory.mktemp("jupyter"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def notebook(server, browser):
+    """notebook(cells, ...) -> Page; all are closed at the end."""
+    pages = []
+
+    def open_notebook(cells, **options):
+        pages.append(Page(server, browser, cells, **options))
+        return pages[-1]
+
+    yield open_notebook
+    for page in pages:
+        page.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.5).close()
+    except OSError:
+        return False
+    return True
