@@ -29,6 +29,7 @@ from .weights import fingerprint, load_weights, why
 
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
 SURVEYED = 5_000  # fresh images whose classes are counted, where nothing is pooled
+ON = ", or free some memory and go on with --resume"
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -147,7 +148,7 @@ def execute(config: Config, out: Path | str, *, resume: bool = False, progress=p
             return result
         run, tune, test = prepare(config)
         folder = Folder(out, run, describe(config, run))
-        with _told(out):
+        with _told(out), _enough_memory("what comes after a stage", "student_batch_size", ON):
             folder.restore() if resume else folder.start()
             for phase, total in ("synthesise", run.settings.generator_steps), ("distill", run.settings.student_steps):
                 _pull(run, folder, tune, phase, total, progress, stop)
@@ -195,8 +196,7 @@ def _pull(run, folder, tune, phase, total, progress, stop) -> None:
     if painting and not folder.pictures:
         folder.pictures.append(run.picture())
     lower = "batch_size or width" if painting else "student_batch_size"
-    instead = ", or free some memory and go on with --resume"
-    with _enough_memory(f"the {'generator' if painting else 'student'} stage", lower, instead):
+    with _enough_memory(f"the {'generator' if painting else 'student'} stage", lower, ON):
         try:
             for step in progress(getattr(run, phase)(), phase, run.done[phase], total):
                 folder.note(step, accuracy(run.student, tune) if step.i + 1 in measured else None)
@@ -237,7 +237,7 @@ def class_histogram(run: Distillation) -> torch.Tensor:
     """What the teacher takes the painted images for, (K,): the pool, or fresh ones where there is none."""
     if run.pool.filled:
         return run.pool.histogram()
-    size = run.settings.student_batch_size
+    size = min(run.settings.student_batch_size, SURVEYED)
     rng = torch.Generator().manual_seed(run.seed + 2)  # its own: looking must not change what comes after
     fresh = islice(painted(run.generator, run.teacher, size, rng), -(-SURVEYED // size))
     return torch.bincount(torch.cat([batch.logits.argmax(1) for batch in fresh]), minlength=run.classes)
