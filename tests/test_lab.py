@@ -53,7 +53,7 @@ def replay(edits: list[Edit], steps: int, seed: int = 0) -> Experiment:
     pull = experiment.steps()
     for i in range(steps):
         while todo and todo[0].step == i:
-            todo.pop(0).apply(experiment.objective)
+            experiment.change(todo.pop(0))
         experiment.rows.append(next(pull))
     return experiment
 

@@ -17,11 +17,12 @@ from ..models import LeNet5Half
 from ..modes import buffers_kept, mode, seeded
 from ..networks import Shape, make_teacher
 from ..stages import Distillation
+from .record import STUDENT, Edit
 
 PLAYABLE = {
     name: method for name, method in METHODS.items() if method.source is parts.generator
 }  # those with a generator: the lab does not play sheets of pixels
-RECENT = 16  # training batches that the histogram counts and that the student learns from
+RECENT = 16  # training batches that the histogram counts and that the student, while it learns, learns from
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class Experiment:
         self.objective = self.run.objective
         self.learning = False
         self.done = 0  # generator's steps
-        self.recent: deque[Batch] = deque(maxlen=RECENT)
+        self.answers: deque[Tensor] = deque(maxlen=RECENT)  # (N,) the teacher's classes of a batch
+        self.lessons: deque[Batch] = deque(maxlen=RECENT)  # empty while the student does not learn
+        self.lesson_rng = torch.Generator().manual_seed(seed + 2)
 
     def steps(self) -> Iterator[Step]:
         """The generator's steps from here on, for ever; after each, if the student is learning, one of the student's.
@@ -68,27 +71,50 @@ class Experiment:
         steps = synthesise(run.teacher, run.generator, run.objective, run.generator_optimizer,
                            batch_size=s.batch_size, rng=run.rng, start=self.done, student=run.student)  # fmt: skip
         studies = learn(run.student, self._lessons(), run.lesson_terms, run.student_optimizer, "distill")
-        for step in reanchoring(steps, run.objective):
+        for step in reanchoring(self._or_as_before(steps), run.objective):
             self.done = step.i + 1
-            self.recent.append(Batch(step.batch.images, logits=step.batch.logits))
+            self.answers.append(step.batch.logits.argmax(1))
             if self.learning:
+                self.lessons.append(Batch(step.batch.images, logits=step.batch.logits))
                 next(studies)
+            else:
+                self.lessons.clear()
+            yield step
+
+    def change(self, edit: Edit) -> bool:
+        """Do what `edit` says; False if it was so already."""
+        if edit.term != STUDENT:
+            return edit.apply(self.objective)
+        changed, self.learning = self.learning != edit.value, edit.value
+        return changed
+
+    def _or_as_before(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """The same steps; one that the guard refuses leaves latents and buffers too as if it had never begun."""
+        rng, buffers = self.run.rng, list(self.run.generator.buffers())
+        while True:
+            before = rng.get_state(), [buffer.clone() for buffer in buffers]
+            try:
+                step = next(steps)
+            except FloatingPointError:
+                rng.set_state(before[0])
+                for buffer, value in zip(buffers, before[1], strict=True):
+                    buffer.copy_(value)
+                raise
             yield step
 
     def _lessons(self) -> Iterator[Batch]:
         """Images of the latest training batches, mixed, with the answers that the teacher gave."""
-        rng = torch.Generator().manual_seed(self.seed + 2)
         n = self.run.settings.student_batch_size
         while True:
-            images, logits = (torch.cat([getattr(b, part) for b in self.recent]) for part in ("images", "logits"))
-            rows = torch.randint(len(images), (n,), generator=rng)
+            images, logits = (torch.cat([getattr(b, part) for b in self.lessons]) for part in ("images", "logits"))
+            rows = torch.randint(len(images), (n,), generator=self.lesson_rng)
             yield Batch(images[rows], logits=logits[rows])
 
     def shares(self) -> np.ndarray:
         """How the teacher sorts the latest training batches, (K,) in [0, 1]; zeros before the first step."""
-        if not self.recent:
+        if not self.answers:
             return np.zeros(self.run.classes)
-        answers = torch.cat([batch.logits.argmax(1) for batch in self.recent])
+        answers = torch.cat(list(self.answers))
         return (torch.bincount(answers, minlength=self.run.classes) / len(answers)).numpy()
 
     def accuracy(self) -> float:

@@ -8,7 +8,6 @@ Everything that a control does can be done from a cell as well: `lab.edit("ie", 
 
 import weakref
 from functools import partial
-from math import isfinite
 from time import monotonic
 
 import ipywidgets as widgets
@@ -17,13 +16,14 @@ from torch import nn
 from ..methods import Settings
 from ..objective import ANCHORS
 from .beacon import Beacon
-from .console import HEAVIEST, Console, close
+from .console import Console, close
 from .cores import leave_a_core
 from .experiment import PLAYABLE, Experiment
 from .pace import Pace
 from .player import Player
 from .postcard import Postcard
-from .record import FIELDS, Edit, Record
+from .record import STUDENT, Edit
+from .trace import begin
 from .transport import Transport, button
 from .view import View, sentence
 
@@ -43,7 +43,7 @@ class Lab:
         self._replace_the_one_in_this_cell()
         self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
         self.experiment = Experiment(method, seed, **self._own)
-        self.record = Record(self.experiment.objective)
+        self.trace = begin(self.experiment, teacher is not None)
         self.player = Player(
             self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps, surround=leave_a_core
         )
@@ -58,6 +58,11 @@ class Lab:
         self._said = self._marked = -1e9
         self._draw()
 
+    @property
+    def record(self):
+        """The run's steps and edits, as numbers."""
+        return self.trace.record
+
     # ---- what a learner may do, from a cell or with the controls
 
     def play(self, steps: int | None = None) -> None:
@@ -71,12 +76,7 @@ class Lab:
     def edit(self, term: str, field: str, value: bool | float | str) -> None:
         """Change a term before the next step: `field` is "on", "weight" (0 to 100), "damped" or "rule"."""
         self.experiment.objective[term]  # a KeyError here names the terms
-        if field not in FIELDS:
-            raise ValueError(f"a term has no {field!r} to edit; it has {', '.join(FIELDS)}")
-        if field == "weight" and not (isfinite(value) and 0 <= value <= HEAVIEST):
-            raise ValueError(f"a weight lies between 0 and {HEAVIEST:g}; it is {value}")
-        if field == "rule" and value not in ANCHORS:
-            raise ValueError(f"no anchor rule {value!r}; there are {', '.join(ANCHORS)}")
+        Edit(self.experiment.done, term, field, value).check(self.experiment.objective)
         getattr(self.console.rows[term], field).value = value  # the control asks, as if it had been pressed
 
     def learn(self, on: bool = True) -> None:
@@ -113,10 +113,10 @@ class Lab:
             self.player.ask(partial(self._edit, term, field, value))
 
     def _edit(self, term, field, value):
-        if term not in self.experiment.objective:  # asked for just before another method came
+        if term != STUDENT and term not in self.experiment.objective:  # asked for just before another method came
             return
         edit = Edit(self.experiment.done, term, field, value)
-        if edit.apply(self.experiment.objective):
+        if self.experiment.change(edit):
             self.record.edits.append(edit)
 
     def _begin(self, method, seed):
@@ -124,8 +124,8 @@ class Lab:
         old = self.experiment
         seed = old.seed if seed is None else seed
         self.experiment = Experiment(method or old.method, seed, **self._own)
-        self.experiment.learning = old.learning
-        self.record = Record(self.experiment.objective)
+        self.trace = begin(self.experiment, self._own["teacher"] is not None)
+        self._edit(STUDENT, "learns", old.learning)
         if method is None:
             for name, term in old.objective.items():
                 for field in "on", "weight", "damped":
@@ -143,6 +143,7 @@ class Lab:
 
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
+        self.trace.note(self.experiment)
 
     @leave_a_core()
     def _draw(self):
@@ -169,14 +170,11 @@ class Lab:
         self.new = button("New seed", "random", "Back to step 0 with the next seed",
                           lambda: self.player.ask(lambda: self._begin(None, self.experiment.seed + 1)))  # fmt: skip
         self.student = widgets.Checkbox(False, description="student learns along", indent=False)
-        self.student.observe(lambda change: self.player.ask(partial(self._learn, change["new"])), "value")
+        self.student.observe(lambda change: self._ask(STUDENT, "learns", change["new"]), "value")
         self.preset = widgets.Dropdown(options=list(PLAYABLE), value=method, description="method")
         self.preset.observe(lambda change: self.player.ask(partial(self._begin, change["new"], None)), "value")
         self.student.layout.width, self.preset.layout.width = "auto", "200px"
         return self.same, self.new, self.student, self.preset
-
-    def _learn(self, on):
-        self.experiment.learning = on
 
     def _replace_the_one_in_this_cell(self):
         here = _cell()

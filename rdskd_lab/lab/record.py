@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -9,17 +10,33 @@ from ..loops import Step
 from ..objective import ANCHORS, Objective
 
 FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
+STUDENT = "student"  # in the place of a term: whether the student learns along, the field "learns"
+HEAVIEST = 100.0  # weight
 PARTS = ("", "_gain", "_weight", "_anchor", "_damped")  # of a term, that are written down at each step
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One change of one term, made before step `step`."""
+    """One change of one term, or of whether the student learns, made before step `step`."""
 
     step: int
-    term: str
-    field: str  # one of FIELDS
+    term: str  # or STUDENT
+    field: str  # one of FIELDS; of STUDENT: "learns"
     value: bool | float | str  # of `rule`: a key of ANCHORS
+
+    def check(self, objective: Objective) -> None:
+        """Refuse, in a sentence, what these terms do not have."""
+        fields = FIELDS
+        if self.term == STUDENT:
+            fields = ("learns",)
+        else:
+            objective[self.term]  # a KeyError here names the terms
+        if self.field not in fields:
+            raise ValueError(f"{self.term} has no {self.field!r} to edit; it has {', '.join(fields)}")
+        if self.field == "weight" and not (_is_number(self.value) and 0 <= self.value <= HEAVIEST):
+            raise ValueError(f"a weight lies between 0 and {HEAVIEST:g}; it is {self.value}")
+        if self.field == "rule" and self.value not in list(ANCHORS):
+            raise ValueError(f"no anchor rule {self.value!r}; there are {', '.join(ANCHORS)}")
 
     def apply(self, objective: Objective) -> bool:
         """Change the term; False if it was so already."""
@@ -30,7 +47,7 @@ class Edit:
         return True
 
     def __str__(self) -> str:
-        words = {"on": ("off", "on"), "damped": ("plain", "damped")}.get(self.field)
+        words = {"on": ("off", "on"), "damped": ("plain", "damped"), "learns": ("rests", "learns")}.get(self.field)
         if words:
             return f"{self.term} {words[bool(self.value)]}"
         return f"{self.term} x {self.value:g}" if self.field == "weight" else f"{self.term} {self.value}"
@@ -68,6 +85,16 @@ class Record:
         """Write down the student's accuracy in [0, 1] after the generator's `step` steps."""
         _append(self.student, step, {"accuracy": accuracy})
 
+    def until(self, step: int, objective: Objective) -> "Record":
+        """A copy of the first `step` steps and the edits up to there, to go on with `objective` as it stands."""
+        copy = Record(objective, self.phase)
+        copy.columns = {name: column[:step] for name, column in self.columns.items()}
+        copy.edits = [edit for edit in self.edits if edit.step <= step]
+        for mine, its in (self.probe, copy.probe), (self.student, copy.student):
+            kept = sum(at <= step for at in mine["step"])
+            its |= {name: column[:kept] for name, column in mine.items()}
+        return copy
+
     def column(self, name: str) -> np.ndarray:
         """One number per step so far: "step", or NAME and its PARTS for a term; a copy."""
         return np.array(self.columns[name], dtype=float)
@@ -75,6 +102,10 @@ class Record:
     def history(self) -> dict[str, np.ndarray]:
         """All columns, in the form that `plots` draws."""
         return {"phase": np.full(len(self), self.phase)} | {name: self.column(name) for name in self.columns}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value)
 
 
 def _append(columns: dict[str, array], step: int, values: dict[str, float]) -> None:
