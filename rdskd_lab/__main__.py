@@ -1,4 +1,4 @@
-"""The command line: `rdskd-lab distill`, `evaluate`, `train-teacher`, `report`.  Its help is meant to teach."""
+"""The command line: `rdskd-lab distill`, `compare`, `evaluate`, `doctor` and more.  Its help is meant to teach."""
 
 import signal
 import sys
@@ -237,6 +237,19 @@ def compare_(
     base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
     for line in compare(Plan(chosen, numbers, seconds(budget), base), out):
         print(line, flush=True)
+
+
+@app.command("doctor")
+def doctor_(
+    as_json: Annotated[bool, typer.Option("--json", help="For bug reports; holds no names or paths of yours.")] = False,
+):
+    """Look at this machine: what is wrong, and what to type.
+
+    Also measures a few training steps, and tells from them how long a run will take. Two seconds or so.
+    """
+    from .doctor import doctor
+
+    doctor(as_json)
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------

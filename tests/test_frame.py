@@ -2,6 +2,7 @@
 
 import configparser
 import importlib.metadata
+import importlib.util
 import re
 import subprocess
 import tempfile
@@ -21,7 +22,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 ALLOWED = {
     "notebooks", "rdskd_lab", "tests", "results", "binder", ".ci", ".github",
     "pyproject.toml", "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md", "README.md", "environment.yml",
-    ".gitignore", ".gitattributes",
+    "CONTRIBUTING.md", "CITATION.cff", ".pre-commit-config.yaml", ".gitignore", ".gitattributes",
 }  # fmt: skip
 
 
@@ -186,6 +187,83 @@ def test_scripts_can_be_run():
         assert (TOP / path).stat().st_mode & 0o100, f"{path} is not executable"
         shell = "bash" if "bash" in (TOP / path).read_text().splitlines()[0] else "sh"
         subprocess.run([shell, "-n", TOP / path], check=True)
+
+
+# ---- those who take part --------------------------------------------------------------------------------------------
+
+
+def test_hooks_run_from_our_own_environment_and_fetch_nothing():
+    repositories = yaml.safe_load((TOP / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repository["repo"] for repository in repositories] == ["local"]
+    for hook in repositories[0]["hooks"]:
+        assert hook["language"] == "system" and hook["entry"].startswith(".venv/bin/python -m "), hook["id"]
+
+
+def test_the_workflow_is_what_ci_runs_and_no_more():
+    jobs = yaml.safe_load((TOP / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    steps = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert steps[-1] == ".ci/run" and all(step.startswith("git config") for step in steps[:-1])
+
+
+def test_issue_forms_ask_what_the_doctor_says():
+    forms = list((TOP / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    assert len(forms) >= 2
+    for form in forms:
+        asked = {part["id"]: part for part in yaml.safe_load(form.read_text())["body"]}
+        assert "rdskd-lab doctor --json" in asked["doctor"]["attributes"]["description"], form.name
+    bug = yaml.safe_load((TOP / ".github" / "ISSUE_TEMPLATE" / "bug.yml").read_text())["body"]
+    assert next(part for part in bug if part["id"] == "doctor")["validations"]["required"]
+
+
+def test_the_citation_names_this_version_and_the_paper():
+    cite = yaml.safe_load((TOP / "CITATION.cff").read_text())
+    assert (cite["version"], cite["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert [entry["value"] for entry in cite["preferred-citation"]["identifiers"]] == ["arXiv:2011.03749"]
+
+
+def test_contributing_names_only_files_and_targets_that_exist():
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    for target in re.findall(r"make ([a-z-]+)", text):
+        assert re.search(rf"^{target}:.*## ", (TOP / "Makefile").read_text(), re.MULTILINE), target
+    for name in re.findall(r"`((?:tests/|rdskd_lab/|binder/)?\w+\.(?:py|yml|toml|txt))`", text):
+        found = [*TOP.glob(name), *TOP.glob(f"rdskd_lab/{name}"), *TOP.glob(f"tests/{name}")]
+        assert found or name in ("utils.py", "NAME.py"), name
+    for word, file in (("BELOW", "tests/test_house.py"), ("TERMS", "rdskd_lab/plots.py"), ("TINY", "tests/test_field.py"),
+                       ("METHODS", "rdskd_lab/field.py"), ("WORK", "rdskd_lab/doctor.py"),
+                       ("RANGES", "rdskd_lab/checkup.py")):  # fmt: skip
+        assert f"`{word}`" in text and re.search(rf"^{word}\b.*= ", (TOP / file).read_text(), re.MULTILINE), word
+
+
+# ---- badges ----------------------------------------------------------------------------------------------------------
+
+spec = importlib.util.spec_from_file_location("badges", TOP / "notebooks" / "badges.py")
+badges = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(badges)
+
+
+def test_while_no_repository_is_named_there_are_no_badges_and_no_invented_address():
+    readme = (TOP / "README.md").read_text()
+    repository = badges.find_repository((TOP / "pyproject.toml").read_text())
+    names = sorted(path.stem for path in (TOP / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    assert badges.write_badges(readme, repository, names) == readme  # `make badges` was run after the last change
+    assert repository or ("badge" not in readme and "github.com" not in readme)
+
+
+def test_badges_come_and_go_with_the_address_and_twice_is_once():
+    bare = "# Title\n\nText.\n"
+    once = badges.write_badges(bare, "ada/lab", ["00_start", "08_rdskd"])
+    assert badges.write_badges(once, "ada/lab", ["00_start", "08_rdskd"]) == once
+    assert badges.write_badges(once, "", []) == bare
+    assert once.startswith("# Title\n\n<!--") and once.endswith("\n\nText.\n")
+    assert once.count("/github/ada/lab/blob/main/notebooks/") == 2 and once.count("/v2/gh/ada/lab/main") == 1
+
+
+@pytest.mark.parametrize("end", ["", "/", ".git"])
+def test_an_address_may_end_as_it_likes_but_is_one_of_github(end):
+    text = '[tool.rdskd-lab]\nrepository = "{}"'
+    assert badges.find_repository(text.format("https://github.com/ada/lab" + end)) == "ada/lab"
+    with pytest.raises(SystemExit, match="leave it empty"):
+        badges.find_repository(text.format("https://example.org/ada/lab" + end))
 
 
 # ---- notebooks -----------------------------------------------------------------------------------------------------

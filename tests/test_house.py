@@ -30,6 +30,7 @@ BELOW = {
     "stages": ("pool", "methods", "models", "lean"),
     "teaching": ("stages", "metrics", "weights"),
     "plots": (), "report": ("plots",),
+    "limits": (), "frontend": (), "checkup": ("limits", "frontend", "data", "stages", "weights"), "doctor": ("checkup",),
     "folder": ("stages", "weights"),
     "compare": ("runs", "images"),
     "runs": ("folder", "metrics", "report", "field", "networks"),
@@ -105,7 +106,8 @@ def test_every_function_and_class_of_the_core_that_has_a_public_name_says_what_i
                 assert ast.get_docstring(node), f"{name}.{node.name}"
 
 
-def test_importing_the_package_loads_no_plotting_widgets_or_torchvision(tmp_path):
+@pytest.mark.parametrize("module", ["rdskd_lab", "rdskd_lab.doctor"])
+def test_importing_the_package_or_its_doctor_loads_no_plotting_widgets_or_torchvision(module, tmp_path):
     heavy = (
         "plotly",
         "matplotlib",
@@ -116,7 +118,7 @@ def test_importing_the_package_loads_no_plotting_widgets_or_torchvision(tmp_path
         "rdskd_lab.runs",
         "rdskd_lab.report",
     )
-    code = f"import sys, rdskd_lab; print([name for name in {heavy!r} if name in sys.modules])"
+    code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"

@@ -20,7 +20,6 @@ Three modes, the same steps in the same order:
 """
 
 import asyncio
-import os
 import signal
 import sys
 import threading
@@ -32,22 +31,11 @@ from functools import partial
 from time import perf_counter, sleep
 from typing import Any
 
-MODES = ("task", "chunk", "inline")
+from ..frontend import find_mode, running_loop
+
 SLICE, CHUNK = 0.05, 2.0  # s of training before the kernel gets its turn
 SLOW = 0.6  # s per step in slow motion
 TURNS = 8  # of the event loop between two slices: a message from the page needs several to come through
-
-
-def find_mode() -> str:
-    """What works here: RDSKD_LAB_MODE where it is set, chunk on Colab, task where an event loop runs, else inline."""
-    mode = os.environ.get("RDSKD_LAB_MODE")
-    if mode:
-        if mode not in MODES:
-            raise ValueError(f"RDSKD_LAB_MODE is {mode!r}; unset it, or make it one of {', '.join(MODES)}")
-        return mode
-    if "google.colab" in sys.modules:
-        return "chunk"
-    return "task" if _running_loop() else "inline"
 
 
 class Player:
@@ -82,7 +70,7 @@ class Player:
         self.pulled = 0  # steps
         self.thread = ""  # name of the thread that pulled the last step
         self._wishes: deque[Callable[[], None]] = deque()
-        self.loop = _running_loop() if self.mode != "inline" else None
+        self.loop = running_loop() if self.mode != "inline" else None
         self._task: asyncio.Task | None = None
         self._busy = self._interrupted = self._closed = False
 
@@ -222,13 +210,6 @@ class Player:
 
     def _on_interrupt(self, *_):
         self._interrupted = self.playing
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _listen_for_interrupts(handler: Callable | None) -> None:
