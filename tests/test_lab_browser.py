@@ -245,8 +245,8 @@ def test_a_storm_of_presses(page):
             page, name, "rule"
         )
     replayed = page.ask(
-        "(lambda e, t, p: [(t.pop(0).apply(e.objective) if t and t[0].step == i else None, "
-        "[t.pop(0).apply(e.objective) for _ in range(len(t)) if t[0].step == i], next(p).raw['oh'])[2] "
+        "(lambda e, t, p: [(e.change(t.pop(0)) if t and t[0].step == i else None, "
+        "[e.change(t.pop(0)) for _ in range(len(t)) if t[0].step == i], next(p).raw['oh'])[2] "
         "for i in range(len(lab.record))] == lab.record.column('oh').tolist())"
         "(*(lambda e: (e, list(lab.record.edits), e.steps()))(type(lab.experiment)()))"
     )
