@@ -34,6 +34,12 @@ lab: .venv/.ready  ## open JupyterLab on notebooks/
 	@PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks \
 	$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
+doctor: .venv/.ready  ## what is wrong with this machine, what to type, how long things will take
+	@.venv/bin/rdskd-lab doctor
+
+badges: .venv/.ready  ## write Binder's and Colab's badges into README.md, once pyproject.toml names the repository
+	$(PY) notebooks/badges.py
+
 test: .venv/.ready  ## lint, tests, the main notebooks, a browser test where Chromium is found (12 minutes at most)
 	$(PY) -m ruff check .
 	$(PYTEST) -m "not slow$(if $(CHROMIUM),, and not browser)"
@@ -48,12 +54,6 @@ test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook
 
 notebooks: .venv/.ready  ## build notebooks/*.ipynb from their .py: execute, clean, write (NAME=08_rdskd for one)
 	$(PY) notebooks/build.py $(NAME)
-
-doctor: .venv/.ready  ## what is wrong with this machine, what to type, how long things will take
-	@.venv/bin/rdskd-lab doctor
-
-badges: .venv/.ready  ## write Binder's and Colab's badges into README.md, once pyproject.toml names the repository
-	$(PY) notebooks/badges.py
 
 bench: .venv/.ready  ## measure speed, memory and accuracy: results/bench.csv and bench.md (about 40 minutes)
 	$(PY) results/bench.py
