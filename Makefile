@@ -42,12 +42,12 @@ badges: .venv/.ready  ## write Binder's and Colab's badges into README.md, once 
 
 test: .venv/.ready  ## lint, tests, the main notebooks, a browser test where Chromium is found (12 minutes at most)
 	$(PY) -m ruff check .
-	$(PYTEST) -m "not slow$(if $(CHROMIUM),, and not browser)"
+	$(PYTEST) -m "not slow and not measure$(if $(CHROMIUM),, and not browser)"
 	$(if $(STRICT),$(NBVAL) $(STRICT),@echo "No notebook to check yet.")
 	$(MISSING)
 
 test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook, browser tests, other kernels' versions
-	$(PYTEST) -m "$(if $(CHROMIUM),slow or browser,slow and not browser)" || test $$? -eq 5
+	$(PYTEST) -m "$(if $(CHROMIUM),(slow or browser) and not measure,slow and not browser)" || test $$? -eq 5
 	$(if $(CHROMIUM),$(PY) tests/overlay.py,$(PY) tests/overlay.py colab)
 	$(if $(ALL),$(NBVAL) $(ALL),@echo "No notebook to check yet.")
 	$(MISSING)
@@ -55,7 +55,7 @@ test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook
 notebooks: .venv/.ready  ## build notebooks/*.ipynb from their .py: execute, clean, write (NAME=08_rdskd for one)
 	$(PY) notebooks/build.py $(NAME)
 
-bench: .venv/.ready  ## measure speed, memory and accuracy: results/bench.csv and bench.md (about 40 minutes)
+bench: .venv/.ready  ## measure speed, memory and accuracy: results/bench.csv and bench.md (about a quarter of an hour)
 	$(PY) results/bench.py
 
 clean:  ## delete .venv and caches (runs/ stays)

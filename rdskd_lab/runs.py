@@ -32,6 +32,7 @@ from .weights import fingerprint, why
 STAGES = {"synthesise": "generator", "distill": "student", "together": "generator and student"}  # in words
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
 SURVEYED = 5_000  # fresh images whose classes are counted, where nothing is pooled
+ON = ", or free some memory and go on with --resume"
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -197,7 +198,7 @@ def execute(config: Config, out: Path | str, *, resume: bool = False, progress=p
             return result
         run, tune, test = prepare(config)
         folder = Folder(out, run, describe(config, run))
-        with _told(out):
+        with _told(out), _enough_memory("what comes after a stage", "student_batch_size", ON):
             folder.restore() if resume else folder.start()
             for phase, total in run.stages.items():
                 _pull(run, folder, tune, phase, total, progress, stop)
@@ -249,10 +250,9 @@ def _pull(run, folder, tune, phase, total, progress, stop) -> None:
     if not folder.pictures:
         folder.pictures.append(run.picture())
     lower = {"synthesise": "batch_size or width", "distill": "student_batch_size"}.get(phase, "batch_size")
-    instead = ", or free some memory and go on with --resume"
     first = run.done.get(phase, sum(run.done.values()))
     pulled = iter(run) if phase == "together" else getattr(run, phase)()
-    with _enough_memory(f"the {STAGES[phase]} stage", lower, instead):
+    with _enough_memory(f"the {STAGES[phase]} stage", lower, ON):
         try:
             for step in progress(pulled, phase, first, total):
                 taught, painted_now = step.phase == "distill", step.phase == "synthesise"
@@ -300,7 +300,7 @@ def class_histogram(run: Distillation) -> torch.Tensor:
     """What the teacher takes the source's images for, (K,): the pool, or fresh ones where there is none."""
     if run.pool.filled:
         return run.pool.histogram()
-    size = run.settings.student_batch_size
+    size = min(run.settings.student_batch_size, SURVEYED)
     rng = torch.Generator().manual_seed(run.seed + 2)  # its own: looking must not change what comes after
     fresh = islice(painted(run.source, run.teacher, size, rng), -(-SURVEYED // size))
     return torch.bincount(torch.cat([batch.logits.argmax(1) for batch in fresh]), minlength=run.classes)

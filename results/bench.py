@@ -1,4 +1,4 @@
-"""Measure speed: `make bench` writes bench.csv and bench.md beside this file.  About 40 minutes on two cores.
+"""Measure speed: `make bench` writes bench.csv and bench.md beside this file.  About a quarter of an hour on two cores.
 
 Times of a shared machine drift, so whatever is compared is interleaved in one run, A B A B, and medians are quoted.
 "The published way" is a flat loop of ours with the habits of the published code: two teacher calls a generator step,

@@ -1,7 +1,7 @@
 """The live lab in a real JupyterLab: every control is pressed in the page, and the kernel is asked what happened.
 
 One quick test runs in `make test`; the others, marked slow, in `make test-all`, there also under other ipykernels
-(`python tests/overlay.py`).  Limits are those of a machine with two cores that does nothing else.
+(`python tests/overlay.py`).  What is timed is measured by hand, on two cores that do nothing else: pytest -s -m measure.
 """
 
 import json
@@ -157,7 +157,7 @@ def test_axe_finds_nothing_serious(server, browser, theme):  # noqa: F811
         server.set(THEME, theme="JupyterLab Light")
 
 
-@slow
+@pytest.mark.measure
 def test_the_numbers(page):
     """Speed beside the bare loop, time to obey, time to the first images, traffic."""
     bare = "__import__('rdskd_lab.lab.experiment').lab.experiment.Experiment().steps()"

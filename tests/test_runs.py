@@ -636,6 +636,7 @@ def test_out_of_memory_names_the_setting_to_lower(error, tmp_path, monkeypatch):
     for owner, name, sentence in (
         (runs, "Distillation", r"the images that the student will learn from: .* lower generator_steps or batch_size"),
         (Generator, "sample", r"the generator stage: .* lower batch_size or width .*--resume"),
+        (runs, "class_histogram", r"what comes after a stage: .* lower student_batch_size .*--resume"),
         (runs.Distillation, "lessons", r"the student stage: .* lower student_batch_size .*--resume"),
     ):
         with monkeypatch.context() as patched:
