@@ -143,6 +143,9 @@ def bn_term(weight: float) -> Term:
 
 # ---- the methods ----------------------------------------------------------------------------------------------------
 
+# The student sees the batch that the generator has just learned from.
+LIVE = dict(adapters=(parts.pooling, parts.remembering), lessons=parts.latest, turns=parts.by_turns)
+
 DAFL = Method(dafl, {
     "paper-mnist": Settings(
         generator_steps=24_000, lr=0.2, student_steps=24_000, temperature=1.0,  # 200 epochs of 120 iterations
@@ -156,9 +159,9 @@ DAFL = Method(dafl, {
         generator_steps=2_500, batch_size=128, width=16, lr=8e-3, temperature=1.0,
         student_steps=2_500, student_lr=4e-3, student_schedule="cosine",
     ),
-}, lessons=parts.latest, turns=parts.by_turns)  # fmt: skip
+}, **LIVE)  # fmt: skip
 
-MSKD = Method(mskd, DAFL.presets, lessons=parts.latest, turns=parts.by_turns)
+MSKD = Method(mskd, DAFL.presets, **LIVE)
 
 IMPRESSIONS = dict(adapters=(sheets.keeping_best, sheets.renewing), seen="images that were optimised pixel by pixel, "
                    "and the teacher's answers to them")  # fmt: skip

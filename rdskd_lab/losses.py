@@ -2,7 +2,7 @@
 
 Shapes: N batch, K classes, C x S x S image.  Logarithms are natural, so entropies are in nats.
 "Published code" is PengchaoHan/RDSKD; the body of the paper (ICASSP 2021, arXiv 2011.03749) was not
-available to us, so each RDSKD formula is the one that the authors' code computes.
+read by us, so each RDSKD formula is the one that the authors' code computes.
 """
 
 import torch

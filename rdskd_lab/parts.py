@@ -35,6 +35,13 @@ def pooling(steps: Iterable[Step], run) -> Iterator[Step]:
         yield step
 
 
+def remembering(steps: Iterable[Step], run) -> Iterator[Step]:
+    """Hold the batch that the source has just learned from, where the student is to see that very one (`latest`)."""
+    for step in steps:
+        run.latest = step.batch
+        yield step
+
+
 # ---- when the student watches: whose step it is, one after the other ------------------------------------------------
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import shlex
 from html import escape
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rdskd_lab import plots
+from rdskd_lab.weights import write_whole
 
 STYLE = """
 :root{color-scheme:light dark;--ground:#fff;--ink:#1a1a1a;--soft:#595959;--edge:#c8c8c8;--band:#f3f5f7;--link:#00568a}
@@ -128,14 +128,8 @@ def page(title: str, lead: str, sections: list[tuple[str, str]]) -> str:
 
 def write_page(path: str | Path, text: str) -> Path:
     """Put `text` at `path`, all of it or nothing."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    write_whole(path, text.encode())
+    return Path(path)
 
 
 # ---------------------------------------------------------------- the report of one run

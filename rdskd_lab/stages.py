@@ -21,7 +21,7 @@ from .loops import Step, cosine, learn, reanchoring, synthesise
 from .methods import RDSKD, Method, Settings
 from .modes import buffers_kept, mode
 from .objective import ANCHORS, Objective
-from .parts import latest, optimizer, stepwise
+from .parts import optimizer, stepwise
 from .pool import Pool
 from .sources import Generator
 
@@ -103,8 +103,6 @@ class Distillation:
         for adapter in self.method.adapters:
             steps = adapter(steps, self)
         for step in islice(steps, s.generator_steps - start):
-            if self.method.lessons is latest:
-                self.latest = step.batch
             self.done["synthesise"] += 1
             yield step
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, one_thread, same, seeded  # noqa: E402, F401
+from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, same, seeded  # noqa: E402, F401
 
 from rdskd_lab.batch import Batch, last_linear, read  # noqa: E402
 from rdskd_lab.models import LeNet5  # noqa: E402

@@ -25,14 +25,6 @@ LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetens
         "report.html"}  # fmt: skip
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def lab(capfd, monkeypatch):
     """Run a command line; gives exit status, stdout, stderr."""

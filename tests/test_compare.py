@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 from rdskd_lab import __main__ as cli
 from rdskd_lab import compare as C
@@ -15,14 +14,6 @@ from rdskd_lab.runs import Config, execute, read_config
 
 FEW = {"width": "4", "student_batch_size": "8"}
 STEPS = {"generator_steps": 4, "student_steps": 6}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

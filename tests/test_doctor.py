@@ -11,7 +11,6 @@ import pytest
 import torch
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from toys import one_thread  # noqa: F401
 
 from rdskd_lab import __main__ as cli
 from rdskd_lab import checkup, doctor, frontend, limits

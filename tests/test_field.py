@@ -27,7 +27,6 @@ from toys import (  # noqa: E402, F401
     apart,
     copied,
     ln_softmax,
-    one_thread,
     same,
     seeded,
 )

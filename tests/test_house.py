@@ -29,7 +29,7 @@ BELOW = {
     "metrics": ("batch", "data"), "images": ("batch", "objective", "sources"),
     "stages": ("pool", "methods", "models", "lean"),
     "teaching": ("stages", "metrics", "weights"),
-    "plots": (), "report": ("plots",),
+    "plots": (), "report": ("plots", "weights"),
     "limits": (), "frontend": (), "checkup": ("limits", "frontend", "data", "stages", "weights"), "doctor": ("checkup",),
     "folder": ("stages", "weights"),
     "compare": ("runs", "images"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import CLASSES, LATENT, SIZE, WIDTH, ToyTeacher, copied, one_thread, same, seeded  # noqa: E402, F401
+from toys import CLASSES, LATENT, SIZE, WIDTH, ToyTeacher, copied, same, seeded  # noqa: E402, F401
 
 from rdskd_lab import images as I  # noqa: E402, E741
 from rdskd_lab.methods import rdskd  # noqa: E402

@@ -29,7 +29,6 @@ from toys import (  # noqa: E402, F401
     flat_student_stage,
     leaves,
     ln_softmax,
-    one_thread,
     same,
     seeded,
 )

@@ -31,14 +31,6 @@ COUNTS = {
 STEP = Settings(generator_steps=1, batch_size=8, latent=10, width=8, student_steps=1, student_batch_size=8)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_have_the_parameters_and_batchnorms_of_the_specification(name):
     count, norms, channels = COUNTS[name]

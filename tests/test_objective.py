@@ -10,7 +10,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import F64, one_thread, seeded  # noqa: E402, F401
+from toys import F64, seeded  # noqa: E402, F401
 
 from rdskd_lab.batch import Batch  # noqa: E402
 from rdskd_lab.methods import rdskd  # noqa: E402

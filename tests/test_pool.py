@@ -9,7 +9,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import CLASSES, SIZE, ToyTeacher, one_thread, seeded  # noqa: E402, F401
+from toys import CLASSES, SIZE, ToyTeacher, seeded  # noqa: E402, F401
 
 from rdskd_lab.batch import Batch, read  # noqa: E402
 from rdskd_lab.pool import Pool, warp  # noqa: E402

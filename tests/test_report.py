@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from fake_run import make_run  # noqa: E402
 
-from rdskd_lab import plots, report  # noqa: E402
+from rdskd_lab import plots, report, weights  # noqa: E402
 
 pytest.importorskip("plotly")
 pytest.importorskip("matplotlib")
@@ -311,7 +311,7 @@ def test_written_all_or_nothing(small, monkeypatch):
     before = path.read_bytes()
     names = sorted(file.name for file in small.iterdir())
     assert names == ["config.json", "history.csv", "report.html", "result.json", "samples.npz"]
-    monkeypatch.setattr(report.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(weights.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     rewrite(small, "config.json", seed=77)
     with pytest.raises(OSError, match="disk full"):
         report.write_report(small)

@@ -52,14 +52,6 @@ def quick(patch=setattr, save_every=0.0):
     torch.set_num_threads(1)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     quick(monkeypatch.setattr)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import F64, SpecGenerator, apart, copied, one_thread, same, seeded  # noqa: E402, F401
+from toys import F64, SpecGenerator, apart, copied, same, seeded  # noqa: E402, F401
 
 from rdskd_lab.lean import UpsampledConv2d, lean  # noqa: E402
 from rdskd_lab.sources import Generator, Pixels  # noqa: E402

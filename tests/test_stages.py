@@ -24,7 +24,6 @@ from toys import (  # noqa: E402, F401
     copied,
     flat_generator_stage,
     flat_student_stage,
-    one_thread,
     same,
     seeded,
 )

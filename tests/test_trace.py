@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from toys import copied, one_thread, same  # noqa: F401
+from toys import copied, same  # noqa: F401
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")

@@ -4,22 +4,12 @@ Everything is float64.  `paint`, `Adam` and the two flat loops are written out o
 package's own pieces would prove nothing.
 """
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 F64 = torch.float64
 CLASSES, SIZE, LATENT, WIDTH = 5, 8, 6, 4
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """For every test of a file that imports this: networks of a few hundred numbers lose time with more threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def seeded(seed: int) -> torch.Generator:
