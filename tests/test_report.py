@@ -311,7 +311,7 @@ def test_written_all_or_nothing(small, monkeypatch):
     before = path.read_bytes()
     names = sorted(file.name for file in small.iterdir())
     assert names == ["config.json", "history.csv", "report.html", "result.json", "samples.npz"]
-    monkeypatch.setattr(weights.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(weights.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "disk full")))
     rewrite(small, "config.json", seed=77)
     with pytest.raises(OSError, match="disk full"):
         report.write_report(small)
