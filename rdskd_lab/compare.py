@@ -219,7 +219,8 @@ def summary(rows: Iterable[dict]) -> list[tuple]:
 def _mean(name: str, rows: list[dict]) -> str:
     """Of a column that may be blank, to three digits."""
     values = [r[name] for r in rows if r[name] is not None]
-    return f"{statistics.mean(values):.3g}" if values else "not measured"
+    mean = statistics.mean(values) if values else None
+    return "not measured" if mean is None else f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}"
 
 
 HEAD = ["method", "accuracy, %", "seeds", "teacher", "seconds", "memory, MB", "classes painted", "their entropy, nats",
@@ -274,7 +275,7 @@ WORDS = [
     ("control", "no method: it tells how little noise gives, or how much real images would"),
     ("classes painted, entropy", "how many classes the teacher sees among the images, and how evenly; ln 10 = 2.30 "
      "nats is all ten alike"),
-    ("distance", "how far two images lie apart on average, in normalised pixels; noise lies farthest"),
+    ("distance", "how far two images lie apart on average, in normalised pixels: variety, of which noise has plenty too"),
     ("teacher-FID", "distance between painted and real images as the teacher's features see them, 0 if alike; it "
      "compares with no published FID, and only among rows of the same teacher"),
 ]  # fmt: skip

@@ -75,7 +75,7 @@ class Standings(Chart):
         names = [f"{row.name}\n{self.label(row)}" for row in self.rows]
         left.set_yticks(range(n), names, fontsize=9)
         left.set_xticks(right(ticks), [f"{t:g}" for t in ticks])
-        left.set_xlabel("right answers, % (a step is a factor in the wrong ones)", fontsize=9)
+        left.set_xlabel("right answers, %; equal steps: equal factors in the wrong ones", fontsize=9)
         left.grid(axis="x", color=FAINT), left.set_axisbelow(True)
         classes = self.rows[0].shown.names
         side.set_yticks([]), side.set_xticks([k + 0.5 for k in range(len(classes))], classes, fontsize=9)
@@ -93,7 +93,7 @@ class Standings(Chart):
         from .plots import load
 
         go, ticks = load("plotly.graph_objects"), self.ticks()
-        figure = go.Figure(layout=_layout(100 + 40 * len(self.rows), l=190, r=20, t=20, b=60))
+        figure = go.Figure(layout=_layout(100 + 40 * len(self.rows), l=250, r=20, t=20, b=60))
         for control, mark, colour in (False, "circle-open", COLOURS[0]), (True, "diamond-open", "#666666"):
             spots = [(a, f"{r.name}  {self.label(r)}") for r in self.rows if r.control is control for a in r.accuracy]
             if spots:
