@@ -275,7 +275,7 @@ WORDS = [
     ("control", "no method: it tells how little noise gives, or how much real images would"),
     ("classes painted, entropy", "how many classes the teacher sees among the images, and how evenly; ln 10 = 2.30 "
      "nats is all ten alike"),
-    ("distance", "how far two images lie apart on average, in normalised pixels: variety, of which noise has plenty too"),
+    ("distance", "how far two images lie apart on average, in normalised pixels: variety, which noise has too"),
     ("teacher-FID", "distance between painted and real images as the teacher's features see them, 0 if alike; it "
      "compares with no published FID, and only among rows of the same teacher"),
 ]  # fmt: skip
