@@ -130,15 +130,10 @@ class Distillation:
         if isinstance(self.source, Generator):
             with buffers_kept(self.source), mode(self.source, training=True):
                 return self.source(self.probe)
-        if (
-            self.settings.sheet_steps > 1
-            and self.pool.filled
-            and not self.done["synthesise"] % self.settings.sheet_steps
-        ):
-            images = self.pool.images[: self.pool.filled][
-                -SHOWN:
-            ]  # a sheet just begun is noise; here is the finished one
-            return images.to(next(self.teacher.parameters()).dtype)[torch.arange(SHOWN) % len(images)]
+        sheet = self.settings.sheet_steps
+        if sheet > 1 and self.pool.filled and not self.done["synthesise"] % sheet:  # a sheet just begun is noise
+            images = self.pool.images[: self.pool.filled][-SHOWN:].to(next(self.teacher.parameters()).dtype)
+            return images[torch.arange(SHOWN) % len(images)]
         images = self.source.sample(SHOWN, torch.Generator().manual_seed(self.seed + 1)).images
         return images[torch.arange(SHOWN) % len(images)]
 
