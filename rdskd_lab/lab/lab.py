@@ -104,7 +104,7 @@ class Lab:
     def from_share(cls, text: str, teacher: nn.Module | None = None, **options) -> "Lab":
         """The experiment of a string from `share`: the same weights and latents, its edits before the same steps.
 
-        `teacher` has to be given again if it was one's own.  Raises a ShareError, a ValueError, that says what is wrong.
+        `teacher` has to be given again if it was one's own.  Raises ShareError, a ValueError, with a sentence.
         """
         recipe = read(text)
         if recipe.own_teacher and teacher is None:
