@@ -6,7 +6,6 @@
 Everything that a control does can be done from a cell as well: `lab.edit("ie", "on", False)`, `lab.play(100)`.
 """
 
-from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
@@ -24,6 +23,7 @@ from .player import Player
 from .postcard import Postcard
 from .record import STUDENT, Edit, rule_of
 from .replay import Replay
+from .share import Recipe, ShareError, read, recipe_of, write
 from .trace import Trace, begin
 from .transport import Transport, button
 from .view import View, sentence
@@ -43,11 +43,12 @@ class Lab(InCell):
 
     def _build(self, method, seed, mode, steps, teacher, settings):
         self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
-        self._agenda: list[tuple[int, Callable[[], None]]] = []  # what to do when so many steps are done
-        self._following = False
+        self._setting = False  # controls, to what is so already
         self.past: Replay | None = None  # while the learner looks back
         self.experiment = Experiment(method, seed, **self._own)
         self.trace = begin(self.experiment, teacher is not None)
+        self.plan: list[Edit] = []  # edits still to come, of an experiment that is done again
+        self._goal: tuple[int, str] | None = None  # a step to stop at, and why
         self.player = Player(
             self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps, surround=leave_a_core
         )
@@ -118,6 +119,31 @@ class Lab(InCell):
         """Back to step 0 with the terms of a method as its paper has them."""
         self.preset.value = method
 
+    def share(self) -> str:
+        """This experiment with its edits as at most 120 characters for a classmate, who opens it by `Lab.from_share`.
+
+        Where the edits are too many, the terms stand in it as they are now, and its fourth part begins with `final`.
+        """
+        return write(self.recipe())
+
+    @classmethod
+    def from_share(cls, text: str, teacher: nn.Module | None = None, **options) -> "Lab":
+        """The experiment of a string from `share`: the same weights and latents, its edits before the same steps.
+
+        `teacher` has to be given again if it was one's own.  Raises ShareError, a ValueError, with a sentence.
+        """
+        recipe = read(text)
+        if recipe.own_teacher and teacher is None:
+            raise ShareError("this experiment had a teacher of its own, which no string holds; give it (teacher=...)")
+        lab = cls(recipe.method, recipe.seed, settings=recipe.settings, teacher=teacher, **options)
+        lab._follow(recipe)
+        lab._draw()
+        return lab
+
+    def recipe(self) -> Recipe:
+        """How to make this experiment again, past edits and those to come."""
+        return recipe_of(self.experiment, [*self.record.edits, *self.plan], self._own["teacher"] is not None)
+
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
         return self.postcard.curves()
@@ -131,7 +157,7 @@ class Lab(InCell):
     # ---- on the main thread, between two steps
 
     def _ask(self, term, field, value):
-        if value != "own" and not self._following:
+        if value != "own" and not self._setting:
             self.player.ask(partial(self._edit, term, field, value))
 
     def _edit(self, term, field, value):
@@ -143,7 +169,7 @@ class Lab(InCell):
 
     def _begin(self, method, seed):
         """A new experiment in the place of the old one, that keeps the terms' settings unless the method is new."""
-        old = self.experiment
+        old, self.plan, self._goal = self.experiment, [], None
         seed = old.seed if seed is None else seed
         self.experiment = Experiment(method or old.method, seed, **self._own)
         self.trace = begin(self.experiment, self._own["teacher"] is not None)
@@ -158,10 +184,13 @@ class Lab(InCell):
                     self.experiment.objective[name].rule = term.rule
         else:
             self.console.fill(self.experiment.objective)
-        self._agenda.clear()
         self.player.take(self.experiment.steps)
         self.player.stop(f"Back at step 0 with seed {seed}.")
         self._marked = -1e9
+
+    def _use(self, method):
+        if method != self.experiment.method:  # it may be what the control was set to because it had come
+            self._begin(method, None)
 
     def _go_back(self, trace, step):
         """Take up a recorded run at the last checkpoint before `step`, and repeat what was done until there."""
@@ -170,32 +199,15 @@ class Lab(InCell):
         self.trace = trace.until(start, self.experiment)
         self.player.take(self.experiment.steps)
         self._marked = -1e9
-        self._follow()
+        self._set_controls()
         origin = f"the checkpoint at step {start:,}" if start else f"seed {trace.seed}"
         anew = f", {step - start:,} of them trained anew from {origin}" if start < step else ""
-        there = partial(self.player.stop, f"Back at step {step:,}{anew}.")
-        later = [edit for edit in trace.record.edits if start < edit.step <= step]
-        self._agenda = [*((edit.step, partial(self._repeat, edit)) for edit in later), (step, there)]
+        self.plan = [edit for edit in trace.record.edits if start < edit.step <= step]
+        self._goal = step, f"Back at step {step:,}{anew}."
         if start < step:
             self.player.play(reason=f"Training {step - start:,} steps anew from {origin}, back to step {step:,}.")
         else:
-            self._keep_the_agenda()
-
-    def _repeat(self, edit):
-        self._edit(edit.term, edit.field, edit.value)
-        self._follow()
-
-    def _keep_the_agenda(self):
-        while self._agenda and self._agenda[0][0] <= self.experiment.done:
-            self._agenda.pop(0)[1]()
-
-    def _follow(self):
-        """Set every control as things stand, without asking for an edit by it."""
-        self._following = True
-        for name, row in self.console.rows.items():
-            row.set(self.experiment.objective[name])
-        self.student.value = self.experiment.learning
-        self._following = False
+            self._keep_to_plan()
 
     def _look_back(self):
         if self.past is None:
@@ -217,7 +229,34 @@ class Lab(InCell):
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
         self.trace.note(self.experiment)
-        self._keep_the_agenda()
+        self._keep_to_plan()
+
+    def _follow(self, recipe):
+        """Do what a recipe did, beginning now, at step 0."""
+        self.plan = list(recipe.edits)
+        steps = [f"{step:,}" for step in sorted({edit.step for edit in self.plan}) if step]
+        later = f" Its edits are made again before step{'s' * (len(steps) > 1)} {', '.join(steps)}." if steps else ""
+        final = " Its edits were too many for the string: the terms stand as they did at last." if recipe.final else ""
+        self.player.stop(f"A shared experiment, at step 0.{later}{final}")
+        self._keep_to_plan()
+
+    def _keep_to_plan(self):
+        """Make the planned edits whose step has come, and stop where the run was to be brought."""
+        while self.plan and self.plan[0].step <= self.experiment.done:
+            edit = self.plan.pop(0)
+            self._edit(edit.term, edit.field, edit.value)
+            self._set_controls()
+        if self._goal and self._goal[0] <= self.experiment.done:
+            self.player.stop(self._goal[1])
+            self._goal = None
+
+    def _set_controls(self):
+        """Set every control as things stand, without asking for an edit by it."""
+        self._setting = True
+        for name, row in self.console.rows.items():
+            row.set(self.experiment.objective[name])
+        self.student.value = self.experiment.learning
+        self._setting = False
 
     @leave_a_core()
     def _draw(self):
@@ -247,7 +286,7 @@ class Lab(InCell):
         self.student = widgets.Checkbox(False, description="student learns along", indent=False)
         self.student.observe(lambda change: self._ask(STUDENT, "learns", change["new"]), "value")
         self.preset = widgets.Dropdown(options=list(PLAYABLE), value=method, description="method")
-        self.preset.observe(lambda change: self.player.ask(partial(self._begin, change["new"], None)), "value")
+        self.preset.observe(lambda change: self.player.ask(partial(self._use, change["new"])), "value")
         self.student.layout.width, self.preset.layout.width = "auto", "200px"
         return self.same, self.new, self.back, self.student, self.preset
 
