@@ -261,7 +261,7 @@ def test_the_command_line_prints_the_page_or_json_without_names_or_paths(capsys,
 
 
 def test_a_notebook_that_begins_with_the_doctor_draws_the_same_numbers(monkeypatch):
-    monkeypatch.setattr(checkup, "PATIENCE", 0.2)
+    monkeypatch.setattr(checkup, "PATIENCE", 0)  # as on a machine that takes long over a step
     before = torch.get_rng_state()
     checkup.measure()
     assert torch.equal(before, torch.get_rng_state())
