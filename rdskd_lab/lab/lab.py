@@ -17,6 +17,7 @@ from .beacon import Beacon
 from .console import Console
 from .cores import leave_a_core
 from .experiment import PLAYABLE, Experiment
+from .export import export_code
 from .incell import InCell
 from .pace import Pace
 from .player import Player
@@ -143,6 +144,10 @@ class Lab(InCell):
     def recipe(self) -> Recipe:
         """How to make this experiment again, past edits and those to come."""
         return recipe_of(self.experiment, [*self.record.edits, *self.plan], self._own["teacher"] is not None)
+
+    def export_code(self) -> str:
+        """A plain PyTorch script of at most 60 lines for the settings as they are now: `print(lab.export_code())`."""
+        return export_code(self.experiment, self._own["teacher"] is not None)
 
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
