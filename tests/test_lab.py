@@ -134,7 +134,7 @@ def test_a_task_plays_pauses_and_hears_wishes_from_another_thread():
         play = Player(stream, mode="task")
         play.play()
         await asyncio.sleep(0.2)
-        assert play.playing and play.pulled > 10 and play.thread == "MainThread"
+        assert play.playing and play.pulled > 10 and play.threads == {"MainThread"}
         other = threading.Thread(target=play.pause)
         other.start()
         await asyncio.sleep(0.2)

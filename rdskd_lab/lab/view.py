@@ -76,8 +76,8 @@ def damping(experiment: Experiment, record: Record) -> str:
     until = float(experiment.done)
     strips = "".join(increments_strip(name, record, until) for name in record.names)
     return (
-        "<h4>damping: what rises is asked for harder<small>increments L<sub>i</sub> - L<sub>i-1</sub> on the training "
-        f"batch, mean of the last {SMOOTH} steps</small></h4>"
+        "<h4>damping: what rises is asked for harder<small>increments "
+        f"L<sub>i</sub> - L<sub>i-1</sub>, mean of the last {SMOOTH} steps</small></h4>"
         f"{strips}{gain_chart(record, until, _marks(record))}<p>{anchors(experiment.objective, record)}</p>"
     )
 
@@ -146,7 +146,7 @@ def anchors(objective: Objective, record: Record) -> str:
             said.append(f"<b>{escape(name)} {number(term.anchor)}</b> since step {since:,}")
     if not said:
         return "No term is damped, so every gain is 1."
-    return f"Anchors: {', '.join(said)}; their courses are dotted in the charts of the terms."
+    return f"Anchors: {', '.join(said)}; dotted in the terms' own charts."
 
 
 def student_chart(record: Record, until: float) -> str:
@@ -154,7 +154,7 @@ def student_chart(record: Record, until: float) -> str:
     steps, accuracy = np.array(record.student["step"]), 100 * np.array(record.student["accuracy"])
     return chart(
         "student: right answers on 1,000 real digits", [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
-        until=until, note="per cent; it learns from the painted images only", scale=lambda y: f"{y:.0f} %",
+        until=until, note="learned from painted images only", scale=lambda y: f"{y:.0f} %",
     )  # fmt: skip
 
 
