@@ -154,7 +154,7 @@ def student_chart(record: Record, until: float) -> str:
     steps, accuracy = np.array(record.student["step"]), 100 * np.array(record.student["accuracy"])
     return chart(
         "student: right answers on 1,000 real digits", [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
-        until=until, note="learned from painted images only", scale=lambda y: f"{y:.0f} %",
+        until=until, note="from painted images only", scale=lambda y: f"{y:.0f} %",
     )  # fmt: skip
 
 
