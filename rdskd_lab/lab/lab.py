@@ -19,10 +19,12 @@ from .beacon import Beacon
 from .console import Console, close
 from .cores import leave_a_core
 from .experiment import PLAYABLE, Experiment
+from .export import export_code
 from .pace import Pace
 from .player import Player
 from .postcard import Postcard
 from .record import STUDENT, Edit
+from .share import Recipe, ShareError, read, recipe_of, write
 from .trace import begin
 from .transport import Transport, button
 from .view import View, sentence
@@ -48,6 +50,7 @@ class Lab:
         self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
         self.experiment = Experiment(method, seed, **self._own)
         self.trace = begin(self.experiment, teacher is not None)
+        self.plan: list[Edit] = []  # edits still to come, of an experiment that is done again
         self.player = Player(
             self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps, surround=leave_a_core
         )
@@ -95,6 +98,35 @@ class Lab:
         """Back to step 0 with the terms of a method as its paper has them."""
         self.preset.value = method
 
+    def share(self) -> str:
+        """This experiment with its edits as at most 120 characters for a classmate, who opens it by `Lab.from_share`.
+
+        Where the edits are too many, the terms stand in it as they are now, and its fourth part begins with `final`.
+        """
+        return write(self.recipe())
+
+    @classmethod
+    def from_share(cls, text: str, teacher: nn.Module | None = None, **options) -> "Lab":
+        """The experiment of a string from `share`: the same weights and latents, its edits before the same steps.
+
+        `teacher` has to be given again if it was one's own.  Raises ShareError, a ValueError, with a sentence.
+        """
+        recipe = read(text)
+        if recipe.own_teacher and teacher is None:
+            raise ShareError("this experiment had a teacher of its own, which no string holds; give it (teacher=...)")
+        lab = cls(recipe.method, recipe.seed, settings=recipe.settings, teacher=teacher, **options)
+        lab._follow(recipe)
+        lab._draw()
+        return lab
+
+    def recipe(self) -> Recipe:
+        """How to make this experiment again, past edits and those to come."""
+        return recipe_of(self.experiment, [*self.record.edits, *self.plan], self._own["teacher"] is not None)
+
+    def export_code(self) -> str:
+        """A plain PyTorch script of at most 60 lines for the settings as they are now: `print(lab.export_code())`."""
+        return export_code(self.experiment, self._own["teacher"] is not None)
+
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
         return self.postcard.curves()
@@ -125,7 +157,7 @@ class Lab:
 
     def _begin(self, method, seed):
         """A new experiment in the place of the old one, that keeps the terms' settings unless the method is new."""
-        old = self.experiment
+        old, self.plan = self.experiment, []
         seed = old.seed if seed is None else seed
         self.experiment = Experiment(method or old.method, seed, **self._own)
         self.trace = begin(self.experiment, self._own["teacher"] is not None)
@@ -145,9 +177,31 @@ class Lab:
         self.player.stop(f"Back at step 0 with seed {seed}.")
         self._marked = -1e9
 
+    def _use(self, method):
+        if method != self.experiment.method:  # it may be what the control was set to because it had come
+            self._begin(method, None)
+
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
         self.trace.note(self.experiment)
+        self._keep_to_plan()
+
+    def _follow(self, recipe):
+        """Do what a recipe did, beginning now, at step 0."""
+        self.plan = list(recipe.edits)
+        steps = [f"{step:,}" for step in sorted({edit.step for edit in self.plan}) if step]
+        later = f" Its edits are made again before step{'s' * (len(steps) > 1)} {', '.join(steps)}." if steps else ""
+        final = " Its edits were too many for the string: the terms stand as they did at last." if recipe.final else ""
+        self.player.stop(f"A shared experiment, at step 0.{later}{final}")
+        self._keep_to_plan()
+
+    def _keep_to_plan(self):
+        """Make the planned edits whose step has come, and let the controls show them."""
+        while self.plan and self.plan[0].step <= self.experiment.done:
+            edit = self.plan.pop(0)
+            self._edit(edit.term, edit.field, edit.value)
+            control = self.student if edit.term == STUDENT else getattr(self.console.rows[edit.term], edit.field)
+            control.value = edit.value  # which asks for what is so already
 
     @leave_a_core()
     def _draw(self):
@@ -176,7 +230,7 @@ class Lab:
         self.student = widgets.Checkbox(False, description="student learns along", indent=False)
         self.student.observe(lambda change: self._ask(STUDENT, "learns", change["new"]), "value")
         self.preset = widgets.Dropdown(options=list(PLAYABLE), value=method, description="method")
-        self.preset.observe(lambda change: self.player.ask(partial(self._begin, change["new"], None)), "value")
+        self.preset.observe(lambda change: self.player.ask(partial(self._use, change["new"])), "value")
         self.student.layout.width, self.preset.layout.width = "auto", "200px"
         return self.same, self.new, self.student, self.preset
 
