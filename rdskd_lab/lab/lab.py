@@ -35,7 +35,11 @@ UNWATCHED = 90.0  # s without a sign of life from any page, after which training
 
 
 class Lab(InCell):
-    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything."""
+    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything.
+
+    It plays the shipped digits, of which the student's test is made, and no other data: a `teacher` of your own takes
+    images (N, 1, 32, 32) and gives 10 logits.  Colour pairs are for the command line (`rdskd-lab distill --data`).
+    """
 
     def __init__(self, method: str = "rdskd", seed: int = 0, *, mode: str | None = None, steps: int = 120,
                  teacher: nn.Module | None = None, settings: Settings | None = None):  # fmt: skip
