@@ -36,7 +36,11 @@ UNWATCHED = 90.0  # s without a sign of life from any page, after which training
 
 
 class Lab:
-    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything."""
+    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything.
+
+    It plays the shipped digits, of which the student's test is made, and no other data: a `teacher` of your own takes
+    images (N, 1, 32, 32) and gives 10 logits.  Colour pairs are for the command line (`rdskd-lab distill --data`).
+    """
 
     closed = False
     _in_cell: dict[str, weakref.ref] = {}  # a cell that is run again takes the place of its earlier lab
