@@ -1,5 +1,7 @@
 """The log of tries: what is written down, how it is sorted, that a try is done again bit for bit."""
 
+from html.parser import HTMLParser
+
 import pytest
 from toys import copied, same  # noqa: F401
 
@@ -120,3 +122,58 @@ def test_the_controls_sort_and_the_table_says_which_row_is_on_the_page(three):
         "ds",
     ]
     assert len(text) == 4 and text[1].startswith("3    dafl")
+
+
+# ---- the report ------------------------------------------------------------------------------------------------------
+
+
+class Reading(HTMLParser):
+    """The words of a page, and its tables row by row."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.rows, self.words, self.alts, self.hidden = [], [], [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.hidden += tag in ("script", "style")
+        self.rows += [[]] if tag in ("tr", "section") else []
+        self.alts += [value for name, value in attributes if name == "alt"]
+
+    def handle_endtag(self, tag):
+        self.hidden -= tag in ("script", "style")
+
+    def handle_data(self, data):
+        if not self.hidden and data.strip():
+            self.words.append(data)
+            if self.rows:
+                self.rows[-1].append(data)
+
+
+def test_the_report_tells_what_was_tried(three, tmp_path):
+    path = three.report(tmp_path / "lab.html")
+    page = Reading(path.read_text("utf-8"))
+    terms = ["oh", "ie", "act", "ds"]
+    for one in three.tries.all():
+        assert [cell for cell in one.cells(terms) if cell] in page.rows
+    assert "A lab of DAFL: 3 tries" in page.words
+    assert len(page.alts) == len(three.trace.moments) and page.alts[0].startswith("16 generated images at step 0")
+    assert f"Lab.from_share({three.share()!r})" in "".join(page.words) and three.export_code() in page.words
+    assert not [word for word in ("http://", "https://") if f'src="{word}' in path.read_text("utf-8")]
+
+
+def test_the_report_of_an_edited_run_lists_its_edits_and_of_an_empty_one_says_so(lab, tmp_path):
+    assert "Nothing was played yet." in Reading(lab.report(tmp_path / "none.html").read_text("utf-8")).words
+    lab.play(2)
+    lab.edit("ie", "on", False)
+    lab.play(2)
+    rows = Reading(lab.report(tmp_path / "some.html").read_text("utf-8")).rows
+    assert ["2", "ie off", "information entropy loss"] in rows
+
+
+def test_a_teacher_of_ones_own_is_in_the_report_as_a_sentence(lab, tmp_path):
+    teacher = lab.experiment.run.teacher
+    other = Lab(mode="inline", settings=SMALL, teacher=teacher)
+    other.play(1)
+    assert "one of your own" in " ".join(Reading(other.report(tmp_path / "own.html").read_text("utf-8")).words)
+    other.close()

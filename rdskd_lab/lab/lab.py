@@ -8,6 +8,7 @@ Everything that a control does can be done from a cell as well: `lab.edit("ie", 
 
 import weakref
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 import ipywidgets as widgets
@@ -24,6 +25,7 @@ from .pace import Pace
 from .player import Player
 from .postcard import Postcard
 from .record import STUDENT, Edit
+from .report import write_report
 from .share import Recipe, ShareError, read, recipe_of, write
 from .trace import begin
 from .transport import Transport, button
@@ -128,6 +130,10 @@ class Lab:
     def export_code(self) -> str:
         """A plain PyTorch script of at most 60 lines for the settings as they are now: `print(lab.export_code())`."""
         return export_code(self.experiment, self._own["teacher"] is not None)
+
+    def report(self, path: Path | str) -> Path:
+        """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
+        return write_report(self, path)
 
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
