@@ -93,6 +93,26 @@ def test_a_try_is_done_again_bit_for_bit_with_its_edits(three):
     assert [t.number for t in three.tries.all()] == [3, 2, 1]  # it is try 1, not a fourth
 
 
+def test_a_student_that_learned_from_the_start_does_so_again(lab):
+    lab.learn()
+    lab.play(2)
+    lab.learn(False)
+    lab.reset(seed=1)
+    lab.play(1)
+    lab.tries.open(1)
+    assert lab.student.value and lab.experiment.learning
+    lab.play(2)
+    assert [str(edit) for edit in lab.record.edits] == ["student learns", "student rests"] and not lab.student.value
+
+
+def test_what_is_left_behind_by_going_back_is_a_try_too(lab):
+    lab.play(4)
+    lab.rewind(2)
+    lab.edit("ie", "on", False)
+    lab.play(1)
+    assert [(t.number, t.steps, t.changes()) for t in lab.tries.all()] == [(2, 3, "ie off at 2"), (1, 4, "nothing")]
+
+
 def test_a_wrong_number_and_a_rule_without_a_name_are_told(three):
     with pytest.raises(ValueError, match="there is no try 9; there are 3, 2, 1"):
         three.tries.open(9)
