@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .plots import COLOURS, FAINT, INK, Chart, Samples, canvas, _layout
+from .plots import COLOURS, FAINT, INK, Chart, Samples, _layout, canvas
 
 TICKS = (10, 50, 80, 90, 95, 98, 99, 99.5, 99.9)  # %
 
