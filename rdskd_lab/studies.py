@@ -1,7 +1,7 @@
 """Grids of runs that answer a question: planned at once, done in any order by any number of workers, kept for good.
 
     OUT/done/KEY.json      one finished trial as a row; KEY is a hash of all that decides it, so it is never done twice
-    OUT/work/KEY/          a trial that is being done, an ordinary run's folder; gone when the row is there
+    OUT/doing/KEY/         a trial that is being done, an ordinary run's folder; gone when the row is there
     OUT/NAME.csv           the study's rows in the order of its plan
 
 Dask distributes the trials: over processes of this machine, or over the workers of any scheduler, by its address.  A
@@ -109,7 +109,7 @@ def _bytes_of(weights: str) -> str:
 def do(trial: Trial, out: str) -> str:
     """Do a trial unless its row is there; what a worker is sent.  Returns its key."""
     out, key = Path(out), trial.key
-    target, place = out / "done" / f"{key}.json", out / "work" / key
+    target, place = out / "done" / f"{key}.json", out / "doing" / key
     if not target.exists():
         begun = time.perf_counter()
         place.mkdir(parents=True, exist_ok=True)
