@@ -126,7 +126,7 @@ def test_every_row_of_work_is_a_preset_or_a_notebook_that_exists():
     "seconds, text", [(0.0123, "12 ms"), (1.6, "1.6 s"), (56.4, "56 s"), (456, "7.6 min"), (20_000, "5.6 h")]
 )
 def test_times_are_told_in_two_digits(seconds, text):
-    assert doctor._time(seconds) == text
+    assert doctor.duration(seconds) == text
 
 
 # ---- versions --------------------------------------------------------------------------------------------------------

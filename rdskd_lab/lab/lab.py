@@ -19,6 +19,7 @@ from .beacon import Beacon
 from .console import Console, close
 from .cores import leave_a_core
 from .experiment import PLAYABLE, Experiment
+from .export import export_code
 from .pace import Pace
 from .player import Player
 from .postcard import Postcard
@@ -34,7 +35,11 @@ UNWATCHED = 90.0  # s without a sign of life from any page, after which training
 
 
 class Lab:
-    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything."""
+    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything.
+
+    It plays the shipped digits, of which the student's test is made, and no other data: a `teacher` of your own takes
+    images (N, 1, 32, 32) and gives 10 logits.  Colour pairs are for the command line (`rdskd-lab distill --data`).
+    """
 
     closed = False
     _in_cell: dict[str, weakref.ref] = {}  # a cell that is run again takes the place of its earlier lab
@@ -117,6 +122,10 @@ class Lab:
     def recipe(self) -> Recipe:
         """How to make this experiment again, past edits and those to come."""
         return recipe_of(self.experiment, [*self.record.edits, *self.plan], self._own["teacher"] is not None)
+
+    def export_code(self) -> str:
+        """A plain PyTorch script of at most 60 lines for the settings as they are now: `print(lab.export_code())`."""
+        return export_code(self.experiment, self._own["teacher"] is not None)
 
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""

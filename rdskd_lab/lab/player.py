@@ -68,7 +68,7 @@ class Player:
         self.left: int | None = None  # steps until it pauses by itself; None: it does not
         self.reason = "Ready."  # why it plays or does not, as a sentence
         self.pulled = 0  # steps
-        self.thread = ""  # name of the thread that pulled the last step
+        self.threads: set[str] = set()  # names of those that pulled steps: the main thread, and no other
         self._wishes: deque[Callable[[], None]] = deque()
         self.loop = running_loop() if self.mode != "inline" else None
         self._task: asyncio.Task | None = None
@@ -185,7 +185,8 @@ class Player:
         except Exception as error:  # a learner's loop may raise anything: it ends in a sentence, not in a lost task
             self._fail(f"Stopped. {error or type(error).__name__}")
             return
-        self.pulled, self.thread = self.pulled + 1, threading.current_thread().name
+        self.pulled += 1
+        self.threads.add(threading.current_thread().name)
         self.on_step(step)
         if self.left is not None:
             self.left -= 1

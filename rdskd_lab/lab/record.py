@@ -99,6 +99,14 @@ class Record:
         """One number per step so far: "step", or NAME and its PARTS for a term; a copy."""
         return np.array(self.columns[name], dtype=float)
 
+    def increments(self, name: str, over: int = 1) -> np.ndarray:
+        """L_i - L_{i-1} of a term on the training batches, mean of the last `over` of them; (N,), NaN at the first."""
+        raw = self.column(name)
+        i = np.arange(len(raw))
+        back = np.minimum(i, over)
+        with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where nothing came before
+            return (raw - raw[i - back]) / back
+
     def history(self) -> dict[str, np.ndarray]:
         """All columns, in the form that `plots` draws."""
         return {"phase": np.full(len(self), self.phase)} | {name: self.column(name) for name in self.columns}
