@@ -117,8 +117,8 @@ EXERCISES = (
                 "You divide the probabilities by T. They then sum to 1/T, and their ratios are as hard as before. It "
                 "is the logits that are divided, before the softmax."),
             Misconception(cross_entropy_instead, "cross-entropy for the divergence",
-                "You have the cross-entropy -sum p ln q. Its gradient is the same, but it is not 0 where the two agree: "
-                "it ends at the teacher's own entropy, so its value does not say how far the student is."),
+                "You have the cross-entropy -sum p ln q. Its gradient is the same, but it is not 0 where the two "
+                "agree: it ends at the teacher's own entropy, so its value does not say how far the student is."),
             Misconception(hard_labels, "the teacher's label for its answer",
                 "You keep only which class the teacher prefers. That throws the soft part away, all that the small "
                 "probabilities say; and there is no temperature left in it."),
