@@ -87,7 +87,7 @@ teacher = teacher.float()
 
 # %% tags=["exercise-1"]
 def certainty(logits):
-    """How sure a teacher is of a batch: logits (N, K) -> (), the mean over images of the largest probability."""
+    """Logits (N, K) -> (): the mean over images of the largest probability."""
     ...
 
 
@@ -137,7 +137,7 @@ bars = plots.Line("digits read", np.arange(3), 100 * np.array(list(found.values(
 plots.Curves("who reads how many of 1,000 real digits", [bars], "", unit=" %", ticks=list(found))
 
 # %% [markdown]
-# And this is all that the better student has ever seen:
+# Images like these are all that the better student has ever seen:
 
 # %%
 plots.samples([painted.picture()], [str(k) for k in range(10)])

@@ -8,7 +8,7 @@ LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.3, 0.1, 0.2], [-1.0, 4.0, 1.5], [0.0
 
 
 def certainty(logits):
-    """How sure a teacher is of a batch: logits (N, K) -> (), the mean over images of the largest probability."""
+    """Logits (N, K) -> (): the mean over images of the largest probability."""
     p = logits.softmax(1)  # (N, K): each row sums to 1
     return p.max(1).values.mean()
 
