@@ -276,8 +276,6 @@ plots.Curves("what noise is to the teacher", bars, "the teacher's answer", level
 #
 # | word | meaning |
 # |---|---|
-# | teacher, student | the network that knows, and the smaller one that learns to answer as it does |
-# | logits | a network's last numbers, one per class, before the softmax |
 # | temperature $T$ | what logits are divided by before the softmax; above 1 it softens an answer |
 # | hard and soft target | a label; a probability for every class |
 # | dark knowledge | what the small probabilities of a soft target say about likeness between classes |

@@ -327,8 +327,6 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 #
 # | word | meaning |
 # |---|---|
-# | generator $G$ | a network that paints an image from a latent |
-# | latent $z$ | the random numbers that an image is painted from |
 # | BatchNorm | a layer that gives each channel mean 0 and variance 1, over a batch and all pixels while training |
 # | normalised data | pixels less the data's mean, over its standard deviation: what the teacher was trained on |
 # | model inversion | finding an input that a network answers in a wanted way, by the gradient at the input |

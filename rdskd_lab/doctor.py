@@ -25,14 +25,21 @@ MODES = {
     "task": "task: it trains beside the cell, and every control answers at once",
     "chunk": "chunk: it trains 2 seconds at a time; where a control answers late, run the cell again",
     "inline": "inline: a cell trains until it is done; stop it with the interrupt button",
-    "replay": "replay: too slow to train live",
+    "replay": "no mode that trains: a step takes too long to watch, so play a recorded run instead",
 }
 
 # Steps that a whole run or a notebook takes: (generator's, student's), each as costly as one of preset classroom.
 WORK = {
     f"preset {name}": (PRESETS[name].generator_steps, PRESETS[name].student_steps) for name in ("classroom", "long")
 }
-WORK |= {"notebook 03": (300, 0), "notebook 08": (430, 1550)}
+WORK |= {
+    "notebook 00": (150, 800),
+    "notebook 01": (60, 1250),
+    "notebook 02": (250, 0),
+    "notebook 03": (200, 0),
+    "notebook 08": (330, 1050),
+    "notebook 11": (230, 600),
+}
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,7 @@ def _training(facts: Facts) -> Finding:
         return Finding("training", MEND, f"not one step could be trained ({facts.trouble})", cure)
     says = f"a generator's step takes {duration(facts.step)}, a student's {duration(facts.lesson)}; labs use {mode}"
     if facts.step > SLOW:
-        cure = "Read the results stored in the notebooks, or run them on Colab or a faster machine."
+        cure = "Play recorded runs: from rdskd_lab.lab import Replay; Replay(path). To train, take a faster machine."
         return Finding("training", NOTE, says, cure)
     return Finding("training", OK, says)
 

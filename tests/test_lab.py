@@ -196,6 +196,9 @@ def test_an_unknown_mode_is_refused(monkeypatch):
     monkeypatch.setenv("RDSKD_LAB_MODE", "thread")
     with pytest.raises(ValueError, match="unset it"):
         player.find_mode()
+    monkeypatch.setenv("RDSKD_LAB_MODE", "replay")  # of which the doctor speaks: it is no way to train
+    with pytest.raises(ValueError, match="Replay\\(path\\) plays it without training"):
+        player.find_mode()
 
 
 def test_a_forced_drawing_is_never_lost_and_drawings_keep_their_distance(monkeypatch):

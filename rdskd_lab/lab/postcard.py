@@ -34,7 +34,7 @@ class Postcard:
     def title(self) -> str:
         """The same on every machine, for nbval to compare."""
         experiment = self.lab.experiment
-        return f"[lab: {experiment.method}, seed {experiment.seed}]"
+        return f"[{self.lab.kind}: {experiment.method}, seed {experiment.seed}]"
 
     def display(self) -> None:
         """Show the lab, and keep its card below it."""

@@ -7,7 +7,7 @@ from math import isfinite
 import numpy as np
 
 from ..loops import Step
-from ..objective import ANCHORS, Objective
+from ..objective import ANCHORS, Objective, Term
 
 FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
 STUDENT = "student"  # in the place of a term: whether the student learns along, the field "learns"
@@ -51,6 +51,11 @@ class Edit:
         if words:
             return f"{self.term} {words[bool(self.value)]}"
         return f"{self.term} x {self.value:g}" if self.field == "weight" else f"{self.term} {self.value}"
+
+
+def rule_of(term: Term) -> str:
+    """The name of a term's anchor rule; "" for one of the learner's own."""
+    return next((rule for rule, function in ANCHORS.items() if function is term.rule), "")
 
 
 class Record:
