@@ -100,7 +100,7 @@ def test_the_numbers_are_those_of_the_step(lab):
     gradient = {name: p.grad for name, p in lab.experiment.run.generator.named_parameters()}  # that step's
     norm = torch.cat([g.flatten() for g in gradient.values()]).norm().item()
     assert float(stages["gradients"]["norm of g"]) == pytest.approx(norm, rel=1e-5)
-    assert stages["gradients"]["at project.weight"].startswith("256 x 16, norm ")
+    assert stages["gradients"]["at project.weight"].startswith("256 x 16; norm ")
     assert stages["latents"]["z"] == "8 x 16" and stages["images"]["x"] == "8 x 1 x 32 x 32"
     assert stages["teacher"]["t"] == "8 x 10" and stages["generator"]["1. Linear"] == "8 x 256"
 

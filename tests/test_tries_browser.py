@@ -71,12 +71,13 @@ def test_every_control_of_the_log_of_tries(page):
     wait_for(lambda: page.ask("lab.tries.which.value") == 1, PATIENCE)
     page.press("Open this try")
     wait_for(lambda: page.ask("(lab.experiment.done, len(lab.plan))") == (0, 1), PATIENCE)
-    assert page.control("ie: information entropy loss").is_checked()
+    ie = page.control("ie: information entropy loss")
+    wait_for(ie.is_checked, PATIENCE)
     steps(page, "Step x 10", 10)
-    assert not page.control("ie: information entropy loss").is_checked()
+    wait_for(lambda: not ie.is_checked(), PATIENCE)
     steps(page, "Step", 11)
     assert page.ask("(lab.record.column('ds').tolist(), lab.recipe().edits[0].step)") == first
-    assert page.ask("lab.player.thread") == "MainThread" and page.errors == []
+    assert page.errors == []
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

@@ -26,6 +26,7 @@ from ..sources import Generator
 from .cores import leave_a_core
 from .drawing import sheet
 from .experiment import Experiment, to_bytes
+from .record import rule_of
 from .transport import button
 
 PICTURES = 16  # images of the batch that are shown
@@ -138,12 +139,13 @@ class Rehearsal:
         total = []
         for name, term in self.terms.items():
             loss, gain, about = self.step.raw[name], self.step.gain[name], describe(name)
+            how = f"{figures(loss)} {about.unit}; range {about.range}"
             damped = (("anchor a", figures(term.anchor)), ("gain exp(L - a)", figures(gain)))
             asked = term.weight * (gain if term.damped else loss) if term.on else 0.0
             yield Stage(
                 f"{name}: {about.name}", about.asks + ("" if term.on else " It is off: measured, but not asked for."),
                 f"L = {about.formula}",
-                (("L", f"{figures(loss)}   {about.unit}, {about.range}"), *(damped if term.on and term.damped else ()),
+                (("L", how), *(damped if term.on and term.damped else ()),
                  ("weight w", f"{term.weight:g}"), ("goes into the sum", figures(asked) if term.on else "nothing")),
                 (term.measure, *functions_of(term.measure)), (f"{name}=", f"{name}:"),
             )  # fmt: skip
@@ -166,8 +168,8 @@ class Rehearsal:
         yield Stage(
             "gradients", "Backwards: how would the sum change if a pixel changed, and from there, if a weight of the "
             "generator did?", "g = ∂ total ∕ ∂ weights",
-            (*((f"at the images, of {name}", number(value)) for name, value in pulls.items()),
-             *((f"at {name}", f"{shape(g)}, norm {number(g.norm().item())}") for name, g in self.gradients.items()),
+            (*((f"norm at the images, {name}", number(value)) for name, value in pulls.items()),
+             *((f"at {name}", f"{shape(g)}; norm {number(g.norm().item())}") for name, g in self.gradients.items()),
              ("norm of g", figures(norm.item()))),
             (descend,), ("zero_grad", "backward"),
         )  # fmt: skip
@@ -176,14 +178,16 @@ class Rehearsal:
         first = next(iter(after))
         a, b = self.before[first].flatten()[0].item(), after[first].flatten()[0].item()
         anchors = [
-            (f"anchor of {name} ({term.rule.__name__})", f"{figures(term.anchor)} → {figures(moving.anchor)}")
+            (f"anchor of {name} ({rule_of(term) or 'own'})", f"{figures(term.anchor)} → {figures(moving.anchor)}")
             for (name, term), moving in zip(self.terms.items(), self.objective.values(), strict=True)
             if term.damped
         ]
+        moves = "Adam moves each weight against its gradient, by about the learning rate"
+        moves = moves if self.terms.asks else "Nothing is asked for, so no weight moves"
         learns = " The student learned from the latest batches." if self.experiment.learning else ""
         yield Stage(
-            "step", "Adam moves each weight against its gradient, by about the learning rate; then the anchors move by "
-            f"their rules. The lab has made this step: {self.step.i + 1:,} are done.{learns}",
+            "step", f"{moves}; then the anchors move by their rules. The lab has made this step: {self.step.i + 1:,} "
+            f"are done.{learns}",
             "weight ← weight − lr · m̂ ∕ (√v̂ + ε)",
             (("learning rate", f"{self.experiment.run.settings.lr:g}"), (f"{first}[0]", f"{figures(a)} → {figures(b)}"),
              ("largest move", number(max(moved.values()))), *anchors),
@@ -348,4 +352,5 @@ def figures(value: float) -> str:
 def paint(images: Tensor, labels: Tensor, sure: Tensor, classes: list[str], step: int) -> str:
     """The first images of a batch, framed as those of the probe are."""
     some = slice(0, PICTURES)
-    return sheet(to_bytes(images[some]), labels[some].numpy(), sure[some].numpy(), classes, step)
+    title = f"<h5>The first {len(images[some])} images of this batch</h5>"
+    return title + sheet(to_bytes(images[some]), labels[some].numpy(), sure[some].numpy(), classes, step)
