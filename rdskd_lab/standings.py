@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .plots import COLOURS, FAINT, INK, Chart, Samples, _canvas, _layout
+from .plots import COLOURS, FAINT, INK, Chart, Samples, _layout, canvas
 
 TICKS = (10, 50, 80, 90, 95, 98, 99, 99.5, 99.9)  # %
 
@@ -65,7 +65,7 @@ class Standings(Chart):
 
     def matplotlib(self):
         n, ticks = len(self.rows), self.ticks()
-        figure, (left, side) = _canvas(11, 0.9 + 0.48 * n, 2)
+        figure, (left, side) = canvas(11, 0.9 + 0.48 * n, 2)
         for y, row in enumerate(self.rows):
             colour, mark = ("#666666", "D") if row.control else (COLOURS[0], "o")
             left.plot(right(row.accuracy), [y] * len(row.accuracy), mark, color=colour, mfc="none", ms=7, mew=1.6)

@@ -7,6 +7,7 @@ Everything that a control does can be done from a cell as well: `lab.edit("ie", 
 """
 
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 import ipywidgets as widgets
@@ -25,9 +26,11 @@ from .player import Player
 from .postcard import Postcard
 from .record import STUDENT, Edit, rule_of
 from .replay import Replay
+from .report import write_report
 from .share import Recipe, ShareError, read, recipe_of, write
 from .trace import Trace, begin
 from .transport import Transport, button
+from .tries import Tries
 from .view import View, sentence
 
 SAY = 5.0  # s between two sentences for those who listen
@@ -64,8 +67,9 @@ class Lab(InCell):
         self.console = Console(self.experiment.objective, self._ask)
         self.transport = Transport(self.player, self._extra(method), self.view.status)
         self.forks = ForkRow(self.experiment.objective, self._press_fork)
+        self.tries = Tries(self)
         self.page = widgets.VBox([self.view.style, self.view.status, self.transport, self.console, self.forks,
-                                  self.view.pictures, self.beacon])  # fmt: skip
+                                  self.view.pictures, self.tries.panel, self.beacon])  # fmt: skip
         self.page.add_class("rdskd-box")
         self._said = self._marked = -1e9
         self._draw()
@@ -161,7 +165,7 @@ class Lab(InCell):
         if recipe.own_teacher and teacher is None:
             raise ShareError("this experiment had a teacher of its own, which no string holds; give it (teacher=...)")
         lab = cls(recipe.method, recipe.seed, settings=recipe.settings, teacher=teacher, **options)
-        lab._follow(recipe)
+        lab._follow(recipe, "A shared experiment")
         lab._draw()
         return lab
 
@@ -172,6 +176,10 @@ class Lab(InCell):
     def export_code(self) -> str:
         """A plain PyTorch script of at most 60 lines for the settings as they are now: `print(lab.export_code())`."""
         return export_code(self.experiment, self._own["teacher"] is not None)
+
+    def report(self, path: Path | str) -> Path:
+        """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
+        return write_report(self, path)
 
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
@@ -196,13 +204,14 @@ class Lab(InCell):
         if self.experiment.change(edit):
             self.record.edits.append(edit)
 
-    def _begin(self, method, seed):
+    def _begin(self, method, seed, learning=None):
         """A new experiment in the place of the old one, that keeps the terms' settings unless the method is new."""
+        self.tries.note()
         old, self.plan, self._goal = self.experiment, [], None
         seed = old.seed if seed is None else seed
         self.experiment = Experiment(method or old.method, seed, **self._own)
         self.trace = begin(self.experiment, self._own["teacher"] is not None)
-        self._edit(STUDENT, "learns", old.learning)
+        self._edit(STUDENT, "learns", old.learning if learning is None else learning)
         if method is None:
             for name, term in old.objective.items():
                 for field in "on", "weight", "damped":
@@ -238,6 +247,7 @@ class Lab(InCell):
 
     def _take_up(self, experiment, trace):
         """Another run in the place of this one."""
+        self.tries.note()
         self.experiment, self.trace, self.plan, self._goal = experiment, trace, [], None
         self.player.take(experiment.steps)
         self._marked = -1e9
@@ -281,13 +291,20 @@ class Lab(InCell):
         self.trace.note(self.experiment)
         self._keep_to_plan()
 
-    def _follow(self, recipe):
+    def repeat(self, recipe: Recipe, name: str) -> None:
+        """Do again what `recipe` did, from step 0.  Between two steps only: from a wish of the player's."""
+        self._begin(recipe.method, recipe.seed, learning=False)
+        self._set_controls()
+        self.preset.value = recipe.method
+        self._follow(recipe, name)
+
+    def _follow(self, recipe, name):
         """Do what a recipe did, beginning now, at step 0."""
         self.plan = list(recipe.edits)
         steps = [f"{step:,}" for step in sorted({edit.step for edit in self.plan}) if step]
         later = f" Its edits are made again before step{'s' * (len(steps) > 1)} {', '.join(steps)}." if steps else ""
         final = " Its edits were too many for the string: the terms stand as they did at last." if recipe.final else ""
-        self.player.stop(f"A shared experiment, at step 0.{later}{final}")
+        self.player.stop(f"{name}, at step 0.{later}{final}")
         self._keep_to_plan()
 
     def _keep_to_plan(self):
@@ -325,6 +342,8 @@ class Lab(InCell):
             self.beacon.sentence = sentence(self.experiment, self.record, self.look)
             self._said = now
         self.postcard.renew(playing)
+        if not playing:
+            self.tries.show()
 
     # ---- building
 
