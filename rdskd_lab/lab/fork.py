@@ -210,7 +210,7 @@ class Card(Postcard):
                 minus = dict(xlabel=xlabel, ylabel=f"{self.lab.branches[1].name} minus {SAME}", level=(0.0, "0"))
                 curves = (
                     plots.Curves(describe(name).name, lines, xlabel),
-                    plots.Curves(f"{name}: difference", [gap], **minus),
+                    plots.Curves(f"{name}: difference", gap, **minus),
                 )
                 rows.append(list(curves))
         return rows
