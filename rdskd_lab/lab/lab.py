@@ -6,6 +6,7 @@
 Everything that a control does can be done from a cell as well: `lab.edit("ie", "on", False)`, `lab.play(100)`.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -28,6 +29,7 @@ from .record import STUDENT, Edit, rule_of
 from .replay import Replay
 from .report import write_report
 from .share import Recipe, ShareError, read, recipe_of, write
+from .slowmotion import SlowMotion, Stage
 from .trace import Trace, begin
 from .transport import Transport, button
 from .tries import Tries
@@ -67,9 +69,10 @@ class Lab(InCell):
         self.console = Console(self.experiment.objective, self._ask)
         self.transport = Transport(self.player, self._extra(method), self.view.status)
         self.forks = ForkRow(self.experiment.objective, self._press_fork)
-        self.tries = Tries(self)
-        self.page = widgets.VBox([self.view.style, self.view.status, self.transport, self.console, self.forks,
-                                  self.view.pictures, self.tries.panel, self.beacon])  # fmt: skip
+        self.slow_motion, self.tries = SlowMotion(self), Tries(self)
+        view = self.view
+        self.page = widgets.VBox([view.style, view.status, self.transport, self.console, self.forks,
+                                  self.slow_motion.panel, view.pictures, self.tries.panel, self.beacon])  # fmt: skip
         self.page.add_class("rdskd-box")
         self._said = self._marked = -1e9
         self._draw()
@@ -180,6 +183,10 @@ class Lab(InCell):
     def report(self, path: Path | str) -> Path:
         """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
         return write_report(self, path)
+
+    def stages(self) -> Iterator[Stage]:
+        """The next step taken apart: `for stage in lab.stages(): print(stage)`; with the last stage it is made."""
+        return self.slow_motion.stages()
 
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
@@ -342,6 +349,7 @@ class Lab(InCell):
             self.beacon.sentence = sentence(self.experiment, self.record, self.look)
             self._said = now
         self.postcard.renew(playing)
+        self.slow_motion.refresh()
         if not playing:
             self.tries.show()
 
