@@ -119,10 +119,10 @@ def _conflict(trace):
     plain, damped = (sum(value > LOST for value in ends[key]) for key in ("conflict-off", "conflict-on"))
     gain = trace.record.column("oh_gain")[122:].max()
     return (
-        f"The one-hot loss goes from {number(before)} to {number(after)}; its gain is {number(gain)} at most. But one seed "
+        f"The one-hot loss goes from {number(before)} to {number(after)}; its gain is {number(gain)} at most. One seed "
         f"is no evidence: of seeds 0 to {len(ends['conflict-on']) - 1} it ended above {LOST} in {plain} without the "
-        f"penalty and in {damped} with it. While a loss rises by a nat, the penalty pulls up to e times as hard: a help, "
-        "and not a decision."
+        f"penalty and in {damped} with it. While a loss rises by a nat, the penalty pulls up to e times as hard: a "
+        "help, and not a decision."
     )
 
 
