@@ -85,6 +85,8 @@ def test_the_conflict_is_shown_as_it_went_and_with_other_seeds(traces):
     assert {len(seeds) for seeds in ends.values()} == {6} and set(ends) == {"conflict-off", "conflict-on"}
     for key, trace in ("conflict-off", off), ("conflict-on", on):
         assert ends[key][1] == pytest.approx(mean(trace, "oh", -20, None), abs=1e-3)  # seed 1 is the one on show
+    lost = [sum(end > LOST for end in seeds) for seeds in ends.values()]
+    assert abs(lost[0] - lost[1]) <= 2  # the answer says that the seeds alone differ as much
 
 
 def test_without_diversity_between_samples_they_grow_alike(traces):
