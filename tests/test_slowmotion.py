@@ -87,6 +87,7 @@ def test_before_the_last_stage_nothing_moves_and_with_it_one_step_is_made(lab):
 
 
 def test_the_numbers_are_those_of_the_step(lab):
+    lab.edit("oh", "rule", "previous")  # its anchor moves at each step
     lab.play(3)
     stages = {stage.name.split(":")[0]: dict(stage.values) for stage in lab.stages()}
     step = {name: column[-1] for name, column in lab.record.columns.items()}
@@ -96,6 +97,8 @@ def test_the_numbers_are_those_of_the_step(lab):
         assert stages[name]["anchor a"] == f"{step[f'{name}_anchor']:.6g}"
     asked = step["oh_gain"] + step["ie_gain"] + step["ds"]
     assert stages["sum"]["total"] == f"{asked:.6g}"
+    moved = f"{step['oh_anchor']:.6g} → {step['oh']:.6g}"
+    assert stages["step"]["anchor of oh (previous)"] == moved
     weights = lab.experiment.run.generator.project.weight
     assert stages["step"]["project.weight[0]"].split(" → ")[1] == f"{weights.flatten()[0].item():.6g}"
     gradient = {name: p.grad for name, p in lab.experiment.run.generator.named_parameters()}  # that step's
