@@ -119,10 +119,11 @@ def _conflict(trace):
     plain, damped = (sum(value > LOST for value in ends[key]) for key in ("conflict-off", "conflict-on"))
     gain = trace.record.column("oh_gain")[122:].max()
     return (
-        f"The one-hot loss goes from {number(before)} to {number(after)}; its gain is {number(gain)} at most. This seed "
-        f"was picked because its two runs differ. Of seeds 0 to {len(ends['conflict-on']) - 1} the loss ended above {LOST} "
-        f"in {plain} without the penalty and in {damped} with it: no difference that the seeds alone do not make. While "
-        "a loss rises by a nat the penalty pulls up to e times as hard, which does not match a weight of 100."
+        f"The one-hot loss goes from {number(before)} to {number(after)}; its gain is {number(gain)} at most. This "
+        f"seed was picked because its two runs differ. Of seeds 0 to {len(ends['conflict-on']) - 1} the loss ended "
+        f"above {LOST} in {plain} without the penalty and in {damped} with it: no difference that the seeds alone do "
+        "not make. While a loss rises by a nat the penalty pulls up to e times as hard, which does not match a weight "
+        "of 100."
     )
 
 
@@ -186,7 +187,8 @@ EXHIBITS = {
         "3b. the same conflict, penalty on",
         f"{_ASKED}This time the one-hot loss and the entropy are damped, as published. Will it go as in 3a?",
         "&part;(w exp(L - a))/&part;x = w exp(L - a) &part;L/&part;x: the pull grows as L rises above its anchor a",
-        _conflict, "A smaller weight for diversity; the penalty is no cure for a weight.", steps=240, seed=1, edits=_FIGHT,
+        _conflict, "A smaller weight for diversity; the penalty is no cure for a weight.", steps=240, seed=1,
+        edits=_FIGHT,
     ),
     "alike": Exhibit(
         "4. alike samples without diversity between them",
