@@ -173,7 +173,7 @@ for i, (name, share) in enumerate(shares.items()):
 plots.Panels("what the teacher takes them for", charts)
 
 # %% [markdown]
-# The teacher is surer of blots than of noise: they are smooth, as digits are. But it takes most of them for one or two classes. A student
+# The teacher is surer of blots than of noise. (They are smoother; whether that is why was not tried.) But it takes most of them for one or two classes. A student
 # taught with blots alone lies between the two of notebook 01: in 600 steps and one seed 74 % of the test digits were read, against 26 % for
 # noise and 97 % for digits (the package calls that control `untrained`).
 # The teacher's answer to an image is therefore of use twice: as a target for the student, and as a *judgement* of the image.
