@@ -37,6 +37,7 @@ WORK |= {
     "notebook 01": (60, 1250),
     "notebook 02": (250, 0),
     "notebook 03": (200, 0),
+    "notebook 04": (1300, 0),
     "notebook 08": (330, 1050),
 }
 
