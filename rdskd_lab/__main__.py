@@ -239,6 +239,47 @@ def compare_(
         print(line, flush=True)
 
 
+study = typer.Typer(help="Test the paper's claims: grids of runs, their tables, and a scoreboard.")
+app.add_typer(study, name="study")
+
+
+@study.command("run")
+def study_run(
+    name: Annotated[str, typer.Argument(help="fluctuation, diversity, accuracy or robustness.")],
+    out: Annotated[Path, typer.Option(help="Folder of what is done, of NAME.csv and NAME.html.")] = Path(
+        "runs/studies"
+    ),
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else processes here.")] = "",
+    workers: Annotated[int, typer.Option(help="Processes here; 0: one a core.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Begin no trial after so many; 0: do all.")] = 0.0,
+):
+    """Do what is left of a study.
+
+    What is done is never done again, so stop it whenever you like: the same command goes on. The workers of a scheduler
+    need this package in the same version, and --out on a disk that all of them see.
+    """
+    from .claims import STUDIES, page
+    from .runs import known
+    from .studies import run
+
+    for line in run(STUDIES[known("study", name, STUDIES)], out, scheduler=scheduler, workers=workers, minutes=minutes):
+        print(line, flush=True)
+    print(f"page:  {page(name, out)}")
+
+
+@study.command("scoreboard")
+def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the studies' tables are.")]):
+    """Write SCOREBOARD.md from the tables in a folder: each claim, our figure, its interval, the verdict."""
+    from .claims import STUDIES, read_table, scoreboard
+    from .weights import write_whole
+
+    tables = {name: read_table(folder / f"{name}.csv") for name in STUDIES if (folder / f"{name}.csv").exists()}
+    if not tables:
+        raise ValueError(f"there is no study's table in {folder}; make one: rdskd-lab study run fluctuation")
+    write_whole(folder / "SCOREBOARD.md", scoreboard(tables).encode())
+    print(folder / "SCOREBOARD.md")
+
+
 @app.command("doctor")
 def doctor_(
     as_json: Annotated[bool, typer.Option("--json", help="For bug reports; holds no names or paths of yours.")] = False,

@@ -32,7 +32,13 @@ MODES = {
 WORK = {
     f"preset {name}": (PRESETS[name].generator_steps, PRESETS[name].student_steps) for name in ("classroom", "long")
 }
-WORK |= {"notebook 00": (150, 800), "notebook 03": (200, 0), "notebook 08": (330, 1050), "notebook 09": (600, 0)}
+WORK |= {
+    "notebook 00": (150, 800),
+    "notebook 01": (60, 1250),
+    "notebook 03": (200, 0),
+    "notebook 08": (330, 1050),
+    "notebook 09": (600, 0),
+}
 
 
 @dataclass(frozen=True)

@@ -277,18 +277,18 @@ def test_a_lab_looks_back_and_goes_on_from_where_it_looked():
     lab.play(30)
     front, images = lab.page.children, lab.look.images
     lab.back.click()
-    past = lab.past
+    past = lab.inner
     assert lab.page.children == (past.page,) and past.step == 30
     past.on.click()  # nothing was left out: as it was
     assert lab.page.children == front and past.closed and len(lab.trace) == 30
     lab.back.click()
-    lab.past.place.value = 12
-    lab.past.on.click()
-    assert lab.past is None and lab.experiment.done == len(lab.trace) == 12
+    lab.inner.place.value = 12
+    lab.inner.on.click()
+    assert lab.inner is None and lab.experiment.done == len(lab.trace) == 12
     lab.play(18)
     assert np.array_equal(lab.look.images, images)
     lab.look_back()
-    past = lab.past
+    past = lab.inner
     lab.close()
     assert past.closed
 

@@ -6,6 +6,7 @@
 Everything that a control does can be done from a cell as well: `lab.edit("ie", "on", False)`, `lab.play(100)`.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -19,6 +20,7 @@ from .console import Console
 from .cores import leave_a_core
 from .experiment import PLAYABLE, Experiment
 from .export import export_code
+from .fork import Fork, ForkRow
 from .incell import InCell
 from .pace import Pace
 from .player import Player
@@ -27,6 +29,7 @@ from .record import STUDENT, Edit, rule_of
 from .replay import Replay
 from .report import write_report
 from .share import Recipe, ShareError, read, recipe_of, write
+from .slowmotion import SlowMotion, Stage
 from .trace import Trace, begin
 from .transport import Transport, button
 from .tries import Tries
@@ -52,7 +55,7 @@ class Lab(InCell):
     def _build(self, method, seed, mode, steps, teacher, settings):
         self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
         self._setting = False  # controls, to what is so already
-        self.past: Replay | None = None  # while the learner looks back
+        self.inner: Replay | Fork | None = None  # what is shown in the place of the controls
         self.experiment = Experiment(method, seed, **self._own)
         self.trace = begin(self.experiment, teacher is not None)
         self.plan: list[Edit] = []  # edits still to come, of an experiment that is done again
@@ -65,9 +68,11 @@ class Lab(InCell):
         self.postcard = Postcard(self)
         self.console = Console(self.experiment.objective, self._ask)
         self.transport = Transport(self.player, self._extra(method), self.view.status)
-        self.tries = Tries(self)
-        self.page = widgets.VBox([self.view.style, self.view.status, self.transport, self.console,
-                                  self.view.pictures, self.tries.panel, self.beacon])  # fmt: skip
+        self.forks = ForkRow(self.experiment.objective, self._press_fork)
+        self.slow_motion, self.tries = SlowMotion(self), Tries(self)
+        view = self.view
+        self.page = widgets.VBox([view.style, view.status, self.transport, self.console, self.forks,
+                                  self.slow_motion.panel, view.pictures, self.tries.panel, self.beacon])  # fmt: skip
         self.page.add_class("rdskd-box")
         self._said = self._marked = -1e9
         self._draw()
@@ -83,6 +88,7 @@ class Lab(InCell):
         lab = cls.__new__(cls)  # in whatever cell asks for it, this takes nobody's place
         lab._build(trace.method, trace.seed, mode, 120, teacher, Settings(**trace.settings))
         lab.player.ask(partial(lab._go_back, trace, step))
+        lab.player.settle()
         return lab
 
     @property
@@ -124,6 +130,23 @@ class Lab(InCell):
         """Show this run as a replay, in the place of the controls, until the learner goes on from some step of it."""
         self.player.ask(self._look_back)
 
+    def fork(self, term: str, field: str, value: bool | float | str) -> Fork:
+        """Two runs from this very step, in the same state and with the same latents, the second with one edit.
+
+        `term`, `field` and `value` as of `edit`; ("student", "learns", True) too.  A cell that ends in it shows it.
+        """
+        self.player.settle()  # what was asked for just now belongs to both
+        made = Fork(self, Edit(self.experiment.done, term, field, value))
+        self.player.pause("Paused, where it was forked.")
+        return made
+
+    def adopt(self, experiment: Experiment, trace: Trace, name: str) -> None:
+        """Go on with a branch of a fork.  Between two steps only: from a wish."""
+        self._take_up(experiment, trace)
+        self.player.stop(f"Gone on with the branch: {name}.")
+        if isinstance(self.inner, Fork):
+            self.shut()
+
     def use(self, method: str) -> None:
         """Back to step 0 with the terms of a method as its paper has them."""
         self.preset.value = method
@@ -161,14 +184,18 @@ class Lab(InCell):
         """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
         return write_report(self, path)
 
+    def stages(self) -> Iterator[Stage]:
+        """The next step taken apart: `for stage in lab.stages(): print(stage)`; with the last stage it is made."""
+        return self.slow_motion.stages()
+
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
         return self.postcard.curves()
 
     def close(self) -> None:
         """Stop training, leave the page and give the memory back."""
-        if not self.closed and self.past is not None:
-            self.past.close()
+        if not self.closed and self.inner is not None:
+            self.inner.close()
         super().close()
 
     # ---- on the main thread, between two steps
@@ -202,6 +229,7 @@ class Lab(InCell):
                     self.experiment.objective[name].rule = term.rule
         else:
             self.console.fill(self.experiment.objective)
+        self.forks.fill(self.experiment.objective)
         self.player.take(self.experiment.steps)
         self.player.stop(f"Back at step 0 with seed {seed}.")
         self._marked = -1e9
@@ -212,13 +240,9 @@ class Lab(InCell):
 
     def _go_back(self, trace, step):
         """Take up a recorded run at the last checkpoint before `step`, and repeat what was done until there."""
-        self.tries.note()
         start = trace.last_checkpoint(step)
-        self.experiment = trace.revive(start, self._own["teacher"])
-        self.trace = trace.until(start, self.experiment)
-        self.player.take(self.experiment.steps)
-        self._marked = -1e9
-        self._set_controls()
+        experiment = trace.revive(start, self._own["teacher"])
+        self._take_up(experiment, trace.until(start, experiment))
         origin = f"the checkpoint at step {start:,}" if start else f"seed {trace.seed}"
         anew = f", {step - start:,} of them trained anew from {origin}" if start < step else ""
         self.plan = [edit for edit in trace.record.edits if start < edit.step <= step]
@@ -228,22 +252,46 @@ class Lab(InCell):
         else:
             self._keep_to_plan()
 
+    def _take_up(self, experiment, trace):
+        """Another run in the place of this one."""
+        self.tries.note()
+        self.experiment, self.trace, self.plan, self._goal = experiment, trace, [], None
+        self.player.take(experiment.steps)
+        self._marked = -1e9
+        if self.preset.value != experiment.method:
+            self.console.fill(experiment.objective)
+            self.preset.value = experiment.method  # which asks for what is so already
+        self.forks.fill(experiment.objective)
+        self._set_controls()
+
     def _look_back(self):
-        if self.past is None:
-            self.player.stop("Paused, while you look back.")
-            self.past = Replay(self.trace, mode=self.player.mode, go_on=self._return)
-            self.past.go(len(self.trace))
-            self._front, self.page.children = self.page.children, (self.past.page,)
+        self._open(Replay(self.trace, mode=self.player.mode, go_on=self._return))
+        self.inner.go(len(self.trace))
 
     def _return(self, step):
         """From the replay back to the lab, at the step that was shown there."""
-        self.page.children = self._front
-        past, self.past = self.past, None
-        past.close()
+        self.shut()
         if step < len(self.trace):
             self.rewind(step)
         else:
             self.player.pause()
+
+    def _press_fork(self, term, field, value):
+        self.player.ask(lambda: self._open(Fork(self, Edit(self.experiment.done, term, field, value), inside=True)))
+
+    def _open(self, inner):
+        """Show a replay or a fork in the place of the controls."""
+        self.shut()
+        self.player.stop("Paused.")
+        self.inner, self._front = inner, self.page.children
+        self.page.children = (inner.page,)
+
+    def shut(self) -> None:
+        """Show the controls again.  Between two steps only: from a wish."""
+        if self.inner is not None:
+            self.page.children = self._front
+            inner, self.inner = self.inner, None
+            inner.close()
 
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
@@ -301,6 +349,7 @@ class Lab(InCell):
             self.beacon.sentence = sentence(self.experiment, self.record, self.look)
             self._said = now
         self.postcard.renew(playing)
+        self.slow_motion.refresh()
         if not playing:
             self.tries.show()
 

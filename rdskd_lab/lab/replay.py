@@ -89,8 +89,9 @@ class Replay(InCell):
         self.player.ask(partial(self._load, found, caption))
 
     def go_on(self) -> None:
-        """Turn into a live lab at this step: see `Lab.go_on`."""
-        self.player.ask(lambda: self._go_on(self.step))
+        """Turn into a live lab at this step, which is `lab` from then on: see `Lab.go_on`."""
+        self._press_on()
+        self.player.settle()  # a cell that calls this wants its lab in the next line
 
     def close(self) -> None:
         """Stop, leave the page and give the memory back; of the lab that went on, too."""
@@ -143,6 +144,9 @@ class Replay(InCell):
             self._said = monotonic()
         self.postcard.renew(playing)
 
+    def _press_on(self):
+        self.player.ask(lambda: self._go_on(self.step))
+
     def _open_lab(self, step):
         from .lab import Lab  # which imports this module, since a lab can look back
 
@@ -164,7 +168,7 @@ class Replay(InCell):
         self.speed = widgets.BoundedIntText(SPEED, min=1, max=FASTEST_SPEED, step=10, description="steps a second",
                                             style={"description_width": "initial"}, layout=narrow)  # fmt: skip
         self.speed.observe(lambda _: self._rest(), "value")
-        self.on = button("Continue from here", "sign-in", "Train on from this step in a live lab", self.go_on)
+        self.on = button("Continue from here", "sign-in", "Train on from this step in a live lab", self._press_on)
         self._rest()
         buttons = (self.forwards, self.backwards, self.halt, self.back, self.one)
         return widgets.HBox([*buttons, self.place, self.speed, self.on],
