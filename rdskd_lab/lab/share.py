@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
+from itertools import groupby
 
 from ..methods import Settings
 from ..objective import ANCHORS, Objective, Term
@@ -58,8 +59,8 @@ class Recipe:
         """The same in the table's order and without what did nothing: at each step the last word on each field."""
         objective, learning, kept = PLAYABLE[self.method].terms(), False, []
         order = [(name, field) for name in objective for field in FIELDS] + [(STUDENT, "learns")]
-        for step in sorted({edit.step for edit in self.edits}):
-            last = {(edit.term, edit.field): edit for edit in self.edits if edit.step == step}
+        for _, made in groupby(self.edits, key=lambda edit: edit.step):
+            last = {(edit.term, edit.field): edit for edit in made}
             for edit in sorted(last.values(), key=lambda edit: order.index((edit.term, edit.field))):
                 changed = edit.value != learning if edit.term == STUDENT else edit.apply(objective)
                 learning = edit.value if edit.term == STUDENT else learning
@@ -215,13 +216,12 @@ def _items(recipe: Recipe, letters: int, digits: int) -> list[str]:
         if recipe.settings.student_optimizer != ours.student_optimizer:
             items.append(f"student={recipe.settings.student_optimizer}")
     words = {meaning: word[:letters] for word, meaning in WORDS.items()}
-    for step in sorted({edit.step for edit in recipe.edits}):
+    for step, made in groupby(recipe.edits, key=lambda edit: edit.step):
         terms: dict[str, list[str]] = {}
-        for edit in recipe.edits:
-            if edit.step == step:
-                weight = edit.field == "weight"
-                word = f"x{_decimal(edit.value, digits)}" if weight else words[edit.field, edit.value]
-                terms.setdefault(edit.term, []).append(word)
+        for edit in made:
+            weight = edit.field == "weight"
+            word = f"x{_decimal(edit.value, digits)}" if weight else words[edit.field, edit.value]
+            terms.setdefault(edit.term, []).append(word)
         group = "+".join("-".join([term, *said]) for term, said in terms.items())
         items.append(f"{group}@{step}" if step else group)
     return items
