@@ -37,16 +37,23 @@ Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu,
 
 
 def _table() -> str:
-    """The settings of each preset, for the help."""
-    columns = [asdict(settings) for settings in PRESETS.values()]
-    names = [name for name in columns[0] if name != "weights"]
-    rows = [("setting", *PRESETS), *((name, *(column[name] for column in columns)) for name in names)]
-    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
-    pads = [str.ljust] + [str.rjust] * len(columns)
-    text = [" ".join(pad(str(cell), n) for pad, cell, n in zip(pads, row, widths, strict=True)) for row in rows]
+    """The settings of each preset, for the help: the papers', then those for two cores."""
+    papers = {name: settings for name, settings in PRESETS.items() if name.startswith("paper")}
+    others = {name: settings for name, settings in PRESETS.items() if name not in papers}
     return (
         "Presets of rdskd, and what --set changes in them (rdskd_lab/methods.py says what each is; those of the other "
-        "methods are in rdskd_lab/field.py):\n\n\b\n" + "\n".join(text)
+        f"methods are in rdskd_lab/field.py):\n\n\b\n{_columns(papers)}\n\n\b\n{_columns(others)}"
+    )
+
+
+def _columns(presets: dict) -> str:
+    columns = [asdict(settings) for settings in presets.values()]
+    names = [name for name in columns[0] if name != "weights"]
+    rows = [("setting", *presets), *((name, *(column[name] for column in columns)) for name in names)]
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    pads = [str.ljust] + [str.rjust] * len(columns)
+    return "\n".join(
+        " ".join(pad(str(cell), n) for pad, cell, n in zip(pads, row, widths, strict=True)) for row in rows
     )
 
 

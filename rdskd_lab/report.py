@@ -49,7 +49,8 @@ h2,caption{break-after:avoid}.scroll{overflow:visible}}
 """
 DRAW = """const all=[...document.querySelectorAll(".plot")];for(const plot of all){
 const {data,layout}=JSON.parse(plot.nextElementSibling.textContent);
-Plotly.newPlot(plot,data,layout,{responsive:true,displaylogo:false,modeBarButtonsToRemove:["select2d","lasso2d"]})}
+Plotly.newPlot(plot,data,layout,{responsive:true,displaylogo:false,
+modeBarButtonsToRemove:["select2d","lasso2d","sendChartToCloud"]})}
 addEventListener("beforeprint",()=>all.forEach(plot=>Plotly.relayout(plot,{width:640,autosize:false})));
 addEventListener("afterprint",()=>all.forEach(plot=>Plotly.relayout(plot,{width:null,autosize:true})));"""
 CLOSED = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -67,7 +68,7 @@ def safe(text: object) -> Html:
 def figure(caption: str, *charts: plots.Chart) -> Html:
     """Interactive figures, one below the other, and their words; `caption` says how to read them."""
     out = "".join(
-        f'<div class="plot" role="img" aria-label="{safe(chart.alt_text())}"></div>'
+        f'<div class="plot" role="group" aria-label="{safe(chart.alt_text())}"></div>'
         f'<script type="application/json">{chart.plotly().to_json()}</script>'  # to_json writes each < as an escape
         for chart in charts
     )

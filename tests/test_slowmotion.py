@@ -1,5 +1,6 @@
 """Slow motion: the stages of the next step tell the truth about it, and looking at them changes nothing."""
 
+import asyncio
 import inspect
 from html.parser import HTMLParser
 
@@ -86,6 +87,7 @@ def test_before_the_last_stage_nothing_moves_and_with_it_one_step_is_made(lab):
 
 
 def test_the_numbers_are_those_of_the_step(lab):
+    lab.edit("oh", "rule", "previous")  # its anchor moves at each step
     lab.play(3)
     stages = {stage.name.split(":")[0]: dict(stage.values) for stage in lab.stages()}
     step = {name: column[-1] for name, column in lab.record.columns.items()}
@@ -95,6 +97,8 @@ def test_the_numbers_are_those_of_the_step(lab):
         assert stages[name]["anchor a"] == f"{step[f'{name}_anchor']:.6g}"
     asked = step["oh_gain"] + step["ie_gain"] + step["ds"]
     assert stages["sum"]["total"] == f"{asked:.6g}"
+    moved = f"{step['oh_anchor']:.6g} → {step['oh']:.6g}"
+    assert stages["step"]["anchor of oh (previous)"] == moved
     weights = lab.experiment.run.generator.project.weight
     assert stages["step"]["project.weight[0]"].split(" → ")[1] == f"{weights.flatten()[0].item():.6g}"
     gradient = {name: p.grad for name, p in lab.experiment.run.generator.named_parameters()}  # that step's
@@ -138,6 +142,28 @@ def test_stages_as_text_of_a_lab_that_moved_on_are_refused(lab):
     with pytest.raises(RuntimeError, match="begin again"):
         list(stages)
     assert lab.experiment.done == 1
+
+
+def test_the_first_stage_pauses_a_lab_that_plays_and_the_last_makes_one_step():
+    async def scene():
+        lab = Lab(mode="task", settings=SMALL)
+        lab.play()
+        while lab.experiment.done < 3:
+            await asyncio.sleep(0.01)
+        lab.slow_motion.next.click()
+        await asyncio.sleep(0.1)
+        assert not lab.player.playing and lab.slow_motion.at == 0 and "in stages" in lab.player.reason
+        done = lab.experiment.done
+        for _ in range(len(RDSKD) - 1):
+            lab.slow_motion.next.click()
+        while lab.experiment.done == done:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert lab.experiment.done == done + 1 and not lab.player.playing
+        assert lab.record.column("oh")[-1] == lab.slow_motion.rehearsal.step.raw["oh"]
+        lab.close()
+
+    asyncio.run(scene())
 
 
 def test_with_everything_off_nothing_is_asked_and_nothing_moves(lab):

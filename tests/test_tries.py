@@ -1,5 +1,6 @@
 """The log of tries: what is written down, how it is sorted, that a try is done again bit for bit."""
 
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 from rdskd_lab.lab import Lab  # noqa: E402
+from rdskd_lab.lab.record import Edit  # noqa: E402
 from rdskd_lab.lab.tries import ORDERS  # noqa: E402
 from rdskd_lab.methods import Settings  # noqa: E402
 
@@ -127,6 +129,7 @@ def test_the_controls_sort_and_the_table_says_which_row_is_on_the_page(three):
     rows = three.tries.table.value.split("<tr")[2:]
     assert [row.split("scope=row>")[1][0] for row in rows] == ["1", "2", "3"]
     assert ["(now)" in row for row in rows] == [False, False, True]
+    assert f"<code>Lab.from_share(&#x27;{three.share()}&#x27;)</code>" in three.tries.table.value
     text = str(three.tries).splitlines()
     assert text[0].split() == [
         "try",
@@ -142,6 +145,16 @@ def test_the_controls_sort_and_the_table_says_which_row_is_on_the_page(three):
         "ds",
     ]
     assert len(text) == 4 and text[1].startswith("3    dafl")
+
+
+def test_a_thousand_edits_are_a_short_row_and_cost_little(lab):
+    lab.record.edits += [Edit(step, "ie", "on", bool(step % 2)) for step in range(1000)]
+    lab.experiment.objective["ie"].on = True
+    lab.experiment.done = 1000
+    start = time.process_time()
+    lab.tries.show()
+    assert time.process_time() - start < 1
+    assert lab.tries.all()[0].changes().endswith("and 992 edits more")
 
 
 # ---- the report ------------------------------------------------------------------------------------------------------

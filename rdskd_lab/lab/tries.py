@@ -18,6 +18,7 @@ from .share import Recipe, ShareError
 from .transport import button
 
 ORDERS = ("newest", "steps", "classes", "student")  # besides the terms; the last three largest first
+SHOWN = 8  # edits of a row
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Try:
         if self.recipe is None:
             return "an anchor rule of your own"
         edits = [f"{edit}{f' at {edit.step:,}' if edit.step else ''}" for edit in self.recipe.edits]
+        if len(edits) > SHOWN:
+            edits = [*edits[:SHOWN], f"and {len(edits) - SHOWN} edits more"]
         return ", ".join(["terms as they stood at last:"] * self.recipe.final + edits) or "nothing"
 
     def cells(self, terms: list[str]) -> list[str]:
@@ -125,7 +128,7 @@ class Tries:
             self.which.options = choices
             self.which.value = kept if kept in [n for _, n in choices] else choices[0][1] if choices else None
         made = self.now().number if self.lab.experiment.done else None
-        self.table.value = html(in_order(tries, self.order.value), terms, made)
+        self.table.value = html(in_order(tries, self.order.value), terms, made, self._shared())
 
     def __str__(self) -> str:
         tries = self.all()
@@ -141,6 +144,12 @@ class Tries:
         look = getattr(self.lab, "look", None)
         experiment = self.lab.experiment
         return dict(look.raw if look is not None and look.step == experiment.done else experiment.look().raw)
+
+    def _shared(self) -> str:
+        try:
+            return f"Lab.from_share({self.lab.share()!r})"
+        except ShareError as error:
+            return str(error)
 
     def _chosen(self):
         if self.which.value is not None:
@@ -164,8 +173,8 @@ def in_order(tries: list[Try], by: str) -> list[Try]:
 HEAD = ["try", "method", "seed", "changed", "steps", "classes", "student"]
 
 
-def html(tries: list[Try], terms: list[str], now: int | None) -> str:
-    """The log as a table; the row of the run on the page says so."""
+def html(tries: list[Try], terms: list[str], now: int | None, shared: str) -> str:
+    """The log as a table, where the row of the run on the page says so; and how a classmate opens that run."""
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
     top += "".join(f'<th scope="col" title="{escape(describe(name).name)}">{escape(name)}</th>' for name in terms)
     body = "".join(
@@ -179,5 +188,6 @@ def html(tries: list[Try], terms: list[str], now: int | None) -> str:
     return (
         '<div class="rdskd"><div class="tries" tabindex="0" role="region" aria-label="Log of tries"><table>'
         f"<caption>What was tried in this lab<small>losses are those of the probe images</small></caption>"
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div></div>"
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<p>For a classmate, the run on the page: <code>{escape(shared)}</code></p></div>"
     )
