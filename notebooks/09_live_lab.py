@@ -25,7 +25,7 @@ import torch
 import rdskd_lab as lab
 from rdskd_lab import plots, weights
 from rdskd_lab.course import begin
-from rdskd_lab.lab import Lab
+from rdskd_lab.lab import Lab, Museum
 
 lesson = begin("09_live_lab")
 
@@ -97,9 +97,14 @@ compare("ie off at step 60", {"as it is": as_it_is, "ie off": without_ie}, 2, "e
 
 # %% [markdown]
 # Both runs are the same number for number until step 60: same seed, same weights, same latents. So whatever is different later came of
-# the one edit. That is what Reset is for, and why one thing is changed at a time. In the lab, `live.fork("ie", "on", False)` does
-# this from wherever you are, and shows the two side by side.
+# the one edit. That is what Reset is for, and why one thing is changed at a time.
 #
+# A *fork* does the same from wherever your lab stands: it goes on twice, with one edit between the two, and shows both.
+
+# %% tags=["not-banded"]
+live.fork("ie", "on", False)
+
+# %% [markdown]
 # ## Experiment 2: authenticity, thirty times as hard
 #
 # *Predict before you run: with weight 30 on `oh` from the first step, will the teacher be surer? What is the price? By hand: Reset,
@@ -165,6 +170,15 @@ def cure():
 lesson[1].check(cure)
 # lesson[1].hint()      # three of them, one after the other
 # lesson[1].solution()  # one way to write it
+
+# %% [markdown]
+# ## The failure museum
+#
+# Recorded runs, healthy and not, that play without training. Choose one, read its question, answer it for yourself, press
+# Play, and only then reveal the cure.
+
+# %% tags=["not-banded"]
+Museum("collapse")
 
 # %% [markdown]
 # ## More to try
