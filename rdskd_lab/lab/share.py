@@ -1,10 +1,11 @@
-"""An experiment as a short string to paste into a chat: `rdskd1:rdskd:7:ie-off@120,ie-on@340:k3f9`.
+"""An experiment as a short string to paste into a chat: `rdskd1:rdskd:7:ie-off@120,ie-on@340:xhe6`.
 
-From left to right: the format's version, method, seed, what was changed and before which step, and a checksum that
-notices a typo.  A change is a term and the words of its edit, `oh-off`, `oh-x2.5-plain` (weight 2.5, not damped);
-without a step it holds from the start.  `batch=8` is a setting of one's own, `teacher=own` a teacher that has to be
-given again.  Where room is short, words are cut to two letters; where even that is too long, the changes are left out
-for the terms as they stand, and the first word is `final`.  What is read is compared with tables, never run.
+From left to right: the format's version, method, seed, what was changed and before which step, and a checksum.  It
+notices a typo, and a version of the package whose own settings of the method, which the string leaves unsaid, differ.
+A change is a term and the words of its edit, `oh-off`, `oh-x2.5-plain` (weight 2.5, not damped); without a step it
+holds from the start.  `batch=8` is a setting of one's own, `teacher=own` a teacher that has to be given again.  Where
+room is short, words are cut to two letters; where even that is too long, the changes are left out for the terms as
+they stand, and the first word is `final`.  What is read is compared with tables, never run.
 """
 
 import re
@@ -130,7 +131,10 @@ def read(text: str) -> Recipe:
         raise ShareError(f"this string is of format {version}, and this version reads {START}; update rdskd-lab")
     body, _, checksum = text.rpartition(":")
     if len(text) > LONGEST or checksum != _checksum(body):
-        raise ShareError("a character of this string is wrong or missing: its checksum does not fit; copy it whole")
+        raise ShareError(
+            "the checksum of this string does not fit: a character is wrong or missing, or it was made by a version of "
+            "rdskd-lab with other settings; copy it whole, or open it with that version"
+        )
     if body.count(":") not in (2, 3):
         _refuse("its parts", rest)
     method, seed, *items = body.split(":")[1:]
@@ -244,7 +248,13 @@ def _setting_names() -> list[str]:
 
 
 def _checksum(text: str) -> str:
-    return b32encode(sha256(text.encode("utf-8", "replace")).digest())[:4].decode().lower()
+    """Of the text, and of what it leaves unsaid: the method's own settings and terms, which a version may change."""
+    unsaid, method = "", text.partition(":")[2].partition(":")[0]
+    if method in PLAYABLE:
+        ours = PLAYABLE[method].presets["classroom"]
+        unsaid = repr([getattr(ours, name) for name in _setting_names()])
+        unsaid += repr({name: _row(term) for name, term in PLAYABLE[method].terms().items()})
+    return b32encode(sha256((text + unsaid).encode("utf-8", "replace")).digest())[:4].decode().lower()
 
 
 def _quoted(text: str) -> str:
