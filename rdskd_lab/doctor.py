@@ -40,6 +40,7 @@ WORK |= {
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
     "notebook 08": (330, 1050),
+    "notebook 11": (230, 600),
 }
 
 
