@@ -138,7 +138,7 @@ EXERCISES = (
         hints=(
             "From n losses there are n - 1 steps. Which of them count, and what do the others count?",
             "losses.diff() gives the steps; a fall counts as 0 but is still a step.",
-            "losses.diff().clamp_min(0).mean()",
+            "In one line: losses.diff().clamp_min(0).mean().",
         ),
         answer=mean_rise,
         watch=_watch_rise,
@@ -224,7 +224,7 @@ EXERCISES = (
             "then uses its "
             "running statistics. So: training mode, and put the buffers back.",
             "with torch.no_grad(), modes.buffers_kept(generator), modes.mode(generator, training=True): "
-            "return generator(z)",
+            "return generator(z).",
         ),
         answer=look,
         watch=_watch_look,
