@@ -39,6 +39,7 @@ WORK |= {
     "notebook 03": (200, 0),
     "notebook 04": (1300, 0),
     "notebook 08": (330, 1050),
+    "notebook 11": (230, 600),
 }
 
 
