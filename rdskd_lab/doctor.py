@@ -36,12 +36,12 @@ WORK |= {
     "notebook 00": (150, 800),
     "notebook 01": (60, 1250),
     "notebook 02": (250, 0),
-    "notebook 03": (200, 0),
+    "notebook 03": (240, 0),
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
     "notebook 06": (300, 0),
     "notebook 08": (330, 1050),
-    "notebook 09": (600, 0),
+    "notebook 09": (700, 0),
     "notebook 11": (230, 600),
 }
 
