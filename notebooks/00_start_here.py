@@ -112,7 +112,9 @@ from dataclasses import replace
 
 def distil(method, generator_steps):
     """A short run of a method; the run, with its student."""
-    settings = replace(method.presets["classroom"], generator_steps=generator_steps, student_steps=400, width=8)
+    settings = replace(
+        method.presets["classroom"], generator_steps=generator_steps, student_steps=400, width=8
+    )
     fresh = modes.seeded(lesson.seed, lab.LeNet5Half)
     run = lab.Distillation(teacher, fresh, method.terms(), settings, method=method, seed=lesson.seed)
     for step in run:

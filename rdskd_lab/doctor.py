@@ -38,6 +38,8 @@ WORK |= {
     "notebook 02": (250, 0),
     "notebook 03": (200, 0),
     "notebook 04": (1300, 0),
+    "notebook 05": (500, 0),
+    "notebook 06": (300, 0),
     "notebook 08": (330, 1050),
     "notebook 11": (230, 600),
 }
