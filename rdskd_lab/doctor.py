@@ -41,6 +41,7 @@ WORK |= {
     "notebook 05": (500, 0),
     "notebook 06": (300, 0),
     "notebook 08": (330, 1050),
+    "notebook 09": (600, 0),
     "notebook 11": (230, 600),
 }
 
