@@ -38,8 +38,15 @@ WORK |= {
     "notebook 02": (280, 0),
     "notebook 03": (200, 0),
     "notebook 04": (1300, 0),
+    "notebook 05": (500, 0),
+    "notebook 06": (300, 0),
     "notebook 08": (330, 1050),
+<<<<<<< HEAD
     "notebook 11": (260, 600),
+=======
+    "notebook 09": (600, 0),
+    "notebook 11": (230, 600),
+>>>>>>> main
 }
 
 

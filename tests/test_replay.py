@@ -73,8 +73,11 @@ def test_every_control_shows_the_run_as_it_was(replay, run):
     assert (replay.step, replay.experiment.done, len(replay.record)) == (33, 33, 33)
     assert np.array_equal(replay.look.images, run[0].moments[20].look.images)
     assert "pictures are those of step 20" in replay.view.status.value
+    replay.bar.step = 21
+    assert (replay.step, replay.place.value, replay.bar.last) == (21, 21, 45)
     replay.backwards.click()
     assert (replay.step, replay.place.value, replay.player.reason) == (0, 0, "This is the beginning.")
+    assert replay.bar.step == 0
     replay.speed.value = 4
     assert replay.player.rest == 0.25
     replay.halt.click()
@@ -233,6 +236,8 @@ def test_a_lab_rewinds_to_any_step_of_its_run():
     lab.trace.freeze = 20
     lab.play(15)
     lab.edit("ie", "on", False)
+    lab.edit("ds", "on", False)
+    lab.edit("ds", "on", True)  # both are repeated, and the controls that follow ask for nothing
     lab.learn()
     lab.play(20)
     lab.edit("ie", "weight", 3)
