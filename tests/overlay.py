@@ -15,7 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # Every browser test of the lab that asserts what was trained; left out are those about looks, files and memory, and
 # what is timed by hand.
-BROWSER = ["tests/test_lab_browser.py", "-m", "browser and not measure", "-k", "not axe and not saved and not leak"]
+BROWSER = ["tests/test_lab_browser.py", "tests/test_replay_browser.py", "-m", "browser and not measure",
+           "-k", "not axe and not saved and not leak and not Dark"]  # fmt: skip
 FLOOR = ["tests", "-m", "not browser and not slow", "--ignore=tests/test_frame.py"]  # that one is about our pins
 OVERLAYS = {
     "ipykernel-7.3": (["ipykernel==7.3.0"], BROWSER),
