@@ -16,7 +16,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # Every browser test of the lab that asserts what was trained; left out are those about looks, files and memory, and
 # what is timed by hand.
-BROWSER = ["tests/test_lab_browser.py", "-m", "browser and not measure", "-k", "not axe and not saved and not leak"]
+BROWSER = ["tests/test_lab_browser.py", "tests/test_replay_browser.py", "-m", "browser and not measure",
+           "-k", "not axe and not saved and not leak and not Dark"]  # fmt: skip
 FLOOR = ["tests", "-m", "not browser and not slow", "--ignore=tests/test_frame.py"]  # that one is about our pins
 LESSONS = ["tests/test_offline.py", "-k", "every_notebook"]  # each notebook as a script, its lab inline
 COLAB = ["ipykernel==6.17.1", "nest-asyncio==1.6.0", "ipywidgets==7.7.1", "ipython-genutils==0.2.0",
