@@ -41,13 +41,8 @@ WORK |= {
     "notebook 05": (500, 0),
     "notebook 06": (300, 0),
     "notebook 08": (330, 1050),
-<<<<<<< HEAD
     "notebook 09": (700, 0),
-    "notebook 11": (230, 600),
-=======
-    "notebook 09": (600, 0),
     "notebook 11": (260, 600),
->>>>>>> main
 }
 
 
