@@ -2,7 +2,7 @@
 # pytest's exit status 5 in test-all means that no test bears the mark yet.
 # Settings: PYTHON=python3.12 (the Python that .venv starts from), CHROMIUM=/path/to/chromium, PYTEST_ARGS=..., LAB_ARGS=...
 PY       := .venv/bin/python
-STRICT   := $(wildcard notebooks/08_rdskd.ipynb)
+STRICT   := $(sort $(wildcard $(foreach n,00 03 07 08,notebooks/$n_*.ipynb)))
 ALL      := $(sort $(wildcard notebooks/*.ipynb))
 CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome-stable google-chrome; do command -v $$name; done; true))
 PYTEST    = $(PY) -m pytest $(PYTEST_ARGS)

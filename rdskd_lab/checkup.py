@@ -86,19 +86,22 @@ def find_versions() -> dict[str, str]:
 def measure() -> tuple[float, float]:
     """Seconds of one of the generator's and of one of the student's steps in preset classroom, on the device of a run.
 
-    The first of each warms up and does not count, unless the machine is so slow that there is no other.
+    The first of each warms up and does not count.
     """
     teacher = load_weights(seeded(0, LeNet5), SHIPPED["lenet5"])
     run = Distillation(teacher, seeded(0, LeNet5Half), rdskd(), PRESETS["classroom"], device=find_device())
     painted = _times(run.synthesise(), 1 + STEPS, run.device)
     learnt = _times(run.distill(), 2 * LESSONS, run.device)
-    step = median(painted[1:] or painted)
+    step = median(painted[1:])
     first, *rest = learnt[LESSONS:] or learnt  # the first of a round warps and asks the teacher for all of them
     return step, (first + (LESSONS - 1) * median(rest or [first])) / LESSONS
 
 
 def _times(steps, count: int, device: torch.device) -> list[float]:
-    """Seconds that each of the next `count` steps takes; fewer steps when patience ends."""
+    """Seconds that each of the next `count` steps takes; fewer, but at least two, when patience ends.
+
+    Two of the generator's batches are the fewest from which a lesson of the student can be drawn.
+    """
     times, begun = [], perf_counter()
     start = begun
     for _ in islice(steps, count):
@@ -106,7 +109,7 @@ def _times(steps, count: int, device: torch.device) -> list[float]:
             torch.cuda.synchronize(device)
         now = perf_counter()
         times.append(now - start)
-        if now - begun > PATIENCE / 2:
+        if len(times) > 1 and now - begun > PATIENCE / 2:
             break
         start = now
     return times

@@ -25,14 +25,14 @@ MODES = {
     "task": "task: it trains beside the cell, and every control answers at once",
     "chunk": "chunk: it trains 2 seconds at a time; where a control answers late, run the cell again",
     "inline": "inline: a cell trains until it is done; stop it with the interrupt button",
-    "replay": "replay: too slow to train live",
+    "replay": "no mode that trains: a step takes too long to watch, so play a recorded run instead",
 }
 
 # Steps that a whole run or a notebook takes: (generator's, student's), each as costly as one of preset classroom.
 WORK = {
     f"preset {name}": (PRESETS[name].generator_steps, PRESETS[name].student_steps) for name in ("classroom", "long")
 }
-WORK |= {"notebook 08": (430, 1550)}
+WORK |= {"notebook 03": (300, 0), "notebook 08": (430, 1550)}
 
 
 @dataclass(frozen=True)
@@ -201,9 +201,9 @@ def _training(facts: Facts) -> Finding:
     if facts.step is None:
         cure = "Mend what stands above first, then look again."
         return Finding("training", MEND, f"not one step could be trained ({facts.trouble})", cure)
-    says = f"a generator's step takes {_time(facts.step)}, a student's {_time(facts.lesson)}; labs use {mode}"
+    says = f"a generator's step takes {duration(facts.step)}, a student's {duration(facts.lesson)}; labs use {mode}"
     if facts.step > SLOW:
-        cure = "Read the results stored in the notebooks, or run them on Colab or a faster machine."
+        cure = "Play recorded runs: from rdskd_lab.lab import Replay; Replay(path). To train, take a faster machine."
         return Finding("training", NOTE, says, cure)
     return Finding("training", OK, says)
 
@@ -219,7 +219,7 @@ def write_page(facts: Facts) -> str:
     for finding in findings:
         lines += _wrap(f"{finding.level:5}{finding.topic:10}", finding.says + ".")
         lines += _wrap(" " * 15 + "-> ", finding.cure) if finding.cure else []
-    times = [f"{name} about {_time(seconds)}" for name, seconds in estimate(facts).items()]
+    times = [f"{name} about {duration(seconds)}" for name, seconds in estimate(facts).items()]
     return "\n".join([*lines, *(_wrap(f"{'':5}{'times':10}", "; ".join(times) + ".") if times else [])])
 
 
@@ -250,8 +250,8 @@ def _gb(amount: float) -> str:
     return f"{amount / 1e9:.1f} GB"
 
 
-def _time(seconds: float) -> str:
-    """ "12 ms", "40 s", "3 min" or "5 h": two digits at most."""
+def duration(seconds: float) -> str:
+    """A time in words: "12 ms", "40 s", "3 min" or "5 h": two digits at most."""
     for unit, size, until in (("ms", 1e-3, 1), ("s", 1, 100), ("min", 60, 6_000)):
         if seconds < until:
             return f"{float(f'{seconds / size:.2g}'):g} {unit}"

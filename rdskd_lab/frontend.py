@@ -26,7 +26,10 @@ def find_mode() -> str:
     mode = os.environ.get("RDSKD_LAB_MODE")
     if mode:
         if mode not in MODES:
-            raise ValueError(f"RDSKD_LAB_MODE is {mode!r}; unset it, or make it one of {', '.join(MODES)}")
+            raise ValueError(
+                f"RDSKD_LAB_MODE is {mode!r}; unset it, or make it one of {', '.join(MODES)}. "
+                "A recorded run needs no mode: Replay(path) plays it without training"
+            )
         return mode
     if "google.colab" in sys.modules:
         return "chunk"

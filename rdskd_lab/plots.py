@@ -204,7 +204,7 @@ def load(module: str):
         raise ImportError(f'Figures need {package}, which is not installed: pip install "rdskd-lab[lab]"') from error
 
 
-def _canvas(width: float, height: float, columns: int = 1, rows: int = 1):
+def canvas(width: float, height: float, columns: int = 1, rows: int = 1):
     """A matplotlib figure of width x height inches and its axes in a flat array, on an Agg canvas, without pyplot."""
     figure = load("matplotlib.figure").Figure(figsize=(width, height), dpi=120, layout="constrained")
     load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
@@ -423,7 +423,7 @@ class Curves(Chart):
         return figure.update_layout(**_layout(216 + top, l=70, r=12 + 8 * longest, t=top, b=46))
 
     def matplotlib(self):
-        figure, [axis] = _canvas(8, 3)
+        figure, [axis] = canvas(8, 3)
         self.draw(axis)
         return figure
 
@@ -491,7 +491,7 @@ class Panels(Chart):
 
     def matplotlib(self):
         rows = -(-len(self.charts) // self.columns)
-        figure, axes = _canvas(6 * self.columns, 2.6 * rows, self.columns, rows)
+        figure, axes = canvas(6 * self.columns, 2.6 * rows, self.columns, rows)
         for axis, chart in zip(axes, self.charts, strict=False):
             chart.draw(axis)
         for axis in axes[len(self.charts) :]:
@@ -549,7 +549,7 @@ class Heat(Chart):
         return figure.update_layout(**_layout(530, l=56, r=6, t=70, b=50))
 
     def matplotlib(self):
-        figure, [axis] = _canvas(6.4, 6)
+        figure, [axis] = canvas(6.4, 6)
         share, size = self.shares(), len(self.names)
         colours = load("matplotlib.colors").LinearSegmentedColormap.from_list("share", ["#ffffff", COLOURS[1]])
         image = axis.imshow(share, cmap=colours.with_extremes(bad=FAINT), vmin=0, vmax=np.nanmax(share) or 1)
@@ -609,7 +609,7 @@ class Samples(Chart):
 
     def matplotlib(self):
         shown, tall = self.moments(), self.images.shape[-2] + 2
-        figure, axes = _canvas(2.2 * len(shown) + 0.4, 4.5, len(shown))
+        figure, axes = canvas(2.2 * len(shown) + 0.4, 4.5, len(shown))
         for axis, moment in zip(axes, shown, strict=True):
             axis.imshow(self.mosaic(moment), interpolation="nearest")
             axis.set_title(self.caption(moment).replace(": ", "\n").replace(", mean ", "\n"), fontsize=10)

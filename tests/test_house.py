@@ -70,12 +70,12 @@ def test_losses_and_models_import_nothing_of_ours():
     assert ours("losses") == ours("models") == set()
 
 
-def test_nobody_but_the_top_knows_runs_report_or_plots_and_nothing_imports_the_lab():
+def test_nobody_but_the_top_knows_runs_report_or_plots_and_nothing_imports_lab_or_course():
     top = {"runs", "folder", "report", "plots", "compare", "__main__"}
     for path in HOUSE.glob("*.py"):
         if path.stem not in top:
             assert not ours(path.stem) & top, path.name
-        assert "lab" not in ours(path.stem), path.name
+        assert not ours(path.stem) & {"lab", "course"}, path.name
         assert "__main__" not in ours(path.stem), path.name
 
 

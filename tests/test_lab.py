@@ -1,6 +1,9 @@
 """The live lab without a browser: the player in its modes, every control's callback, what is recorded and replayed."""
 
 import asyncio
+import base64
+import html
+import io
 import json
 import random
 import subprocess
@@ -18,13 +21,18 @@ pytest.importorskip("anywidget")
 
 import ipywidgets as widgets  # noqa: E402
 
+from rdskd_lab.data import Split  # noqa: E402
 from rdskd_lab.field import METHODS  # noqa: E402
 from rdskd_lab.lab import Lab, Player, Transport, pace, player  # noqa: E402
 from rdskd_lab.lab.drawing import Stroke, bars, chart, png, thin  # noqa: E402
 from rdskd_lab.lab.experiment import PLAYABLE, Experiment  # noqa: E402
 from rdskd_lab.lab.record import Edit  # noqa: E402
+from rdskd_lab.lab.tracefile import open_trace, save  # noqa: E402
 from rdskd_lab.lab.view import sentence  # noqa: E402
 from rdskd_lab.methods import PRESETS, Settings  # noqa: E402
+from rdskd_lab.models import LeNet5  # noqa: E402
+from rdskd_lab.modes import seeded  # noqa: E402
+from rdskd_lab.plots import number  # noqa: E402
 
 SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
 
@@ -126,7 +134,7 @@ def test_a_task_plays_pauses_and_hears_wishes_from_another_thread():
         play = Player(stream, mode="task")
         play.play()
         await asyncio.sleep(0.2)
-        assert play.playing and play.pulled > 10 and play.thread == "MainThread"
+        assert play.playing and play.pulled > 10 and play.threads == {"MainThread"}
         other = threading.Thread(target=play.pause)
         other.start()
         await asyncio.sleep(0.2)
@@ -187,6 +195,9 @@ def test_slow_motion_takes_its_time():
 def test_an_unknown_mode_is_refused(monkeypatch):
     monkeypatch.setenv("RDSKD_LAB_MODE", "thread")
     with pytest.raises(ValueError, match="unset it"):
+        player.find_mode()
+    monkeypatch.setenv("RDSKD_LAB_MODE", "replay")  # of which the doctor speaks: it is no way to train
+    with pytest.raises(ValueError, match="Replay\\(path\\) plays it without training"):
         player.find_mode()
 
 
@@ -409,10 +420,56 @@ def test_the_pictures_say_what_they_show(lab):
     lab.play(3)
     page = lab.view.paintings.value + lab.view.charts.value
     assert 'alt="40 generated images after 6 steps; the teacher sees' in page
-    assert page.count('role="img" aria-label="') == 1 + 3 + 1 + 1  # histogram, terms, damping, student
+    assert page.count('role="img" aria-label="') == 1 + 3 + 3 + 1 + 1  # histogram, terms, increments, gain, student
     words = sentence(lab.experiment, lab.record, lab.look)
     assert words.startswith("step 6, one-hot loss ") and " of 10 classes, student " in words
     assert lab.beacon.sentence == words
+
+
+def test_increments_are_what_a_loss_rose_by_since_the_step_before(lab):
+    lab.play(25)
+    raw = lab.record.column("oh").tolist()
+    one = [raw[i] - raw[i - 1] for i in range(1, 25)]
+    assert lab.record.increments("oh")[1:].tolist() == pytest.approx(one, abs=1e-12)
+    mean = [sum(one[max(0, i - 10) : i]) / min(i, 10) for i in range(1, 25)]
+    assert lab.record.increments("oh", 10)[1:].tolist() == pytest.approx(mean, abs=1e-12)
+    assert np.isnan(lab.record.increments("oh")[0])
+
+
+def told(page: str, title: str) -> list[str]:
+    """The sentences that a screen reader hears of the picture with this title."""
+    return html.unescape(next(said for said in page.split('aria-label="')[1:] if said.startswith(title))).split(". ")
+
+
+def test_the_damping_panel_tells_increments_gains_and_anchors(lab):
+    lab.edit("ie", "rule", "previous")
+    lab.play(20)
+    lab.edit("ds", "on", False)
+    lab.play(20)
+    page, record = lab.view.charts.value, lab.record
+    for name in "oh", "ie":
+        rise = record.increments(name, 10)
+        assert told(page, f"increments of {name} per step, mean of 10")[1].startswith(
+            f"{name}: from {number(rise[1])} to {number(rise[-1])}, lowest {number(np.nanmin(rise))}"
+        )
+    assert told(page, "increments of ds")[2].startswith("ds while off")
+    gain = np.exp(record.column("ie") - record.column("ie_anchor"))
+    assert told(page, "gain in force")[2].startswith(f"ie: from {number(gain[0])} x to {number(gain[-1])} x")
+    assert np.allclose(gain, record.column("ie_gain"), rtol=1e-5)
+    oh, ie = (number(lab.experiment.objective[name].anchor) for name in ("oh", "ie"))
+    assert f"<b>oh {oh}</b> since step 2, <b>ie {ie}</b> since step 40;" in page
+    assert ie == number(record.column("ie")[-1])  # the rule "previous"
+    assert page.split('"c6 dots" d="')[1].split('"')[0].count("l0 0") == 39  # one at a time: an anchor of ie, or both
+    for name in "oh", "ie":
+        lab.edit(name, "damped", False)
+    assert "No term is damped" in lab.view.charts.value
+
+
+def test_the_card_shows_increments_and_anchors_too(lab):
+    lab.play(30)
+    words = lab.postcard.alt_text()
+    assert "Increment of oh " in words and "anchor " in words and "gain of ie " in words
+    assert [len(row) for row in lab.postcard._rows()] == [2, 2, 2, 1]
 
 
 def test_a_toggle_is_marked_on_the_axis(lab):
@@ -437,7 +494,8 @@ def test_the_output_is_two_bundles_the_second_with_png_and_words(lab, monkeypatc
 def test_afterwards_there_are_charts_to_explore(lab):
     assert lab.charts() == []
     lab.play(5)
-    assert [chart.title.split()[0] for chart in lab.charts()][:2] == ["one-hot", "information"]
+    titles = [chart.title for chart in lab.charts()]
+    assert titles[:3] == ["one-hot loss (oh)", "increments of oh", "information entropy loss (ie)"]
 
 
 def test_a_cell_that_is_run_again_leaves_no_widget_behind():
@@ -485,6 +543,30 @@ def test_thin_keeps_ends_and_extremes():
     y = np.where((np.arange(4000) > 1000) & (np.arange(4000) < 3000), np.nan, 1.0)
     drawn = chart("t", [Stroke("a", np.arange(4000), y, "c0")], until=4000)
     assert drawn.split('d="')[1].split('"')[0].count("M") == 2  # a gap is not bridged
+
+
+def test_the_lab_would_paint_in_colour(monkeypatch, tmp_path):
+    """No colour data is shipped, so a set of three classes stands in the digits' place here."""
+    from PIL import Image
+
+    pixels = torch.randint(0, 256, (9, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    toy = Split(pixels, torch.arange(9) % 3, (0.5,) * 3, (0.25,) * 3, ("red", "green", "blue"), "toy test")
+    monkeypatch.setattr("rdskd_lab.lab.experiment.data.load", lambda *_: toy)
+    lab = Lab(mode="inline", settings=SMALL, teacher=seeded(0, LeNet5, 3, 3))
+    lab.learn()
+    lab.play(21)
+    assert lab.look.images.shape == (40, 3, 32, 32) and 0 <= lab.record.student["accuracy"][-1] <= 1
+    assert "of class red" in lab.view.paintings.value or "of class green" in lab.view.paintings.value
+    source = lab.view.paintings.value.split("data:image/png;base64,")[1].split('"')[0]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
+    first = lab.look.images[0].transpose(1, 2, 0)  # its channels stay apart, and in their order
+    assert sheet.shape == (160, 256, 3) and np.abs(sheet[:32, :32].astype(int) - first).max() <= 9
+    assert np.ptp(sheet.astype(int), axis=2).max() > 50
+    card = np.asarray(Image.open(io.BytesIO(lab.postcard.png())))
+    assert np.ptp(card[:, : card.shape[1] // 5].astype(int), axis=2).max() > 50
+    back = open_trace(save(lab.trace, tmp_path / "colour.npz"))
+    assert np.array_equal(back.moments[20].look.images, lab.trace.moments[20].look.images)
+    lab.close()
 
 
 @pytest.mark.parametrize("y", [[], [1.0], [2.0, 2.0], [0.0, 1e-9], [-1e6, 1e6], [np.nan, np.nan]])

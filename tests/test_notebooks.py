@@ -1,6 +1,7 @@
 """The committed notebooks are what their sources say, executed, clean and small."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import nbformat
@@ -44,6 +45,51 @@ def test_every_picture_has_a_text_alternative(pair):
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 assert output.metadata["image/png"]["alt"].strip(), cell.source
+
+
+# ---- the shape of a lesson ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lesson(pair):
+    """A notebook that has the course's first cell, as committed."""
+    if not any("begin(" in cell.source for cell in pair[1].cells):
+        pytest.skip("it has not been brought into the shape of the course yet")
+    return pair[1]
+
+
+def headings(notebook):
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [line for text in texts for line in text.splitlines() if line.startswith("#")]
+
+
+def test_it_has_a_goal_a_time_a_prediction_and_an_end(lesson):
+    first = lesson.cells[0].source
+    assert first.startswith("# ") and "**Goal.**" in first and "**Time.**" in first
+    prose = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    assert "*Predict before you run: " in prose.replace("\n", " ")
+    assert headings(lesson)[-3:] == [
+        "## What to remember", "## The paper, the code, and what we measured", "## New words"
+    ]  # fmt: skip
+    assert "| word | meaning |" in lesson.cells[-1].source
+
+
+def test_it_has_as_many_exercises_as_its_place_asks_for(lesson, request):
+    name = request.node.callspec.params["pair"].stem
+    tasks = [line for line in headings(lesson) if line.startswith("### Exercise ")]
+    blanks = [cell for cell in lesson.cells if build.exercise(cell)]
+    assert len(tasks) == len(blanks) == (3 if "02" <= name[:2] <= "08" else 1)
+
+
+def test_every_blank_was_left_blank_and_met_kindly(lesson):
+    for cell in lesson.cells:
+        if build.exercise(cell):
+            assert "".join(output.get("text", "") for output in cell.outputs).startswith("Nothing here yet.")
+
+
+def test_it_prints_three_numbers_to_four_digits(lesson):
+    printed = "".join(o.get("text", "") for cell in lesson.cells for o in cell.get("outputs", []))
+    assert len(re.findall(r"\d\.\d{4}\b", printed)) >= 3
 
 
 def test_no_output_is_an_error_or_a_warning(pair):

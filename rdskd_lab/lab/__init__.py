@@ -5,6 +5,7 @@ Read `player` first (how anything that yields can be played), then `lab` (what i
 
 from .lab import Lab
 from .player import Player
+from .replay import Replay
 from .transport import Transport
 
-__all__ = ["Lab", "Player", "Transport"]
+__all__ = ["Lab", "Player", "Replay", "Transport"]

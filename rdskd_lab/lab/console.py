@@ -5,22 +5,22 @@ from html import escape
 
 import ipywidgets as widgets
 
-from ..objective import ANCHORS, Objective
+from ..objective import ANCHORS, Objective, Term
 from ..plots import describe, number
 from .experiment import Look
-from .record import HEAVIEST
+from .record import HEAVIEST, rule_of
 
 
 class Row(widgets.HBox):
     """One term's controls.  Every label names the term, so that it makes sense when a screen reader reads it alone."""
 
     def __init__(self, name: str, term, edit: Callable[[str, str, object], None]):
-        rules = [rule for rule, function in ANCHORS.items() if function is term.rule]
-        own = [] if rules else ["own"]  # a rule that has no name here: it can be left, not chosen
+        rule = rule_of(term)
+        own = [] if rule else ["own"]  # a rule that has no name here: it can be left, not chosen
         self.on = widgets.Checkbox(term.on, description=f"{name}: {describe(name).name}", indent=False)
         self.weight = widgets.BoundedFloatText(term.weight, min=0, max=HEAVIEST, step=0.1, description=f"{name} weight")
         self.damped = widgets.Checkbox(term.damped, description=f"{name} damped", indent=False)
-        self.rule = widgets.Dropdown(options=[*ANCHORS, *own], value=(rules or own)[0], description=f"{name} anchor")
+        self.rule = widgets.Dropdown(options=[*ANCHORS, *own], value=rule or "own", description=f"{name} anchor")
         self.pull = widgets.HTML()
         controls = {"on": self.on, "weight": self.weight, "damped": self.damped, "rule": self.rule}
         for field, width in ("on", "250px"), ("weight", "170px"), ("damped", "110px"), ("rule", "190px"):
@@ -29,6 +29,11 @@ class Row(widgets.HBox):
         super().__init__([*controls.values(), self.pull])
         self.layout.flex_flow, self.layout.align_items = "row wrap", "center"
         self.add_class("rdskd-row")
+
+    def set(self, term: Term) -> None:
+        """Set the controls as the term is."""
+        self.on.value, self.weight.value, self.damped.value = term.on, term.weight, term.damped
+        self.rule.value = rule_of(term) or self.rule.value
 
 
 class Console(widgets.VBox):

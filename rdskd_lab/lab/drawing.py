@@ -21,12 +21,12 @@ WIDE, HIGH = 1000, 300  # of the SVG's own coordinates
 
 
 class Stroke(NamedTuple):
-    """A line of a chart.  x, y (N,); NaN in y leaves a gap."""
+    """A line of a chart.  x, y (N,); NaN in y leaves a gap.  One without a label is drawn and not told."""
 
     label: str
     x: np.ndarray
     y: np.ndarray
-    style: str  # classes of style.css: "c0" to "c6" for the colour, "dash", "dot", "thin", "grey"
+    style: str  # classes of style.css: "c0" to "c6" for the colour, "dash", "dot", "thin", "grey", "dots"
 
 
 class Mark(NamedTuple):
@@ -52,7 +52,7 @@ def chart(
     drawn = [s._replace(x=x, y=y) for s in strokes for x, y in [thin(s.x, s.y)] if np.isfinite(y).any()]
     low, high = _span([_finite(s.y) for s in drawn], level)
     until = max(until, 1)
-    top = {s.label: (high - _finite(s.y)[-1]) / (high - low) for s in drawn}
+    top = {s.label: (high - _finite(s.y)[-1]) / (high - low) for s in drawn if s.label}
     lines = [
         f'<path class="{s.style}" d="{_path(s.x / until * WIDE, (high - s.y) / (high - low) * HIGH)}"/>' for s in drawn
     ]
@@ -73,19 +73,41 @@ def chart(
         for mark in _spaced(marks, until)
         for place in [mark.x / until]
     )
+    said = escape(words(title, drawn, until, scale))
     return (
-        f'<div class="chart{" tall" if tall else ""}" role="img" aria-label="{escape(words(title, drawn, until))}">'
+        f'<div class="chart{" tall" if tall else ""}" role="img" aria-label="{said}">'
         f"<h4>{escape(title)}<small>{escape(note)}</small></h4>"
         f'<div class="plot"><svg viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none">{"".join(lines)}</svg>'
         f'{scales}{ends}{notes}<i class="x">{until:,.0f}</i></div></div>'
     )
 
 
-def words(title: str, strokes: list[Stroke], until: float) -> str:
+def strip(title: str, strokes: list[Stroke], until: float) -> str:
+    """A low chart about 0, labelled with its first stroke's name.
+
+    It reaches to about twice what 95 % of the points stay within; the line runs along the edge where there is more.
+    """
+    drawn = [s._replace(x=x, y=y) for s in strokes for x, y in [thin(s.x, s.y)] if np.isfinite(y).any()]
+    sizes = np.concatenate([np.abs(_finite(s.y)) for s in drawn] or [np.zeros(0)])
+    reach = float(f"{(2 * np.quantile(sizes, 0.95) if len(sizes) else 0) or 1:.0e}")  # one digit
+    lines = [f'<path class="level" d="M0 {HIGH // 2}H{WIDE}"/>']
+    for s in drawn:
+        y = (1 - np.clip(s.y / reach, -1, 1)) / 2 * HIGH
+        lines.append(f'<path class="{s.style}" d="{_path(s.x / max(until, 1) * WIDE, y)}"/>')
+    return (
+        f'<div class="chart strip" role="img" aria-label="{escape(words(title, drawn, until))}">'
+        f'<div class="plot"><svg viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none">{"".join(lines)}</svg>'
+        f'<i class="y" style="top:18%">+{number(reach)}</i><i class="y" style="top:82%">-{number(reach)}</i>'
+        f'<b class="{strokes[0].style}" style="top:50%">{escape(strokes[0].label)}</b></div></div>'
+    )
+
+
+def words(title: str, strokes: list[Stroke], until: float, scale: Callable[[float], str] = number) -> str:
     """'one-hot loss. training: from 2.1 to 0.12, lowest 0.1, highest 2.3. 300 steps.'"""
     said = [
-        f"{s.label}: from {number(y[0])} to {number(y[-1])}, lowest {number(y.min())}, highest {number(y.max())}"
+        f"{s.label}: from {scale(y[0])} to {scale(y[-1])}, lowest {scale(y.min())}, highest {scale(y.max())}"
         for s in strokes
+        if s.label
         for y in [_finite(s.y)]
     ]
     return f"{title}. {'. '.join(said) or 'Nothing yet'}. {until:,.0f} steps."

@@ -52,9 +52,10 @@ class Experiment:
         how = replace(PLAYABLE[method], turns=parts.after)  # the student watches when the learner says so
         terms, shape = how.terms(), Shape(*self.test.images.shape[1:3], len(self.classes))
         teacher = teacher or make_teacher("lenet5-bn" if "bn" in terms.needs else "lenet5", "", shape)
-        student = seeded(seed, LeNet5Half)
+        student = seeded(seed, LeNet5Half, shape.channels, shape.classes)
         settings = replace(settings or how.presets["classroom"], pooled=False)  # a pool would fill 100 MB, then stay so
-        self.run = Distillation(teacher, student, terms, settings, method=how, seed=seed)
+        self.run = Distillation(teacher, student, terms, settings, method=how, seed=seed,
+                                channels=shape.channels, size=shape.size)  # fmt: skip
         self.objective = self.run.objective
         self.learning = False
         self.done = 0  # generator's steps

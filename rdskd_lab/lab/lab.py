@@ -6,7 +6,6 @@
 Everything that a control does can be done from a cell as well: `lab.edit("ie", "on", False)`, `lab.play(100)`.
 """
 
-import weakref
 from functools import partial
 from time import monotonic
 
@@ -14,16 +13,19 @@ import ipywidgets as widgets
 from torch import nn
 
 from ..methods import Settings
-from ..objective import ANCHORS
 from .beacon import Beacon
-from .console import Console, close
+from .console import Console
 from .cores import leave_a_core
 from .experiment import PLAYABLE, Experiment
+from .export import export_code
+from .incell import InCell
 from .pace import Pace
 from .player import Player
 from .postcard import Postcard
-from .record import STUDENT, Edit
-from .trace import begin
+from .record import STUDENT, Edit, rule_of
+from .replay import Replay
+from .share import Recipe, ShareError, read, recipe_of, write
+from .trace import Trace, begin
 from .transport import Transport, button
 from .view import View, sentence
 
@@ -32,18 +34,26 @@ MARK = 2.0  # s between two examinations of the student
 UNWATCHED = 90.0  # s without a sign of life from any page, after which training pauses
 
 
-class Lab:
-    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything."""
+class Lab(InCell):
+    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything.
 
-    closed = False
-    _in_cell: dict[str, weakref.ref] = {}  # a cell that is run again takes the place of its earlier lab
+    It plays the shipped digits, of which the student's test is made, and no other data: a `teacher` of your own takes
+    images (N, 1, 32, 32) and gives 10 logits.  Colour pairs are for the command line (`rdskd-lab distill --data`).
+    """
 
     def __init__(self, method: str = "rdskd", seed: int = 0, *, mode: str | None = None, steps: int = 120,
                  teacher: nn.Module | None = None, settings: Settings | None = None):  # fmt: skip
-        self._replace_the_one_in_this_cell()
+        self.occupy()
+        self._build(method, seed, mode, steps, teacher, settings)
+
+    def _build(self, method, seed, mode, steps, teacher, settings):
         self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
+        self._setting = False  # controls, to what is so already
+        self.past: Replay | None = None  # while the learner looks back
         self.experiment = Experiment(method, seed, **self._own)
         self.trace = begin(self.experiment, teacher is not None)
+        self.plan: list[Edit] = []  # edits still to come, of an experiment that is done again
+        self._goal: tuple[int, str] | None = None  # a step to stop at, and why
         self.player = Player(
             self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps, surround=leave_a_core
         )
@@ -57,6 +67,19 @@ class Lab:
         self.page.add_class("rdskd-box")
         self._said = self._marked = -1e9
         self._draw()
+
+    @classmethod
+    def go_on(cls, trace: Trace, step: int, *, mode: str | None = None, teacher: nn.Module | None = None) -> "Lab":
+        """A lab in which a recorded run goes on after `step` steps, bit for bit as it would have then.
+
+        It starts at the last checkpoint before, or from the seed, and says how many steps it has to train anew.
+        Raises TraceError if the trace cannot be gone on with.  `teacher`: needed if the run had one of your own.
+        """
+        trace.revive(trace.last_checkpoint(step), teacher)  # before anything is built that would have to be closed
+        lab = cls.__new__(cls)  # in whatever cell asks for it, this takes nobody's place
+        lab._build(trace.method, trace.seed, mode, 120, teacher, Settings(**trace.settings))
+        lab.player.ask(partial(lab._go_back, trace, step))
+        return lab
 
     @property
     def record(self):
@@ -87,29 +110,63 @@ class Lab:
         """Back to step 0 with the terms as they are set: the same weights and latents, or those of another seed."""
         self.player.ask(partial(self._begin, None, seed))
 
+    def rewind(self, step: int) -> None:
+        """Back to where this run was after `step` steps: same weights, same latents; what came later is let go."""
+        if not 0 <= step <= len(self.trace):
+            raise ValueError(f"this run has {len(self.trace):,} steps; rewind to 0 or to one of them, not to {step:,}")
+        self.player.ask(lambda: self._go_back(self.trace, step))
+
+    def look_back(self) -> None:
+        """Show this run as a replay, in the place of the controls, until the learner goes on from some step of it."""
+        self.player.ask(self._look_back)
+
     def use(self, method: str) -> None:
         """Back to step 0 with the terms of a method as its paper has them."""
         self.preset.value = method
+
+    def share(self) -> str:
+        """This experiment with its edits as at most 120 characters for a classmate, who opens it by `Lab.from_share`.
+
+        Where the edits are too many, the terms stand in it as they are now, and its fourth part begins with `final`.
+        """
+        return write(self.recipe())
+
+    @classmethod
+    def from_share(cls, text: str, teacher: nn.Module | None = None, **options) -> "Lab":
+        """The experiment of a string from `share`: the same weights and latents, its edits before the same steps.
+
+        `teacher` has to be given again if it was one's own.  Raises ShareError, a ValueError, with a sentence.
+        """
+        recipe = read(text)
+        if recipe.own_teacher and teacher is None:
+            raise ShareError("this experiment had a teacher of its own, which no string holds; give it (teacher=...)")
+        lab = cls(recipe.method, recipe.seed, settings=recipe.settings, teacher=teacher, **options)
+        lab._follow(recipe)
+        lab._draw()
+        return lab
+
+    def recipe(self) -> Recipe:
+        """How to make this experiment again, past edits and those to come."""
+        return recipe_of(self.experiment, [*self.record.edits, *self.plan], self._own["teacher"] is not None)
+
+    def export_code(self) -> str:
+        """A plain PyTorch script of at most 60 lines for the settings as they are now: `print(lab.export_code())`."""
+        return export_code(self.experiment, self._own["teacher"] is not None)
 
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
         return self.postcard.curves()
 
     def close(self) -> None:
-        """Stop training, take the lab off the page and give its memory back."""
-        if self.closed:
-            return
-        self.player.close()
-        self.pace.stop()
-        self.postcard.stop()
-        close(self.page)
-        vars(self).clear()  # a notebook keeps every value that a cell ever had
-        self.closed = True
+        """Stop training, leave the page and give the memory back."""
+        if not self.closed and self.past is not None:
+            self.past.close()
+        super().close()
 
     # ---- on the main thread, between two steps
 
     def _ask(self, term, field, value):
-        if value != "own":
+        if value != "own" and not self._setting:
             self.player.ask(partial(self._edit, term, field, value))
 
     def _edit(self, term, field, value):
@@ -121,7 +178,7 @@ class Lab:
 
     def _begin(self, method, seed):
         """A new experiment in the place of the old one, that keeps the terms' settings unless the method is new."""
-        old = self.experiment
+        old, self.plan, self._goal = self.experiment, [], None
         seed = old.seed if seed is None else seed
         self.experiment = Experiment(method or old.method, seed, **self._own)
         self.trace = begin(self.experiment, self._own["teacher"] is not None)
@@ -130,8 +187,7 @@ class Lab:
             for name, term in old.objective.items():
                 for field in "on", "weight", "damped":
                     self._edit(name, field, getattr(term, field))
-                rule = next((rule for rule, function in ANCHORS.items() if function is term.rule), None)
-                if rule:
+                if rule := rule_of(term):
                     self._edit(name, "rule", rule)
                 else:  # a rule of one's own, which a record cannot name
                     self.experiment.objective[name].rule = term.rule
@@ -141,9 +197,75 @@ class Lab:
         self.player.stop(f"Back at step 0 with seed {seed}.")
         self._marked = -1e9
 
+    def _use(self, method):
+        if method != self.experiment.method:  # it may be what the control was set to because it had come
+            self._begin(method, None)
+
+    def _go_back(self, trace, step):
+        """Take up a recorded run at the last checkpoint before `step`, and repeat what was done until there."""
+        start = trace.last_checkpoint(step)
+        self.experiment = trace.revive(start, self._own["teacher"])
+        self.trace = trace.until(start, self.experiment)
+        self.player.take(self.experiment.steps)
+        self._marked = -1e9
+        self._set_controls()
+        origin = f"the checkpoint at step {start:,}" if start else f"seed {trace.seed}"
+        anew = f", {step - start:,} of them trained anew from {origin}" if start < step else ""
+        self.plan = [edit for edit in trace.record.edits if start < edit.step <= step]
+        self._goal = step, f"Back at step {step:,}{anew}."
+        if start < step:
+            self.player.play(reason=f"Training {step - start:,} steps anew from {origin}, back to step {step:,}.")
+        else:
+            self._keep_to_plan()
+
+    def _look_back(self):
+        if self.past is None:
+            self.player.stop("Paused, while you look back.")
+            self.past = Replay(self.trace, mode=self.player.mode, go_on=self._return)
+            self.past.go(len(self.trace))
+            self._front, self.page.children = self.page.children, (self.past.page,)
+
+    def _return(self, step):
+        """From the replay back to the lab, at the step that was shown there."""
+        self.page.children = self._front
+        past, self.past = self.past, None
+        past.close()
+        if step < len(self.trace):
+            self.rewind(step)
+        else:
+            self.player.pause()
+
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
         self.trace.note(self.experiment)
+        self._keep_to_plan()
+
+    def _follow(self, recipe):
+        """Do what a recipe did, beginning now, at step 0."""
+        self.plan = list(recipe.edits)
+        steps = [f"{step:,}" for step in sorted({edit.step for edit in self.plan}) if step]
+        later = f" Its edits are made again before step{'s' * (len(steps) > 1)} {', '.join(steps)}." if steps else ""
+        final = " Its edits were too many for the string: the terms stand as they did at last." if recipe.final else ""
+        self.player.stop(f"A shared experiment, at step 0.{later}{final}")
+        self._keep_to_plan()
+
+    def _keep_to_plan(self):
+        """Make the planned edits whose step has come, and stop where the run was to be brought."""
+        while self.plan and self.plan[0].step <= self.experiment.done:
+            edit = self.plan.pop(0)
+            self._edit(edit.term, edit.field, edit.value)
+            self._set_controls()
+        if self._goal and self._goal[0] <= self.experiment.done:
+            self.player.stop(self._goal[1])
+            self._goal = None
+
+    def _set_controls(self):
+        """Set every control as things stand, without asking for an edit by it."""
+        self._setting = True
+        for name, row in self.console.rows.items():
+            row.set(self.experiment.objective[name])
+        self.student.value = self.experiment.learning
+        self._setting = False
 
     @leave_a_core()
     def _draw(self):
@@ -169,34 +291,14 @@ class Lab:
         self.same = button("Reset", "undo", "Back to step 0: same weights, same latents", self.reset)
         self.new = button("New seed", "random", "Back to step 0 with the next seed",
                           lambda: self.player.ask(lambda: self._begin(None, self.experiment.seed + 1)))  # fmt: skip
+        self.back = button("Look back", "history", "Play this run again, and go on from any step of it", self.look_back)
         self.student = widgets.Checkbox(False, description="student learns along", indent=False)
         self.student.observe(lambda change: self._ask(STUDENT, "learns", change["new"]), "value")
         self.preset = widgets.Dropdown(options=list(PLAYABLE), value=method, description="method")
-        self.preset.observe(lambda change: self.player.ask(partial(self._begin, change["new"], None)), "value")
+        self.preset.observe(lambda change: self.player.ask(partial(self._use, change["new"])), "value")
         self.student.layout.width, self.preset.layout.width = "auto", "200px"
-        return self.same, self.new, self.student, self.preset
+        return self.same, self.new, self.back, self.student, self.preset
 
-    def _replace_the_one_in_this_cell(self):
-        here = _cell()
-        earlier = Lab._in_cell.get(here, lambda: None)()
-        if earlier is not None:
-            earlier.close()
-        Lab._in_cell[here] = weakref.ref(self)
-
-    def _ipython_display_(self):
-        if self.closed:
-            print("This lab was closed, because its cell was run again.")
-            return
+    def _fill(self):
         if self.player.mode == "inline" and not self.experiment.done:
             self.play()
-        self.postcard.display()
-
-
-def _cell() -> str:
-    """Which cell is being run, where the front end says so; else the same answer for all."""
-    try:
-        from IPython import get_ipython
-
-        return get_ipython().get_parent()["metadata"]["cellId"]
-    except (AttributeError, KeyError, TypeError):
-        return ""

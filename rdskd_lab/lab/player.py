@@ -34,7 +34,7 @@ from typing import Any
 from ..frontend import find_mode, running_loop
 
 SLICE, CHUNK = 0.05, 2.0  # s of training before the kernel gets its turn
-SLOW = 0.6  # s per step in slow motion
+SLOW = 0.6  # s of rest after a step in slow motion
 TURNS = 8  # of the event loop between two slices: a message from the page needs several to come through
 
 
@@ -65,10 +65,11 @@ class Player:
         self.mode, self.at_once, self.surround = mode or find_mode(), at_once, surround
         self.playing = False
         self.slow = False
+        self.rest = SLOW  # s after each step, while `slow`
         self.left: int | None = None  # steps until it pauses by itself; None: it does not
         self.reason = "Ready."  # why it plays or does not, as a sentence
         self.pulled = 0  # steps
-        self.thread = ""  # name of the thread that pulled the last step
+        self.threads: set[str] = set()  # names of those that pulled steps: the main thread, and no other
         self._wishes: deque[Callable[[], None]] = deque()
         self.loop = running_loop() if self.mode != "inline" else None
         self._task: asyncio.Task | None = None
@@ -81,9 +82,9 @@ class Player:
 
     # ---- wishes: callable from any thread at any time
 
-    def play(self, count: int | None = None) -> None:
-        """Train on; `count` steps, or until somebody pauses."""
-        self.ask(partial(self._start, count))
+    def play(self, count: int | None = None, reason: str = "") -> None:
+        """Train on; `count` steps, or until somebody pauses.  `reason`: why, as a sentence."""
+        self.ask(partial(self._start, count, reason))
 
     def pause(self, reason: str = "Paused.") -> None:
         """Stop before the next step."""
@@ -107,15 +108,16 @@ class Player:
 
     # ---- on the main thread
 
-    def _start(self, count):
+    def _start(self, count, reason):
         for other in list(Player._playing - {self}):
-            other.stop("Paused, because another lab in this notebook began to train.")
+            other.stop("Paused, because another lab in this notebook was started.")
             other.on_show(True)
         Player._playing.add(self)
         if self.mode == "inline":
             count = count or self.at_once
         self.playing, self.left = True, count
-        self.reason = "Training." if count is None else f"Training {count} step{'s' * (count != 1)}."
+        steps = "" if count is None else f" {count} step{'s' * (count != 1)}"
+        self.reason = reason or f"Training{steps}."
 
     def stop(self, reason: str) -> None:
         """Play no further.  Between two steps only, on the main thread: from a wish, `on_step` or `on_show`."""
@@ -145,7 +147,7 @@ class Player:
             while self.playing:
                 self._train(0 if self.slow else SLICE)
                 if self.slow and self.playing:
-                    await asyncio.sleep(SLOW)
+                    await asyncio.sleep(self.rest)
                 for _ in range(TURNS):
                     await asyncio.sleep(0)
         finally:
@@ -167,7 +169,7 @@ class Player:
                 with self.surround():
                     self._step()
                 if self.slow and self.mode == "chunk":
-                    sleep(SLOW)
+                    sleep(self.rest)
                 if perf_counter() >= end:
                     break
         except KeyboardInterrupt:
@@ -185,7 +187,8 @@ class Player:
         except Exception as error:  # a learner's loop may raise anything: it ends in a sentence, not in a lost task
             self._fail(f"Stopped. {error or type(error).__name__}")
             return
-        self.pulled, self.thread = self.pulled + 1, threading.current_thread().name
+        self.pulled += 1
+        self.threads.add(threading.current_thread().name)
         self.on_step(step)
         if self.left is not None:
             self.left -= 1

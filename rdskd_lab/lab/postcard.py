@@ -5,7 +5,6 @@ its alternative: with a kernel one sees the first, without one the second.  Only
 lives, since renewing a bundle redraws its widget, and would take the keyboard's focus out of the first.
 """
 
-import io
 import weakref
 from time import monotonic
 from uuid import uuid4
@@ -16,6 +15,7 @@ import numpy as np
 from .. import plots
 from .console import close
 from .drawing import mosaic, png, sheet_words
+from .view import SMOOTH
 
 REST = 1.5  # s after the last step: drawing takes most of a second, and somebody may press Play again
 WHILE_PLAYING = 60.0  # s between two cards while it trains
@@ -34,7 +34,7 @@ class Postcard:
     def title(self) -> str:
         """The same on every machine, for nbval to compare."""
         experiment = self.lab.experiment
-        return f"[lab: {experiment.method}, seed {experiment.seed}]"
+        return f"[{self.lab.kind}: {experiment.method}, seed {experiment.seed}]"
 
     def display(self) -> None:
         """Show the lab, and keep its card below it."""
@@ -91,27 +91,42 @@ class Postcard:
         return " ".join([words, *(chart.alt_text() for chart in self.curves())])
 
     def curves(self) -> list[plots.Curves]:
-        """The terms, the gains and the student's accuracy, as charts."""
-        if not len(self.lab.record):
+        """Each term with its anchor, its increments, the gains and the student's accuracy, as charts."""
+        return [curve for row in self._rows() for curve in row]
+
+    def _rows(self) -> list[list[plots.Curves]]:
+        """A row per term, and one for the gains and the student."""
+        record = self.lab.record
+        if not len(record):
             return []
-        history = self.lab.record.history()
-        student = {key: np.array(column, dtype=float) for key, column in self.lab.record.student.items()}
-        return plots.loss_terms(history) + plots.gains(history) + plots.accuracy_curve(student)
+        history, rows = record.history(), []
+        for name, term in zip(record.names, plots.loss_terms(history), strict=True):
+            if history[f"{name}_damped"][-1]:
+                term.lines.append(plots.Line("anchor", history["step"], history[f"{name}_anchor"], 6))
+                term.log = False
+            rise = record.increments(name, SMOOTH)[1:]
+            rise = plots.Line(f"increment of {name}", history["step"][1:], rise, term.lines[0].style)
+            about = dict(xlabel=f"step (mean of the last {SMOOTH})", ylabel="per step")
+            rows.append([term, plots.Curves(f"increments of {name}", [rise], **about)] if len(rise.y) else [term])
+        lines = [line for chart in plots.gains(history) for line in chart.lines]
+        gains = [plots.Curves("gains", lines, ylabel="exp(L - anchor)", level=(1.0, "1"))] if lines else []
+        student = {key: np.array(column, dtype=float) for key, column in record.student.items()}
+        return [*rows, gains + plots.accuracy_curve(student)]
 
     def png(self) -> bytes:
         """The images beside the charts, on an Agg canvas that no other thread knows."""
-        curves = self.curves()[:6]
-        figure = plots.load("matplotlib.figure").Figure(figsize=(11, 4.8), dpi=80, layout="constrained")
-        plots.load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-        rows = max(2, -(-len(curves) // 2))
-        grid = figure.add_gridspec(rows, 3, width_ratios=(1.3, 1, 1))
+        rows = self._rows()
+        high = max(3, len(rows))
+        figure = plots.load("matplotlib.figure").Figure(figsize=(12, 1.9 * high), dpi=80, layout="constrained")
+        canvas = plots.load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+        grid = figure.add_gridspec(high, 3, width_ratios=(1.2, 1, 1))
         left = figure.add_subplot(grid[:, 0])
         tiles = mosaic(self.lab.look.images, 5)
         left.imshow(tiles if tiles.shape[2] == 3 else tiles[..., 0], cmap="gray", interpolation="nearest")
         left.set_title(f"{self.title()} step {self.lab.look.step:,}", fontsize=10)
         left.set_axis_off()
-        for place, curve in enumerate(curves):
-            curve.draw(figure.add_subplot(grid[place // 2, 1 + place % 2]))
-        file = io.BytesIO()
-        figure.savefig(file, format="png")
-        return file.getvalue()
+        for i, row in enumerate(rows):
+            for j, curve in enumerate(row):
+                curve.draw(figure.add_subplot(grid[i, 1 + j]))
+        canvas.draw()
+        return png(np.asarray(canvas.buffer_rgba())[..., :3])  # a third of what matplotlib itself would write

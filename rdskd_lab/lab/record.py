@@ -7,7 +7,7 @@ from math import isfinite
 import numpy as np
 
 from ..loops import Step
-from ..objective import ANCHORS, Objective
+from ..objective import ANCHORS, Objective, Term
 
 FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
 STUDENT = "student"  # in the place of a term: whether the student learns along, the field "learns"
@@ -51,6 +51,11 @@ class Edit:
         if words:
             return f"{self.term} {words[bool(self.value)]}"
         return f"{self.term} x {self.value:g}" if self.field == "weight" else f"{self.term} {self.value}"
+
+
+def rule_of(term: Term) -> str:
+    """The name of a term's anchor rule; "" for one of the learner's own."""
+    return next((rule for rule, function in ANCHORS.items() if function is term.rule), "")
 
 
 class Record:
@@ -98,6 +103,14 @@ class Record:
     def column(self, name: str) -> np.ndarray:
         """One number per step so far: "step", or NAME and its PARTS for a term; a copy."""
         return np.array(self.columns[name], dtype=float)
+
+    def increments(self, name: str, over: int = 1) -> np.ndarray:
+        """L_i - L_{i-1} of a term on the training batches, mean of the last `over` of them; (N,), NaN at the first."""
+        raw = self.column(name)
+        i = np.arange(len(raw))
+        back = np.minimum(i, over)
+        with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where nothing came before
+            return (raw - raw[i - back]) / back
 
     def history(self) -> dict[str, np.ndarray]:
         """All columns, in the form that `plots` draws."""

@@ -15,11 +15,13 @@ import numpy as np
 
 from ..objective import Objective
 from ..plots import describe, number
-from .drawing import Mark, Stroke, bars, chart, sheet
+from .drawing import Mark, Stroke, bars, chart, sheet, strip
 from .experiment import Experiment, Look
 from .record import Record
 
 GAINS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100, 1000)  # that the damping's axis may name
+SMOOTH = 10  # steps over which increments are averaged: alone, each is mostly the luck of its batch
+MOVES = 60  # dots at most; a rule that moves an anchor at each step would draw a line of them
 DASHES = ("", " dash", " dot", " dashdot")  # with the colours: no two terms of a method share both
 
 
@@ -36,7 +38,7 @@ class View:
 
     def show(self, experiment: Experiment, record: Record, look: Look) -> None:
         """Draw everything but the status."""
-        self.paintings.value = paintings(experiment, look)
+        self.paintings.value = paintings(experiment, record, look)
         self.charts.value = charts(experiment, record)
 
     def say(self, reason: str, experiment: Experiment) -> None:
@@ -50,26 +52,38 @@ class View:
         )
 
 
-def paintings(experiment: Experiment, look: Look) -> str:
-    """The 40 probe images and the histogram of the latest training batches."""
+def paintings(experiment: Experiment, record: Record, look: Look) -> str:
+    """What comes of it: the probe images, the classes of the latest training batches, the student once measured."""
     return (
         '<div class="rdskd">'
         "<h4>What the generator paints<small>framed by the teacher's answer and how sure it is</small></h4>"
         + sheet(look.images, look.labels, look.confidence, experiment.classes, look.step)
         + bars("What the teacher sees", experiment.shares(), experiment.classes, "latest batches; dashed: even shares")
+        + (student_chart(record, float(experiment.done)) if len(record.student["step"]) else "")
         + "</div>"
     )
 
 
 def charts(experiment: Experiment, record: Record) -> str:
-    """A chart per term, the damping, and the student if it was ever measured."""
-    until = float(experiment.done)
-    marks = [Mark(edit.step, str(edit)) for edit in record.edits if edit.step]
+    """What is asked: a chart per term, and what damping makes of it."""
+    until, marks = float(experiment.done), _marks(record)
     drawn = [term_chart(name, record, experiment.objective, until, marks) for name in record.names]
-    drawn.append(damping_chart(record, until, marks))
-    if len(record.student["step"]):
-        drawn.append(student_chart(record, until))
-    return f'<div class="rdskd">{"".join(drawn)}</div>'
+    return f'<div class="rdskd">{"".join(drawn)}{damping(experiment, record)}</div>'
+
+
+def damping(experiment: Experiment, record: Record) -> str:
+    """What damping looks at and what it does: increments of each term, gains in force, anchors."""
+    until = float(experiment.done)
+    strips = "".join(increments_strip(name, record, until) for name in record.names)
+    return (
+        "<h4>damping: what rises is asked for harder<small>increments "
+        f"L<sub>i</sub> - L<sub>i-1</sub>, mean of the last {SMOOTH} steps</small></h4>"
+        f"{strips}{gain_chart(record, until, _marks(record))}<p>{anchors(experiment.objective, record)}</p>"
+    )
+
+
+def _marks(record: Record) -> list[Mark]:
+    return [Mark(edit.step, str(edit)) for edit in record.edits if edit.step]
 
 
 def term_chart(name: str, record: Record, objective: Objective, until: float, marks: list[Mark]) -> str:
@@ -89,19 +103,50 @@ def term_chart(name: str, record: Record, objective: Objective, until: float, ma
     return chart(f"{name}: {about.name}", strokes, until=until, note=about.unit, marks=mine)
 
 
-def damping_chart(record: Record, until: float, marks: list[Mark]) -> str:
-    """Increments L - a, on whose axis the gain exp(L - a) is written: one curve shows both."""
-    step, strokes = record.column("step"), []
+def increments_strip(name: str, record: Record, until: float) -> str:
+    """How a term rises and falls from step to step, light smoothing; grey while it is off."""
+    step, on = record.column("step"), record.column(f"{name}_gain") > 0
+    rise, style = record.increments(name, SMOOTH), f"c{record.names.index(name)}"
+    title = f"increments of {name} per step, mean of {SMOOTH} steps, {describe(name).unit}"
+    strokes = [
+        Stroke(name, step, np.where(on, rise, np.nan), style),
+        Stroke(f"{name} while off", step, np.where(on, np.nan, rise), "grey"),
+    ]
+    return strip(title, strokes, until)
+
+
+def gain_chart(record: Record, until: float, marks: list[Mark]) -> str:
+    """exp(L - anchor) of each damped term on a logarithmic axis, and a dot where an anchor has moved."""
+    step, strokes, moved = record.column("step"), [], np.zeros(len(record), bool)
     for k, name in enumerate(record.names):
-        increment = record.column(name) - record.column(f"{name}_anchor")
+        anchor = record.column(f"{name}_anchor")
         damped = (record.column(f"{name}_damped") > 0) & (record.column(f"{name}_gain") > 0)
         if damped.any():
-            strokes.append(Stroke(name, step, np.where(damped, increment, np.nan), f"c{k}{DASHES[k % 4]}"))
+            moved[1:] |= (np.diff(anchor) != 0) & damped[1:]
+            increment = np.where(damped, record.column(name) - anchor, np.nan)
+            strokes.append(Stroke(name, step, increment, f"c{k}{DASHES[k % 4]}"))
+    note = "exp(L - anchor)"
+    if 0 < moved.sum() <= MOVES:
+        at = np.repeat(step[moved], 2)  # each followed by a gap, so that it is a dot and not a line
+        strokes.append(Stroke("", at, np.where(np.arange(len(at)) % 2, np.nan, 0.0), "c6 dots"))
+        note += "; dots: an anchor moves"
     return chart(
-        "damping: how far each damped term has risen above its anchor", strokes, until=until, level=0.0, marks=marks,
-        tall=True, note="gain exp(L - anchor)", ticks=np.log(GAINS).tolist(),
-        scale=lambda y: f"{number(float(np.exp(y)))} x",
+        "gain in force", strokes, until=until, level=0.0, marks=marks, tall=True, note=note,
+        ticks=np.log(GAINS).tolist(), scale=lambda y: f"{number(float(np.exp(y)))} x",
     )  # fmt: skip
+
+
+def anchors(objective: Objective, record: Record) -> str:
+    """'Anchors: oh 0.22 since step 481, ie -2.16 since step 481. ...', as HTML."""
+    said = []
+    for name, term in objective.items():
+        if term.damped:
+            earlier = np.flatnonzero(record.column(f"{name}_anchor") != term.anchor)
+            since = int(earlier[-1]) + 1 if len(earlier) else 0
+            said.append(f"<b>{escape(name)} {number(term.anchor)}</b> since step {since:,}")
+    if not said:
+        return "No term is damped, so every gain is 1."
+    return f"Anchors: {', '.join(said)}; dotted in the terms' own charts."
 
 
 def student_chart(record: Record, until: float) -> str:
@@ -109,7 +154,7 @@ def student_chart(record: Record, until: float) -> str:
     steps, accuracy = np.array(record.student["step"]), 100 * np.array(record.student["accuracy"])
     return chart(
         "student: right answers on 1,000 real digits", [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
-        until=until, note="per cent; it learns from the painted images only", scale=lambda y: f"{y:.0f} %",
+        until=until, note="from painted images only", scale=lambda y: f"{y:.0f} %",
     )  # fmt: skip
 
 

@@ -1,0 +1,10 @@
+"""What every notebook of the course begins with, and its exercises: `from rdskd_lab.course import begin`.
+
+Read `lesson` (what `begin` gives), then `exercise` (how an answer is checked), then a notebook's own `exNN_name`.
+"""
+
+from ..plots import canvas
+from .classroom import Figure, class_figure, student_seed
+from .lesson import Lesson, begin
+
+__all__ = ["Figure", "Lesson", "begin", "canvas", "class_figure", "student_seed"]

@@ -1,0 +1,39 @@
+"""Expected bands: what ten seeds of the same experiment gave, beside the number that you got.
+
+`assets/bands.json` holds them, written by `notebooks/bands.py`: {notebook: {name: [value of seed 0, 1, ... 9]}}.
+"""
+
+import json
+
+from ..weights import ASSETS
+
+FILE = ASSETS / "bands.json"
+
+
+def read_bands(notebook: str) -> dict[str, list[float]]:
+    """The stored values of each result of a notebook; empty while none were stored."""
+    return json.loads(FILE.read_text()).get(notebook, {}) if FILE.is_file() else {}
+
+
+def tell(name: str, value: float, values: list[float], unit: str = "", digits: int = 3, look_at: str = "") -> str:
+    """ "student's accuracy: yours 96.9 %, typical 96.4 to 97.4 % (10 seeds)"; outside, what to look at as well.
+
+    A value in "%" is a fraction.  What differs between machines stands before the comma, where nbval does not look.
+    """
+    yours = _number(value, unit, digits)
+    after = f" {unit}" if unit else ""
+    if not values:
+        return f"{name}: yours {yours}{after}, typical values have not been stored yet"
+    low, high = (_number(edge, unit, digits) for edge in (min(values), max(values)))
+    outside = "" if float(low) <= float(yours) <= float(high) else _outside(float(yours) < float(low), look_at)
+    typical = f"{low} to {high}" if low != high else low
+    return f"{name}: yours {yours}{after}{outside}, typical {typical}{after} ({len(values)} seeds)"
+
+
+def _outside(below: bool, look_at: str) -> str:
+    advice = f"; {look_at.rstrip('.').replace(',', ';')}" if look_at else ""
+    return f" ({'below' if below else 'above'} what is typical{advice})"
+
+
+def _number(value: float, unit: str, digits: int) -> str:
+    return f"{100 * value:.1f}" if unit == "%" else f"{value:.{digits}f}"
