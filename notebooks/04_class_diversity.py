@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Class diversity: the entropy of the mean answer
+# # 04 Class diversity: the entropy of the mean answer
 #
 # **Goal.** Write the loss that asks a batch to hold all classes, see it cure the collapse of 03, and measure what that
 # costs in authenticity.
@@ -21,6 +21,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 import rdskd_lab as lab
@@ -42,13 +43,14 @@ teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"])
 #
 # $$L_{IE} = \sum_k \bar p_k \ln \bar p_k = -H(\bar p) \quad\text{in nats, from } -\ln K \text{ (best) to } 0 \text{ (worst)}.$$
 #
-# A handier number is $e^{H(\bar p)}$, the **classes in effect**: 10 equal classes give 10, one class gives 1.
+# A handier number is $e^{H(\bar p)}$, the **effective number of classes**: 10 equal classes give 10, one class gives 1.
+# (03 counted answers, $\arg\max_k p_{ik}$; here the probabilities themselves are averaged.)
 #
 # *Predict before you run: four batches of four images, $K = 4$. Which of them does $L_{IE}$ like best? Which would you
 # want to teach a student with?*
 
 # %%
-sure = 20 * torch.eye(4, dtype=torch.float64)  # logits (4, 4): image i is of class i, and the teacher is sure
+sure = 20 * torch.eye(4, dtype=torch.float64)  # logits (4, 4): image i is surely of class i
 batches = {
     "four classes, sure": sure,
     "one class, sure": sure[[0, 0, 0, 0]],
@@ -59,7 +61,7 @@ for name, logits in batches.items():
     mean = logits.softmax(1).mean(0)  # (K,)   p-bar
     ie = (mean * mean.log()).sum()  # ()     L_IE in nats
     oh = -logits.softmax(1).max(1).values.log().mean()  # ()     L_OH in nats
-    print(f"{name:20}  L_IE {ie:7.4f}   classes in effect {(-ie).exp():.4f}   L_OH {oh:.4f}")
+    print(f"{name:20}  L_IE {ie:7.4f}   effective classes {(-ie).exp():.4f}   L_OH {oh:.4f}")
 
 # %% [markdown]
 # The first and the last look the same to $L_{IE}$: it sees the mean, and the mean of four undecided answers is as even as
@@ -91,7 +93,7 @@ lesson[1].check(class_diversity)
 # the same side. But look at the factor $p_{ik}$: a class that an image has none of gets no push from it.
 
 # %%
-logits = torch.tensor([[2.0, 0.5, -1.0], [1.5, -0.7, 0.4], [3.0, 0.0, 1.0]], dtype=torch.float64, requires_grad=True)
+logits = torch.tensor([[2.0, 0.5, -1.0], [1.5, -0.7, 0.4], [3.0, 0.0, 1.0]]).double().requires_grad_()
 (by_torch,) = torch.autograd.grad(lab.information_entropy(logits), logits)
 with torch.no_grad():
     p = logits.softmax(1)  # (N, K)
@@ -126,12 +128,13 @@ lesson[2].check(liked_by_both)
 
 # %%
 def train(asked, steps=150):
-    """Train a generator on the plain sum of the losses in `asked`, {name: weight}; the run and its history."""
+    """Train a generator on the losses in `asked`, {name: weight}; the run and its history."""
     objective = lab.rdskd()
     for name, term in objective.items():
         term.damped, term.on, term.weight = False, name in asked, asked.get(name, 0.0)
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, pooled=False)
-    run = lab.Distillation(teacher, modes.seeded(lesson.seed, lab.LeNet5Half), objective, settings, seed=lesson.seed)
+    student = modes.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here
+    run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed)
     return run, plots.history_of([step.row() for step in run.synthesise()])
 
 
@@ -139,21 +142,17 @@ asked = {"oh alone": {"oh": 1}, "ie alone": {"ie": 1}, "oh + ie": {"oh": 1, "ie"
 runs = {name: train(which) for name, which in asked.items()}
 
 # %%
-def lines(term, transform=lambda y: y):
-    """That loss in each run, as lines of a chart."""
-    return [
-        plots.Line(name, history["step"], transform(history[term]), style, "noisy")
-        for style, (name, (_, history)) in enumerate(runs.items())
-    ]
-
+sure, diverse = [], []
+for style, (name, (_, history)) in enumerate(runs.items()):
+    step, oh, classes = history["step"], history["oh"], np.exp(-history["ie"])
+    sure.append(plots.Line(name, step, oh, style, "noisy"))
+    diverse.append(plots.Line(name, step, classes, style, "noisy"))
 
 plots.Panels(
     "three generators: what each loss does when it is asked for, and when it is not",
     [
-        plots.Curves("authenticity (oh): lower is surer", lines("oh"), ylabel="nats per image"),
-        plots.Curves(
-            "classes in effect: 10 is best", lines("ie", lambda y: torch.tensor(-y).exp().numpy()), ylabel="classes"
-        ),
+        plots.Curves("authenticity (oh): lower is surer", sure, ylabel="nats per image"),
+        plots.Curves("effective classes: 10 is best", diverse, ylabel="classes"),
     ],
 )
 
@@ -169,10 +168,11 @@ def last(history, term, steps=30):
 
 
 alone, both = runs["oh alone"][1], runs["oh + ie"][1]
-lesson.band("classes in effect, oh alone", math.exp(-last(alone, "ie")), "classes", 1, "the figure above; which line fell?")
-lesson.band("classes in effect, oh + ie", math.exp(-last(both, "ie")), "classes", 1, "the figure above; is ie on?")
+look_at = "the figure above; which terms are on in this run?"
+lesson.band("effective classes, oh alone", math.exp(-last(alone, "ie")), "classes", 1, look_at)
+lesson.band("effective classes, oh + ie", math.exp(-last(both, "ie")), "classes", 1, look_at)
 price = last(both, "oh") - last(alone, "oh")
-lesson.band("L_OH of both, less that of oh alone", price, "nats", 2, "the figure above, left")
+lesson.band("L_OH of oh + ie, less that of oh alone", price, "nats", 2, look_at)
 
 # %% [markdown]
 # Which classes are they? The teacher sorts 1,000 fresh images of two of the generators.
@@ -185,12 +185,14 @@ def shares(run):
     return torch.bincount(run.teacher(images).argmax(1), minlength=10).numpy() / 10
 
 
-digits = torch.arange(10).numpy()
-plots.Curves(
-    "what the teacher sees in 1,000 images",
-    [plots.Line(name, digits, shares(runs[name][0]), style, "dots") for style, name in ((0, "oh alone"), (1, "oh + ie"))],
-    xlabel="the teacher's answer", level=(10, "even share: 10 %"), unit=" %", ticks=list("0123456789"),
-)  # fmt: skip
+def bars(name, style):
+    """A run's shares as bars over the ten classes."""
+    line = plots.Line(name, np.arange(10), shares(runs[name][0]), style, "bars")
+    even = (10, "even share: 10 %")
+    return plots.Curves(name, [line], "the teacher's answer", level=even, unit=" %", ticks=list("0123456789"))
+
+
+plots.Panels("what the teacher sees in 1,000 images", [bars("oh alone", 0), bars("oh + ie", 2)])
 
 # %% [markdown]
 # ## The conflict, in one step
@@ -202,7 +204,8 @@ plots.Curves(
 # *Predict before you run: a step that lowers `oh`: does it raise `ie`, lower it, or leave it?*
 
 # %%
-flat_teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"]).double().eval().requires_grad_(False)
+flat_teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"])
+flat_teacher = flat_teacher.double().eval().requires_grad_(False)
 generator = modes.seeded(0, lab.Generator, width=4).double()
 z = torch.randn(128, 100, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 parameters = list(generator.parameters())
@@ -216,14 +219,17 @@ def losses():
 
 before, slopes = losses(), {}
 for name, loss in zip(("oh", "ie"), before, strict=True):
-    slopes[name] = torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters, retain_graph=True)])
+    gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
+    slopes[name] = torch.cat([g.flatten() for g in gradients])
 
 start = torch.nn.utils.parameters_to_vector(parameters).detach()
 for name, slope in slopes.items():
     torch.nn.utils.vector_to_parameters(start - 0.01 * slope / slope.norm(), parameters)
     after = losses()
-    print(f"a step down {name}:  oh {after[0] - before[0]:+.4f}  ie {after[1] - before[1]:+.4f}")
-print(f"cosine of the two slopes: {torch.cosine_similarity(slopes['oh'], slopes['ie'], dim=0):+.4f}")
+    oh, ie = ((a - b).item() for a, b in zip(after, before, strict=True))
+    print(f"a step down {name}:  oh {oh:+.4f}  ie {ie:+.4f}")
+cosine = torch.cosine_similarity(slopes["oh"], slopes["ie"], dim=0)
+print(f"cosine of the two slopes: {cosine:+.4f}")
 
 # %% [markdown]
 # Each step helps its own loss and hurts the other a little: the slopes stand at slightly more than a right angle. Here it
@@ -234,26 +240,30 @@ print(f"cosine of the two slopes: {torch.cosine_similarity(slopes['oh'], slopes[
 #
 # What is class diversity worth? A weight says so: $L_{OH} + w\,L_{IE}$.
 #
-# *Predict before you run: as $w$ goes from 0.1 to 10, what happens to the classes in effect, and what to `oh`?*
+# *Predict before you run: as $w$ goes from 0.1 to 10, what happens to the effective classes, and what to `oh`?*
 
-# %%
+# %% tags=["not-banded"]
 tried = (0.1, 0.3, 1.0, 3.0, 10.0)
 swept = [train({"oh": 1, "ie": w})[1] for w in tried]
-at, names = torch.arange(len(tried)).numpy(), [f"{w:g}" for w in tried]
-classes = torch.tensor([math.exp(-last(history, "ie")) for history in swept]).numpy()
-unsure = torch.tensor([last(history, "oh") for history in swept]).numpy()
+at, ticks = np.arange(len(tried)), [f"{w:g}" for w in tried]
+classes = np.array([math.exp(-last(history, "ie")) for history in swept])
+unsure = np.array([last(history, "oh") for history in swept])
+
+
+def dots(title, values, style):
+    """One dot per weight."""
+    line = plots.Line(title, at, values, style, "dots")
+    return plots.Curves(title, [line], "weight of ie", ticks=ticks)
+
+
 plots.Panels(
-    "the price of diversity",
-    [
-        plots.Curves("classes in effect", [plots.Line("classes", at, classes, 0, "dots")], "weight of ie", ticks=names),
-        plots.Curves("authenticity (oh), in nats", [plots.Line("oh", at, unsure, 1, "dots")], "weight of ie", ticks=names),
-    ],
+    "the price of diversity", [dots("effective classes", classes, 0), dots("oh in nats", unsure, 1)]
 )
 
 # %% [markdown]
 # ### Exercise 3: cure a collapse without touching authenticity
 #
-# Give weights with which a small generator shows the teacher at least 8 classes in effect over the last 20 of 60 steps,
+# Give weights with which a small generator shows the teacher at least 8 effective classes over the last 20 of 60 steps,
 # while $L_{OH}$ stays below 0.35 nats. The weight of `oh` has to stay 1. The check trains it (a second or two).
 
 # %% tags=["exercise-3"]
@@ -279,18 +289,17 @@ lesson[3].check(weights_that_cure)
 #
 # * *Code.* RDSKD's published code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, weight 1. DAFL's takes
 #   $\log_{10}$, so its weight of 5 is 2.17 in nats. Both give NaN where a class never occurs; ours does not.
-# * *Paper.* We have not read its body; its abstract says that pursuing authenticity and diversity together makes the
-#   losses fluctuate. Notebooks 06 and 07 look at that.
+# * *Paper.* We have not read its body. Its abstract says that authenticity and class diversity often conflict, which makes
+#   the losses fluctuate. Notebooks 06 and 07 measure that.
 # * *Measured.* With `oh` alone a generator of this size does not fall to one class in 150 steps: it goes from about 5
-#   classes in effect to about 3 (the band above has ten seeds). With `ie` it holds 9 or more. A weight of 0.1 is too
-#   little, beyond 1 little is won, and even 10 costs less than 0.1 nats of authenticity.
+#   effective classes to about 3 (ten seeds: the band above). With `ie` it holds 9 or more, and the teacher is less sure of
+#   its images. A weight of 0.1 is too little; beyond 1 little is won and, on one seed, little lost: from 1 to 10
+#   authenticity loses less than 0.1 nats.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
 # | entropy $H(p)$ | $-\sum_k p_k \ln p_k$: how undecided a probability is, in nats; 0 to $\ln K$ |
-# | nat | unit of entropy with the natural logarithm; 1 nat is 1.443 bits |
 # | mean answer $\bar p$ | the mean of the teacher's probabilities over a batch, $K$ numbers |
-# | classes in effect | $e^{H(\bar p)}$: as many equal classes would have the same entropy |
 # | cosine of two gradients | 1: same direction, 0: at right angles, below 0: each undoes some of the other |

@@ -334,7 +334,8 @@ class Curves(Chart):
         said = [line.words(self.unit, self.ticks, over) for line in self.lines]
         if self.ticks and [len(line.y) for line in self.lines] == [len(self.ticks)] * 2:
             gap = np.abs(self.lines[0].y - self.lines[1].y)
-            said.append(f"the widest gap is {number(gap.max())} points, for {self.ticks[int(gap.argmax())]}")
+            points = " points" if self.unit == " %" else self.unit
+            said.append(f"the widest gap is {number(gap.max())}{points}, for {self.ticks[int(gap.argmax())]}")
         text = "; ".join(said + ([f"a line marks {self.level[1]}"] if self.level else []))
         return text[:1].upper() + text[1:] + "."
 

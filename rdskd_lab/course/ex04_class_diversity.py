@@ -155,7 +155,7 @@ def _watch_weights(answer) -> dict:
     return {
         "weight of oh": asked["oh"],
         "weight of ie": asked["ie"],
-        "classes in effect": classes,
+        "effective classes": classes,
         "L_OH": sum(row["oh"] for row in rows) / len(rows),
     }
 
@@ -163,9 +163,9 @@ def _watch_weights(answer) -> dict:
 def _judge_weights(seen: dict) -> str:
     if seen["weight of oh"] != 1:
         return "The weight of oh has to stay 1."
-    if seen["classes in effect"] < 8:
+    if seen["effective classes"] < 8:
         return (
-            f"In the last 20 steps the images are of {seen['classes in effect']:.1f} classes in effect; 8 are wanted."
+            f"In the last 20 steps the images are of {seen['effective classes']:.1f} effective classes; 8 are wanted."
         )
     if seen["L_OH"] > 0.35:
         return f"L_OH is {seen['L_OH']:.2f} nats in the last 20 steps; at most 0.35 is wanted."
@@ -277,15 +277,15 @@ EXERCISES = (
         answer=weights_that_cure,
         watch=_watch_weights,
         judge=_judge_weights,
-        right="At least 8 classes in effect, and the teacher is still sure of most images.",
+        right="At least 8 effective classes, and the teacher is still sure of most images.",
         misconceptions=(
             Misconception(
                 a_tenth,
                 "too weak to hold it",
-                "Class diversity pulls, but authenticity pulls harder, and the images are of too few classes in "
-                "effect. Ask for more.",
+                "Class diversity pulls, but authenticity pulls harder, and the images are of too few classes. "
+                "Ask for more.",
                 recognise=lambda seen: (
-                    seen.get("weight of oh") == 1 and 0 <= seen["weight of ie"] < 1 and seen["classes in effect"] < 8
+                    seen.get("weight of oh") == 1 and 0 <= seen["weight of ie"] < 1 and seen["effective classes"] < 8
                 ),
             ),
             Misconception(

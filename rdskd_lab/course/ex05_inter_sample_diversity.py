@@ -15,7 +15,7 @@ SAME_IMAGES = IMAGES[:3].repeat(2, 1, 1, 1)
 
 
 def diversity(images, probs):
-    """L_DS of images (N, C, S, S) and probs (N, K) -> (), one norm over all pairs above, one below."""
+    """L_DS of images (N, C, S, S) and probs (N, K) -> (): one norm by one norm, over all pairs."""
     (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)  # pairs: i and i + N/2
     return (p2 - p1).norm() / ((x2 - x1).norm() + 1e-8)
 
@@ -63,7 +63,7 @@ def _watch_loss(answer) -> dict:
 
 
 def safe_quotient(a, b):
-    """|a| / |b| of two tensors -> (); finite in value and gradient where either of them, or both, are 0."""
+    """|a| / |b| of two tensors -> (); value and gradient finite where a, b or both are 0."""
     return a.norm() / (b.norm() + 1e-8)
 
 
@@ -120,7 +120,7 @@ RIGHT = round(float(safe_quotient(PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3]
 
 
 def louder(first, second, x):
-    """How many times as long the gradient of `first(x)` is as that of `second(x)`, both by x -> number."""
+    """How many times as long as the gradient of second(x) that of first(x) is, both by x."""
     (a,) = torch.autograd.grad(first(x), x)
     (b,) = torch.autograd.grad(second(x), x)
     return a.norm() / b.norm()
