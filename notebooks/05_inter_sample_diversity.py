@@ -234,8 +234,10 @@ def look(run):
 
 asked = {"nothing": {}, "ds x 1": {"ds": 1}, "ms x 1": {"ms": 1}}
 found = {name: look(train(**which)) for name, which in asked.items()}
-for name, (apart, _) in found.items():
-    lesson.band(f"distance of images, {name}", apart, "pixel units", 1, "which terms are on?")
+apart, look_at = {name: images for name, (images, _) in found.items()}, "which terms are on?"
+lesson.band("distance of images, nothing", apart["nothing"], "pixel units", 1, look_at)
+lesson.band("distance of images, ds x 1", apart["ds x 1"], "pixel units", 1, look_at)
+lesson.band("distance of images, ms x 1", apart["ms x 1"], "pixel units", 1, look_at)
 
 # %% tags=["not-banded"]
 asked = {"nothing": {}, "ds x 1": {}, "ds x 30": {"ds": 30}, "ds x 300": {"ds": 300}, "ms x 1": {}}

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..modes import buffers_kept, mode, seeded
+from .. import modes
 from ..sources import Generator
 from .exercise import Exercise, Misconception, Wrong
 
@@ -95,12 +95,12 @@ def _watch_floor(answer) -> dict:
 
 def look(generator, z):
     """The images of z (N, Z) as training would see them; the generator stays as it was."""
-    with torch.no_grad(), buffers_kept(generator), mode(generator, training=True):
+    with torch.no_grad(), modes.buffers_kept(generator), modes.mode(generator, training=True):
         return generator(z)
 
 
 def in_eval_mode(generator, z):
-    with torch.no_grad(), mode(generator, training=False):
+    with torch.no_grad(), modes.mode(generator, training=False):
         return generator(z)
 
 
@@ -116,7 +116,7 @@ def left_in_eval_mode(generator, z):
 
 
 def _watch_look(answer) -> dict:
-    generator = seeded(0, Generator, latent=5, size=8, width=4).double()
+    generator = modes.seeded(0, Generator, latent=5, size=8, width=4).double()
     rng = torch.Generator().manual_seed(1)
     for _ in range(3):  # running statistics that differ from a batch's
         generator(generator.latents(16, rng))
@@ -138,7 +138,7 @@ EXERCISES = (
         hints=(
             "From n losses there are n - 1 steps. Which of them count, and what do the others count?",
             "losses.diff() gives the steps; a fall counts as 0 but is still a step.",
-            "losses.diff().clamp_min(0).mean()",
+            "In one line: losses.diff().clamp_min(0).mean().",
         ),
         answer=mean_rise,
         watch=_watch_rise,
@@ -224,7 +224,7 @@ EXERCISES = (
             "then uses its "
             "running statistics. So: training mode, and put the buffers back.",
             "with torch.no_grad(), modes.buffers_kept(generator), modes.mode(generator, training=True): "
-            "return generator(z)",
+            "return generator(z).",
         ),
         answer=look,
         watch=_watch_look,

@@ -140,7 +140,7 @@ EXERCISES = (
         hints=(
             "The gradient should be exp(L - a) times that of L. What must the anchor be for that?",
             "Whatever the anchor was computed from, here it is a number: detach it.",
-            "(loss - anchor.detach()).exp()",
+            "Nearly all of it: (loss - anchor.detach()).exp().",
         ),
         answer=damped,
         watch=_watch_damped,
@@ -191,7 +191,7 @@ EXERCISES = (
         hints=(
             "In the published code an epoch has 120 steps, and the anchor is taken once in each.",
             "Steps are counted from 0. The second step of each epoch has i % 120 == 1.",
-            "return loss if i % 120 == 1 else anchor",
+            "The loss if i % 120 == 1, and else the anchor as it was.",
         ),
         answer=next_anchor,
         watch=_watch_anchor,
@@ -240,7 +240,7 @@ EXERCISES = (
         hints=(
             "What multiplied the gradient in each step? Take the mean of that.",
             "The gain of a step is exp(L - a), with the anchor that was in force in that step.",
-            "(losses - anchors).exp().mean()",
+            "In one line: (losses - anchors).exp().mean().",
         ),
         answer=constant_weight,
         watch=_watch_constant,
