@@ -195,9 +195,8 @@ plots.samples(pictures, [str(k) for k in range(10)])
 
 # %% [markdown]
 # The loss did what it was asked: the teacher is surer. And the classes went: this is *mode collapse*, and here it comes slowly,
-# class by class. Nothing in $L_{OH}$ speaks against it. A class that the generator paints a little more easily gets surer
-# faster; what is sure is left alone; what is unsure moves until it is sure, and the nearest sure image is one of the
-# classes that are there already.
+# class by class. Nothing in $L_{OH}$ speaks against it. A likely reason, which we did not test: what is sure is left alone, what
+# is unsure moves until it is sure, and all images come from one generator, which has learned some classes already.
 #
 # ### Exercise 3: two batches that it cannot tell apart
 #
@@ -207,7 +206,7 @@ plots.samples(pictures, [str(k) for k in range(10)])
 
 # %% tags=["exercise-3"]
 def two_batches():
-    """Logits of two batches, each (50, 10), that L_OH cannot tell apart: (one class only, all ten equally often)."""
+    """Logits of two batches, each (50, 10): (one class only, all ten equally often)."""
     ...
     # return collapsed, diverse
 

@@ -37,16 +37,23 @@ Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu,
 
 
 def _table() -> str:
-    """The settings of each preset, for the help."""
-    columns = [asdict(settings) for settings in PRESETS.values()]
-    names = [name for name in columns[0] if name != "weights"]
-    rows = [("setting", *PRESETS), *((name, *(column[name] for column in columns)) for name in names)]
-    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
-    pads = [str.ljust] + [str.rjust] * len(columns)
-    text = [" ".join(pad(str(cell), n) for pad, cell, n in zip(pads, row, widths, strict=True)) for row in rows]
+    """The settings of each preset, for the help: the papers', then those for two cores."""
+    papers = {name: settings for name, settings in PRESETS.items() if name.startswith("paper")}
+    others = {name: settings for name, settings in PRESETS.items() if name not in papers}
     return (
         "Presets of rdskd, and what --set changes in them (rdskd_lab/methods.py says what each is; those of the other "
-        "methods are in rdskd_lab/field.py):\n\n\b\n" + "\n".join(text)
+        f"methods are in rdskd_lab/field.py):\n\n\b\n{_columns(papers)}\n\n\b\n{_columns(others)}"
+    )
+
+
+def _columns(presets: dict) -> str:
+    columns = [asdict(settings) for settings in presets.values()]
+    names = [name for name in columns[0] if name != "weights"]
+    rows = [("setting", *presets), *((name, *(column[name] for column in columns)) for name in names)]
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    pads = [str.ljust] + [str.rjust] * len(columns)
+    return "\n".join(
+        " ".join(pad(str(cell), n) for pad, cell, n in zip(pads, row, widths, strict=True)) for row in rows
     )
 
 
@@ -237,6 +244,47 @@ def compare_(
     base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
     for line in compare(Plan(chosen, numbers, seconds(budget), base), out):
         print(line, flush=True)
+
+
+study = typer.Typer(help="Test the paper's claims: grids of runs, their tables, and a scoreboard.")
+app.add_typer(study, name="study")
+
+
+@study.command("run")
+def study_run(
+    name: Annotated[str, typer.Argument(help="fluctuation, diversity, accuracy or robustness.")],
+    out: Annotated[Path, typer.Option(help="Folder of what is done, of NAME.csv and NAME.html.")] = Path(
+        "runs/studies"
+    ),
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else processes here.")] = "",
+    workers: Annotated[int, typer.Option(help="Processes here; 0: one a core.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Begin no trial after so many; 0: do all.")] = 0.0,
+):
+    """Do what is left of a study.
+
+    What is done is never done again, so stop it whenever you like: the same command goes on. The workers of a scheduler
+    need this package in the same version, and --out on a disk that all of them see.
+    """
+    from .claims import STUDIES, page
+    from .runs import known
+    from .studies import run
+
+    for line in run(STUDIES[known("study", name, STUDIES)], out, scheduler=scheduler, workers=workers, minutes=minutes):
+        print(line, flush=True)
+    print(f"page:  {page(name, out)}")
+
+
+@study.command("scoreboard")
+def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the studies' tables are.")]):
+    """Write SCOREBOARD.md from the tables in a folder: each claim, our figure, its interval, the verdict."""
+    from .claims import STUDIES, read_table, scoreboard
+    from .weights import write_whole
+
+    tables = {name: read_table(folder / f"{name}.csv") for name in STUDIES if (folder / f"{name}.csv").exists()}
+    if not tables:
+        raise ValueError(f"there is no study's table in {folder}; make one: rdskd-lab study run fluctuation")
+    write_whole(folder / "SCOREBOARD.md", scoreboard(tables).encode())
+    print(folder / "SCOREBOARD.md")
 
 
 @app.command("doctor")

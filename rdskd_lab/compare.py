@@ -4,6 +4,7 @@
     OUT/METHOD-SEED/       a run as `runs.execute` leaves it, done in a process of its own so that its memory is its own
     OUT/compare.csv        one row a run
     OUT/compare.html       the page
+    OUT/compare.png        its first picture, to put into a document
 
 What is finished is never done again, and what was cut goes on, so the same command after a kill completes the rest.
 """
@@ -26,13 +27,14 @@ import numpy as np
 from . import plots, report
 from .field import METHODS
 from .folder import RunError, read_json
-from .images import coverage
+from .images import coverage, of_run
 from .runs import Config, execute, known, prepare, read_config
+from .standings import Standing, Standings
 from .weights import write_whole
 
 COLUMNS = ("method", "seed", "preset", "budget", "data", "teacher", "student", "generator_steps", "student_steps",
            "student_accuracy", "teacher_accuracy", "agreement", "seconds", "peak_rss_mb", "classes", "entropy",
-           "real_images")  # fmt: skip
+           "distance", "feature_distance", "teacher_fid", "real_images")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ def compare(plan: Plan, out: Path) -> Iterator[str]:
     rows = [row(out / name) for name in configs]
     write_whole(out / "compare.csv", _csv(rows).encode())
     yield f"table: {out / 'compare.csv'}"
+    write_whole(out / "compare.png", standings(out, rows).png())
+    yield f"chart: {out / 'compare.png'}"
     yield f"page:  {write_page(out, rows, plan)}"
 
 
@@ -147,10 +151,15 @@ def _in_its_own_process(config: Config, place: Path) -> None:
 
 def _run(config: Config, place: Path, said: str) -> None:
     try:
-        execute(config, place, resume=(place / "config.json").exists())
+        execute(config, place, resume=(place / "config.json").exists(), also=look)
     except (ValueError, FloatingPointError) as error:
         Path(said).write_text(str(error))
         sys.exit(1)
+
+
+def look(run, test) -> dict:
+    """What a run's images are like beside up to 10,000 real ones, which choose nothing."""
+    return of_run(run, test.normalise(test.images[:10_000]))
 
 
 # ---- what came of them -----------------------------------------------------------------------------------------------
@@ -159,7 +168,17 @@ def _run(config: Config, place: Path, said: str) -> None:
 def row(place: Path) -> dict:
     """One finished run as a row of the CSV."""
     config, found = read_json(place / "config.json"), read_json(place / "result.json")
-    merged = {**config["settings"], **config, **found, **coverage_of(found), "seconds": found["seconds"]["total"]}
+    blank = dict.fromkeys(
+        ("distance", "feature_distance", "teacher_fid")
+    )  # of runs that were made without a comparison
+    merged = {
+        **blank,
+        **config["settings"],
+        **config,
+        **found,
+        **coverage_of(found),
+        "seconds": found["seconds"]["total"],
+    }
     return {name: merged[name] for name in COLUMNS}
 
 
@@ -189,14 +208,23 @@ def summary(rows: Iterable[dict]) -> list[tuple]:
                 f"{max(memory):.0f}" if memory else "unknown",
                 f"{statistics.mean(r['classes'] for r in found):.1f}",
                 f"{statistics.mean(r['entropy'] for r in found):.2f}",
+                _mean("distance", found),
+                _mean("teacher_fid", found),
                 f"{found[0]['real_images']:,}",
             )
         )
     return lines
 
 
+def _mean(name: str, rows: list[dict]) -> str:
+    """Of a column that may be blank, to three digits."""
+    values = [r[name] for r in rows if r[name] is not None]
+    mean = statistics.mean(values) if values else None
+    return "not measured" if mean is None else f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}"
+
+
 HEAD = ["method", "accuracy, %", "seeds", "teacher", "seconds", "memory, MB", "classes painted", "their entropy, nats",
-        "real images used"]  # fmt: skip
+        "distance", "teacher-FID", "real images used"]  # fmt: skip
 
 
 def _csv(rows: list[dict]) -> str:
@@ -220,31 +248,66 @@ def curves(out: Path, rows: list[dict]) -> plots.Curves:
     return plots.Curves("accuracy over time", lines, xlabel="seconds", unit=" %")
 
 
+def standings(out: Path, rows: list[dict]) -> Standings:
+    """Every method's accuracies, with the last picture of its first seed."""
+    found = []
+    for name in dict.fromkeys(r["method"] for r in rows):
+        mine = [r for r in rows if r["method"] == name]
+        place = out / f"{name}-{mine[0]['seed']}"
+        shown = plots.read_samples(place / "samples.npz", read_json(place / "result.json")["classes"])
+        accuracy = np.array([100 * r["student_accuracy"] for r in mine])
+        found.append(Standing(name, accuracy, shown, control=not METHODS[name].terms()))
+    budget = f", {mine[0]['budget']} a run" if mine[0]["budget"] else ""
+    return Standings(f"{rows[0]['data']}, preset {rows[0]['preset']}{budget}", found)
+
+
+def asked(name: str) -> str:
+    """What a method asks its images for, in words: '1 x one-hot loss, damped + ...'."""
+    terms = METHODS[name].terms().items()
+    told = [f"{t.weight:.3g} × {plots.describe(k).name}{', damped' if t.damped else ''}" for k, t in terms if t.weight]
+    return " + ".join(told) or "nothing: a control"
+
+
+WORDS = [
+    ("teacher", "the trained network whose knowledge is wanted; its training data is gone"),
+    ("student", "the smaller network that learns to answer as the teacher does"),
+    ("accuracy", "share of real test images that the student names rightly; it was never shown one"),
+    ("control", "no method: it tells how little noise gives, or how much real images would"),
+    ("classes painted, entropy", "how many classes the teacher sees among the images, and how evenly; ln 10 = 2.30 "
+     "nats is all ten alike"),
+    ("distance", "how far two images lie apart on average, in normalised pixels: variety, which noise has too"),
+    ("teacher-FID", "distance between painted and real images as the teacher's features see them, 0 if alike; it "
+     "compares with no published FID, and only among rows of the same teacher"),
+]  # fmt: skip
+
+
 def write_page(out: Path, rows: list[dict], plan: Plan) -> Path:
-    """The page: what was compared, the table, the curves, what each method painted."""
+    """The page: what was compared, who learned how much, how fast, from what, and what the words mean."""
     budget = f"{plan.budget:g} seconds a run" if plan.budget else "each preset's own number of steps"
     lead = (
-        f"<p>Every method taught a small student what a teacher knows; all were tested on the same real images "
-        f"({report.safe(rows[0]['data'])}). Budget: {report.safe(budget)}. Preset: "
-        f"{report.safe(rows[0]['preset'])}.</p>"
+        f"<p>A teacher knows something, and its training data is gone. Each method below makes images of its own, "
+        f"and a small student learns from the teacher's answers to them. All students were then tested on the same "
+        f"real images ({report.safe(rows[0]['data'])}), which no method has seen. Budget: "
+        f"{report.safe(budget)}. Preset: {report.safe(rows[0]['preset'])}.</p>"
     )
-    words = [(name, METHODS[name].seen) for name in dict.fromkeys(r["method"] for r in rows)]
+    charts, names = standings(out, rows), list(dict.fromkeys(r["method"] for r in rows))
     grids = []
-    for name, _ in words:
-        first = next(r for r in rows if r["method"] == name)
-        place = out / f"{name}-{first['seed']}"
-        shown = plots.read_samples(place / "samples.npz", read_json(place / "result.json")["classes"])
-        last = shown.moments()[-1]
-        grids.append(report.picture(name, shown.mosaic(last), shown.alt_text(last)))
+    for standing in charts.rows:
+        last = standing.shown.moments()[-1]
+        grids.append(report.picture(standing.name, standing.shown.mosaic(last), standing.shown.alt_text(last)))
     best = report.table(
         "Mean ± standard deviation over seeds; memory is the most that any seed took", HEAD, summary(rows)
     )
+    told = [(name, asked(name), METHODS[name].seen) for name in names]
     sections = [
-        ("Who learned how much", best + "<p>noise and untrained show how far images go that nobody optimised; real and "
-         "labels had real training images, which no method has.</p>"),
+        ("Who learned how much", report.figure("One mark a seed. The axis counts wrong answers: from 90 to 99 % they "
+         "become ten times fewer, as from 0 to 90 %. Diamonds are controls, not methods: noise and untrained show how "
+         "far images go that nobody optimised; real and labels had real training images, which no method has.", charts)
+         + best),
         ("How fast", report.figure("Measured now and then on images kept for tuning, first seed. Where a source learns "
          "first, its time lies before the first point.", curves(out, rows))),
-        ("What each student saw", report.table("In words", ["method", "what its student learned from"], words)
-         + f'<div class="row">{"".join(grids)}</div>'),
+        ("What each student saw", f'<div class="row">{"".join(grids)}</div>'
+         + report.table("In words", ["method", "what it asks its images for", "what its student learned from"], told)),
+        ("What the words mean", report.table("In the order in which they occur", ["word", "meaning"], WORDS)),
     ]  # fmt: skip
     return report.write_page(out / "compare.html", report.page("Data-free distillation, side by side", lead, sections))

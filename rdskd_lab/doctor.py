@@ -32,7 +32,18 @@ MODES = {
 WORK = {
     f"preset {name}": (PRESETS[name].generator_steps, PRESETS[name].student_steps) for name in ("classroom", "long")
 }
-WORK |= {"notebook 03": (300, 0), "notebook 08": (430, 1550)}
+WORK |= {
+    "notebook 00": (150, 800),
+    "notebook 01": (60, 1250),
+    "notebook 02": (250, 0),
+    "notebook 03": (200, 0),
+    "notebook 04": (1300, 0),
+    "notebook 05": (500, 0),
+    "notebook 06": (300, 0),
+    "notebook 07": (700, 0),
+    "notebook 08": (330, 1050),
+    "notebook 11": (230, 600),
+}
 
 
 @dataclass(frozen=True)

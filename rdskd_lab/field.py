@@ -143,8 +143,9 @@ def bn_term(weight: float) -> Term:
 
 # ---- the methods ----------------------------------------------------------------------------------------------------
 
-# The student sees the batch that the generator has just learned from.
-LIVE = dict(adapters=(parts.pooling, parts.remembering), lessons=parts.latest, turns=parts.by_turns)
+# The student sees the batch that the generator has just learned from; in few steps, as in RDSKD's `classroom`, all
+# batches so far, warped.
+LIVE = dict(adapters=(parts.pooling, parts.remembering), lessons=parts.live, turns=parts.by_turns)
 
 DAFL = Method(dafl, {
     "paper-mnist": Settings(
@@ -156,8 +157,13 @@ DAFL = Method(dafl, {
         weights=(("oh", 0.05), ("ie", 5 / math.log(10)), ("act", 0.01)),
     ),
     "classroom": Settings(
-        generator_steps=2_500, batch_size=128, width=16, lr=8e-3, temperature=1.0,
-        student_steps=2_500, student_lr=4e-3, student_schedule="cosine",
+        generator_steps=800, batch_size=64, width=16, lr=8e-3, pooled=True, augment=1.0,
+        student_steps=4_000, student_turn=5, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
+        temperature=1.0,
+    ),
+    "small-cifar10": Settings(
+        generator_steps=2_000, batch_size=128, latent=256, width=64, lr=2e-3, pooled=True, augment=1.0,
+        student_steps=4_000, student_turn=2, student_batch_size=128, student_schedule="cosine", temperature=1.0,
     ),
 }, **LIVE)  # fmt: skip
 
@@ -177,6 +183,10 @@ ZSKD = Method(zskd, {
         generator_steps=4_000, batch_size=200, sheet_steps=200, lr=0.05, pooled=True, augment=1.0, reuse=2,
         student_steps=4_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine", temperature=20.0,
     ),
+    "small-cifar10": Settings(
+        generator_steps=3_000, batch_size=200, sheet_steps=200, lr=0.05, pooled=True, augment=1.0,
+        student_steps=4_000, student_batch_size=128, student_schedule="cosine", temperature=20.0,
+    ),
 }, source=sheets.of_dirichlet, **IMPRESSIONS)  # fmt: skip
 
 # The published code has no student stage; temperature 3 and 256,000 images are the authors' word.
@@ -189,6 +199,10 @@ DEEPINVERSION = Method(deepinversion, {
     "classroom": Settings(
         generator_steps=3_000, batch_size=256, sheet_steps=150, lr=0.1, jitter=2, pooled=True, augment=1.0, reuse=2,
         student_steps=4_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine", temperature=3.0,
+    ),
+    "small-cifar10": Settings(
+        generator_steps=1_500, batch_size=256, sheet_steps=150, lr=0.1, jitter=2, pooled=True, augment=1.0,
+        student_steps=4_000, student_batch_size=128, student_schedule="cosine", temperature=3.0,
     ),
 }, source=sheets.of_labels, **IMPRESSIONS)  # fmt: skip
 
@@ -204,6 +218,10 @@ ADAPTIVE = Method(adaptive_deepinversion, {
         student_steps=4_000, student_turn=200, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
         temperature=3.0,
     ),
+    "small-cifar10": Settings(
+        generator_steps=1_500, batch_size=256, sheet_steps=150, lr=0.1, jitter=2, pooled=True, augment=1.0,
+        student_steps=4_000, student_turn=400, student_batch_size=128, student_schedule="cosine", temperature=3.0,
+    ),
 }, source=sheets.of_labels, turns=parts.by_turns, lessons=parts.growing, **IMPRESSIONS)  # fmt: skip
 
 DFAD = Method(dfad, {
@@ -218,6 +236,10 @@ DFAD = Method(dfad, {
         generator_steps=600, batch_size=128, width=16, lr=4e-3, student_steps=3_000, student_turn=5,
         student_batch_size=128, student_lr=2e-3, student_schedule="cosine",
     ),
+    "small-cifar10": Settings(
+        generator_steps=800, batch_size=128, latent=256, width=64, lr=2e-3, student_steps=4_000, student_turn=5,
+        student_batch_size=128, student_schedule="cosine",
+    ),
 }, lessons=parts.in_training, turns=parts.student_first, student=dfad_student)  # fmt: skip
 
 CONTROL = {
@@ -228,7 +250,19 @@ CONTROL = {
     "paper-mnist": Settings(generator_steps=0),
     "paper-svhn": Settings(generator_steps=0, latent=1000),
     "paper-cifar10": Settings(generator_steps=0, latent=1000, student_schedule="late"),
+    "small-cifar10": Settings(
+        generator_steps=0, latent=256, width=64, student_steps=4_000, student_batch_size=128, student_schedule="cosine",
+    ),
 }  # fmt: skip
+
+# Settings that nobody published, taken from the nearest that somebody did: SVHN's from CIFAR-10's, DeepInversion's for
+# MNIST too; ZSKD has one schedule for all.
+for method in DAFL, DFAD, DEEPINVERSION, ADAPTIVE:
+    method.presets["paper-svhn"] = method.presets["paper-cifar10"]
+for name in "paper-svhn", "paper-cifar10":
+    ZSKD.presets[name] = ZSKD.presets["paper-mnist"]
+for method in DEEPINVERSION, ADAPTIVE:
+    method.presets["paper-mnist"] = method.presets["paper-cifar10"]
 
 METHODS = {
     "rdskd": RDSKD,

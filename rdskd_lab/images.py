@@ -6,14 +6,19 @@ feature space is called teacher-FID, since it is comparable with no published FI
 """
 
 from collections.abc import Callable
+from copy import deepcopy
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from .batch import Batch, last_linear, read
+from .loops import painted
 from .modes import buffers_kept, mode
 from .objective import Objective
 from .sources import Generator
+
+SURVEYED = 2_000  # images of a run at most
 
 
 def coverage(histogram: Tensor) -> dict[str, float]:
@@ -23,7 +28,7 @@ def coverage(histogram: Tensor) -> dict[str, float]:
 
 
 def distance(images: Tensor) -> float:
-    """Mean 2-norm |x_i - x_j| over all pairs i < j.  (N, C, S, S) -> number, in units of normalised pixels."""
+    """Mean 2-norm |x_i - x_j| over all pairs i < j.  (N, ...) -> number, in units of x."""
     return nn.functional.pdist(images.flatten(1).double()).mean().item()
 
 
@@ -81,31 +86,57 @@ class Features(nn.Module):
         return read(self.teacher, Batch(images.to(dtype)), ("features",)).features.flatten(1)
 
 
-def teacher_fid(teacher: nn.Module, real: Tensor, painted: Tensor, batch_size: int = 500) -> float:
+def teacher_fid(teacher: nn.Module, real: Tensor, images: Tensor, batch_size: int = 500) -> float:
     """|mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^1/2) of the teacher's features: teacher-FID, 0 if alike.
 
-    real, painted (N, C, S, S), normalised as the teacher expects.  It is to look at, and must choose nothing: it sees
+    real, images (N, C, S, S), normalised as the teacher expects.  It is to look at, and must choose nothing: it sees
     real images.
     """
     last_linear(teacher)  # whose input is the feature; a teacher without one is refused here, in a sentence
-    metric = _torchmetrics("image.fid").FrechetInceptionDistance(
-        Features(teacher, *real.shape[1:3]), input_img_size=tuple(real.shape[1:])
-    )
+    features = Features(deepcopy(teacher), *real.shape[1:3])  # a copy, which set_dtype takes to float64
+    metric = _torchmetrics("image.fid").FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
     metric = metric.to(real.device).set_dtype(torch.float64)
-    for images, is_real in (real, True), (painted, False):
-        for part in images.split(batch_size):
+    for kind, is_real in (real, True), (images, False):
+        for part in kind.split(batch_size):
             metric.update(part, real=is_real)
     return metric.compute().item()
 
 
-def standard(painted: Tensor, real: Tensor) -> dict[str, float]:
+def seen(run, n: int = SURVEYED) -> Tensor:
+    """Up to `n` images that a run's student learned from, (N, C, S, S): from all along its pool, or fresh ones.
+
+    Looking moves nothing in the run (`stages.Distillation`), random numbers included.
+    """
+    if run.pool.filled:
+        rows = torch.linspace(0, run.pool.filled - 1, min(n, run.pool.filled)).round().long()
+        return run.pool.images[rows.to(run.pool.images.device)].to(next(run.teacher.parameters()).dtype)
+    fresh = painted(run.source, run.teacher, 250, torch.Generator().manual_seed(run.seed + 2))
+    return torch.cat([batch.images for batch in islice(fresh, -(-n // 250))])[:n]
+
+
+def of_run(run, real: Tensor) -> dict[str, float | None]:
+    """What there is to say of a finished run's images beside real ones (M, C, S, S), normalised; they choose nothing.
+
+    `distance` in normalised pixels; `feature_distance` the same in the teacher's features; `teacher_fid`, None without
+    torchmetrics.  Values in a teacher's features compare with those of the same teacher only.
+    """
+    images, features = seen(run), Features(run.teacher, run.channels, run.size)
+    embedded = torch.cat([features(part) for part in images.split(250)])
+    try:
+        fid = teacher_fid(run.teacher, real.to(images.device), images)
+    except ImportError:
+        fid = None
+    return {"distance": distance(images), "feature_distance": distance(embedded), "teacher_fid": fid}
+
+
+def standard(images: Tensor, real: Tensor) -> dict[str, float]:
     """FID, IS and LPIPS with their standard networks; bytes (N, 3, S, S).  Downloads weights: built, not run."""
     fid = _torchmetrics("image.fid").FrechetInceptionDistance(2048)
     score = _torchmetrics("image.inception").InceptionScore()
     lpips = _torchmetrics("image.lpip").LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
-    fid.update(real, real=True), fid.update(painted, real=False), score.update(painted)
-    half = len(painted) // 2
-    apart = lpips(painted[:half].float() / 255, painted[half : 2 * half].float() / 255)
+    fid.update(real, real=True), fid.update(images, real=False), score.update(images)
+    half = len(images) // 2
+    apart = lpips(images[:half].float() / 255, images[half : 2 * half].float() / 255)
     return {"FID": fid.compute().item(), "IS": score.compute()[0].item(), "LPIPS": apart.item()}
 
 

@@ -81,6 +81,10 @@ PRESETS = {
         student_steps=40_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
         pooled=True, augment=1.0, reuse=4,
     ),
+    "small-cifar10": Settings(  # colour images on two cores; a first guess, tuned for no method
+        generator_steps=2_000, batch_size=128, latent=256, width=64, lr=2e-3,
+        student_steps=4_000, student_batch_size=128, student_schedule="cosine", pooled=True, augment=1.0,
+    ),
 }  # fmt: skip
 
 RDSKD = Method(rdskd, PRESETS)

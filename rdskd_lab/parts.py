@@ -36,7 +36,7 @@ def pooling(steps: Iterable[Step], run) -> Iterator[Step]:
 
 
 def remembering(steps: Iterable[Step], run) -> Iterator[Step]:
-    """Hold the batch that the source has just learned from, where the student is to see that very one (`latest`)."""
+    """Hold the batch that the source has just learned from, where the student is to see that very one (`live`)."""
     for step in steps:
         run.latest = step.batch
         yield step
@@ -87,8 +87,10 @@ def finished(run, start: int) -> Iterator[Batch]:
     return painted(run.source, run.teacher, s.student_batch_size, run.rng)
 
 
-def latest(run, start: int) -> Iterator[Batch]:
-    """The very batch that the source has just learned from."""
+def live(run, start: int) -> Iterator[Batch]:
+    """The very batch that the source has just learned from, as published; or, pooled, from all batches so far."""
+    if run.settings.pooled:
+        yield from growing(run, start)
     while True:
         yield run.latest
 

@@ -610,7 +610,8 @@ class Samples(Chart):
 
     def matplotlib(self):
         shown, tall = self.moments(), self.images.shape[-2] + 2
-        figure, axes = canvas(2.2 * len(shown) + 0.4, 4.5, len(shown))
+        rows = len(self.mosaic(shown[0])) // tall
+        figure, axes = canvas(2.2 * len(shown) + 0.4, 1.5 + 0.3 * rows, len(shown))
         for axis, moment in zip(axes, shown, strict=True):
             axis.imshow(self.mosaic(moment), interpolation="nearest")
             axis.set_title(self.caption(moment).replace(": ", "\n").replace(", mean ", "\n"), fontsize=10)

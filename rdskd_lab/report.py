@@ -49,7 +49,8 @@ h2,caption{break-after:avoid}.scroll{overflow:visible}}
 """
 DRAW = """const all=[...document.querySelectorAll(".plot")];for(const plot of all){
 const {data,layout}=JSON.parse(plot.nextElementSibling.textContent);
-Plotly.newPlot(plot,data,layout,{responsive:true,displaylogo:false,modeBarButtonsToRemove:["select2d","lasso2d"]})}
+Plotly.newPlot(plot,data,layout,{responsive:true,displaylogo:false,
+modeBarButtonsToRemove:["select2d","lasso2d","sendChartToCloud"]})}
 addEventListener("beforeprint",()=>all.forEach(plot=>Plotly.relayout(plot,{width:640,autosize:false})));
 addEventListener("afterprint",()=>all.forEach(plot=>Plotly.relayout(plot,{width:null,autosize:true})));"""
 CLOSED = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -67,7 +68,7 @@ def safe(text: object) -> Html:
 def figure(caption: str, *charts: plots.Chart) -> Html:
     """Interactive figures, one below the other, and their words; `caption` says how to read them."""
     out = "".join(
-        f'<div class="plot" role="img" aria-label="{safe(chart.alt_text())}"></div>'
+        f'<div class="plot" role="group" aria-label="{safe(chart.alt_text())}"></div>'
         f'<script type="application/json">{chart.plotly().to_json()}</script>'  # to_json writes each < as an escape
         for chart in charts
     )
@@ -186,7 +187,11 @@ def _lead(config: dict, result: dict) -> str:
 def _samples(path: Path, result: dict) -> str:
     if not path.exists():
         return "<p>This run kept no samples: samples.npz is missing.</p>"
-    samples = plots.read_samples(path, result.get("classes"))
+    return samples_section(plots.read_samples(path, result.get("classes")))
+
+
+def samples_section(samples: plots.Samples) -> str:
+    """The same latents at several moments, side by side, and how to read them, as HTML."""
     rows = samples.names if len(samples.names) <= 20 else []
     shown = [picture(samples.caption(m), samples.mosaic(m), samples.alt_text(m), rows) for m in samples.moments()]
     return (
@@ -198,7 +203,8 @@ def _samples(path: Path, result: dict) -> str:
     )
 
 
-def _losses(history: dict, phase: str, config: dict) -> str:
+def losses_section(history: dict, phase: str, config: dict) -> str:
+    """Each term of a phase: what it asks for, in words, and its course, as HTML; `config["terms"]` says what was on."""
     rows = []
     for key in plots.terms(history, phase):
         term, on = plots.describe(key), (config.get("terms") or {}).get(key, {}).get("on", True)
@@ -226,7 +232,8 @@ def _losses(history: dict, phase: str, config: dict) -> str:
     )
 
 
-def _gains(history: dict, phase: str) -> str:
+def gains_section(history: dict, phase: str) -> str:
+    """What damping did to each term of a phase, and how to read it, as HTML."""
     charts = plots.gains(history, phase)
     lines = {key: plots.curve(history, phase, key, "_gain") for key in plots.terms(history, phase)}
     still = [f"{key}: always {plots.number(line.y[0])}" for key, line in lines.items() if len(set(line.y)) == 1]
@@ -347,9 +354,9 @@ def write_report(run_dir: str | Path) -> Path:
                 ),
                 (
                     "What the generator was asked for",
-                    "".join(_losses(history, phase, config) for phase in made) or none,
+                    "".join(losses_section(history, phase, config) for phase in made) or none,
                 ),
-                ("How hard each term pulled", "".join(_gains(history, phase) for phase in made) or none),
+                ("How hard each term pulled", "".join(gains_section(history, phase) for phase in made) or none),
                 ("How the student learned", _student(history, config, result)),
                 ("Where student and teacher disagree", _errors(result)),
                 ("Everything needed to repeat it", _settings(config, result)),

@@ -184,11 +184,13 @@ def plain(steps: Iterator[Step], phase: str, first: int, total: int) -> Iterator
     return steps
 
 
-def execute(config: Config, out: Path | str, *, resume: bool = False, progress=plain, stop=lambda: False) -> dict:
+def execute(config: Config, out: Path | str, *, resume: bool = False, progress=plain, stop=lambda: False,
+            also=lambda run, test: {}) -> dict:  # fmt: skip
     """Do the run in folder `out`, or go on with the same run where it was cut; return its result.
 
     `progress(steps, phase, first, total)` is an adapter that every step passes through.  `stop()` is asked between
-    two steps; when it says yes, the state is saved and KeyboardInterrupt raised.
+    two steps; when it says yes, the state is saved and KeyboardInterrupt raised.  What `also(run, test)` finds in the
+    finished run is put into its result.
     """
     out = Path(out)
     with held(out):
@@ -205,7 +207,7 @@ def execute(config: Config, out: Path | str, *, resume: bool = False, progress=p
                 folder.save()
                 if phase == "synthesise":
                     warn_of_collapse(class_histogram(run), test.classes)
-            result = conclude(config, run, test, folder.seconds)
+            result = conclude(config, run, test, folder.seconds) | also(run, test)
             folder.finish(result)
         return result
 

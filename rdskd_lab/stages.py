@@ -126,10 +126,14 @@ class Distillation:
         return self.source.latents(SHOWN, rng) if isinstance(self.source, Generator) else None
 
     def _painted(self) -> Tensor:
-        """40 images of the source as it is now: of the probe, the first of a sheet, or the same 40 draws each time."""
+        """40 images of the source as it is now: of the probe, of a sheet, or the same 40 draws each time."""
         if isinstance(self.source, Generator):
             with buffers_kept(self.source), mode(self.source, training=True):
                 return self.source(self.probe)
+        sheet = self.settings.sheet_steps
+        if sheet > 1 and self.pool.filled and not self.done["synthesise"] % sheet:  # a sheet just begun is noise
+            images = self.pool.images[: self.pool.filled][-SHOWN:].to(next(self.teacher.parameters()).dtype)
+            return images[torch.arange(SHOWN) % len(images)]
         images = self.source.sample(SHOWN, torch.Generator().manual_seed(self.seed + 1)).images
         return images[torch.arange(SHOWN) % len(images)]
 

@@ -59,8 +59,8 @@ LISTS = {
         )
     ],
     # One effort for every method but RDSKD, whose lists are above: six lines, one seed.
-    "dafl": [{}, *({"lr": lr} for lr in (2e-3, 4e-3, 16e-3)), {"batch_size": 64}, {"ie": 5.0}],
-    "mskd": [{}, *({"lr": lr} for lr in (2e-3, 4e-3, 16e-3)), {"batch_size": 64}, {"ie": 5.0}],
+    "dafl": [{}, *({"lr": lr} for lr in (4e-3, 16e-3)), {"temperature": 10.0}, {"ie": 5.0}, {"act": 0.01}],
+    "mskd": [{}, *({"lr": lr} for lr in (4e-3, 16e-3)), {"temperature": 10.0}, {"ie": 5.0}, {"ms": 0.1}],
     "zskd": [
         {},
         *({"lr": lr} for lr in (0.02, 0.1)),

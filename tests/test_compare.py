@@ -2,15 +2,24 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 from rdskd_lab import __main__ as cli
 from rdskd_lab import compare as C
 from rdskd_lab.field import METHODS
 from rdskd_lab.folder import RunError
+from rdskd_lab.plots import Samples
 from rdskd_lab.runs import Config, execute, read_config
+from rdskd_lab.standings import Standing, Standings, right
 
 FEW = {"width": "4", "student_batch_size": "8"}
 STEPS = {"generator_steps": 4, "student_steps": 6}
@@ -23,7 +32,7 @@ def quick(monkeypatch):
 
     def here(config, place):
         done.append(place.name)
-        execute(config, place)
+        execute(config, place, also=C.look)
 
     monkeypatch.setattr(C, "_in_its_own_process", here)
     monkeypatch.setattr(C, "fitted", lambda config, budget: STEPS if METHODS[config.method].terms() else {
@@ -39,7 +48,7 @@ def plan(**changes):
 def test_methods_times_seeds_become_runs_a_table_and_a_page_and_nothing_is_done_twice(tmp_path, quick):
     said = list(C.compare(plan(), tmp_path))
     names = ["rdskd-0", "rdskd-1", "noise-0", "noise-1", "rdskd+bn-0", "rdskd+bn-1"]
-    assert quick == names and len(said) == 8
+    assert quick == names and len(said) == 9
     rows = list(csv.DictReader((tmp_path / "compare.csv").read_text().splitlines()))
     assert [f"{r['method']}-{r['seed']}" for r in rows] == names
     assert [r["teacher"] for r in rows] == ["lenet5"] * 4 + ["lenet5-bn"] * 2
@@ -53,6 +62,9 @@ def test_methods_times_seeds_become_runs_a_table_and_a_page_and_nothing_is_done_
     page = (tmp_path / "compare.html").read_text()
     for text in ("rdskd+bn", "Gaussian noise", "lenet5-bn", "60 seconds a run", "±"):
         assert text in page
+    assert all(float(r["distance"]) > 0 and float(r["feature_distance"]) > 0 for r in rows)
+    assert {r["teacher_fid"] != "" for r in rows} == {find_spec("torchmetrics") is not None}
+    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
     before = (tmp_path / "compare.csv").read_bytes()
     list(C.compare(plan(), tmp_path))
     assert quick == names and (tmp_path / "compare.csv").read_bytes() == before
@@ -65,7 +77,7 @@ def test_methods_times_seeds_become_runs_a_table_and_a_page_and_nothing_is_done_
 def test_a_mistake_is_told_before_anything_is_run(tmp_path, quick):
     for changes, sentence in (
         ({"methods": ("rdskd", "dalf")}, "no method 'dalf'.*Did you mean 'dafl'"),
-        ({"base": Config(preset="paper-svhn"), "methods": ("dafl",)}, "no preset 'paper-svhn'"),
+        ({"base": Config(preset="long"), "methods": ("dafl",)}, "no preset 'long'"),
     ):
         with pytest.raises(RunError, match=sentence):
             list(C.compare(plan(**changes), tmp_path / "new"))
@@ -116,3 +128,83 @@ def test_on_the_command_line_a_run_has_a_process_of_its_own(tmp_path, capfd, mon
     out, _ = capfd.readouterr()
     assert out.startswith("noise-0: ") and (tmp_path / "noise-0" / "result.json").exists()
     cli.main(["compare", "--methods", "noise", "--seeds", "0", "--budget", "1s", "--out", str(tmp_path)])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_comparison_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
+    setup = (
+        "from rdskd_lab import compare as C\n"
+        "from rdskd_lab.runs import Config\n"
+        "import sys\n"
+        f"base = Config(change={tuple(FEW.items())!r} + (('generator_steps', '300'), ('student_steps', '300')))\n"
+        "if __name__ == '__main__':\n"
+        "    for line in C.compare(C.Plan(('rdskd', 'rdskd+bn'), (0, 1), 0.0, base), sys.argv[1]): print(line, flush=True)"
+    )
+    (tmp_path / "go.py").write_text(setup)
+
+    def start(out):
+        command = [sys.executable, str(tmp_path / "go.py"), str(out)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+    whole, _ = start(tmp_path / "whole").communicate()
+    assert whole.count(" after ") == 4
+    kills, out = 0, tmp_path / "cut"
+    for wait_for in ("rdskd-0/checkpoint.pt", "rdskd-1/config.json", "rdskd+bn-0/history.csv"):
+        process = start(out)
+        while not (out / wait_for).exists() and process.poll() is None:
+            time.sleep(0.01)
+        if process.poll() is None:  # the comparison and the run that it is waiting for
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.communicate()
+    assert kills == 3
+    finished = {p: p.stat().st_mtime_ns for p in out.glob("*/result.json")}
+    assert finished
+    start(out).communicate()
+    assert all(p.stat().st_mtime_ns == at for p, at in finished.items())
+    a, b = (
+        list(csv.DictReader((place / "compare.csv").read_text().splitlines())) for place in (tmp_path / "whole", out)
+    )
+    clock = {"seconds", "peak_rss_mb"}
+    assert len(a) == 4 and [{k: v for k, v in r.items() if k not in clock} for r in a] == [
+        {k: v for k, v in r.items() if k not in clock} for r in b
+    ]
+
+
+# ---- the picture -----------------------------------------------------------------------------------------------------
+
+
+def standing(name, accuracy, labels=(0, 1, 1), **more):
+    images = np.stack([np.full((1, 2, 2), 10 * (i + 1), np.uint8) for i in range(len(labels))])[None]
+    confidence = np.array([[0.5, 0.6, 0.9]], np.float32)
+    shown = Samples(np.array([7]), images, np.array([labels]), confidence, ["a", "b", "c"])
+    return Standing(name, np.array(accuracy, float), shown, **more)
+
+
+def test_standings_are_best_first_and_say_their_spread():
+    chart = Standings(
+        "three", [standing("low", [50, 70]), standing("high", [98.0]), standing("mid", [90, 92], control=True)]
+    )
+    assert [r.name for r in chart.rows] == ["high", "mid", "low"]
+    assert chart.label(chart.rows[0]) == "98.00 %" and chart.label(chart.rows[2]) == "60.00 ± 14.14 %"
+    words = chart.alt_text()
+    assert words.index("high 98.00 %") < words.index("mid (control) 91.00 ± 1.41 %") < words.index("low 60.00")
+    assert chart.ticks() == [50, 80, 90, 95, 98]
+
+
+def test_on_its_axis_ten_times_fewer_wrong_answers_are_one_step():
+    assert right([90, 99, 0]) == pytest.approx([1, 2, 0]) and np.isfinite(right(100.0))
+
+
+def test_a_strip_shows_of_each_class_the_image_that_the_teacher_is_surest_of():
+    strip = Standings("one", [row := standing("a", [50])]).strip(row)
+    assert strip.shape == (2, 6, 3)
+    assert (strip[:, :2] == 10).all() and (strip[:, 2:4] == 30).all() and (strip[:, 4:] == 235).all()
+
+
+def test_its_drawings_hold_every_method():
+    chart = Standings("two", [standing("one", [50, 60]), standing("other", [10.0], control=True)])
+    assert {t for trace in chart.plotly().data for t in trace.y} == {"one  55.00 ± 7.07 %", "other  10.00 %"}
+    left = chart.matplotlib().axes[0]
+    assert [t.get_text().split("\n")[0] for t in left.get_yticklabels()] == ["one", "other"]

@@ -339,6 +339,34 @@ def test_each_shows_40_images_and_looking_changes_nothing(name):
     assert "generator" not in state or same(state["generator"], r.state()["generator"])
 
 
+def test_when_a_sheet_is_finished_its_best_images_are_shown_not_the_noise_that_follows():
+    r = run("deepinversion")
+    steps, sheet = r.synthesise(), r.settings.sheet_steps
+    record(islice(steps, sheet))
+    kept = r.pool.images[: r.pool.filled][-40:]
+    shown = r._painted()
+    assert torch.equal(shown[: len(kept)].half(), kept) and not torch.equal(shown[:1], r.source.images[:1])
+    next(steps)
+    assert not torch.equal(r._painted()[: len(kept)].half(), kept)
+
+
+def test_a_live_student_with_a_pool_sees_what_was_painted_so_far_and_can_be_cut_too():
+    settings = replace(LIVE, pooled=True, student_turn=2, student_steps=12, student_batch_size=4)
+    r, seen = run("dafl", settings=settings), []
+    for step in r:
+        if step.phase == "distill":
+            pool = r.pool.images[: r.pool.filled].float()
+            assert all(any(torch.equal(image, kept) for kept in pool) for image in step.batch.images.float())
+            seen.append(r.pool.filled)
+    assert seen == [6 * (k // 2 + 1) for k in range(12)]
+    want, first = record(run("dafl", settings=settings)), run("dafl", settings=settings)
+    done = record(islice(first, 10))
+    second = run("dafl", settings=settings, student=ToyStudent(seed=8))
+    second.pool.images.copy_(first.pool.images), second.pool.logits.copy_(first.pool.logits)
+    second.restore(through_a_file(first.state()))
+    assert done + record(second) == want
+
+
 @pytest.mark.parametrize("name", ["dfad", "adaptive"])
 def test_a_step_of_the_source_changes_nothing_in_a_student_that_watches(name):
     r = run(name)

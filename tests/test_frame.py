@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import re
 import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -285,3 +286,17 @@ def test_only_two_phrases_are_left_out_when_notebooks_are_compared():
     for other in (one.replace("66-75", "60-75"), one.replace("10 classes", "9 classes"), one.replace("yours", "ours")):
         assert clean(one) != clean(other)
     assert clean("all yours, about right, 71.3 % in 40 s") == "all yours, about right, 71.3 % in 40 s"
+
+
+def test_binder_builds_what_the_folder_binder_says_by_repo2dockers_own_account():
+    pytest.importorskip("repo2docker")
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(TOP)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Building conda environment for python=3.12" in done.stderr
+    recipe = done.stdout
+    steps = ['env update -p ${NB_PYTHON_PREFIX} --file "binder/environment.yml"', "COPY --chown=0:0 src/ ${REPO_DIR}/",
+             "chmod +x binder/postBuild", "RUN ./binder/postBuild"]  # fmt: skip
+    assert [recipe.count(step) for step in steps] == [1] * len(steps)
+    assert sorted(steps, key=recipe.index) == steps
+    assert '--file "environment.yml"' not in recipe and "requirements.txt" not in recipe.replace("#", "")

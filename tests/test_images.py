@@ -2,17 +2,19 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import CLASSES, LATENT, SIZE, WIDTH, ToyTeacher, copied, same, seeded  # noqa: E402, F401
+from toys import CLASSES, LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, same, seeded  # noqa: E402, F401
 
 from rdskd_lab import images as I  # noqa: E402, E741
-from rdskd_lab.methods import rdskd  # noqa: E402
+from rdskd_lab.methods import Settings, rdskd  # noqa: E402
 from rdskd_lab.sources import Generator  # noqa: E402
+from rdskd_lab.stages import Distillation  # noqa: E402
 
 
 def test_coverage_counts_classes_and_takes_the_entropy_in_nats():
@@ -64,6 +66,37 @@ def test_teacher_fid_is_the_frechet_distance_of_the_teachers_features():
     want = (f.mean(0) - g.mean(0)).square().sum() + a.trace() + b.trace() - 2 * cross
     assert I.teacher_fid(teacher, real, painted) == pytest.approx(want.item(), rel=1e-3)
     assert I.teacher_fid(teacher, real, real) == pytest.approx(0, abs=0.05)
+
+
+def test_what_is_said_of_a_run_is_of_its_students_images_and_moves_nothing():
+    teacher, real = ToyTeacher().float(), torch.randn(300, 1, SIZE, SIZE, generator=seeded(5))
+    settings = Settings(generator_steps=3, student_steps=1, batch_size=8, student_batch_size=8, latent=LATENT,
+                        width=WIDTH)  # fmt: skip
+    for pooled in False, True:
+        run = Distillation(
+            teacher, ToyStudent().float(), rdskd(), replace(settings, pooled=pooled), channels=1, size=SIZE
+        )
+        list(run.synthesise())
+        before = run.state()
+        shown, found = I.seen(run, 20), I.of_run(run, real)
+        assert same_state(before, run.state())
+        if pooled:
+            assert len(shown) == 20 and torch.equal(shown[-1], run.pool.images[23].float())
+        assert found["distance"] == I.distance(I.seen(run))
+        with torch.no_grad():
+            f = I.Features(run.teacher, 1, SIZE)(I.seen(run))
+        assert found["feature_distance"] == pytest.approx(I.distance(f))
+
+
+def same_state(a, b):
+    """Equal through dicts, lists and tensors."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_state(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same_state, a, b))
+    return a == b
 
 
 def test_without_torchmetrics_it_says_what_to_install(monkeypatch):

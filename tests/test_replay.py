@@ -73,8 +73,11 @@ def test_every_control_shows_the_run_as_it_was(replay, run):
     assert (replay.step, replay.experiment.done, len(replay.record)) == (33, 33, 33)
     assert np.array_equal(replay.look.images, run[0].moments[20].look.images)
     assert "pictures are those of step 20" in replay.view.status.value
+    replay.bar.step = 21
+    assert (replay.step, replay.place.value, replay.bar.last) == (21, 21, 45)
     replay.backwards.click()
     assert (replay.step, replay.place.value, replay.player.reason) == (0, 0, "This is the beginning.")
+    assert replay.bar.step == 0
     replay.speed.value = 4
     assert replay.player.rest == 0.25
     replay.halt.click()
@@ -233,6 +236,8 @@ def test_a_lab_rewinds_to_any_step_of_its_run():
     lab.trace.freeze = 20
     lab.play(15)
     lab.edit("ie", "on", False)
+    lab.edit("ds", "on", False)
+    lab.edit("ds", "on", True)  # both are repeated, and the controls that follow ask for nothing
     lab.learn()
     lab.play(20)
     lab.edit("ie", "weight", 3)
@@ -277,18 +282,18 @@ def test_a_lab_looks_back_and_goes_on_from_where_it_looked():
     lab.play(30)
     front, images = lab.page.children, lab.look.images
     lab.back.click()
-    past = lab.past
+    past = lab.inner
     assert lab.page.children == (past.page,) and past.step == 30
     past.on.click()  # nothing was left out: as it was
     assert lab.page.children == front and past.closed and len(lab.trace) == 30
     lab.back.click()
-    lab.past.place.value = 12
-    lab.past.on.click()
-    assert lab.past is None and lab.experiment.done == len(lab.trace) == 12
+    lab.inner.place.value = 12
+    lab.inner.on.click()
+    assert lab.inner is None and lab.experiment.done == len(lab.trace) == 12
     lab.play(18)
     assert np.array_equal(lab.look.images, images)
     lab.look_back()
-    past = lab.past
+    past = lab.inner
     lab.close()
     assert past.closed
 

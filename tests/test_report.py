@@ -79,7 +79,7 @@ def test_structure(page):
     assert len(seen.all("img")) == 5 and all(len(image["alt"]) > 40 for image in seen.all("img"))
     plots_ = [attrs for attrs in seen.all("div") if attrs.get("class") == "plot"]
     assert len(plots_) == len(seen.figures) == 10
-    assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 40 for attrs in plots_)
+    assert all(attrs["role"] == "group" and len(attrs["aria-label"]) > 40 for attrs in plots_)
     assert {attrs.get("scope") for attrs in seen.all("th")} == {"col", "row"}
     ids = [attrs["id"] for _, attrs in seen.tags if "id" in attrs]
     assert len(ids) == len(set(ids)) and {f"#{i}" for i in ids} == {attrs["href"] for attrs in seen.all("a")}
@@ -373,5 +373,9 @@ def test_drawn_in_a_browser_without_errors_or_requests(run, page):
         view.goto((run / "report.html").as_uri())
         view.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 20")
         assert view.evaluate("document.documentElement.scrollWidth") == 400, "nothing is wider than a telephone"
+        assert view.locator("[data-title^=Share], [data-title*=Cloud]").count() == 0, "no chart is sent anywhere"
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+        serious = [v for v in axe.Axe().run(view).response["violations"] if v["impact"] in ("serious", "critical")]
+        assert serious == []
         assert not wrong and [url for url in asked if not url.startswith("data:")] == [(run / "report.html").as_uri()]
         browser.close()

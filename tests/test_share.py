@@ -124,6 +124,34 @@ def test_changes_that_came_to_nothing_are_left_out(lab):
     assert lab.record.edits and lab.share() == before
 
 
+def test_strings_that_are_out_there_mean_in_later_versions_what_they_meant():
+    """If this fails because RDSKD's own settings were changed, strings of before are refused, and README needs a new one."""
+    off = [(300, "ie", "on", False), (340, "ie", "on", True)]
+    assert read("rdskd1:rdskd:0:ie-off@300,ie-on@340:pzmu") == Recipe(
+        "rdskd", 0, tuple(Edit(*e) for e in off)
+    )  # README
+    edits = [
+        (0, "ds", "damped", True),
+        (0, "ds", "rule", "average"),
+        (50, "oh", "weight", 2.5),
+        (50, STUDENT, "learns", True),
+    ]
+    slow = replace(PLAYABLE["rdskd"].presets["classroom"], batch_size=32, lr=0.002, student_optimizer="sgd")
+    text = "rdskd1:rdskd:12:teacher=own,batch=32,lr=0.002,student=sgd,ds-damped-average,oh-x2.5+student-learns@50:h7si"
+    assert read(text) == Recipe("rdskd", 12, tuple(Edit(*e) for e in edits), slow, own_teacher=True)
+    text = "rdskd1:rdskd+bn:3:final,oh-x0.125-pl-pr+ie-of-x0.125-pl-pr+ds-of-x0.125-da-pr+bn-of-x0.125-da-pr:7kls"
+    assert read(text).final and stand(read(text))["bn weight"] == 0.125 and len(read(text).edits) == 15
+
+
+def test_a_string_of_a_version_in_which_the_method_was_set_otherwise_is_refused(monkeypatch):
+    text = write(Recipe("dafl", 0))
+    ours = PLAYABLE["dafl"]
+    faster = replace(ours.presets["classroom"], lr=ours.presets["classroom"].lr * 2)
+    monkeypatch.setitem(ours.presets, "classroom", faster)
+    with pytest.raises(ShareError, match="other settings"):
+        read(text)
+
+
 # ---- the same experiment ---------------------------------------------------------------------------------------------
 
 
@@ -229,6 +257,14 @@ def test_a_hostile_string_is_refused_in_a_sentence(text, says):
     with pytest.raises(ShareError, match=says) as error:
         read(text)
     assert "\n" not in str(error.value) and 30 < len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(("smallest", "says"), [("batch=2,latent=1,width=2,lr=0", "Paused."), ("batch=1", "Stopped.")])
+def test_what_a_string_may_ask_for_at_the_edge_is_played_or_ends_in_a_sentence(smallest, says):
+    lab = Lab.from_share(signed(f"rdskd1:rdskd:999999999:{smallest},student-learns,oh-x100@1"), mode="inline")
+    lab.play(2)
+    assert lab.player.reason.startswith(says) and len(lab.record) == (2 if says == "Paused." else 0)
+    lab.close()
 
 
 def test_one_wrong_character_is_noticed():

@@ -89,7 +89,7 @@ def watch_gradient(answer):
 
 
 def two_batches():
-    """Logits of two batches, each (50, 10), that L_OH cannot tell apart: (one class only, all ten equally often)."""
+    """Logits of two batches, each (50, 10): (one class only, all ten equally often)."""
     sure = 10.0  # nats by which one class leads: its probability is then 0.9996
     classes = torch.arange(50) % 10
     collapsed = torch.zeros(50, 10)

@@ -4,8 +4,9 @@ Read `player` first (how anything that yields can be played), then `lab` (what i
 """
 
 from .lab import Lab
+from .museum import Museum
 from .player import Player
 from .replay import Replay
 from .transport import Transport
 
-__all__ = ["Lab", "Player", "Replay", "Transport"]
+__all__ = ["Lab", "Museum", "Player", "Replay", "Transport"]

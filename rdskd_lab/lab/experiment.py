@@ -141,7 +141,7 @@ class Experiment:
         asked_norms = sum(norm[name] for name in asked)
         confidence, labels = batch.probs.detach().max(1)
         return Look(
-            self.done, _to_bytes(images.detach()), labels.numpy(), confidence.numpy(), raw, norm,
+            self.done, to_bytes(images.detach()), labels.numpy(), confidence.numpy(), raw, norm,
             share={name: norm[name] / asked_norms if name in asked and asked_norms else 0.0 for name in raw},
             cosine={name: _cosine(g, total) for name, g in pull.items()},
         )  # fmt: skip
@@ -159,6 +159,7 @@ def _cosine(a: Tensor, b: Tensor) -> float:
     return (a * b).sum().item() / length if length else float("nan")
 
 
-def _to_bytes(images: Tensor) -> np.ndarray:
+def to_bytes(images: Tensor) -> np.ndarray:
+    """(N, C, S, S) as uint8, each image stretched from its darkest to its brightest pixel."""
     low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
     return ((images - low) / (high - low).clamp_min(1e-8) * 255).round().to(torch.uint8).numpy()

@@ -6,7 +6,9 @@
 Everything that a control does can be done from a cell as well: `lab.edit("ie", "on", False)`, `lab.play(100)`.
 """
 
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 import ipywidgets as widgets
@@ -18,15 +20,19 @@ from .console import Console
 from .cores import leave_a_core
 from .experiment import PLAYABLE, Experiment
 from .export import export_code
+from .fork import Fork, ForkRow
 from .incell import InCell
 from .pace import Pace
 from .player import Player
 from .postcard import Postcard
 from .record import STUDENT, Edit, rule_of
 from .replay import Replay
+from .report import write_report
 from .share import Recipe, ShareError, read, recipe_of, write
+from .slowmotion import SlowMotion, Stage
 from .trace import Trace, begin
 from .transport import Transport, button
+from .tries import Tries
 from .view import View, sentence
 
 SAY = 5.0  # s between two sentences for those who listen
@@ -49,7 +55,7 @@ class Lab(InCell):
     def _build(self, method, seed, mode, steps, teacher, settings):
         self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
         self._setting = False  # controls, to what is so already
-        self.past: Replay | None = None  # while the learner looks back
+        self.inner: Replay | Fork | None = None  # what is shown in the place of the controls
         self.experiment = Experiment(method, seed, **self._own)
         self.trace = begin(self.experiment, teacher is not None)
         self.plan: list[Edit] = []  # edits still to come, of an experiment that is done again
@@ -62,8 +68,11 @@ class Lab(InCell):
         self.postcard = Postcard(self)
         self.console = Console(self.experiment.objective, self._ask)
         self.transport = Transport(self.player, self._extra(method), self.view.status)
-        self.page = widgets.VBox([self.view.style, self.view.status, self.transport, self.console,
-                                  self.view.pictures, self.beacon])  # fmt: skip
+        self.forks = ForkRow(self.experiment.objective, self._press_fork)
+        self.slow_motion, self.tries = SlowMotion(self), Tries(self)
+        view = self.view
+        self.page = widgets.VBox([view.style, view.status, self.transport, self.console, self.forks,
+                                  self.slow_motion.panel, view.pictures, self.tries.panel, self.beacon])  # fmt: skip
         self.page.add_class("rdskd-box")
         self._said = self._marked = -1e9
         self._draw()
@@ -79,6 +88,7 @@ class Lab(InCell):
         lab = cls.__new__(cls)  # in whatever cell asks for it, this takes nobody's place
         lab._build(trace.method, trace.seed, mode, 120, teacher, Settings(**trace.settings))
         lab.player.ask(partial(lab._go_back, trace, step))
+        lab.player.settle()
         return lab
 
     @property
@@ -120,6 +130,23 @@ class Lab(InCell):
         """Show this run as a replay, in the place of the controls, until the learner goes on from some step of it."""
         self.player.ask(self._look_back)
 
+    def fork(self, term: str, field: str, value: bool | float | str) -> Fork:
+        """Two runs from this very step, in the same state and with the same latents, the second with one edit.
+
+        `term`, `field` and `value` as of `edit`; ("student", "learns", True) too.  A cell that ends in it shows it.
+        """
+        self.player.settle()  # what was asked for just now belongs to both
+        made = Fork(self, Edit(self.experiment.done, term, field, value))
+        self.player.pause("Paused, where it was forked.")
+        return made
+
+    def adopt(self, experiment: Experiment, trace: Trace, name: str) -> None:
+        """Go on with a branch of a fork.  Between two steps only: from a wish."""
+        self._take_up(experiment, trace)
+        self.player.stop(f"Gone on with the branch: {name}.")
+        if isinstance(self.inner, Fork):
+            self.shut()
+
     def use(self, method: str) -> None:
         """Back to step 0 with the terms of a method as its paper has them."""
         self.preset.value = method
@@ -141,7 +168,7 @@ class Lab(InCell):
         if recipe.own_teacher and teacher is None:
             raise ShareError("this experiment had a teacher of its own, which no string holds; give it (teacher=...)")
         lab = cls(recipe.method, recipe.seed, settings=recipe.settings, teacher=teacher, **options)
-        lab._follow(recipe)
+        lab._follow(recipe, "A shared experiment")
         lab._draw()
         return lab
 
@@ -153,14 +180,22 @@ class Lab(InCell):
         """A plain PyTorch script of at most 60 lines for the settings as they are now: `print(lab.export_code())`."""
         return export_code(self.experiment, self._own["teacher"] is not None)
 
+    def report(self, path: Path | str) -> Path:
+        """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
+        return write_report(self, path)
+
+    def stages(self) -> Iterator[Stage]:
+        """The next step taken apart: `for stage in lab.stages(): print(stage)`; with the last stage it is made."""
+        return self.slow_motion.stages()
+
     def charts(self) -> list:
         """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
         return self.postcard.curves()
 
     def close(self) -> None:
         """Stop training, leave the page and give the memory back."""
-        if not self.closed and self.past is not None:
-            self.past.close()
+        if not self.closed and self.inner is not None:
+            self.inner.close()
         super().close()
 
     # ---- on the main thread, between two steps
@@ -176,13 +211,14 @@ class Lab(InCell):
         if self.experiment.change(edit):
             self.record.edits.append(edit)
 
-    def _begin(self, method, seed):
+    def _begin(self, method, seed, learning=None):
         """A new experiment in the place of the old one, that keeps the terms' settings unless the method is new."""
+        self.tries.note()
         old, self.plan, self._goal = self.experiment, [], None
         seed = old.seed if seed is None else seed
         self.experiment = Experiment(method or old.method, seed, **self._own)
         self.trace = begin(self.experiment, self._own["teacher"] is not None)
-        self._edit(STUDENT, "learns", old.learning)
+        self._edit(STUDENT, "learns", old.learning if learning is None else learning)
         if method is None:
             for name, term in old.objective.items():
                 for field in "on", "weight", "damped":
@@ -193,6 +229,7 @@ class Lab(InCell):
                     self.experiment.objective[name].rule = term.rule
         else:
             self.console.fill(self.experiment.objective)
+        self.forks.fill(self.experiment.objective)
         self.player.take(self.experiment.steps)
         self.player.stop(f"Back at step 0 with seed {seed}.")
         self._marked = -1e9
@@ -204,11 +241,8 @@ class Lab(InCell):
     def _go_back(self, trace, step):
         """Take up a recorded run at the last checkpoint before `step`, and repeat what was done until there."""
         start = trace.last_checkpoint(step)
-        self.experiment = trace.revive(start, self._own["teacher"])
-        self.trace = trace.until(start, self.experiment)
-        self.player.take(self.experiment.steps)
-        self._marked = -1e9
-        self._set_controls()
+        experiment = trace.revive(start, self._own["teacher"])
+        self._take_up(experiment, trace.until(start, experiment))
         origin = f"the checkpoint at step {start:,}" if start else f"seed {trace.seed}"
         anew = f", {step - start:,} of them trained anew from {origin}" if start < step else ""
         self.plan = [edit for edit in trace.record.edits if start < edit.step <= step]
@@ -218,35 +252,66 @@ class Lab(InCell):
         else:
             self._keep_to_plan()
 
+    def _take_up(self, experiment, trace):
+        """Another run in the place of this one."""
+        self.tries.note()
+        self.experiment, self.trace, self.plan, self._goal = experiment, trace, [], None
+        self.player.take(experiment.steps)
+        self._marked = -1e9
+        if self.preset.value != experiment.method:
+            self.console.fill(experiment.objective)
+            self.preset.value = experiment.method  # which asks for what is so already
+        self.forks.fill(experiment.objective)
+        self._set_controls()
+
     def _look_back(self):
-        if self.past is None:
-            self.player.stop("Paused, while you look back.")
-            self.past = Replay(self.trace, mode=self.player.mode, go_on=self._return)
-            self.past.go(len(self.trace))
-            self._front, self.page.children = self.page.children, (self.past.page,)
+        self._open(Replay(self.trace, mode=self.player.mode, go_on=self._return))
+        self.inner.go(len(self.trace))
 
     def _return(self, step):
         """From the replay back to the lab, at the step that was shown there."""
-        self.page.children = self._front
-        past, self.past = self.past, None
-        past.close()
+        self.shut()
         if step < len(self.trace):
             self.rewind(step)
         else:
             self.player.pause()
+
+    def _press_fork(self, term, field, value):
+        self.player.ask(lambda: self._open(Fork(self, Edit(self.experiment.done, term, field, value), inside=True)))
+
+    def _open(self, inner):
+        """Show a replay or a fork in the place of the controls."""
+        self.shut()
+        self.player.stop("Paused.")
+        self.inner, self._front = inner, self.page.children
+        self.page.children = (inner.page,)
+
+    def shut(self) -> None:
+        """Show the controls again.  Between two steps only: from a wish."""
+        if self.inner is not None:
+            self.page.children = self._front
+            inner, self.inner = self.inner, None
+            inner.close()
 
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
         self.trace.note(self.experiment)
         self._keep_to_plan()
 
-    def _follow(self, recipe):
+    def repeat(self, recipe: Recipe, name: str) -> None:
+        """Do again what `recipe` did, from step 0.  Between two steps only: from a wish of the player's."""
+        self._begin(recipe.method, recipe.seed, learning=False)
+        self._set_controls()
+        self.preset.value = recipe.method
+        self._follow(recipe, name)
+
+    def _follow(self, recipe, name):
         """Do what a recipe did, beginning now, at step 0."""
         self.plan = list(recipe.edits)
         steps = [f"{step:,}" for step in sorted({edit.step for edit in self.plan}) if step]
         later = f" Its edits are made again before step{'s' * (len(steps) > 1)} {', '.join(steps)}." if steps else ""
         final = " Its edits were too many for the string: the terms stand as they did at last." if recipe.final else ""
-        self.player.stop(f"A shared experiment, at step 0.{later}{final}")
+        self.player.stop(f"{name}, at step 0.{later}{final}")
         self._keep_to_plan()
 
     def _keep_to_plan(self):
@@ -284,6 +349,9 @@ class Lab(InCell):
             self.beacon.sentence = sentence(self.experiment, self.record, self.look)
             self._said = now
         self.postcard.renew(playing)
+        self.slow_motion.refresh()
+        if not playing:
+            self.tries.show()
 
     # ---- building
 

@@ -95,9 +95,9 @@ class Player:
         self._wishes.append(change)
         here = threading.current_thread() is threading.main_thread()
         if self.loop is None or (self.mode == "chunk" and here):
-            self._settle()
+            self.settle()
         else:
-            self.loop.call_soon_threadsafe(self._settle)
+            self.loop.call_soon_threadsafe(self.settle)
 
     def close(self) -> None:
         """Stop for good and let go of the steps."""
@@ -124,8 +124,8 @@ class Player:
         self.playing, self.left, self.reason = False, None, reason
         Player._playing.discard(self)
 
-    def _settle(self):
-        """Grant what was wished for and, if that is to play, see that somebody does."""
+    def settle(self) -> None:
+        """Grant what was wished for, now, and if that is to play, see that somebody does.  On the main thread only."""
         if self._busy or self._closed:  # a chunk is being trained: it grants them itself
             return
         self._grant()
@@ -137,7 +137,7 @@ class Player:
         elif self.mode == "chunk":
             self._train(CHUNK)
             if self.playing and self.loop is not None:
-                self.loop.call_later(SLICE, self._settle)
+                self.loop.call_later(SLICE, self.settle)
         else:
             while self.playing:
                 self._train(SLICE)

@@ -86,15 +86,22 @@ class Postcard:
 
     def alt_text(self) -> str:
         """The images and every chart in words, made from the numbers that are drawn."""
-        look = self.lab.look
-        words = sheet_words(look.labels, look.confidence, self.lab.experiment.classes, look.step)
-        return " ".join([words, *(chart.alt_text() for chart in self.curves())])
+        return " ".join([self.words(), *(chart.alt_text() for chart in self.curves())])
 
     def curves(self) -> list[plots.Curves]:
         """Each term with its anchor, its increments, the gains and the student's accuracy, as charts."""
-        return [curve for row in self._rows() for curve in row]
+        return [curve for row in self.rows() for curve in row]
 
-    def _rows(self) -> list[list[plots.Curves]]:
+    def words(self) -> str:
+        """What the images show."""
+        look = self.lab.look
+        return sheet_words(look.labels, look.confidence, self.lab.experiment.classes, look.step)
+
+    def tiles(self) -> np.ndarray:
+        """The images side by side."""
+        return mosaic(self.lab.look.images, 5)
+
+    def rows(self) -> list[list[plots.Curves]]:
         """A row per term, and one for the gains and the student."""
         record = self.lab.record
         if not len(record):
@@ -115,13 +122,13 @@ class Postcard:
 
     def png(self) -> bytes:
         """The images beside the charts, on an Agg canvas that no other thread knows."""
-        rows = self._rows()
+        rows = self.rows()
         high = max(3, len(rows))
         figure = plots.load("matplotlib.figure").Figure(figsize=(12, 1.9 * high), dpi=80, layout="constrained")
         canvas = plots.load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
         grid = figure.add_gridspec(high, 3, width_ratios=(1.2, 1, 1))
         left = figure.add_subplot(grid[:, 0])
-        tiles = mosaic(self.lab.look.images, 5)
+        tiles = self.tiles()
         left.imshow(tiles if tiles.shape[2] == 3 else tiles[..., 0], cmap="gray", interpolation="nearest")
         left.set_title(f"{self.title()} step {self.lab.look.step:,}", fontsize=10)
         left.set_axis_off()

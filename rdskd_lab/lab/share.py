@@ -1,10 +1,11 @@
-"""An experiment as a short string to paste into a chat: `rdskd1:rdskd:7:ie-off@120,ie-on@340:k3f9`.
+"""An experiment as a short string to paste into a chat: `rdskd1:rdskd:7:ie-off@120,ie-on@340:xhe6`.
 
-From left to right: the format's version, method, seed, what was changed and before which step, and a checksum that
-notices a typo.  A change is a term and the words of its edit, `oh-off`, `oh-x2.5-plain` (weight 2.5, not damped);
-without a step it holds from the start.  `batch=8` is a setting of one's own, `teacher=own` a teacher that has to be
-given again.  Where room is short, words are cut to two letters; where even that is too long, the changes are left out
-for the terms as they stand, and the first word is `final`.  What is read is compared with tables, never run.
+From left to right: the format's version, method, seed, what was changed and before which step, and a checksum.  It
+notices a typo, and a version of the package whose own settings of the method, which the string leaves unsaid, differ.
+A change is a term and the words of its edit, `oh-off`, `oh-x2.5-plain` (weight 2.5, not damped); without a step it
+holds from the start.  `batch=8` is a setting of one's own, `teacher=own` a teacher that has to be given again.  Where
+room is short, words are cut to two letters; where even that is too long, the changes are left out for the terms as
+they stand, and the first word is `final`.  What is read is compared with tables, never run.
 """
 
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
+from itertools import groupby
 
 from ..methods import Settings
 from ..objective import ANCHORS, Objective, Term
@@ -58,8 +60,8 @@ class Recipe:
         """The same in the table's order and without what did nothing: at each step the last word on each field."""
         objective, learning, kept = PLAYABLE[self.method].terms(), False, []
         order = [(name, field) for name in objective for field in FIELDS] + [(STUDENT, "learns")]
-        for step in sorted({edit.step for edit in self.edits}):
-            last = {(edit.term, edit.field): edit for edit in self.edits if edit.step == step}
+        for _, made in groupby(self.edits, key=lambda edit: edit.step):
+            last = {(edit.term, edit.field): edit for edit in made}
             for edit in sorted(last.values(), key=lambda edit: order.index((edit.term, edit.field))):
                 changed = edit.value != learning if edit.term == STUDENT else edit.apply(objective)
                 learning = edit.value if edit.term == STUDENT else learning
@@ -129,7 +131,10 @@ def read(text: str) -> Recipe:
         raise ShareError(f"this string is of format {version}, and this version reads {START}; update rdskd-lab")
     body, _, checksum = text.rpartition(":")
     if len(text) > LONGEST or checksum != _checksum(body):
-        raise ShareError("a character of this string is wrong or missing: its checksum does not fit; copy it whole")
+        raise ShareError(
+            "the checksum of this string does not fit: a character is wrong or missing, or it was made by a version of "
+            "rdskd-lab with other settings; copy it whole, or open it with that version"
+        )
     if body.count(":") not in (2, 3):
         _refuse("its parts", rest)
     method, seed, *items = body.split(":")[1:]
@@ -215,13 +220,12 @@ def _items(recipe: Recipe, letters: int, digits: int) -> list[str]:
         if recipe.settings.student_optimizer != ours.student_optimizer:
             items.append(f"student={recipe.settings.student_optimizer}")
     words = {meaning: word[:letters] for word, meaning in WORDS.items()}
-    for step in sorted({edit.step for edit in recipe.edits}):
+    for step, made in groupby(recipe.edits, key=lambda edit: edit.step):
         terms: dict[str, list[str]] = {}
-        for edit in recipe.edits:
-            if edit.step == step:
-                weight = edit.field == "weight"
-                word = f"x{_decimal(edit.value, digits)}" if weight else words[edit.field, edit.value]
-                terms.setdefault(edit.term, []).append(word)
+        for edit in made:
+            weight = edit.field == "weight"
+            word = f"x{_decimal(edit.value, digits)}" if weight else words[edit.field, edit.value]
+            terms.setdefault(edit.term, []).append(word)
         group = "+".join("-".join([term, *said]) for term, said in terms.items())
         items.append(f"{group}@{step}" if step else group)
     return items
@@ -244,7 +248,13 @@ def _setting_names() -> list[str]:
 
 
 def _checksum(text: str) -> str:
-    return b32encode(sha256(text.encode("utf-8", "replace")).digest())[:4].decode().lower()
+    """Of the text, and of what it leaves unsaid: the method's own settings and terms, which a version may change."""
+    unsaid, method = "", text.partition(":")[2].partition(":")[0]
+    if method in PLAYABLE:
+        ours = PLAYABLE[method].presets["classroom"]
+        unsaid = repr([getattr(ours, name) for name in _setting_names()])
+        unsaid += repr({name: _row(term) for name, term in PLAYABLE[method].terms().items()})
+    return b32encode(sha256((text + unsaid).encode("utf-8", "replace")).digest())[:4].decode().lower()
 
 
 def _quoted(text: str) -> str:

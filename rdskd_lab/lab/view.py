@@ -164,7 +164,15 @@ def sentence(experiment: Experiment, record: Record, look: Look) -> str:
         f"{describe(name).name} {number(look.raw[name])}{'' if term.on else ' (off)'}"
         for name, term in experiment.objective.items()
     )
-    shares = experiment.shares()
-    seen = int((shares > 1 / (3 * len(shares))).sum())
     student = f", student {record.student['accuracy'][-1]:.0%}" if record.student["step"] else ""
-    return f"step {look.step:,}, {terms}, {seen} of {len(shares)} classes{student}"
+    return f"step {look.step:,}, {terms}, {reached(experiment.shares())}{student}"
+
+
+def classes_reached(shares: np.ndarray) -> int:
+    """How many classes have at least a third of an even share; (K,) in [0, 1]."""
+    return int((shares > 1 / (3 * len(shares))).sum())
+
+
+def reached(shares: np.ndarray) -> str:
+    """'9 of 10 classes'"""
+    return f"{classes_reached(shares)} of {len(shares)} classes"

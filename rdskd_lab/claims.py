@@ -1,0 +1,313 @@
+"""What the paper says, as studies that can contradict it, and the scoreboard that is written from their tables.
+
+The paper's claims are those of its abstract: the penalty on increments damps fluctuations; samples are authentic,
+class-diverse and unlike each other; students are better than those of DAFL, MSKD, ZSKD and DeepInversion; and the
+method is more robust over settings.  A verdict follows from a 95 % interval alone (`verdict`), never from a wish.
+"""
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import parts, report
+from .field import METHODS
+from .runs import Config
+from .studies import Study, Trial, fluctuating, fluctuating_undamped
+from .weights import SHIPPED
+
+RIVALS = ("dafl", "mskd", "zskd", "deepinversion")  # of the paper
+FIELD = ("rdskd", *RIVALS, "dfad")
+TEACHERS = tuple(name for name in SHIPPED if name.startswith("lenet5"))
+
+# ---- the grids -------------------------------------------------------------------------------------------------------
+
+
+def _trial(method: str, seed: int, setting: str = "default", *, change=None, measure=None, **more) -> Trial:
+    """A run of `classroom` with some settings changed and, where a term asks for it, the teacher with BatchNorm."""
+    needs_bn = any("bn" in term.needs for term in METHODS[method].terms().values())
+    more.setdefault("teacher", "lenet5-bn" if needs_bn else "lenet5")
+    config = Config(method=method, seed=seed, device="cpu", change=_pairs(change or {}), **more)
+    return Trial(config, setting, measure) if measure else Trial(config, setting)
+
+
+def _pairs(change: dict) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(value)) for name, value in change.items())
+
+
+def fluctuation_trials(seeds: Iterable[int] = range(10), steps: int = 240) -> list[Trial]:
+    """Each anchor rule, none, and a constant weight of the published rule's mean gain; five points of lr and batch."""
+    base = {"generator_steps": steps, "pooled": False}
+    points = {"default": {}, "lr / 4": {"lr": 4e-3}, "lr x 4": {"lr": 6.4e-2}, "batch 16": {"batch_size": 16},
+              "batch 256": {"batch_size": 256}}  # fmt: skip
+    rules = [("none", fluctuating), ("epoch", fluctuating), ("previous", fluctuating), ("average", fluctuating),
+             ("epoch", fluctuating_undamped)]  # fmt: skip
+    return [
+        _trial("rdskd", seed, f"{'constant' if measure is fluctuating_undamped else rule}, {name}",
+               change=base | point, anchor=rule, measure=measure)
+        for name, point in points.items() for rule, measure in rules for seed in seeds
+    ]  # fmt: skip
+
+
+def diversity_trials(seeds: Iterable[int] = range(5)) -> list[Trial]:
+    """RDSKD whole, without each of its terms in turn, and without its damping."""
+    kinds = {"default": {}, "no damping": {"anchor": "none"}} | {
+        f"without {t}": {"off": (t,)} for t in ("oh", "ie", "ds")
+    }
+    return [_trial("rdskd", seed, name, **more) for name, more in kinds.items() for seed in seeds]
+
+
+def accuracy_trials(seeds: Iterable[int] = range(5)) -> list[Trial]:
+    """Every method and control under its `classroom` preset, tested on MNIST's official images."""
+    return [_trial(method, seed, data="mnist") for method in METHODS for seed in seeds]
+
+
+def robustness_trials(seeds: Iterable[int] = range(3), part: int = 4) -> list[Trial]:
+    """Each method from its own default, one setting changed at a time; 1 / `part` of `classroom`'s steps."""
+    trials = []
+    for method in FIELD:
+        s, terms = METHODS[method].presets["classroom"], METHODS[method].terms()
+        short = {"generator_steps": s.generator_steps // part, "student_steps": s.student_steps // part}
+        weights = {name: term.weight for name, term in terms.items()} | dict(s.weights)
+        points = [("default", {})]
+        points += [(f"lr {word}", {"change": {"lr": s.lr * by}}) for word, by in (("/ 4", 0.25), ("x 4", 4))]
+        points += [(f"batch {n}", {"change": {"batch_size": n}}) for n in (64, 128, 512) if n != s.batch_size]
+        if METHODS[method].source is parts.generator:  # sheets of pixels have no latent and no width
+            points += [(f"latent {n}", {"change": {"latent": n}}) for n in (16, 100, 400) if n != s.latent]
+            points += [(f"width {n}", {"change": {"width": n}}) for n in (s.width // 2, 2 * s.width)]
+        points += [(f"{name} {word}", {"weight": ((name, weights[name] * by),)})
+                   for name in terms if weights[name] for word, by in (("/ 4", 0.25), ("x 4", 4))]  # fmt: skip
+        if method != "dfad":  # whose student knows no temperature
+            points += [(f"T {t}", {"change": {"temperature": t}}) for t in (1.0, 4.0, 10.0, 20.0) if t != s.temperature]
+        given = _trial(method, 0).config.teacher
+        bn = given == "lenet5-bn"
+        points += [(f"teacher {t}", {"teacher": t}) for t in TEACHERS if t != given and not (bn and "bn" not in t)]
+        trials += [
+            _trial(method, seed, name, **{**more, "change": short | more.get("change", {})})
+            for name, more in points for seed in seeds
+        ]  # fmt: skip
+    return trials
+
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study("fluctuation", "Does the penalty on increments damp fluctuations?", fluctuation_trials),
+        Study("diversity", "What does each of RDSKD's terms do for its samples?", diversity_trials),
+        Study("accuracy", "Whose student is best under equal budgets?", accuracy_trials),
+        Study("robustness", "Whose student suffers least from unlucky settings?", robustness_trials),
+    )
+}
+
+# ---- from tables to verdicts -----------------------------------------------------------------------------------------
+
+
+def read_table(path: Path | str) -> list[dict]:
+    """A study's CSV, its numbers as numbers; what is blank is None."""
+    with open(path, newline="") as file:
+        return [{k: _value(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def _value(text: str):
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, what our table says of it, and whether that bears it out."""
+
+    claim: str
+    study: str
+    value: str  # what was compared, and how
+    estimate: float
+    low: float  # of the 95 % interval
+    high: float
+    n: int  # pairs
+    unit: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`holds` if the whole interval speaks for the claim, `does not hold` if it speaks against it."""
+        return "holds" if self.low > 0 else "does not hold" if self.high < 0 else "not at this scale"
+
+    @property
+    def interval(self) -> str:
+        return f"{self.estimate:+.3g}{self.unit} ({self.low:+.3g} to {self.high:+.3g}, n = {self.n})"
+
+
+def interval(differences: Iterable[float]) -> tuple[float, float, float, int]:
+    """Mean of paired differences and its 95 % interval by Student's t; without spread the interval is the mean."""
+    from scipy.stats import t
+
+    d = np.array(list(differences), float)
+    if len(d) < 2:
+        raise ValueError(f"an interval needs at least two pairs; there are {len(d)}")
+    half = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d))
+    return d.mean(), d.mean() - half, d.mean() + half, len(d)
+
+
+def paired(rows: list[dict], a: dict, b: dict, column: str, change: Callable = float) -> list[float]:
+    """`column` of the rows that match `a`, less that of those that match `b`, seed by seed, where both have one."""
+
+    def of(wanted: dict) -> dict:
+        found = {r["seed"]: r[column] for r in rows if all(r[k] == v for k, v in wanted.items())}
+        return {seed: change(v) for seed, v in found.items() if v is not None}
+
+    one, other = of(a), of(b)
+    return [one[seed] - other[seed] for seed in one if seed in other]
+
+
+def fluctuation_verdicts(rows: list[dict]) -> list[Verdict]:
+    """Published damping against none, and against a constant weight of its mean gain; both terms, every setting."""
+    found = []
+    for point in dict.fromkeys(r["setting"].split(", ")[1] for r in rows):
+        for term in "oh", "ie":
+            for rival, words in ("none", "than without"), ("constant", "than a constant weight of the same mean gain"):
+                pairs = paired(rows, {"setting": f"{rival}, {point}"}, {"setting": f"epoch, {point}"}, f"{term}_probe",
+                               math.log)  # fmt: skip
+                found.append(
+                    Verdict(
+                        f"Damping makes {term} fluctuate less {words}",
+                        "fluctuation",
+                        f"{point}: ln of the ratio of fluctuations on the probe",
+                        *interval(pairs),
+                    )
+                )
+    return found
+
+
+def diversity_verdicts(rows: list[dict]) -> list[Verdict]:
+    """What is lost without each term, in what that term is for, and in accuracy."""
+    asks = (
+        ("oh", "Authenticity keeps samples near real ones", "teacher_fid", -1, ""),
+        ("ie", "Class diversity makes samples cover the classes evenly", "entropy", 1, " nats"),
+        ("ds", "Inter-sample diversity makes samples differ", "distance", 1, ""),
+        ("oh", "Authenticity makes the student better", "student_accuracy", 100, " points"),
+        ("ie", "Class diversity makes the student better", "student_accuracy", 100, " points"),
+        ("ds", "Inter-sample diversity makes the student better", "student_accuracy", 100, " points"),
+    )
+    return [
+        Verdict(claim, "diversity", f"{column.replace('_', ' ')}, whole less without {term}",
+                *interval(paired(rows, {"setting": "default"}, {"setting": f"without {term}"}, column,
+                                 lambda v, sign=sign: sign * v)), unit)
+        for term, claim, column, sign, unit in asks
+    ]  # fmt: skip
+
+
+def accuracy_verdicts(rows: list[dict]) -> list[Verdict]:
+    """RDSKD's student against each rival's, seed by seed."""
+    return [
+        Verdict(f"RDSKD's student is better than that of {rival}", "accuracy", "student's accuracy, rdskd less rival",
+                *interval(paired(rows, {"method": "rdskd"}, {"method": rival}, "student_accuracy", lambda v: 100 * v)),
+                " points")
+        for rival in RIVALS
+    ]  # fmt: skip
+
+
+def spread(rows: list[dict], method: str, seed: float) -> float:
+    """How much a method's accuracy varies over its settings with one seed: the standard deviation, in points.
+
+    A run that the guard stopped counts as 10 %, what guessing gives.
+    """
+    right = [100 * (0.1 if r["student_accuracy"] is None else r["student_accuracy"])
+             for r in rows if r["method"] == method and r["seed"] == seed]  # fmt: skip
+    return float(np.std(right, ddof=1))
+
+
+def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
+    """How much less RDSKD's accuracy varies over its settings than a rival's over its own."""
+    seeds = sorted({r["seed"] for r in rows})
+    return [
+        Verdict(f"RDSKD is more robust over settings than {rival}", "robustness",
+                "standard deviation of accuracy over settings, rival less rdskd",
+                *interval(spread(rows, rival, seed) - spread(rows, "rdskd", seed) for seed in seeds), " points")
+        for rival in RIVALS
+    ]  # fmt: skip
+
+
+VERDICTS = {"fluctuation": fluctuation_verdicts, "diversity": diversity_verdicts, "accuracy": accuracy_verdicts,
+            "robustness": robustness_verdicts}  # fmt: skip
+
+
+def robustness_table(rows: list[dict]) -> list[tuple]:
+    """(method, trials, mean, worst, standard deviation over all, share that collapsed) in %, best mean first.
+
+    Collapsed: fewer than 8 classes among the samples, or a student below 80 %, or stopped by the guard.
+    """
+    by = defaultdict(list)
+    for r in rows:
+        by[r["method"]].append(r)
+    lines = []
+    for method, found in by.items():
+        right = [100 * (0.1 if r["student_accuracy"] is None else r["student_accuracy"]) for r in found]
+        fallen = [a < 80 or (r["classes"] or 0) < 8 for a, r in zip(right, found, strict=True)]
+        lines.append((method, len(found), np.mean(right), min(right), np.std(right, ddof=1), 100 * np.mean(fallen)))
+    return sorted(lines, key=lambda line: -line[2])
+
+
+def scoreboard(tables: dict[str, list[dict]]) -> str:
+    """SCOREBOARD.md from the studies' tables, by their names."""
+    text = [
+        "# Scoreboard: the paper's claims, tested",
+        "",
+        "Written by `rdskd-lab study scoreboard results`; edit nothing here. Differences, or logarithms of ratios,",
+        "paired by seed, with their 95 % interval by Student's t. *holds*: the whole interval speaks for the claim.",
+        "*does not hold*: the whole interval speaks against it. *not at this scale*: it includes 0.",
+    ]
+    for name, rows in tables.items():
+        study = STUDIES[name]
+        text += ["", f"## {study.question}", "",
+                 f"`rdskd-lab study run {name}` -> [{name}.csv]({name}.csv), {len(rows)} trials.", "",
+                 "| claim | compared | ours | verdict |", "|---|---|---|---|"]  # fmt: skip
+        text += [f"| {v.claim} | {v.value} | {v.interval} | **{v.verdict}** |" for v in VERDICTS[name](rows)]
+        if name == "robustness":
+            text += ["", "| method | trials | mean, % | worst, % | sd | collapsed, % |", "|---|---|---|---|---|---|"]
+            text += [f"| {m} | {n} | {mean:.1f} | {worst:.1f} | {sd:.1f} | {fallen:.0f} |"
+                     for m, n, mean, worst, sd, fallen in robustness_table(rows)]  # fmt: skip
+    return "\n".join(text) + "\n"
+
+
+# ---- a study's page --------------------------------------------------------------------------------------------------
+
+
+def groups(rows: list[dict], column: str) -> dict[tuple[str, str], np.ndarray]:
+    """The values of a column over seeds, by (method, setting), in the order of the plan; blanks are left out."""
+    by = defaultdict(list)
+    for r in rows:
+        if r.get(column) is not None:
+            by[r["method"], r["setting"]].append(r[column])
+    return {key: np.array(values) for key, values in by.items()}
+
+
+def page(name: str, out: Path) -> Path:
+    """NAME.html in `out`, from NAME.csv: the verdicts, then every setting's mean and spread."""
+    rows, study = read_table(out / f"{name}.csv"), STUDIES[name]
+    wanted = ("oh_probe", "oh_floor", "ie_probe", "ie_floor", "oh_last", "ie_last") if name == "fluctuation" else (
+        "student_accuracy", "classes", "entropy", "distance", "teacher_fid")  # fmt: skip
+    found = {column: groups(rows, column) for column in wanted}
+    lines = [(" ".join(key), *(_spread(found[column].get(key)) for column in wanted)) for key in found[wanted[0]]]
+    try:
+        told = [(v.claim, v.value, v.interval, v.verdict) for v in VERDICTS[name](rows)]
+    except ValueError:  # not enough pairs yet
+        told = []
+    head = ["claim", "compared", "ours", "verdict"]
+    verdicts = report.table("Intervals of 95 %; paired by seed", head, told)
+    settings = report.table("Mean ± standard deviation over seeds", ["method and setting", *wanted], lines)
+    sections = [("What it says", verdicts if told else "<p>Not enough is done yet for an interval.</p>"),
+                ("Every setting", settings)]  # fmt: skip
+    stopped = sum(r["outcome"] != "finished" for r in rows)
+    lead = f"<p>{len(rows)} of {len(study.trials())} trials are done; the guard stopped {stopped} of them.</p>"
+    return report.write_page(out / f"{name}.html", report.page(study.question, lead, sections))
+
+
+def _spread(values: np.ndarray | None) -> str:
+    if values is None:
+        return "blank"
+    return f"{values.mean():.4g}" + (f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else "")

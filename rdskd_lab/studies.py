@@ -1,0 +1,273 @@
+"""Grids of runs that answer a question: planned at once, done in any order by any number of workers, kept for good.
+
+    OUT/done/KEY.json      one finished trial as a row; KEY is a hash of all that decides it, so it is never done twice
+    OUT/doing/KEY/         a trial that is being done, an ordinary run's folder; gone when the row is there
+    OUT/NAME.csv           the study's rows in the order of its plan
+
+Dask distributes the trials: over processes of this machine, or over the workers of any scheduler, by its address.  A
+worker that is lost costs the work since its last save: another one goes on in the same folder.  What is asked, and
+what the rows say, stands in `claims`.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from . import __version__
+from .compare import look, row
+from .folder import RunError, read_json
+from .images import Probe, fluctuation
+from .runs import Config, execute, machine, prepare
+from .weights import fingerprint, write_whole
+
+FORMAT = 1  # of a row; part of its key
+LOST = 20  # workers that may be lost under one trial before it is given up
+
+# ---- one trial -------------------------------------------------------------------------------------------------------
+
+
+def taught(config: Config, place: Path) -> dict:
+    """A whole run: how good its student is, and what it learned from."""
+    try:
+        execute(config, place, resume=(place / "config.json").exists(), also=look)
+    except FloatingPointError as error:  # the guard stopped it: an outcome like others
+        return {"outcome": str(error)}
+    wanted = "student_accuracy agreement classes entropy distance feature_distance teacher_fid seconds"
+    found = row(place)
+    return {"outcome": "finished", **{name: found[name] for name in wanted.split()}}
+
+
+def fluctuating(config: Config, place: Path) -> dict:
+    """The generator's stage alone: how its terms rise from step to step, on a fixed probe and on training batches."""
+    return _watched(prepare(config)[0])
+
+
+def fluctuating_undamped(config: Config, place: Path) -> dict:
+    """The same without damping, each damped term weighed by the mean gain that damping gave it with this seed."""
+    damped, run = prepare(config)[0], prepare(config)[0]
+    names = [name for name, term in damped.objective.items() if term.damped]
+    total = dict.fromkeys(names, 0.0)
+    for step in damped.synthesise():
+        for name in names:
+            total[name] += step.gain[name] / config.settings().generator_steps
+    for name in names:
+        run.objective[name].damped = False
+        run.objective[name].weight *= total[name]
+    return _watched(run) | {f"{name}_weight": run.objective[name].weight for name in names}
+
+
+def _watched(run, n: int = 256) -> dict:
+    """Mean positive increment of every term per step: on `n` fixed latents, on batches, with the generator frozen."""
+    probe, begun = Probe(run.teacher, run.generator, run.objective, n, seed=10_000 + run.seed), time.perf_counter()
+    seen, batches, gains = [probe.measure()], [], []
+    try:
+        for step in run.synthesise():
+            seen.append(probe.measure()), batches.append(step.raw), gains.append(step.gain)
+    except FloatingPointError as error:
+        return {"outcome": str(error)}
+    seconds, floor, found = time.perf_counter() - begun, probe.floor(), {"outcome": "finished"}
+    for name in run.objective:
+        values = [s[name] for s in seen]
+        found |= {
+            f"{name}_probe": fluctuation(values), f"{name}_early": fluctuation(values[: max(2, len(values) // 4)]),
+            f"{name}_batches": fluctuation([b[name] for b in batches]), f"{name}_floor": floor[name],
+            f"{name}_last": values[-1], f"{name}_gain": sum(g[name] for g in gains) / len(gains),
+        }  # fmt: skip
+    return found | {"seconds": seconds}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of a grid: a run, what differs in it, and what is measured."""
+
+    config: Config
+    setting: str = "default"  # what differs, in words that the table shows: "lr x 4"
+    measure: Callable[[Config, Path], dict] = taught
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of all that decides the outcome: 16 hexadecimal digits."""
+        facts = asdict(self.config) | {"settings": asdict(self.config.settings()), "measure": self.measure.__name__}
+        facts |= {"format": FORMAT, "version": __version__, "weights": _bytes_of(self.config.weights)}
+        for name in "device", "budget", "preset", "change":  # they decide nothing that the settings do not say
+            del facts[name]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _bytes_of(weights: str) -> str:
+    return fingerprint(weights) if weights else ""
+
+
+def do(trial: Trial, out: str) -> str:
+    """Do a trial unless its row is there; what a worker is sent.  Returns its key."""
+    out, key = Path(out), trial.key
+    target, place = out / "done" / f"{key}.json", out / "doing" / key
+    if not target.exists():
+        begun = time.perf_counter()
+        place.mkdir(parents=True, exist_ok=True)
+        found = trial.measure(trial.config, place)
+        found = {"seconds": time.perf_counter() - begun} | found | {"machine": _machine()}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, (json.dumps(found) + "\n").encode())
+    shutil.rmtree(place, ignore_errors=True)
+    return key
+
+
+def _machine() -> str:
+    import torch
+
+    return machine(torch.device("cpu"))
+
+
+# ---- a study ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question and the grid of trials that answers it."""
+
+    name: str
+    question: str
+    trials: Callable[[], list[Trial]]
+
+
+def left(trials: list[Trial], out: Path) -> list[Trial]:
+    """Those without a row, each once."""
+    done = {path.stem for path in (out / "done").glob("*.json")} if (out / "done").is_dir() else set()
+    return list({t.key: t for t in trials if t.key not in done}.values())
+
+
+def run(study: Study, out: Path, *, scheduler: str = "", workers: int = 0, minutes: float = 0.0) -> Iterator[str]:
+    """Do what is left of a study, telling how it goes; then write its table.
+
+    `scheduler` is a Dask scheduler's address, as tcp://HOST:PORT; "" starts `workers` processes here (0: one a core).
+    After `minutes` (0: never) no further trial is begun; the same call later does the rest.
+    """
+    out, begun = Path(out).absolute(), time.perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
+    trials = study.trials()
+    todo = left(trials, out)
+    yield f"{study.name}: {len(trials)} trials, {len(trials) - len(todo)} of them done before"
+    if todo:
+        with _client(scheduler, workers) as client:
+            yield f"dashboard: {client.dashboard_link}"
+            late = (lambda: time.perf_counter() - begun > 60 * minutes) if minutes else (lambda: False)
+            for n, trial in enumerate(_done(client, todo, str(out), late), 1):
+                rate = n / (time.perf_counter() - begun)
+                rest = (len(todo) - n) / rate / 60
+                yield (f"{n} of {len(todo)}  {trial.config.method} {trial.setting} seed {trial.config.seed}  "
+                       f"{60 * rate:.1f} a minute, about {rest:.0f} min left")  # fmt: skip
+    yield f"table: {write_table(study, out)}"
+
+
+def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iterator[Trial]:
+    """The trials as they are finished; a few more than there are workers are out at any time."""
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    trials = {trial.key: trial for trial in todo}
+    queue = iter(todo)
+
+    def submit(trial: Trial):
+        return client.submit(do, trial, out, key=f"trial-{trial.key}", pure=False)
+
+    width = max(2, 2 * len(client.scheduler_info(n_workers=-1)["workers"]))
+    pending = as_completed([submit(trial) for _, trial in zip(range(width), queue, strict=False)])
+    for future in pending:
+        try:
+            yield trials[future.result()]
+        except KilledWorker as error:
+            raise RunError(f"{LOST} workers were lost under one trial ({error}); look at their memory, then go on with "
+                           "the same command") from error  # fmt: skip
+        if not late() and (trial := next(queue, None)):
+            pending.add(submit(trial))
+
+
+def _client(scheduler: str, workers: int):
+    """A Dask client: of a scheduler by its address, or of processes of this machine that share its cores evenly."""
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise ImportError("studies need Dask: pip install 'rdskd-lab[studies]'") from error
+    if scheduler:
+        try:
+            return Client(scheduler, timeout=10)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise RunError(
+                f"no Dask scheduler answers at {scheduler!r} ({error}); start one: dask scheduler"
+            ) from error
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = workers or cores
+    threads = str(max(1, cores // workers))
+    pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+    dask.config.set({"distributed.nanny.pre-spawn-environ": pinned, "distributed.scheduler.allowed-failures": LOST})
+    return _Local(Client, LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"))
+
+
+class _Local:
+    """A client whose cluster ends with it."""
+
+    def __init__(self, client, cluster):
+        self.client, self.cluster = client, cluster
+
+    def __enter__(self):
+        return self.client(self.cluster)
+
+    def __exit__(self, *error):
+        self.cluster.close()
+
+
+# ---- its table -------------------------------------------------------------------------------------------------------
+
+FIRST = ("study", "method", "setting", "seed", "outcome")  # columns; then what was measured, then where it comes from
+LAST = (
+    "seconds",
+    "generator_steps",
+    "student_steps",
+    "data",
+    "teacher",
+    "anchor",
+    "measure",
+    "version",
+    "machine",
+    "key",
+)
+
+
+def rows(study: Study, out: Path) -> list[dict]:
+    """The finished trials of a study, in the order of its plan."""
+    found = []
+    for trial in study.trials():
+        path = Path(out) / "done" / f"{trial.key}.json"
+        if path.exists():
+            c, s = trial.config, trial.config.settings()
+            found.append({
+                "study": study.name, "method": c.method, "setting": trial.setting, "seed": c.seed, "data": c.data,
+                "teacher": c.teacher, "anchor": c.anchor, "measure": trial.measure.__name__, "key": trial.key,
+                "version": __version__, "generator_steps": s.generator_steps, "student_steps": s.student_steps,
+                **read_json(path),
+            })  # fmt: skip
+    return found
+
+
+def write_table(study: Study, out: Path) -> Path:
+    """NAME.csv of what is finished; floats to 6 digits."""
+    found = rows(study, out)
+    names = dict.fromkeys([*FIRST, *(n for r in found for n in r if n not in FIRST + LAST), *LAST])
+    text = io.StringIO()
+    table = csv.DictWriter(text, names, lineterminator="\n")
+    table.writeheader()
+    for r in found:
+        table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()})
+    path = Path(out) / f"{study.name}.csv"
+    write_whole(path, text.getvalue().encode())
+    return path

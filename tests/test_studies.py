@@ -1,0 +1,267 @@
+"""Studies: what a trial's key says, nothing done twice, lost workers, and verdicts that follow from intervals."""
+
+import csv
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rdskd_lab import claims as C
+from rdskd_lab import studies as S
+from rdskd_lab.field import METHODS
+from rdskd_lab.folder import RunError
+from rdskd_lab.runs import Config
+
+TINY = (("generator_steps", "4"), ("student_steps", "6"), ("width", "4"), ("student_batch_size", "8"))
+
+
+def tiny(seed=0, setting="default", measure=S.taught, **more):
+    return S.Trial(Config(seed=seed, device="cpu", change=TINY + more.pop("change", ()), **more), setting, measure)
+
+
+# ---- a trial ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_of_what_decides_the_outcome_and_of_nothing_else():
+    a = tiny()
+    same = [tiny(), replace(a, setting="in other words"),
+            replace(a, config=replace(a.config, device="auto", budget="60s")),
+            replace(a, config=replace(a.config, preset="long", change=(*TINY, ("reuse", "2"))))]  # fmt: skip
+    assert {t.key for t in same} == {a.key}
+    others = [tiny(seed=1), tiny(off=("ds",)), tiny(weight=(("ie", 2.0),)), tiny(anchor="none"), tiny(data="mnist"),
+              tiny(teacher="lenet5-bn"), tiny(change=(("lr", "0.5"),)), tiny(measure=S.fluctuating),
+              tiny(method="rdskd+bn")]  # fmt: skip
+    assert len({t.key for t in (a, *others)}) == 1 + len(others)
+
+
+def test_a_trial_is_done_once_and_leaves_only_its_row(tmp_path):
+    calls = []
+
+    def measure(config, place):
+        calls.append(place)
+        (place / "half").write_text("of something")
+        return {"outcome": "finished", "student_accuracy": 0.5}
+
+    trial = tiny(measure=measure)
+    for _ in range(2):
+        assert S.do(trial, str(tmp_path)) == trial.key
+    assert len(calls) == 1 and not calls[0].exists()
+    found = json.loads((tmp_path / "done" / f"{trial.key}.json").read_text())
+    assert found["student_accuracy"] == 0.5 and found["seconds"] >= 0 and "threads" in found["machine"]
+    assert S.left([trial, tiny(seed=3), tiny(seed=3)], tmp_path) == [tiny(seed=3)]
+
+
+def test_a_trial_tells_what_compare_tells_and_what_the_guard_says(tmp_path):
+    found = S.taught(tiny().config, tmp_path / "a")
+    assert found["outcome"] == "finished" and 0 <= found["student_accuracy"] <= 1 and found["distance"] > 0
+    wild = tiny(change=(("lr", "1e30"),), weight=(("oh", 1e300),))
+    assert "oh" in S.taught(wild.config, tmp_path / "b")["outcome"]
+    assert "oh" in S.fluctuating(wild.config, tmp_path)["outcome"]
+
+
+def test_fluctuations_are_of_the_fixed_probe_beside_batches_and_floor(tmp_path):
+    config = tiny(change=(("pooled", "false"), ("generator_steps", "9"))).config
+    found = S.fluctuating(config, tmp_path)
+    assert found["outcome"] == "finished"
+    for name in "oh", "ie", "ds":
+        assert 0 <= found[f"{name}_probe"] and found[f"{name}_floor"] > 0 and found[f"{name}_batches"] > 0
+    assert found["ds_gain"] == 1 and found["oh_gain"] != 1
+    again = S.fluctuating(config, tmp_path)
+    assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in found.items() if k != "seconds"}
+
+
+def test_a_constant_weight_of_mean_gain_one_is_no_damping_at_all(tmp_path, monkeypatch):
+    change = (("pooled", "false"), ("generator_steps", "6"))
+    plain = S.fluctuating(tiny(change=change, anchor="none").config, tmp_path)
+    # without damping every gain is 1, so weighing by the mean gain must change nothing
+    undamped = tiny(change=change, anchor="none").config
+    constant = S.fluctuating_undamped(undamped, tmp_path)
+    assert {k: constant[k] for k in plain if k != "seconds"} == {k: v for k, v in plain.items() if k != "seconds"}
+    damped = S.fluctuating(tiny(change=change).config, tmp_path)
+    constant = S.fluctuating_undamped(tiny(change=change).config, tmp_path)
+    assert constant["oh_weight"] == pytest.approx(damped["oh_gain"]) and constant["oh_gain"] == 1
+    assert constant["ie_weight"] == pytest.approx(damped["ie_gain"])
+
+
+# ---- the engine ------------------------------------------------------------------------------------------------------
+
+
+def toy_trials():
+    return [tiny(seed, off=off) for seed in range(3) for off in ((), ("ds",))]
+
+
+TOY = S.Study("toy", "Does it run?", toy_trials)
+
+
+@pytest.mark.slow
+def test_a_study_runs_stops_goes_on_and_ends_in_one_table(tmp_path):
+    pytest.importorskip("distributed")
+    first = list(S.run(TOY, tmp_path, workers=2, minutes=1e-9))  # what is out is finished, nothing more is begun
+    done = len(list((tmp_path / "done").iterdir()))
+    assert 0 < done < 6 and "dashboard: http" in first[1]
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "done").iterdir()}
+    said = list(S.run(TOY, tmp_path, workers=1))
+    assert said[0] == f"toy: 6 trials, {done} of them done before"
+    assert all(p.stat().st_mtime_ns == at for p, at in before.items())
+    rows = list(csv.DictReader((tmp_path / "toy.csv").read_text().splitlines()))
+    assert [(r["seed"], r["key"]) for r in rows] == [(str(t.config.seed), t.key) for t in toy_trials()]
+    assert list(S.run(TOY, tmp_path))[0] == "toy: 6 trials, 6 of them done before"
+    alone = tmp_path / "alone"
+    S.do(toy_trials()[3], str(alone))
+    (row,) = (r for r in rows if r["key"] == toy_trials()[3].key)
+    found = json.loads(next((alone / "done").iterdir()).read_text())
+    assert float(row["student_accuracy"]) == pytest.approx(found["student_accuracy"])
+    assert float(row["distance"]) == pytest.approx(found["distance"], rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_four_workers_killed_one_by_one_lose_no_trial_and_count_none_twice(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    clients, made = [], S._client
+
+    def watched(*args):
+        local = made(*args)
+        clients.append(local.cluster)
+        return local
+
+    monkeypatch.setattr(S, "_client", watched)
+    killed = 0
+    for line in S.run(TOY, tmp_path, workers=2):
+        if " of 6 " in line and killed < 4:
+            worker = list(clients[0].workers.values())[killed % 2]
+            if worker.pid:
+                os.kill(worker.pid, signal.SIGKILL)
+                killed += 1
+    assert killed == 4
+    rows = list(csv.DictReader((tmp_path / "toy.csv").read_text().splitlines()))
+    assert [r["key"] for r in rows] == [t.key for t in toy_trials()] and len({r["key"] for r in rows}) == 6
+    assert {r["outcome"] for r in rows} == {"finished"}
+
+
+@pytest.mark.slow
+def test_a_scheduler_is_used_by_its_address(tmp_path):
+    pytest.importorskip("distributed")
+    environment = os.environ | {"PYTHONPATH": str(Path(S.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    python = [sys.executable, "-m", "distributed.cli"]
+    where = tmp_path / "scheduler.json"
+    quiet = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    options = ["--scheduler-file", str(where)]
+    scheduler = subprocess.Popen(
+        [python[0], "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *options], **quiet)  # fmt: skip
+    worker = subprocess.Popen(
+        [python[0], "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", *options], **quiet
+    )
+    try:
+        until = time.monotonic() + 60
+        while not where.exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        address = json.loads(where.read_text())["address"]
+        said = list(S.run(S.Study("one", "?", lambda: [tiny(0)]), tmp_path, scheduler=address))
+        assert any(line.startswith("1 of 1 ") for line in said)
+    finally:
+        worker.terminate(), scheduler.terminate()
+        worker.wait(20), scheduler.wait(20)
+
+
+def test_a_scheduler_that_does_not_answer_is_told(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+
+    def nobody(*args, **kwargs):
+        raise OSError("timed out")
+
+    monkeypatch.setattr(distributed, "Client", nobody)
+    with pytest.raises(RunError, match="no Dask scheduler answers at 'tcp://127.0.0.1:1'.*dask scheduler"):
+        list(S.run(TOY, tmp_path, scheduler="tcp://127.0.0.1:1"))
+
+
+# ---- the plans -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", C.STUDIES)
+def test_every_planned_run_could_start_and_no_two_are_the_same(name):
+    trials = C.STUDIES[name].trials()
+    for trial in trials:
+        trial.config.settings(), trial.config.objective()
+        assert trial.config.method not in ("deepinversion", "rdskd+bn") or trial.config.teacher == "lenet5-bn"
+    assert len({t.key for t in trials}) == len(trials)
+
+
+def test_robustness_changes_one_setting_at_a_time_from_each_methods_own_default():
+    trials = C.robustness_trials(seeds=[0])
+    assert {t.config.method for t in trials} == set(C.FIELD)
+    for method in C.FIELD:
+        mine = {t.setting: t.config for t in trials if t.config.method == method}
+        s = METHODS[method].presets["classroom"]
+        assert mine["default"].settings() == replace(
+            s, generator_steps=s.generator_steps // 4, student_steps=s.student_steps // 4)  # fmt: skip
+        for setting, config in mine.items():
+            own, other = vars(mine["default"].settings()), vars(config.settings())
+            changed = [name for name in own if own[name] != other[name]] + list(config.weight)
+            changed += [config.teacher] if config.teacher != mine["default"].teacher else []
+            assert len(changed) == (setting != "default"), setting
+        assert ("latent 16" in mine) == ("width 8" in mine) == (method not in ("zskd", "deepinversion"))
+
+
+# ---- verdicts --------------------------------------------------------------------------------------------------------
+
+
+def test_an_interval_is_students():
+    mean, low, high, n = C.interval([1.0, 2.0, 6.0])
+    half = 4.302652729911275 * math.sqrt(7.0) / math.sqrt(3)  # the 97.5 % quantile of t with 2 degrees of freedom
+    assert (mean, n) == (3.0, 3) and low == pytest.approx(3 - half) and high == pytest.approx(3 + half)
+    with pytest.raises(ValueError, match="at least two pairs; there are 1"):
+        C.interval([1.0])
+
+
+@pytest.mark.parametrize(("low", "high", "word"), [(0.1, 2, "holds"), (-2, -0.1, "does not hold"),
+                                                   (-1, 3, "not at this scale")])  # fmt: skip
+def test_a_verdict_is_read_from_the_interval_alone(low, high, word):
+    assert C.Verdict("c", "s", "v", 0.5 * (low + high), low, high, 3).verdict == word
+
+
+def test_pairs_are_of_the_same_seed_and_only_where_both_are_there():
+    rows = [{"method": m, "seed": s, "x": x} for m, s, x in
+            (("a", 0, 5.0), ("a", 1, 7.0), ("a", 2, None), ("b", 0, 1.0), ("b", 2, 3.0), ("b", 3, 9.0))]  # fmt: skip
+    assert C.paired(rows, {"method": "a"}, {"method": "b"}, "x") == [4.0]
+
+
+def test_damping_is_credited_only_for_what_a_constant_weight_does_not_do_as_well():
+    jitter = (0.9, 1.0, 1.1)
+    rows = [
+        {"seed": float(s), "setting": f"{rule}, default", "oh_probe": level * j, "ie_probe": level * j}
+        for rule, level in (("none", 2.0), ("epoch", 1.0), ("constant", 1.0))
+        for s, j in enumerate(jitter if rule != "constant" else jitter[::-1])
+    ]
+    found = {v.claim: v for v in C.fluctuation_verdicts(rows)}
+    plain = found["Damping makes oh fluctuate less than without"]
+    assert plain.estimate == pytest.approx(math.log(2)) and plain.verdict == "holds"
+    assert found["Damping makes oh fluctuate less than a constant weight of the same mean gain"].verdict == (
+        "not at this scale"
+    )
+
+
+def test_robustness_counts_stopped_runs_as_guesses_and_collapses_by_classes_or_accuracy():
+    rows = [
+        {"method": "rdskd", "seed": 0.0, "student_accuracy": a, "classes": c, "setting": str(i)}
+        for i, (a, c) in enumerate(((0.9, 10.0), (0.85, 7.0), (0.7, 10.0), (None, None)))
+    ]
+    assert C.spread(rows, "rdskd", 0.0) == pytest.approx((sum((x - 63.75) ** 2 for x in (90, 85, 70, 10)) / 3) ** 0.5)
+    (line,) = C.robustness_table(rows)
+    assert line[:2] == ("rdskd", 4) and line[2:4] == pytest.approx((63.75, 10.0)) and line[5] == 75
+
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+@pytest.mark.skipif(not (RESULTS / "SCOREBOARD.md").exists(), reason="no study's results are stored yet")
+def test_the_scoreboard_says_what_the_stored_tables_say():
+    tables = {n: C.read_table(RESULTS / f"{n}.csv") for n in C.STUDIES if (RESULTS / f"{n}.csv").exists()}
+    assert (RESULTS / "SCOREBOARD.md").read_text() == C.scoreboard(tables)

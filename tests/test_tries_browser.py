@@ -1,0 +1,102 @@
+"""Slow motion and the log of tries in a real JupyterLab: every control is pressed, and the kernel asked what it did."""
+
+import pytest
+
+pytest.importorskip("playwright")
+pytest.importorskip("jupyterlab")
+
+from jupyter import THEME, Page, browser, notebook, server, wait_for  # noqa: E402, F401
+from test_lab_browser import LAB, PLAYING, violations  # noqa: E402
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+AT = "(lab.slow_motion.rehearsal and lab.slow_motion.at, lab.experiment.done)"
+PATIENCE = 60  # s; a browser test may share the machine
+
+
+@pytest.fixture
+def page(notebook):  # noqa: F811
+    made = notebook([LAB])
+    made.run()
+    made.shown(PATIENCE)
+    return made
+
+
+def steps(page: Page, label: str, done: int) -> None:
+    page.press(label)
+    wait_for(lambda: page.ask(PLAYING) == (False, done), PATIENCE)
+
+
+def test_every_control_of_slow_motion(page):
+    steps(page, "Step", 1)
+    for at in range(9):
+        page.press("Next stage")
+        wait_for(lambda at=at: page.ask(AT) == (at, 1), PATIENCE)
+    page.view.locator(".stage h4", has_text="gradients").wait_for(timeout=1000 * PATIENCE)
+    page.press("Back a stage")
+    wait_for(lambda: page.ask(AT) == (7, 1), PATIENCE)
+    for at in 8, 9:
+        page.press("Next stage")
+        wait_for(lambda at=at: page.ask("lab.slow_motion.at") == at, PATIENCE)
+    wait_for(lambda: page.ask(AT) == (9, 2), PATIENCE)  # with the last stage the step is made
+    bare = "[s.raw['oh'] for s in __import__('itertools').islice(type(lab.experiment)().steps(), 2)]"
+    assert page.ask(bare) == page.ask("lab.record.column('oh').tolist()")
+    current = page.view.locator(".stage li[aria-current=step]")
+    assert current.inner_text() == "step" and page.view.locator(".stage mark").count() > 0
+    page.press("Next stage")
+    wait_for(lambda: page.ask(AT) == (0, 2), PATIENCE)
+    live = page.view.locator(".jp-OutputArea [aria-live=polite]")
+    wait_for(lambda: live.inner_text() == "stage 1 of 10: latents", PATIENCE)
+    page.press("Close the stages")
+    wait_for(lambda: page.view.locator(".stage").count() == 0, PATIENCE)
+    assert page.ask("lab.slow_motion.rehearsal is None") and page.errors == []
+
+
+def test_every_control_of_the_log_of_tries(page):
+    assert page.view.locator(".tries").filter(visible=True).count() == 0  # nothing was tried yet
+    steps(page, "Step x 10", 10)
+    page.control("ie: information entropy loss").uncheck()
+    wait_for(lambda: page.ask("lab.experiment.objective['ie'].on") is False, PATIENCE)
+    steps(page, "Step", 11)
+    first = page.ask("(lab.record.column('ds').tolist(), lab.recipe().edits[0].step)")
+    page.press("Reset")
+    wait_for(lambda: page.ask("lab.experiment.done") == 0, PATIENCE)
+    steps(page, "Step", 1)
+    assert page.ask("[(t.number, t.steps) for t in lab.tries.all()]") == [(2, 1), (1, 11)]
+    rows = page.view.locator(".tries tbody th")
+    wait_for(lambda: rows.all_inner_texts() == ["2 (now)", "1"], PATIENCE)
+    page.control("sort tries by").select_option("steps")
+    wait_for(lambda: rows.all_inner_texts() == ["1", "2 (now)"], PATIENCE)
+    assert page.ask("lab.tries.order.value") == "steps"
+    page.control("try").select_option(index=1)
+    wait_for(lambda: page.ask("lab.tries.which.value") == 1, PATIENCE)
+    page.press("Open this try")
+    wait_for(lambda: page.ask("(lab.experiment.done, len(lab.plan))") == (0, 1), PATIENCE)
+    ie = page.control("ie: information entropy loss")
+    wait_for(ie.is_checked, PATIENCE)
+    steps(page, "Step x 10", 10)
+    wait_for(lambda: not ie.is_checked(), PATIENCE)
+    steps(page, "Step", 11)
+    assert page.ask("(lab.record.column('ds').tolist(), lab.recipe().edits[0].step)") == first
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_nothing_serious_in_stages_and_tries(server, browser, theme):  # noqa: F811
+    server.set(THEME, theme=theme)
+    page = Page(server, browser, [LAB])
+    try:
+        page.run()
+        page.shown(PATIENCE)
+        steps(page, "Step", 1)
+        page.press("New seed")
+        wait_for(lambda: page.ask("lab.experiment.seed") == 1, PATIENCE)
+        steps(page, "Step", 1)
+        for at in range(10):
+            page.press("Next stage")
+            wait_for(lambda at=at: page.ask("lab.slow_motion.at") == at, PATIENCE)
+            if at in (2, 3, 4, 7, 9):
+                page.view.locator(f".stage h4:has-text('stage {at + 1} of')").wait_for(timeout=1000 * PATIENCE)
+                assert violations(page) == []
+    finally:
+        page.close()
+        server.set(THEME, theme="JupyterLab Light")
