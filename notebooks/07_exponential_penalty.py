@@ -12,7 +12,7 @@
 # **Goal.** Understand RDSKD's penalty on increments as a *gain* on a gradient, try every rule for its anchor, and measure,
 # with several seeds, what it changes.
 #
-# **Time.** About 25 minutes to read and do, 40 s of computing on two cores.
+# **Time.** About 25 minutes to read and do, 30 s of computing on two cores.
 #
 # **The question.** RDSKD does not add the losses `oh` and `ie`, it adds their *exponentials*, so that a loss that has risen
 # is asked for more. Does that calm anything? Notebook 06 has made the instruments: the fixed probe, and its fluctuation.
