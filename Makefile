@@ -42,7 +42,7 @@ test: .venv/.ready  ## lint, tests, the main notebooks, a browser test where Chr
 
 test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook, browser tests, other kernels' versions
 	$(PYTEST) -m "$(if $(CHROMIUM),(slow or browser) and not measure,slow and not browser)" || test $$? -eq 5
-	$(if $(CHROMIUM),$(PY) tests/overlay.py,$(PY) tests/overlay.py colab)
+	$(if $(CHROMIUM),$(PY) tests/overlay.py,$(PY) tests/overlay.py colab colab-notebooks)
 	$(if $(ALL),$(NBVAL) $(ALL),@echo "No notebook to check yet.")
 	$(MISSING)
 

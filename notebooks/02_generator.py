@@ -142,14 +142,14 @@ lesson[2].check(standardise)
 # images of noise and 1,000 real digits. Of which is it least sure? In which do all ten classes occur?*
 
 # %%
-teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"]).double().eval().requires_grad_(False)
+teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"]).eval().requires_grad_(False)
 digits = data.load("digits", "train")
 rng = torch.Generator().manual_seed(lesson.seed)
-with torch.no_grad():
+with torch.no_grad():  # in single precision: a thousand images in double would take 2 GB
     shown = {
-        "noise": controls.Noise(1, 32).sample(1000, rng).images.double(),
-        "blots": generator(torch.randn(1000, 100, generator=rng, dtype=torch.float64)),
-        "digits": digits.normalise(digits.images[::4]).double(),  # 100 of each class
+        "noise": controls.Noise(1, 32).sample(1000, rng).images,
+        "blots": generator.float()(torch.randn(1000, 100, generator=rng, dtype=torch.float64).float()),
+        "digits": digits.normalise(digits.images[::4]),  # 100 of each class
     }
     p = {name: teacher(images).softmax(1) for name, images in shown.items()}  # (1000, 10) each
 shares = {name: 100 * q.argmax(1).bincount(minlength=10).numpy() / len(q) for name, q in p.items()}
@@ -194,6 +194,7 @@ plots.Panels("what the teacher takes them for", charts)
 # *Predict before you run: after 10 steps, how sure is the teacher that the image is a 3? Do you see a 3?*
 
 # %%
+teacher = teacher.double()
 targets = torch.arange(10).repeat(4)  # 40 images, four of each class
 start = torch.randn(40, 1, 32, 32, generator=torch.Generator().manual_seed(lesson.seed), dtype=torch.float64)
 

@@ -34,15 +34,16 @@ WORK = {
 }
 WORK |= {
     "notebook 00": (150, 800),
-    "notebook 01": (60, 1250),
-    "notebook 02": (250, 0),
+    "notebook 01": (280, 1250),
+    "notebook 02": (280, 0),
     "notebook 03": (200, 0),
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
     "notebook 06": (300, 0),
     "notebook 07": (700, 0),
     "notebook 08": (330, 1050),
-    "notebook 11": (230, 600),
+    "notebook 09": (600, 0),
+    "notebook 11": (260, 600),
 }
 
 

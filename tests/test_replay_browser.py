@@ -1,4 +1,7 @@
-"""Replay and fork in a real JupyterLab: every control is pressed in the page, and the kernel is asked what it did."""
+"""Replay and fork in a real JupyterLab: every control is pressed in the page, and the kernel is asked what it did.
+
+In a light and in a dark theme, and on the way axe-core looks for what a screen reader or a keyboard cannot use.
+"""
 
 import pytest
 
@@ -54,7 +57,7 @@ def is_(page: Page, expression: str, value, seconds: float = 20) -> None:
     wait_for(lambda: page.ask(expression) == value, seconds)
 
 
-def test_every_control_of_a_replay_does_what_it_says_and_axe_finds_nothing(opened):
+def test_every_control_of_a_replay_does_what_it_says(opened):
     page = opened(REPLAY)
     assert page.ask("(replay.step, len(replay.trace), replay.player.playing)") == (0, 60, False)
     assert "nothing is trained" in page.status()
@@ -126,7 +129,7 @@ def test_every_control_of_a_replay_does_what_it_says_and_axe_finds_nothing(opene
     assert page.ask("replay.lab.player.threads") == {"MainThread"} and page.errors == []
 
 
-def test_every_control_of_a_fork_does_what_it_says_and_axe_finds_nothing(opened):
+def test_every_control_of_a_fork_does_what_it_says(opened):
     page = opened(FORK)
     page.press("Step x 10")
     is_(page, "(lab.experiment.done, lab.player.playing)", (10, False))

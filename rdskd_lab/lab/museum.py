@@ -60,6 +60,8 @@ class Exhibit:
                 trace.record.add(next(steps), experiment.objective)
                 trace.note(experiment)
             except FloatingPointError as error:
+                if stopped:  # mended in vain
+                    raise
                 steps, stopped = experiment.steps(), str(error)
                 todo = [Edit(experiment.done, *edit) for edit in self.mended] + todo
         return trace, stopped
