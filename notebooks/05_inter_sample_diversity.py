@@ -12,7 +12,7 @@
 # **Goal.** Write two losses that ask a generator for images that differ, find the trap in the published form, and measure
 # how loud each of them is beside the others.
 #
-# **Time.** About 20 minutes to read and do, 30 s of computing on two cores.
+# **Time.** About 20 minutes to read and do, 15 s of computing on two cores.
 #
 # **The question.** With `oh` and `ie` a batch holds all classes and the teacher is sure. Still the generator could paint
 # ten pictures, one of each class, over and over. A student needs more than ten pictures. What loss sees the difference?

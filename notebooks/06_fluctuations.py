@@ -12,7 +12,7 @@
 # **Goal.** Say in a number how much a loss goes up and down while a generator learns, tell that from the noise of
 # sampling, and find out whether two losses really work against each other.
 #
-# **Time.** About 25 minutes to read and do, 30 s of computing on two cores.
+# **Time.** About 25 minutes to read and do, 10 s of computing on two cores.
 #
 # **The question.** Authenticity and class diversity are said to conflict, and the conflict to make the losses fluctuate.
 # Curves of losses do look restless. But a loss of a *random batch* is restless by itself. What is what?

@@ -202,6 +202,17 @@ def test_a_run_with_many_random_edits_goes_on_bit_for_bit_from_ten_random_steps(
         replay.close()
 
 
+def test_a_lab_that_goes_on_keeps_its_own_settings_and_gives_another_method_its_usual_ones():
+    lab = Lab.go_on(begin(Experiment(settings=SMALL)), 0, mode="inline")
+    lab.reset()
+    assert lab.experiment.run.settings.batch_size == 8
+    lab.close()
+    lab = Lab.go_on(begin(Experiment()), 0, mode="inline")
+    lab.use("dafl")
+    assert lab.experiment.run.settings == Experiment("dafl").run.settings
+    lab.close()
+
+
 def test_going_on_says_how_much_is_trained_anew(replay):
     replay.go(33)
     replay.go_on()
