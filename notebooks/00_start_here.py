@@ -148,9 +148,18 @@ plots.samples([painted.picture()], [str(k) for k in range(10)])
 #
 # | notebook | what you build or break |
 # |---|---|
-# | 00_start_here | this one |
-# | 03_authenticity | the loss that asks for images that the teacher is sure of; collapse |
-# | 08_rdskd | the whole method flat in one cell, equal to the package's; a student that reads |
+# | 00 start here | this one |
+# | 01 distillation | a student that learns from a teacher's soft answers, with data and with noise |
+# | 02 generator | images from latents, and from nothing but a gradient |
+# | 03 authenticity | the loss that asks for images that the teacher is sure of; collapse |
+# | 04 class diversity | the loss that asks for all classes; cure and conflict |
+# | 05 inter-sample diversity | the loss that asks for images unlike each other, and a division by zero |
+# | 06 fluctuations | how large the conflict is, measured so that it means something |
+# | 07 exponential penalty | damping as a gain on a gradient, with and without |
+# | 08 RDSKD | the whole method flat in one cell, equal to the package's; a student that reads |
+# | 09 the live lab | experiments by hand and in numbers, a fork, a museum of failures |
+#
+# Later numbers, where there are any, are for those who want to go on: other methods, your own teacher.
 #
 # Each has a goal, a question before each run (write your guess down: being wrong is where one learns), your own piece of code
 # compared with the package's, and a figure that answers the question. Results stand beside what ten seeds gave:

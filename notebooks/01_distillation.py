@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 01 Distillation: what an answer holds beside the label
 #
-# **Goal.** Let a small network learn from a large one's answers, and measure the gap that the rest of this course closes:
-# with the real data, and with noise in their place.
+# **Goal.** Let a small network learn from a large one's answers, and measure the gap that the rest of this course
+# closes: with the real data, and with noise in their place.
 #
 # **Time.** About 20 minutes to read and do, a quarter of a minute of computing on two CPU cores.
 
@@ -29,14 +29,14 @@ lesson = begin("01_distillation")
 # %% [markdown]
 # ## An answer is more than its label
 #
-# The *teacher* is a LeNet-5 that reads handwritten digits. To a batch of $N$ images it gives *logits*
-# $t \in \mathbb{R}^{N \times K}$: one number per image and class, any real number, with $K = 10$. A softmax over the
-# classes makes them probabilities, and a *temperature* $T$ says how hard it looks at differences:
+# The *teacher* is a LeNet-5 that reads handwritten digits. To a batch of $N$ images it gives *logits* $t \in
+# \mathbb{R}^{N \times K}$: one number per image and class, any real number, with $K = 10$. A softmax over the classes
+# makes them probabilities, and a *temperature* $T$ says how hard it looks at differences:
 #
 # $$p_k(T) = \frac{e^{t_k/T}}{\sum_j e^{t_j/T}}$$
 #
-# The label of an image, its *hard target*, says one thing: "nine". The probabilities, its *soft target*, say what it might
-# have been as well.
+# The label of an image, its *hard target*, says one thing: "nine". The probabilities, its *soft target*, say what it
+# might have been as well.
 #
 # *Predict before you run: below are three digits that the teacher has never seen, a clear one and two that were written
 # carelessly. How sure is it of each at $T = 1$? Does a higher $T$ change which class is largest?*
@@ -71,10 +71,10 @@ alt = "The three largest probabilities of each answer. " + "; ".join(words) + ".
 Figure("three digits and what the teacher answers", figure, alt)
 
 # %% [markdown]
-# At $T = 1$ the clear digit's answer is a label again: one bar, nine zeros. At $T = 8$ the same logits say more: what else it
-# looks like. Hinton called what stands in the small probabilities *dark knowledge*. A temperature changes no order, only how
-# much of it can be seen. (Entropy, in *nats*, the unit of natural logarithms, measures how spread out an answer is: 0 for one bar,
-# $\ln 10 = 2.303$ for ten equal ones.)
+# At $T = 1$ the clear digit's answer is a label again: one bar, nine zeros. At $T = 8$ the same logits say more: what
+# else it looks like. Hinton called what stands in the small probabilities *dark knowledge*. A temperature changes no
+# order, only how much of it can be seen. (Entropy, in *nats*, the unit of natural logarithms, measures how spread out
+# an answer is: 0 for one bar, $\ln 10 = 2.303$ for ten equal ones.)
 #
 # ## Learning from answers
 #
@@ -84,7 +84,8 @@ Figure("three digits and what the teacher answers", figure, alt)
 # $$L_S = T^2\, \frac1N \sum_{i=1}^N \sum_{k=1}^K p_{ik} \ln \frac{p_{ik}}{q_{ik}}, \qquad
 # p = \mathrm{softmax}(t/T),\; q = \mathrm{softmax}(s/T)$$
 #
-# The double sum is the *Kullback-Leibler divergence* $\mathrm{KL}(p \Vert q)$: 0 where the two agree, above 0 elsewhere, in nats.
+# The double sum is the *Kullback-Leibler divergence* $\mathrm{KL}(p \Vert q)$: 0 where the two agree, above 0
+# elsewhere, in nats.
 #
 # *Predict before you run: the student has its first, random weights. Is $L_S$ larger at $T = 1$ or at $T = 10$?*
 
@@ -124,8 +125,8 @@ lesson[1].check(distillation_loss)
 # $$\frac{\partial\,\mathrm{KL}}{\partial s_k} = \frac1T\,(q_k - p_k) \;\approx\; \frac{1}{T^2}\,\frac{\tilde s_k - \tilde t_k}{K}
 # \quad\text{for large } T,$$
 #
-# with $\tilde s$ and $\tilde t$ the logits less their mean over the classes: for large $T$, $e^{s/T} \approx 1 + s/T$. One factor $1/T$ comes
-# from the division, the other because soft answers differ less.
+# with $\tilde s$ and $\tilde t$ the logits less their mean over the classes: for large $T$, $e^{s/T} \approx 1 + s/T$.
+# One factor $1/T$ comes from the division, the other because soft answers differ less.
 #
 # *Predict before you run: how does the gradient's norm fall with $T$, without $T^2$ and with it? Where does the second
 # line end?*
@@ -161,9 +162,9 @@ Figure(
 )
 
 # %% [markdown]
-# Without $T^2$ whoever doubles the temperature has to make the learning rate four times as large. With it the pull has a limit that
-# knows no temperature: at high $T$ the student is asked for the teacher's *logits*, all ten alike; at $T = 1$ mostly for its
-# favourite.
+# Without $T^2$ whoever doubles the temperature has to make the learning rate four times as large. With it the pull has
+# a limit that knows no temperature: at high $T$ the student is asked for the teacher's *logits*, all ten alike; at $T =
+# 1$ mostly for its favourite.
 #
 # ## The loop, flat and in the package
 #
@@ -205,11 +206,11 @@ print("largest difference below 1e-8:", apart < 1e-8)
 # | `real` | real digits | the teacher's soft answer: the *upper bound*, since a data-free method has no real digits |
 # | `noise` | N(0, 1) in every pixel | the teacher's soft answer, to noise |
 #
-# and beside them, `labels`: real digits and their labels, no teacher at all. Each student starts from the same weights and takes
-# the same number of steps, at $T = 10$.
+# and beside them, `labels`: real digits and their labels, no teacher at all. Each student starts from the same weights
+# and takes the same number of steps, at $T = 10$.
 #
-# *Predict before you run: which of three students reads most of 1,000 digits that none of them saw, and how many does the
-# student of noise read? Ten percent is guessing.*
+# *Predict before you run: which of three students reads most of 1,000 digits that none of them saw, and how many does
+# the student of noise read? Ten percent is guessing.*
 
 # %%
 STEPS = 400
@@ -239,8 +240,9 @@ plots.Curves("three students on 1,000 test digits", lines, "step", "read correct
 # %% [markdown]
 # The test digits are only looked at: the last student counts, whatever the curve did before.
 #
-# Soft answers beat labels by a little: over ten seeds never behind, 0.8 points ahead in the mean. Noise, for all its soft answers, teaches next to nothing: **that gap is what data-free
-# distillation has to close.** Why is it so wide? Ask the teacher what it takes noise for.
+# Soft answers beat labels by a little: over ten seeds never behind, 0.8 points ahead in the mean. Noise, for all its
+# soft answers, teaches next to nothing: **that gap is what data-free distillation has to close.** Why is it so wide?
+# Ask the teacher what it takes noise for.
 #
 # *Predict before you run: into how many of ten classes does it sort noise?*
 
@@ -253,24 +255,26 @@ even, classes = (10.0, "even share: 10 %"), list("0123456789")
 plots.Curves("what noise is to the teacher", bars, "the teacher's answer", level=even, unit=" %", ticks=classes)
 
 # %% [markdown]
-# Some digits never occur. Whoever is shown no 0 and hardly a 6 cannot learn to read them; and what does occur is nowhere near real digits. So
-# images are wanted that are of *all* classes and that the teacher finds convincing: notebook 02 begins to paint them.
+# Some digits never occur. Whoever is shown no 0 and hardly a 6 cannot learn to read them; and what does occur is
+# nowhere near real digits. So images are wanted that are of *all* classes and that the teacher finds convincing:
+# notebook 02 begins to paint them.
 #
 # ## What to remember
 #
 # * A soft target says what an image might have been as well; a temperature makes that visible and changes no order.
-# * $L_S = T^2\,\mathrm{KL}(p \Vert q)$: summed over classes, averaged over the batch; $T^2$ keeps the gradient's size as $T$ grows.
+# * $L_S = T^2\,\mathrm{KL}(p \Vert q)$: summed over classes, averaged over the batch; $T^2$ keeps the gradient's size
+#   as $T$ grows.
 # * At high $T$ the student is asked for the teacher's logits.
 # * `real` is the upper bound, `noise` the control; the gap between them is the subject of this course.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Papers and published code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's published code uses $T = 10$, DAFL's $T = 1$. DAFL's authors
-#   report for this pair on MNIST, each with a schedule of their own: student with labels 98.65 %, distilled with real data 98.91 %, with Gaussian noise
-#   88.01 %; DFAD's authors found 74.7 ± 3.3 % for noise.
+# * **Papers and published code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's published code uses $T = 10$,
+#   DAFL's $T = 1$. DAFL's authors report for this pair on MNIST, each with a schedule of their own: student with labels
+#   98.65 %, distilled with real data 98.91 %, with Gaussian noise 88.01 %; DFAD's authors found 74.7 ± 3.3 % for noise.
 # * **Measured here**: 400 steps of 128 images, 4,000 real digits; the ranges of ten seeds stand above.
-# * **Where they differ**: noise does far worse here. A few hundred steps are not their thousands of iterations, and our teacher is another; which of the two
-#   counts was not studied.
+# * **Where they differ**: noise does far worse here. A few hundred steps are not their thousands of iterations, and our
+#   teacher is another; which of the two counts was not studied.
 #
 # ## New words
 #

@@ -9,13 +9,13 @@
 # %% [markdown]
 # # 02 Generator: from a latent to an image
 #
-# **Goal.** Take the network apart that paints images, see what the teacher makes of it before it has learned anything, and find
-# images by gradient without it, to learn why it is needed.
+# **Goal.** Take the network apart that paints images, see what the teacher makes of it before it has learned anything,
+# and find images by gradient without it, to learn why it is needed.
 #
 # **Time.** About 25 minutes to read and do, ten seconds of computing on two CPU cores.
 #
-# Notebook 01 ended with a gap: a student taught with noise reads a fifth of the digits, one taught with real digits nearly
-# all. Better images are wanted, and nobody has any.
+# Notebook 01 ended with a gap: a student taught with noise reads a fifth of the digits, one taught with real digits
+# nearly all. Better images are wanted, and nobody has any.
 
 # %%
 import numpy as np
@@ -31,12 +31,13 @@ lesson = begin("02_generator")
 # %% [markdown]
 # ## A network that paints
 #
-# A *generator* $G$ turns a *latent* $z \sim N(0, I_{100})$, a hundred random numbers, into an image $x = G(z)$. It is a classifier
-# turned round: few numbers become many. This one is DAFL's, which RDSKD uses too: a linear layer makes a small picture of many
-# channels; twice its sides are doubled and a convolution mixes what is there; the last convolution leaves one channel, grey.
+# A *generator* $G$ turns a *latent* $z \sim N(0, I_{100})$, a hundred random numbers, into an image $x = G(z)$. It is a
+# classifier turned round: few numbers become many. This one is DAFL's, which RDSKD uses too: a linear layer makes a
+# small picture of many channels; twice its sides are doubled and a convolution mixes what is there; the last
+# convolution leaves one channel, grey.
 #
-# *Predict before you run: the image has 32 x 32 pixels and its sides are doubled twice. How large is the picture that the
-# linear layer makes? Which layer has most weights?*
+# *Predict before you run: the image has 32 x 32 pixels and its sides are doubled twice. How large is the picture that
+# the linear layer makes? Which layer has most weights?*
 
 # %%
 generator = modes.seeded(lesson.seed, lab.Generator, width=16).double()  # published: width 128
@@ -60,9 +61,10 @@ blots = x
 # %% [markdown]
 # ## The same, flat
 #
-# Nothing of it is mysterious. In training mode a *BatchNorm* takes, for each channel, the mean and the variance over the batch and
-# all pixels, and gives $(h - \mu)/\sqrt{\sigma^2 + \epsilon}$, times a weight, plus a bias. The last one has neither weight nor bias: it
-# gives the images mean 0 and variance 1, the scale of *normalised* data, which the teacher was trained on.
+# Nothing of it is mysterious. In training mode a *BatchNorm* takes, for each channel, the mean and the variance over
+# the batch and all pixels, and gives $(h - \mu)/\sqrt{\sigma^2 + \epsilon}$, times a weight, plus a bias. The last one
+# has neither weight nor bias: it gives the images mean 0 and variance 1, the scale of *normalised* data, which the
+# teacher was trained on.
 
 
 # %%
@@ -93,15 +95,17 @@ print("largest difference below 1e-10:", (flat - blots).abs().max().item() < 1e-
 print(f"mean {blots.mean().abs():.4f}, variance {blots.var(unbiased=False):.4f}")
 
 # %% [markdown]
-# (The variance is not quite 1: that of $\tanh$'s output is about 0.005 before the network has learned, and $10^{-5}$ is not nothing beside it.)
+# (The variance is not quite 1: that of $\tanh$'s output is about 0.005 before the network has learned, and $10^{-5}$ is
+# not nothing beside it.)
 #
-# Two curiosities of the published code are kept: the inner BatchNorms have $\epsilon = 0.8$, probably meant as their momentum, and
-# the picture is doubled by repeating pixels, which is cheap and leaves small squares for the convolution to smooth.
+# Two curiosities of the published code are kept: the inner BatchNorms have $\epsilon = 0.8$, probably meant as their
+# momentum, and the picture is doubled by repeating pixels, which is cheap and leaves small squares for the convolution
+# to smooth.
 #
 # ### Exercise 1: double a picture
 #
-# Write the doubling yourself, without `nn.Upsample`, `F.interpolate` and `repeat_interleave`: pixel $(i, j)$ becomes the pixels
-# $(2i, 2j), (2i, 2j+1), (2i+1, 2j), (2i+1, 2j+1)$.
+# Write the doubling yourself, without `nn.Upsample`, `F.interpolate` and `repeat_interleave`: pixel $(i, j)$ becomes
+# the pixels $(2i, 2j), (2i, 2j+1), (2i+1, 2j), (2i+1, 2j+1)$.
 
 
 # %% tags=["exercise-1"]
@@ -117,8 +121,8 @@ lesson[1].check(upsample)
 # %% [markdown]
 # ### Exercise 2: the scale of normalised data
 #
-# Write the generator's last layer: each channel gets mean 0 and variance 1. Over what are mean and variance taken? Leave
-# $\epsilon$ out.
+# Write the generator's last layer: each channel gets mean 0 and variance 1. Over what are mean and variance taken?
+# Leave $\epsilon$ out.
 
 
 # %% tags=["exercise-2"]
@@ -134,18 +138,18 @@ lesson[2].check(standardise)
 # %% [markdown]
 # ## What a beginner's images are to the teacher
 #
-# *Predict before you run: a generator with random weights paints blots. The teacher is shown 1,000 of them, 1,000 images of noise and
-# 1,000 real digits. Of which is it least sure? In which do all ten classes occur?*
+# *Predict before you run: a generator with random weights paints blots. The teacher is shown 1,000 of them, 1,000
+# images of noise and 1,000 real digits. Of which is it least sure? In which do all ten classes occur?*
 
 # %%
-teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"]).double().eval().requires_grad_(False)
+teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"]).eval().requires_grad_(False)
 digits = data.load("digits", "train")
 rng = torch.Generator().manual_seed(lesson.seed)
-with torch.no_grad():
+with torch.no_grad():  # in single precision: a thousand images in double would take 2 GB
     shown = {
-        "noise": controls.Noise(1, 32).sample(1000, rng).images.double(),
-        "blots": generator(torch.randn(1000, 100, generator=rng, dtype=torch.float64)),
-        "digits": digits.normalise(digits.images[::4]).double(),  # 100 of each class
+        "noise": controls.Noise(1, 32).sample(1000, rng).images,
+        "blots": generator.float()(torch.randn(1000, 100, generator=rng, dtype=torch.float64).float()),
+        "digits": digits.normalise(digits.images[::4]),  # 100 of each class
     }
     p = {name: teacher(images).softmax(1) for name, images in shown.items()}  # (1000, 10) each
 shares = {name: 100 * q.argmax(1).bincount(minlength=10).numpy() / len(q) for name, q in p.items()}
@@ -173,21 +177,24 @@ for i, (name, share) in enumerate(shares.items()):
 plots.Panels("what the teacher takes them for", charts)
 
 # %% [markdown]
-# The teacher is surer of blots than of noise. (They are smoother; whether that is why was not tried.) But it takes most of them for one or two classes. A student
-# taught with blots alone lies between the two of notebook 01: in 600 steps and one seed 74 % of the test digits were read, against 26 % for
-# noise and 97 % for digits (the package calls that control `untrained`).
-# The teacher's answer to an image is therefore of use twice: as a target for the student, and as a *judgement* of the image.
+# The teacher is surer of blots than of noise. (They are smoother; whether that is why was not tried.) But it takes most
+# of them for one or two classes. A student taught with blots alone lies between the two of notebook 01: in 600 steps
+# and one seed 74 % of the test digits were read, against 26 % for noise and 97 % for digits (the package calls that
+# control `untrained`). The teacher's answer to an image is therefore of use twice: as a target for the student, and as
+# a *judgement* of the image.
 #
 # ## Model inversion: ask the teacher backwards
 #
-# A network is trained by a gradient with respect to its weights. The same backward pass goes on to the *input*: $\partial L/\partial x$ says how
-# each pixel should change. So fix the weights, choose a class $k$, start from noise and descend
+# A network is trained by a gradient with respect to its weights. The same backward pass goes on to the *input*:
+# $\partial L/\partial x$ says how each pixel should change. So fix the weights, choose a class $k$, start from noise
+# and descend
 #
 # $$L_{CE}(x) = -\ln p_k(x), \qquad p = \mathrm{softmax}(t(x)).$$
 #
 # *Predict before you run: after 10 steps, how sure is the teacher that the image is a 3? Do you see a 3?*
 
 # %%
+teacher = teacher.double()
 targets = torch.arange(10).repeat(4)  # 40 images, four of each class
 start = torch.randn(40, 1, 32, 32, generator=torch.Generator().manual_seed(lesson.seed), dtype=torch.float64)
 
@@ -223,14 +230,14 @@ for _ in range(10):
 print("largest difference to the package below 1e-8:", (pixels.images - bare).abs().max().item() < 1e-8)
 
 # %% [markdown]
-# The teacher is certain, and there is nothing to see (the upper row of the next figure): a quarter of the noise's own spread, each pixel
-# in the direction that counts, moves its answer from anything to anything. It was never trained on noise, so what it says about
-# noise was never checked.
+# The teacher is certain, and there is nothing to see (the upper row of the next figure): a quarter of the noise's own
+# spread, each pixel in the direction that counts, moves its answer from anything to anything. It was never trained on
+# noise, so what it says about noise was never checked.
 #
 # ### Exercise 3: invert a class
 #
-# Write it yourself: from `start`, plain gradient steps $x \leftarrow x - \eta\,\partial L_{CE}/\partial x$ with $\eta$ = `lr`, and no step for the
-# teacher.
+# Write it yourself: from `start`, plain gradient steps $x \leftarrow x - \eta\,\partial L_{CE}/\partial x$ with $\eta$
+# = `lr`, and no step for the teacher.
 
 
 # %% tags=["exercise-3"]
@@ -246,11 +253,12 @@ lesson[3].check(invert)
 # %% [markdown]
 # ## A little help: what images are like
 #
-# A *prior* is what we know of images before we ask the teacher: here, that neighbouring pixels are alike. *Total variation* $R_{TV}$ adds up
-# the differences of neighbours (in four directions, a norm each), and the pixels now descend $L_{CE} + 0.01\,R_{TV}$.
+# A *prior* is what we know of images before we ask the teacher: here, that neighbouring pixels are alike. *Total
+# variation* $R_{TV}$ adds up the differences of neighbours (in four directions, a norm each), and the pixels now
+# descend $L_{CE} + 0.01\,R_{TV}$.
 #
-# *Predict before you run: is the teacher surer with the prior or without it? Four starts of noise are asked for the same class: are
-# their four images alike?*
+# *Predict before you run: is the teacher surer with the prior or without it? Four starts of noise are asked for the
+# same class: are their four images alike?*
 
 # %%
 smooth = descend(lambda x: F.cross_entropy(teacher(x), targets) + 0.01 * field.total_variation(x), start)
@@ -273,8 +281,8 @@ Figure("images found by gradient", figure, alt)
 # %% [markdown]
 # ## Why these images alone are not enough
 #
-# How alike are two images of one class? Take the cosine of their pixels (each image less its mean): 1 if they are the same up to brightness and
-# contrast, about 0 if they have nothing in common.
+# How alike are two images of one class? Take the cosine of their pixels (each image less its mean): 1 if they are the
+# same up to brightness and contrast, about 0 if they have nothing in common.
 
 
 # %%
@@ -298,30 +306,35 @@ apart = F.cosine_similarity(*differ).mean()
 lesson.band("what still differs that was the start's noise", apart, "", 2, look_at="the number of steps")
 
 # %% [markdown]
-# Read the four together. Without a prior two images of a class do differ, but nearly all of what differs (the last number, a cosine) is
-# the noise they started from: variety that says nothing about digits. With the prior the noise is gone, and the images of one class are
-# alike, much more so than real ones. The loss looks at each image alone and wants *one* sure image; nothing in it asks for *another*
-# one. And each image with a prior costs a hundred passes through the teacher.
+# Read the four together. Without a prior two images of a class do differ, but nearly all of what differs (the last
+# number, a cosine) is the noise they started from: variety that says nothing about digits. With the prior the noise is
+# gone, and the images of one class are alike, much more so than real ones. The loss looks at each image alone and wants
+# *one* sure image; nothing in it asks for *another* one. And each image with a prior costs a hundred passes through the
+# teacher.
 #
-# A generator answers both. It is trained once and then paints as many images as one likes, one pass each; its
-# weights learn by the gradient that moved the pixels, $\frac{\partial L}{\partial \theta} = \frac{\partial L}{\partial x}\frac{\partial x}{\partial
-# \theta}$; and because it paints a whole *batch* from different latents, a loss can ask how the images of a batch differ from one another. Which losses ask
-# for what is the subject of notebooks 03 to 07.
+# A generator answers both. It is trained once and then paints as many images as one likes, one pass each; its weights
+# learn by the gradient that moved the pixels, $\frac{\partial L}{\partial \theta} = \frac{\partial L}{\partial
+# x}\frac{\partial x}{\partial \theta}$; and because it paints a whole *batch* from different latents, a loss can ask
+# how the images of a batch differ from one another. Which losses ask for what is the subject of notebooks 03 to 07.
 #
 # ## What to remember
 #
 # * A generator makes images from random latents; its last BatchNorm gives them the scale of normalised data.
-# * What the teacher answers is a judgement, and its gradient reaches the pixels, or the weights of whoever painted them.
+# * What the teacher answers is a judgement, and its gradient reaches the pixels, or the weights of whoever painted
+#   them.
 # * Certain is not realistic: noise, changed by a quarter of its spread, is a 3 with a probability of nearly 1.
 # * A prior makes images that look like something, all alike. Variety has to be asked for.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Published code**: this generator is DAFL's and RDSKD's, with $\epsilon = 0.8$ and nearest doubling; there it is eight times as wide. Images by
-#   gradient with total variation come from DeepInversion, which adds a prior that needs BatchNorm in the teacher (this one has none).
-# * **Measured here**: the teacher's answers to noise, blots and digits, and the similarity of inverted images; ranges of ten seeds stand above.
-# * **Where they differ**: DeepInversion's published settings take 2,000 steps, other weights and shifts; ours are the smallest that show
-#   the point, so the pictures say nothing about how good that method can be. Notebook 10 compares methods.
+# * **Published code**: this generator is DAFL's and RDSKD's, with $\epsilon = 0.8$ and nearest doubling; there it is
+#   eight times as wide. Images by gradient with total variation come from DeepInversion, which adds a prior that needs
+#   BatchNorm in the teacher (this one has none).
+# * **Measured here**: the teacher's answers to noise, blots and digits, and the similarity of inverted images; ranges
+#   of ten seeds stand above.
+# * **Where they differ**: DeepInversion's published settings take 2,000 steps, other weights and shifts; ours are the
+#   smallest that show the point, so the pictures say nothing about how good that method can be. Notebook 10 compares
+#   methods.
 #
 # ## New words
 #

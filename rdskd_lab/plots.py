@@ -334,7 +334,8 @@ class Curves(Chart):
         said = [line.words(self.unit, self.ticks, over) for line in self.lines]
         if self.ticks and [len(line.y) for line in self.lines] == [len(self.ticks)] * 2:
             gap = np.abs(self.lines[0].y - self.lines[1].y)
-            said.append(f"the widest gap is {number(gap.max())} points, for {self.ticks[int(gap.argmax())]}")
+            points = " points" if self.unit == " %" else self.unit
+            said.append(f"the widest gap is {number(gap.max())}{points}, for {self.ticks[int(gap.argmax())]}")
         text = "; ".join(said + ([f"a line marks {self.level[1]}"] if self.level else []))
         return text[:1].upper() + text[1:] + "."
 
@@ -609,7 +610,8 @@ class Samples(Chart):
 
     def matplotlib(self):
         shown, tall = self.moments(), self.images.shape[-2] + 2
-        figure, axes = canvas(2.2 * len(shown) + 0.4, 4.5, len(shown))
+        rows = len(self.mosaic(shown[0])) // tall
+        figure, axes = canvas(2.2 * len(shown) + 0.4, 1.5 + 0.3 * rows, len(shown))
         for axis, moment in zip(axes, shown, strict=True):
             axis.imshow(self.mosaic(moment), interpolation="nearest")
             axis.set_title(self.caption(moment).replace(": ", "\n").replace(", mean ", "\n"), fontsize=10)

@@ -78,9 +78,12 @@ class Page:
 
     def __init__(self, server: Server, browser, cells: list[str], zoom: float = 1, width: int = 1400):
         self.server = server
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-        book.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        if isinstance(cells, list):
+            kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+            book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+            book.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        else:  # a notebook as it is
+            book = cells
         self.path = server.home / f"{time.monotonic_ns()}.ipynb"
         nbformat.write(book, self.path)
         known = set(server.runtime.glob("kernel-*.json"))

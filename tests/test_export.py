@@ -12,7 +12,7 @@ from toys import apart, copied
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from rdskd_lab.lab import Lab  # noqa: E402
+from rdskd_lab.lab import Lab, export  # noqa: E402
 from rdskd_lab.lab.experiment import PLAYABLE, Experiment  # noqa: E402
 from rdskd_lab.lab.export import ExportError, export_code  # noqa: E402
 from rdskd_lab.lab.record import STUDENT, Edit  # noqa: E402
@@ -99,6 +99,12 @@ def test_it_imports_networks_and_losses_and_nothing_else_of_the_package(method):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {node.module} if isinstance(node, ast.ImportFrom) else {alias.name for alias in node.names}
             assert names <= ALLOWED
+
+
+def test_a_term_that_no_script_is_known_for_is_told(monkeypatch):
+    monkeypatch.delitem(export.LOSSES, "act")
+    with pytest.raises(ExportError, match="no script is known for the term 'act'"):
+        export_code(experiment("dafl"))
 
 
 def test_a_lab_writes_it_as_it_stands_now():

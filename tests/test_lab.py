@@ -467,9 +467,11 @@ def test_the_damping_panel_tells_increments_gains_and_anchors(lab):
 
 def test_the_card_shows_increments_and_anchors_too(lab):
     lab.play(30)
+    dots = lab.view.charts.value.split('"c6 dots" d="')[1].split('"')[0]
+    assert dots.count("l0 0") == 1  # the rule "epoch" has moved both anchors at once
     words = lab.postcard.alt_text()
     assert "Increment of oh " in words and "anchor " in words and "gain of ie " in words
-    assert [len(row) for row in lab.postcard._rows()] == [2, 2, 2, 1]
+    assert [len(row) for row in lab.postcard.rows()] == [2, 2, 2, 1]
 
 
 def test_a_toggle_is_marked_on_the_axis(lab):

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_trace import SMALL, recorded
+from test_trace import SMALL, mutated, recorded
 from toys import copied, same
 
 pytest.importorskip("ipywidgets")
@@ -16,7 +16,7 @@ pytest.importorskip("anywidget")
 from rdskd_lab.lab import Lab, Replay  # noqa: E402
 from rdskd_lab.lab.experiment import Experiment  # noqa: E402
 from rdskd_lab.lab.trace import Trace, TraceError, begin  # noqa: E402
-from rdskd_lab.lab.tracefile import save  # noqa: E402
+from rdskd_lab.lab.tracefile import open_trace, save  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,11 @@ def test_every_control_shows_the_run_as_it_was(replay, run):
     assert (replay.step, replay.experiment.done, len(replay.record)) == (33, 33, 33)
     assert np.array_equal(replay.look.images, run[0].moments[20].look.images)
     assert "pictures are those of step 20" in replay.view.status.value
+    replay.bar.step = 21
+    assert (replay.step, replay.place.value, replay.bar.last) == (21, 21, 45)
     replay.backwards.click()
     assert (replay.step, replay.place.value, replay.player.reason) == (0, 0, "This is the beginning.")
+    assert replay.bar.step == 0
     replay.speed.value = 4
     assert replay.player.rest == 0.25
     replay.halt.click()
@@ -121,6 +124,19 @@ def test_it_plays_at_the_speed_asked_for_both_ways_and_pauses():
         replay.play()  # at once, without a pause
         await asyncio.sleep(0.1)
         assert replay.direction == 1 and replay.player.playing
+        replay.close()
+
+    asyncio.run(scene())
+
+
+def test_in_chunk_mode_the_pictures_are_shown_while_it_plays():
+    kept, _ = recorded(30)
+
+    async def scene():
+        replay = Replay(kept, mode="chunk")
+        before = replay.pace.drawn
+        replay.play()  # 10 steps a picture, in the foreground
+        assert replay.step == 30 and replay.pace.drawn - before >= 3
         replay.close()
 
     asyncio.run(scene())
@@ -186,6 +202,17 @@ def test_a_run_with_many_random_edits_goes_on_bit_for_bit_from_ten_random_steps(
         replay.close()
 
 
+def test_a_lab_that_goes_on_keeps_its_own_settings_and_gives_another_method_its_usual_ones():
+    lab = Lab.go_on(begin(Experiment(settings=SMALL)), 0, mode="inline")
+    lab.reset()
+    assert lab.experiment.run.settings.batch_size == 8
+    lab.close()
+    lab = Lab.go_on(begin(Experiment()), 0, mode="inline")
+    lab.use("dafl")
+    assert lab.experiment.run.settings == Experiment("dafl").run.settings
+    lab.close()
+
+
 def test_going_on_says_how_much_is_trained_anew(replay):
     replay.go(33)
     replay.go_on()
@@ -233,6 +260,8 @@ def test_a_lab_rewinds_to_any_step_of_its_run():
     lab.trace.freeze = 20
     lab.play(15)
     lab.edit("ie", "on", False)
+    lab.edit("ds", "on", False)
+    lab.edit("ds", "on", True)  # both are repeated, and the controls that follow ask for nothing
     lab.learn()
     lab.play(20)
     lab.edit("ie", "weight", 3)
@@ -297,6 +326,23 @@ def test_a_file_that_is_no_trace_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "run.npz").write_bytes(b"nothing")
     with pytest.raises(TraceError, match="not a whole trace"):
         Replay(tmp_path / "run.npz")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_foreign_trace_that_opens_can_be_looked_at(replay, run, tmp_path):
+    content, rng, opened = save(run[0], tmp_path / "run.npz").read_bytes(), random.Random(5), 0
+    for _ in range(100):
+        (tmp_path / "mutated.npz").write_bytes(mutated(content, rng))
+        try:
+            found = open_trace(tmp_path / "mutated.npz")
+        except TraceError:
+            continue
+        opened += 1
+        replay.load(found)
+        for step in (len(found) // 2, len(found)):
+            replay.go(step)
+            assert replay.step == step and not replay.player.reason.startswith("Stopped"), replay.player.reason
+    assert opened >= 10
 
 
 def test_opening_a_replay_loads_no_plotting(tmp_path):

@@ -10,6 +10,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 from rdskd_lab.lab import Lab  # noqa: E402
+from rdskd_lab.lab.fork import split  # noqa: E402
 from rdskd_lab.lab.record import Edit  # noqa: E402
 from rdskd_lab.lab.tries import ORDERS  # noqa: E402
 from rdskd_lab.methods import Settings  # noqa: E402
@@ -113,6 +114,14 @@ def test_what_is_left_behind_by_going_back_is_a_try_too(lab):
     lab.edit("ie", "on", False)
     lab.play(1)
     assert [(t.number, t.steps, t.changes()) for t in lab.tries.all()] == [(2, 3, "ie off at 2"), (1, 4, "nothing")]
+
+
+def test_a_branch_that_the_lab_goes_on_with_is_a_try_and_what_it_leaves_is_one(lab):
+    lab.play(4)
+    _, changed = split(lab.experiment, lab.trace, Edit(4, "ie", "on", False))
+    lab.player.ask(lambda: lab.adopt(changed.experiment, changed.trace, changed.name))
+    lab.play(2)
+    assert [(t.number, t.steps, t.changes()) for t in lab.tries.all()] == [(2, 6, "ie off at 4"), (1, 4, "nothing")]
 
 
 def test_a_wrong_number_and_a_rule_without_a_name_are_told(three):

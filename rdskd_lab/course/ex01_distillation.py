@@ -60,6 +60,11 @@ def hard_labels(student, teacher, temperature):
     return torch.nn.functional.cross_entropy(student, teacher.argmax(1))
 
 
+def probabilities_into_kl_div(student, teacher, temperature):
+    q, p = (student / temperature).softmax(1), (teacher / temperature).softmax(1)
+    return temperature**2 * torch.nn.functional.kl_div(q, p, reduction="batchmean")
+
+
 def base_ten(student, teacher, temperature):
     return distillation_loss(student, teacher, temperature) / torch.log(torch.tensor(10.0, dtype=torch.float64))
 
@@ -122,6 +127,9 @@ EXERCISES = (
             Misconception(hard_labels, "the teacher's label for its answer",
                 "You keep only which class the teacher prefers. That throws the soft part away, all that the small "
                 "probabilities say; and there is no temperature left in it."),
+            Misconception(probabilities_into_kl_div, "probabilities into F.kl_div",
+                "F.kl_div wants the student's answer as logarithms: log_softmax first, probabilities of the teacher "
+                "second. It does not notice when it gets the wrong thing; that your loss is negative would tell."),
             Misconception(base_ten, "log10 for ln",
                 "You are 2.303 times too small everywhere: log10 where ln is meant. In torch the natural logarithm is "
                 "log; the unit is then the nat."),

@@ -95,6 +95,10 @@ def not_centred(images):
     return images / images.std((0, 2, 3), unbiased=False, keepdim=True)
 
 
+def with_epsilon(images):
+    return F.batch_norm(images, None, None, training=True)
+
+
 def watch_scale(answer):
     out = torch.as_tensor(answer(CHANNELS.clone()), dtype=torch.float64)
     if out.shape != CHANNELS.shape:
@@ -176,6 +180,16 @@ def sign_only(teacher, start, labels, steps, lr):
         x.requires_grad_()
         x = (x - lr * torch.autograd.grad(F.cross_entropy(teacher(x), labels), x)[0].sign()).detach()
     return x
+
+
+def by_adam(teacher, start, labels, steps, lr):
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([x], lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(teacher(x), labels).backward(inputs=[x])
+        optimizer.step()
+    return x.detach()
 
 
 def nothing_moved(teacher, start, labels, steps, lr):
@@ -263,6 +277,9 @@ EXERCISES = (
             Misconception(unbiased, "divided by one less",
                 "Almost: torch's std divides by the count less 1 unless you say unbiased=False. BatchNorm normalises "
                 "with the plain mean of the squares."),
+            Misconception(with_epsilon, "epsilon left in",
+                "Nearly: torch's BatchNorm adds 0.00001 to the variance, so that a channel without variance divides by "
+                "no 0. Here it was asked for without."),
             Misconception(by_the_variance, "variance for standard deviation",
                 "You divide by the variance. Its unit is the square of the images'; its root, the standard deviation, "
                 "brings the variance to 1."),
@@ -303,6 +320,9 @@ EXERCISES = (
             Misconception(sign_only, "sign of the gradient",
                 "You step by the gradient's sign, each pixel equally far. That is the fast gradient sign method of "
                 "adversarial examples; here each pixel moves by its own gradient times lr."),
+            Misconception(by_adam, "Adam's steps",
+                "It works, but you let Adam step: each pixel by about lr, however small its gradient. Plain steps were "
+                "asked for, x - lr * gradient; torch.optim.SGD does the same."),
             Misconception(nothing_moved, "nothing moved",
                 "The images came back as they were. Is the result of the last step what you return?"),
             Misconception(one_step, "one step only",

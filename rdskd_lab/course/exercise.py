@@ -101,14 +101,20 @@ class Exercise:
             seen = self._see(answer)
         except Blank:
             return self._empty()
-        right = self._see(self.answer)
-        if not (self.judge(seen) if self.judge and "told" not in seen else differing(seen, right)):
+        fault = seen.get("told") or self._fault(seen)
+        if not fault:
             return Verdict("right", f"Right. {self.right}")
         for wrong in self.misconceptions:
             if wrong.recognise(seen) if wrong.recognise else not differing(seen, self._see(wrong.answer)):
                 return Verdict("misconception", f"Not yet ({wrong.name}). {wrong.says}", wrong.name)
-        says = seen.get("told") or (self.judge(seen) if self.judge else _tell(seen, right))
-        return Verdict("wrong", f"Not yet. {says} {self.call}.hint() helps.")
+        return Verdict("wrong", f"Not yet. {fault} {self.call}.hint() helps.")
+
+    def _fault(self, seen: dict) -> str:
+        """What is wrong with what an answer did; "" if nothing is."""
+        if self.judge:
+            return self.judge(seen)
+        right = self._see(self.answer)
+        return _tell(seen, right) if differing(seen, right) else ""
 
     def _empty(self) -> Verdict:
         return Verdict("empty", f"Nothing here yet. Write your answer in place of the three dots and run the cell; "
@@ -191,8 +197,6 @@ _CALL = _call.__code__  # the frame below it is the learner's
 
 def _tell(seen: dict, right: dict) -> str:
     """What differs first, in numbers."""
-    if "told" in seen:
-        return seen["told"]
     key = differing(seen, right)
     if isinstance(right[key], str):
         return f"{_upper(key)} should be {right[key]}; yours is {seen[key]}."

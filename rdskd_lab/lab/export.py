@@ -62,6 +62,8 @@ def _can_be_written(objective: Objective, own_teacher: bool) -> None:
     if own_teacher:
         raise ExportError("a script holds the shipped teacher only, and this lab has one of your own; open one without")
     for name, term in objective.items():
+        if name not in LOSSES:
+            raise ExportError(f"no script is known for the term {name!r}; give it a row in LOSSES of lab/export.py")
         if term.rule not in ANCHORS.values():
             raise ExportError(
                 f"term {name!r} has an anchor rule of your own, which no script can hold; "

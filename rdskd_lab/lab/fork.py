@@ -255,7 +255,7 @@ def pictures(branches: tuple[Branch, Branch], start: int) -> str:
     for name in branches[0].experiment.objective:
         cells += overlay(name, branches, start)
     if all(len(branch.trace.record.student["step"]) for branch in branches):
-        cells.append(students(branches, start))
+        cells += students(branches, start)
     return f'<div class="rdskd fork">{"".join(f"<div>{cell}</div>" for cell in cells)}</div>'
 
 
@@ -296,15 +296,18 @@ def courses(name: str, branches: tuple[Branch, Branch], start: int) -> tuple[np.
     return steps, *((total[steps] - total[before]) / (steps - before) for total in sums)
 
 
-def students(branches: tuple[Branch, Branch], start: int) -> str:
-    """The accuracy of both students since the fork, in percent."""
-    strokes, until = [], branches[0].experiment.done - start
-    for branch, style in zip(branches, STYLES, strict=True):
-        marks = branch.trace.record.student
-        steps, accuracy = np.array(marks["step"]) - start, 100 * np.array(marks["accuracy"])
-        strokes.append(Stroke(branch.name, steps[steps >= 0], accuracy[steps >= 0], style))
-    return chart("student: right answers on 1,000 real digits", strokes, until=until, note="steps since the fork",
-                 scale=lambda y: f"{y:.0f} %")  # fmt: skip
+def students(branches: tuple[Branch, Branch], start: int) -> list[str]:
+    """The accuracy of both students, which are examined now and then, since the fork, and by how much they differ."""
+    marks = [dict(zip(*branch.trace.record.student.values(), strict=True)) for branch in branches]
+    steps = np.array(sorted(step for step in marks[0] if step in marks[1] and step >= start), int)
+    until, since = branches[0].experiment.done - start, [np.array([100 * m[s] for s in steps]) for m in marks]
+    both = [Stroke(b.name, steps - start, y, style) for b, y, style in zip(branches, since, STYLES, strict=True)]
+    gap = [Stroke("difference", steps - start, since[1] - since[0], "c6")]
+    return [
+        chart("student: right answers on 1,000 real digits", both, until=until, note="per cent; steps since the fork",
+              scale=lambda y: f"{y:.0f} %"),
+        chart(f"student: {branches[1].name} minus {SAME}", gap, until=until, level=0.0, note="percentage points"),
+    ]  # fmt: skip
 
 
 def branch_words(branch: Branch) -> str:

@@ -7,6 +7,7 @@ Everything that a control does can be done from a cell as well: `lab.edit("ie", 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -86,7 +87,9 @@ class Lab(InCell):
         """
         trace.revive(trace.last_checkpoint(step), teacher)  # before anything is built that would have to be closed
         lab = cls.__new__(cls)  # in whatever cell asks for it, this takes nobody's place
-        lab._build(trace.method, trace.seed, mode, 120, teacher, Settings(**trace.settings))
+        settings = Settings(**trace.settings)
+        usual = settings == replace(PLAYABLE[trace.method].presets["classroom"], pooled=False)
+        lab._build(trace.method, trace.seed, mode, 120, teacher, None if usual else settings)
         lab.player.ask(partial(lab._go_back, trace, step))
         lab.player.settle()
         return lab

@@ -60,6 +60,8 @@ class Exhibit:
                 trace.record.add(next(steps), experiment.objective)
                 trace.note(experiment)
             except FloatingPointError as error:
+                if stopped:  # mended in vain
+                    raise
                 steps, stopped = experiment.steps(), str(error)
                 todo = [Edit(experiment.done, *edit) for edit in self.mended] + todo
         return trace, stopped
@@ -118,8 +120,10 @@ def _conflict(trace):
     ends, before, after = about()["conflict"], mean(trace, "oh", 102, 122), mean(trace, "oh", *LAST)
     plain, damped = (sum(value > LOST for value in ends[key]) for key in ("conflict-off", "conflict-on"))
     gain = trace.record.column("oh_gain")[122:].max()
+    ds = [number(mean(trace, "ds", *span)) for span in ((102, 122), LAST)]
     return (
-        f"The one-hot loss goes from {number(before)} to {number(after)}; its gain is {number(gain)} at most. This "
+        f"The one-hot loss goes from {number(before)} to {number(after)}; its gain is {number(gain)} at most. "
+        f"Diversity seeking goes from {ds[0]} to {ds[1]}: answers that are all the same satisfy it as well. This "
         f"seed was picked because its two runs differ. Of seeds 0 to {len(ends['conflict-on']) - 1} the loss ended "
         f"above {LOST} in {plain} without the penalty and in {damped} with it: no difference that the seeds alone do "
         "not make. While a loss rises by a nat the penalty pulls up to e times as hard, which does not match a weight "
@@ -209,7 +213,7 @@ EXHIBITS = {
     "explodes": Exhibit(
         "6. an exploding weight",
         "MSKD with a learning rate 60 times the preset's, and its mode seeking loss damped. That loss is one over the "
-        "distance of the images, and damping multiplies its pull by exp(L - a). How many steps does that go well?",
+        "distance of the images, and damping multiplies its pull by exp of its rise. How many steps does that go well?",
         "w exp(L<sub>ms</sub> - a): beyond e<sup>88</sup> it is more than a 32-bit number holds",
         _explodes, "A smaller learning rate. Damp losses of about one nat, not the inverse of something small.",
         steps=60, method="mskd", changed={"lr": 1.0}, edits=(Edit(0, "ms", "damped", True),),

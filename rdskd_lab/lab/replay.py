@@ -25,6 +25,7 @@ from .pace import FASTEST, Pace
 from .player import Player
 from .postcard import Postcard
 from .record import rule_of
+from .scrubber import Scrubber
 from .trace import Scene, Trace
 from .tracefile import open_trace
 from .transport import button
@@ -57,7 +58,10 @@ class Replay(InCell):
         self.view, self.beacon, self.postcard = View(), Beacon(), Postcard(self)
         self.caption, self.terms = widgets.HTML(), widgets.HTML()
         self.head = widgets.VBox([self.view.style, self.caption])  # stays when a lab goes on
-        self._film = (self.head, self.view.status, self._controls(), self.terms, self.view.pictures, self.beacon)
+        self.bar = Scrubber()
+        self.bar.observe(self._placed, "step")
+        self._film = (self.head, self.view.status, self.bar, self._controls(), self.terms, self.view.pictures,
+                      self.beacon)  # fmt: skip
         self.page = widgets.VBox(self._film)
         self.page.add_class("rdskd-box")
         self._load(trace if isinstance(trace, Trace) else open_trace(trace), caption)
@@ -139,6 +143,7 @@ class Replay(InCell):
         self.terms.value = table(scene)
         self.view.show(scene, self.record, self.look)
         self.place.max, self.place.value = n, scene.done
+        self.bar.last, self.bar.step = n, scene.done
         if not playing or monotonic() - self._said > SAY:
             self.beacon.sentence = sentence(scene, self.record, self.look)
             self._said = monotonic()
@@ -164,7 +169,7 @@ class Replay(InCell):
         self.one = button("Step", "step-forward", "One step on", lambda: self.go(self.step + 1))
         narrow = {"width": "170px"}
         self.place = widgets.BoundedIntText(0, min=0, max=0, description="go to step", layout=narrow)
-        self.place.observe(lambda change: change["new"] != self.step and self.go(change["new"]), "value")
+        self.place.observe(self._placed, "value")
         self.speed = widgets.BoundedIntText(SPEED, min=1, max=FASTEST_SPEED, step=10, description="steps a second",
                                             style={"description_width": "initial"}, layout=narrow)  # fmt: skip
         self.speed.observe(lambda _: self._rest(), "value")
@@ -173,6 +178,10 @@ class Replay(InCell):
         buttons = (self.forwards, self.backwards, self.halt, self.back, self.one)
         return widgets.HBox([*buttons, self.place, self.speed, self.on],
                             layout={"flex_flow": "row wrap", "align_items": "center"})  # fmt: skip
+
+    def _placed(self, change):
+        if change["new"] != self.step:  # and not what was drawn just now
+            self.go(change["new"])
 
     def _rest(self):
         self.player.rest = max(FASTEST, 1 / self.speed.value)

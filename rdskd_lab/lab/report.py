@@ -13,6 +13,7 @@ from ..report import figure, gains_section, losses_section, numbers, page, safe,
 from .export import ExportError
 from .share import ShareError
 from .tries import HEAD
+from .view import reached
 
 
 def write_report(lab, path: Path | str) -> Path:
@@ -43,12 +44,10 @@ def write_report(lab, path: Path | str) -> Path:
 
 def _lead(lab, tries: list) -> str:
     experiment, measured = lab.experiment, lab.record.student["accuracy"]
-    shares = experiment.shares()
-    seen = int((shares > 1 / (3 * len(shares))).sum())
     cards = numbers(
         [
             (f"{experiment.done:,}", "steps of the generator in the run on the page"),
-            (f"{seen} of {len(shares)}", "classes in its latest training batches"),
+            (reached(experiment.shares()), "in its latest training batches"),
             (f"{measured[-1]:.1%}" if measured else "not measured", "of 1,000 real digits read by its student"),
             (str(len(tries)), "configurations tried"),
         ]

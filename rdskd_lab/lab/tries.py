@@ -16,6 +16,7 @@ from ..plots import describe, number
 from .cores import leave_a_core
 from .share import Recipe, ShareError
 from .transport import button
+from .view import classes_reached
 
 ORDERS = ("newest", "steps", "classes", "student")  # besides the terms; the last three largest first
 SHOWN = 8  # edits of a row
@@ -77,10 +78,10 @@ class Tries:
         except ShareError:
             recipe = None
         twin = next((old.number for old in self.past if recipe is not None and old.recipe == recipe), self._begun + 1)
-        shares, measured = experiment.shares(), lab.record.student["accuracy"]
+        measured = lab.record.student["accuracy"]
         return Try(
             twin, experiment.method, experiment.seed, recipe, experiment.done, self._raw(),
-            int((shares > 1 / (3 * len(shares))).sum()), measured[-1] if measured else None,
+            classes_reached(experiment.shares()), measured[-1] if measured else None,
         )  # fmt: skip
 
     def note(self) -> None:

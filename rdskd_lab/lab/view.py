@@ -168,6 +168,11 @@ def sentence(experiment: Experiment, record: Record, look: Look) -> str:
     return f"step {look.step:,}, {terms}, {reached(experiment.shares())}{student}"
 
 
+def classes_reached(shares: np.ndarray) -> int:
+    """How many classes have at least a third of an even share; (K,) in [0, 1]."""
+    return int((shares > 1 / (3 * len(shares))).sum())
+
+
 def reached(shares: np.ndarray) -> str:
-    """'9 of 10 classes': how many have at least a third of an even share; (K,) in [0, 1]."""
-    return f"{int((shares > 1 / (3 * len(shares))).sum())} of {len(shares)} classes"
+    """'9 of 10 classes'"""
+    return f"{classes_reached(shares)} of {len(shares)} classes"

@@ -1,0 +1,188 @@
+"""Replay and fork in a real JupyterLab: every control is pressed in the page, and the kernel is asked what it did.
+
+In a light and in a dark theme, and on the way axe-core looks for what a screen reader or a keyboard cannot use.
+"""
+
+import pytest
+
+pytest.importorskip("playwright")
+pytest.importorskip("jupyterlab")
+
+from jupyter import THEME, Page, browser, server, wait_for  # noqa: E402, F401
+from test_lab_browser import type_into, violations  # noqa: E402
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SMALL = """
+from rdskd_lab.lab import Lab, Replay
+from rdskd_lab.methods import Settings
+small = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
+"""
+REPLAY = (
+    SMALL
+    + """
+made = Lab(mode="inline", settings=small)
+made.pace.draw = lambda: None
+made.trace.freeze = 20
+made.play(30)
+made.edit("ie", "on", False)
+made.play(30)
+replay = Replay(made.trace)
+replay
+"""
+)
+FORK = SMALL + "lab = Lab(settings=small)\nlab\n"
+
+
+@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
+def opened(request, server, browser):  # noqa: F811
+    """opened(cell) -> the page on which the cell was run, in a light and in a dark JupyterLab."""
+    pages = []
+    server.set(THEME, theme=request.param)
+
+    def run(cell: str) -> Page:
+        pages.append(Page(server, browser, [cell]))
+        pages[0].run()
+        pages[0].shown(60)
+        return pages[0]
+
+    yield run
+    for page in pages:
+        page.close()
+    server.set(THEME, theme="JupyterLab Light")
+
+
+def is_(page: Page, expression: str, value, seconds: float = 20) -> None:
+    """Wait until the kernel says so."""
+    wait_for(lambda: page.ask(expression) == value, seconds)
+
+
+def test_every_control_of_a_replay_does_what_it_says(opened):
+    page = opened(REPLAY)
+    assert page.ask("(replay.step, len(replay.trace), replay.player.playing)") == (0, 60, False)
+    assert "nothing is trained" in page.status()
+    type_into(page, "steps a second", 5)
+    is_(page, "replay.player.rest", 0.2)
+    page.press("Play")
+    wait_for(lambda: page.ask("replay.step") >= 2, 20)
+    assert page.ask("(replay.player.playing, replay.direction)") == (True, 1)
+    page.press("Pause")
+    is_(page, "replay.player.playing", False)
+    there = page.ask("replay.step")
+    page.rest(1)
+    assert page.ask("replay.step") == there < 60
+    wait_for(lambda: page.status().startswith(f"Step {there} "), 20)
+    type_into(page, "go to step", 45)
+    is_(page, "replay.step", 45)
+    bar = page.control("drag through the run")
+    bar.focus()
+    page.view.keyboard.press("ArrowLeft")
+    is_(page, "replay.step", 44)
+    wait_for(lambda: page.control("go to step").input_value() == "44", 20)
+    place = bar.bounding_box()
+    across = [place["x"] + place["width"] * part for part in (44 / 60, 0.6, 0.4, 0.25)]
+    page.view.mouse.move(across[0], place["y"] + place["height"] / 2)
+    page.view.mouse.down()
+    for x in across[1:]:
+        page.view.mouse.move(x, place["y"] + place["height"] / 2, steps=5)
+        page.rest(0.3)
+    page.view.mouse.up()
+    wait_for(lambda: 13 <= page.ask("replay.step") <= 17, 20)
+    type_into(page, "go to step", 45)
+    is_(page, "replay.step", 45)
+    wait_for(lambda: bar.input_value() == "45", 20)
+    page.press("Step")
+    is_(page, "replay.step", 46)
+    page.press("Step back")
+    is_(page, "replay.step", 45)
+    wait_for(lambda: "pictures are those of step 40" in page.status(), 20)
+    assert "ie off" in page.view.locator(".jp-OutputArea .chart").all_inner_texts()[1]
+    page.rest(1)
+    assert violations(page) == []
+    live = page.view.locator(".jp-OutputArea [aria-live=polite]").first.inner_text()
+    assert live.startswith("step 40, one-hot loss")
+    type_into(page, "steps a second", 1000)
+    page.press("Play backwards")
+    is_(page, "(replay.step, replay.player.reason)", (0, "This is the beginning."))
+    assert page.ask("replay.lab is None and len(made.trace) == 60")
+    wait_for(lambda: page.control("go to step").input_value() == "0", 20)
+
+    type_into(page, "go to step", 45)
+    is_(page, "replay.step", 45)
+    page.press("Continue from here")
+    is_(page, "replay.lab is not None and (replay.lab.experiment.done, replay.lab.player.playing)", (45, False), 60)
+    wait_for(lambda: "5 of them trained anew from the checkpoint at step 40" in page.status(), 20)
+    assert page.control("ie: information entropy loss").is_checked() is False
+    page.press("Step x 10")
+    is_(page, "(replay.lab.experiment.done, replay.lab.player.playing)", (55, False))
+    assert page.ask("replay.lab.record.column('oh').tolist() == made.record.column('oh').tolist()[:55]")
+
+    page.press("Look back")
+    is_(page, "replay.lab.inner is not None and replay.lab.inner.step", 55)
+    type_into(page, "go to step", 20)
+    is_(page, "replay.lab.inner.step", 20)
+    page.press("Continue from here")
+    is_(page, "replay.lab.inner is None and replay.lab.experiment.done", 20)
+    wait_for(lambda: page.control("ie: information entropy loss").is_checked(), 20)
+    page.press("Step")
+    is_(page, "replay.lab.experiment.done", 21)
+    assert page.ask("replay.lab.player.threads") == {"MainThread"} and page.errors == []
+
+
+def test_every_control_of_a_fork_does_what_it_says(opened):
+    page = opened(FORK)
+    page.press("Step x 10")
+    is_(page, "(lab.experiment.done, lab.player.playing)", (10, False))
+    page.control("fork's term").select_option("ds")
+    page.control("fork's change").select_option("set the weight")
+    type_into(page, "fork's weight", 2.5)
+    is_(page, "lab.forks.edit()", ("ds", "weight", 2.5))
+    page.press("Fork here")
+    is_(page, "lab.inner is not None and [b.name for b in lab.inner.branches]", ["as it was", "ds x 2.5"], 60)
+    done = "[b.experiment.done for b in lab.inner.branches]"
+    page.press("Step")
+    is_(page, done, [11, 11])
+    page.press("Step x 10")
+    is_(page, done, [21, 21])
+    page.control("slow motion").check()
+    is_(page, "lab.inner.player.slow", True)
+    page.press("Play")
+    wait_for(lambda: page.ask("lab.inner.player.pulled") >= 12, 20)
+    page.press("Pause")
+    is_(page, "lab.inner.player.playing", False)
+    a, b = page.ask(done)
+    assert a == b and page.ask("lab.experiment.done") == 10
+    wait_for(lambda: page.status().startswith(f"Step {a} "), 20)
+    page.rest(1)
+    assert page.view.locator(".jp-OutputArea .sheet img").filter(visible=True).count() == 2
+    assert page.view.locator(".jp-OutputArea .fork .chart").count() == 6
+    assert violations(page) == []
+    live = page.view.locator(".jp-OutputArea [aria-live=polite]").all_inner_texts()
+    assert any(text.startswith(f"step {a}, {a - 10} after the fork; as it was: one-hot loss") for text in live)
+    oh = "lab.inner.branches[1].trace.record.column('oh').tolist()"
+    before = page.ask(oh)
+    page.press("Keep the edit")
+    is_(page, "lab.inner is None and (lab.experiment.done, lab.experiment.objective['ds'].weight)", (a, 2.5))
+    assert page.ask("lab.record.column('oh').tolist()") == before
+    wait_for(lambda: float(page.control("ds weight").input_value()) == 2.5, 20)
+
+    page.control("fork's change").select_option("average")
+    page.press("Fork here")
+    is_(page, "lab.inner is not None and lab.inner.branches[1].name", "ds average", 60)
+    page.press("Step")
+    is_(page, done, [a + 1, a + 1])
+    page.press("Keep as it was")
+    is_(
+        page,
+        "lab.inner is None and (lab.experiment.done, lab.experiment.objective['ds'].rule.__name__)",
+        (a + 1, "epoch"),
+    )
+
+    page.control("fork's change").select_option("switch on or off")
+    page.press("Fork here")
+    is_(page, "lab.inner is not None and lab.inner.branches[1].name", "ds off", 60)
+    page.press("Back to the lab")
+    is_(page, "lab.inner is None and (lab.experiment.done, lab.experiment.objective['ds'].on)", (a + 1, True))
+    page.press("Step")
+    is_(page, "lab.experiment.done", a + 2)
+    assert page.ask("lab.player.threads") == {"MainThread"} and page.errors == []
