@@ -6,7 +6,7 @@ STRICT   := $(sort $(wildcard $(foreach n,00 03 07 08,notebooks/$n_*.ipynb)))
 ALL      := $(sort $(wildcard notebooks/*.ipynb))
 CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome-stable google-chrome; do command -v $$name; done; true))
 PYTEST    = $(PY) -m pytest $(PYTEST_ARGS)
-NBVAL     = $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg
+NBVAL     = RDSKD_LAB_MODE=inline $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 MISSING   = $(if $(CHROMIUM),,@echo "Browser tests were left out: no Chromium found; install it or name one with CHROMIUM=/path/to/it.")
 # As rdskd_lab/__init__.py says; here for kernels that import torch first.
 GOMP_SPINCOUNT ?= 1000

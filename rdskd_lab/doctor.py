@@ -36,13 +36,13 @@ WORK |= {
     "notebook 00": (150, 800),
     "notebook 01": (280, 1250),
     "notebook 02": (280, 0),
-    "notebook 03": (200, 0),
+    "notebook 03": (240, 0),
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
     "notebook 06": (300, 0),
     "notebook 07": (700, 0),
     "notebook 08": (330, 1050),
-    "notebook 09": (600, 0),
+    "notebook 09": (700, 0),
     "notebook 11": (260, 600),
 }
 
@@ -231,7 +231,10 @@ def write_page(facts: Facts) -> str:
     for finding in findings:
         lines += _wrap(f"{finding.level:5}{finding.topic:10}", finding.says + ".")
         lines += _wrap(" " * 15 + "-> ", finding.cure) if finding.cure else []
-    times = [f"{name} about {duration(seconds)}" for name, seconds in estimate(facts).items()]
+    kinds = [(*name.split(), duration(seconds)) for name, seconds in estimate(facts).items()]
+    times = [f"preset {name} about {time}" for kind, name, time in kinds if kind == "preset"]
+    notebooks = [f"{name} ({time})" for kind, name, time in kinds if kind == "notebook"]
+    times += [f"notebooks, about: {', '.join(notebooks)}"] if notebooks else []
     return "\n".join([*lines, *(_wrap(f"{'':5}{'times':10}", "; ".join(times) + ".") if times else [])])
 
 

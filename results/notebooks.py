@@ -46,7 +46,8 @@ def check(path: Path) -> dict:
     """One notebook's row: nbval in a process of its own, whose kernel is counted with it."""
     idle, step = cost()
     begun = perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *NBVAL, path], cwd=TOP)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *NBVAL, path]
+    process = subprocess.Popen(command, cwd=TOP, env=os.environ | {"RDSKD_LAB_MODE": "inline"})
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     cpu = used.ru_utime + used.ru_stime

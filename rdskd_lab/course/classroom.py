@@ -98,7 +98,8 @@ class ClassFigure(Chart):
     def matplotlib(self):
         figure, axes = canvas(8, 1.9 * len(self.values) + 0.4, 1, len(self.values))
         for axis, (name, found) in zip(axes, self.values.items(), strict=True):
-            axis.plot(found, _stacked(found), "o", color=COLOURS[0], mfc="none", ms=8, mew=1.6)
+            heights = _stacked(found)
+            axis.plot(found, heights, "o", color=COLOURS[0], mfc="none", ms=8, mew=1.6)
             spread = found.std(ddof=1) if len(found) > 1 else 0
             axis.errorbar(found.mean(), -1, xerr=spread, fmt="D", color=INK, capsize=4)
             below = dict(xytext=(0, -14), textcoords="offset points", ha="center", fontsize=9)
@@ -108,8 +109,7 @@ class ClassFigure(Chart):
                 for edge in (min(band), max(band)):
                     axis.axvline(edge, color=COLOURS[1], linestyle="--", linewidth=1.5)
                 axis.set_title(f"– – lowest and highest of {len(band)} seeds", loc="right", fontsize=10)
-            axis.set(yticks=[], ylim=(-2.2, None))
-            axis.margins(y=0.2)
+            axis.set(yticks=[], ylim=(-2.2, heights.max() + 0.9))
             axis.spines[["left", "right", "top"]].set_visible(False)
         return figure
 
