@@ -73,7 +73,6 @@ for name, logits in batches.items():
 # Write $L_{IE}$ for logits of any shape $(N, K)$. It has to stay finite, and so has its gradient, where a class never
 # occurs and $\bar p_k$ is exactly 0.
 
-
 # %% tags=["exercise-1"]
 def class_diversity(logits):
     """L_IE of logits (N, K) -> () in nats, from -ln K to 0."""
@@ -109,7 +108,6 @@ print("first image's gradient:", [f"{g:.4f}" for g in by_torch[0].tolist()])
 # Write down logits of six images and three classes, for which $L_{IE}$ is within 0.01 of its lowest value $-\ln 3$ and
 # $L_{OH}$ is below 0.01.
 
-
 # %% tags=["exercise-2"]
 def liked_by_both():
     """Logits (6, 3) with L_IE near -ln 3 and L_OH near 0."""
@@ -127,7 +125,6 @@ lesson[2].check(liked_by_both)
 # alone, one for both with weight 1. Nothing else is asked for: no damping, no `ds`.
 #
 # *Predict before you run: where does each of the two losses end in each of the three runs?*
-
 
 # %%
 def train(asked, steps=150):
@@ -164,7 +161,6 @@ plots.Panels(
 # the teacher is less sure than it was of the *untrained* generator. Asked for both, it has all the classes, and pays in
 # authenticity: compare where the lines of `oh alone` and `oh + ie` end on the left.
 
-
 # %%
 def last(history, term, steps=30):
     """The mean of a loss over the last steps of a run."""
@@ -180,7 +176,6 @@ lesson.band("L_OH of oh + ie, less that of oh alone", price, "nats", 2, look_at)
 
 # %% [markdown]
 # Which classes are they? The teacher sorts 1,000 fresh images of two of the generators.
-
 
 # %%
 def shares(run):
@@ -261,14 +256,15 @@ def dots(title, values, style):
     return plots.Curves(title, [line], "weight of ie", ticks=ticks)
 
 
-plots.Panels("the price of diversity", [dots("effective classes", classes, 0), dots("oh in nats", unsure, 1)])
+plots.Panels(
+    "the price of diversity", [dots("effective classes", classes, 0), dots("oh in nats", unsure, 1)]
+)
 
 # %% [markdown]
 # ### Exercise 3: cure a collapse without touching authenticity
 #
 # Give weights with which a small generator shows the teacher at least 8 effective classes over the last 20 of 60 steps,
 # while $L_{OH}$ stays below 0.35 nats. The weight of `oh` has to stay 1. The check trains it (a second or two).
-
 
 # %% tags=["exercise-3"]
 def weights_that_cure():

@@ -77,7 +77,6 @@ print(torch.allclose(ms, mode_seeking(x, z), rtol=1e-4))
 #
 # Write $L_{DS}$ for a batch of images and the teacher's probabilities.
 
-
 # %% tags=["exercise-1"]
 def diversity(images, probs):
     """L_DS of images (N, C, S, S) and probs (N, K) -> (): one norm by one norm, over all pairs."""
@@ -95,7 +94,6 @@ lesson[1].check(diversity)
 #
 # *Predict before you run: a collapsed generator, and the teacher gives exactly the same answer to both images of each pair.
 # What is the loss, and what is its gradient?*
-
 
 # %%
 def published(answers, pixels):
@@ -125,7 +123,6 @@ for name, (a, b) in cases.items():
 # ### Exercise 2: the quotient without its trap
 #
 # Write $\lVert a \rVert / \lVert b \rVert$ so that value and gradient are finite even where $a$, or $b$, or both are 0.
-
 
 # %% tags=["exercise-2"]
 def safe_quotient(a, b):
@@ -192,7 +189,6 @@ plots.Curves(
 # `first` and `second` are functions of a tensor `x`, each giving a loss. Write how many times as loud the first is as the second
 # at `x`: the length of its gradient by that of the other's.
 
-
 # %% tags=["exercise-3"]
 def louder(first, second, x):
     """How many times as long as the gradient of second(x) that of first(x) is, both by x."""
@@ -210,7 +206,6 @@ lesson[3].check(louder)
 # `ds` with weight 30; with weight 300; and `ms` with weight 1.
 #
 # *Predict before you run: in which of the five do images end furthest apart? And the teacher's answers?*
-
 
 # %%
 def train(ds=0.0, ms=0.0, steps=150):

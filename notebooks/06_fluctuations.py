@@ -60,7 +60,6 @@ print(f"noise with sigma 1: F = {F:.4f}   1 / sqrt(pi) = {torch.pi**-0.5:.4f}")
 #
 # Write $F$ of a row of losses.
 
-
 # %% tags=["exercise-1"]
 def mean_rise(losses):
     """Mean positive increment per step of losses (n,) -> (): falls count as 0."""
@@ -114,7 +113,6 @@ plots.Curves(
 # `measure(z)` gives the loss of latents $z$, `draw()` gives fresh ones. Write $F$ of `draws` measurements, each of a batch of its
 # own.
 
-
 # %% tags=["exercise-2"]
 def noise_floor(measure, draw, draws):
     """Fluctuation of measure(z) -> number over `draws` batches of fresh latents z = draw()."""
@@ -134,7 +132,6 @@ lesson[2].check(noise_floor)
 # ### Exercise 3: a look that changes nothing
 #
 # Write a function that gives the images of $z$ as training would see them and leaves the generator as it was.
-
 
 # %% tags=["exercise-3"]
 def look(generator, z):
@@ -199,7 +196,9 @@ lines = [
     plots.Line(name, at, np.array([values[k] for values in measured.values()]), k, "dots")
     for k, name in enumerate(terms)
 ]
-plots.Curves("how much is noise, how much is the generator", lines, "", "nats per step", log=True, ticks=list(measured))
+plots.Curves(
+    "how much is noise, how much is the generator", lines, "", "nats per step", log=True, ticks=list(measured)
+)
 
 # %%
 of_training = np.array(measured["fixed probe"]) / np.array(measured["training batches"])

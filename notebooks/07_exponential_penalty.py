@@ -60,7 +60,6 @@ for rise in (-1.0, 0.0, 0.6931, 1.0):
 #
 # Here the anchor comes as a tensor, as it does when somebody keeps the last loss. Mind what flows through it.
 
-
 # %% tags=["exercise-1"]
 def damped(loss, anchor):
     """exp(L - a) of a loss () and an anchor () -> ()."""
@@ -132,7 +131,6 @@ plots.Panels(
 #
 # Write the rule `epoch`: the anchor is 0 at first and taken once per 120 steps, at the second of them.
 
-
 # %% tags=["exercise-2"]
 def next_anchor(i, loss, anchor):
     """The anchor after step i = 0, 1, 2 ..., given that step's loss and the anchor until now."""
@@ -154,7 +152,6 @@ lesson[2].check(next_anchor)
 #
 # Given the losses of a run and the anchor that was in force in each step, give that weight.
 
-
 # %% tags=["exercise-3"]
 def constant_weight(losses, anchors):
     """The mean gain of a run, losses (n,) and the anchors in force (n,) -> ()."""
@@ -172,7 +169,6 @@ lesson[3].check(constant_weight)
 #
 # *Predict before you run: F on the probe under the published rule, divided by F under the plain sum. Is it near 0.1, near
 # 0.5, near 1, or above?*
-
 
 # %%
 def train(rule, seed, constant=None, steps=100):
