@@ -239,7 +239,7 @@ print(f"for comparison, an unseen picture and its nearest training picture: {nea
 # Hardly any difference, and both far below what two outlines reach: what was painted are patterns that the teacher
 # answers, not pictures that it saw. But look closely: the training pictures were the nearer ones in nine of ten seeds,
 # by 0.001 to 0.008. Is that a trace of memory? Then it should turn round when the teacher learns from the other set.
-# Tried in five more seeds, 400 pictures each time: first set less second 0.002 ± 0.003 for a teacher of the first set,
+# Tried in five seeds, 400 pictures each time: first set less second 0.002 ± 0.003 for a teacher of the first set,
 # 0.001 ± 0.004 for one of the second (mean ± standard deviation). It does not turn, so no memory was found. This is one
 # small teacher with 800 simple pictures, and one measure. It does not show that a model gives nothing away: others have
 # drawn recognisable faces out of face recognisers by model inversion (Fredrikson and others, 2015), and where a class
