@@ -182,8 +182,8 @@ lesson.band("student, unseen pictures", metrics.accuracy(student, test), "%", lo
 plots.samples(pictures, train.classes)
 
 # %% [markdown]
-# From the command line, with `make` in `my_module.py` beside you and weights saved by `weights.save_weights(net,
-# "mine.safetensors")`:
+# From the command line, with a `make` for your own classes in `my_module.py` beside you and weights saved by
+# `weights.save_weights(net, "mine.safetensors")`:
 #
 #     rdskd-lab distill --teacher my_module:make --weights mine.safetensors --student my_module:make_small \
 #         --data FOLDER --channels 1 --size 28 --classes 4 --mean 0.1 --std 0.25 --out runs/mine
