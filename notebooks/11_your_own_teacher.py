@@ -182,8 +182,8 @@ lesson.band("student, unseen pictures", metrics.accuracy(student, test), "%", lo
 plots.samples(pictures, train.classes)
 
 # %% [markdown]
-# From the command line, with `make` in `my_module.py` beside you and weights saved by `weights.save_weights(net,
-# "mine.safetensors")`:
+# From the command line, with a `make` for your own classes in `my_module.py` beside you and weights saved by
+# `weights.save_weights(net, "mine.safetensors")`:
 #
 #     rdskd-lab distill --teacher my_module:make --weights mine.safetensors --student my_module:make_small \
 #         --data FOLDER --channels 1 --size 28 --classes 4 --mean 0.1 --std 0.25 --out runs/mine
@@ -238,12 +238,13 @@ print(f"for comparison, an unseen picture and its nearest training picture: {nea
 # %% [markdown]
 # Hardly any difference, and both far below what two outlines reach: what was painted are patterns that the teacher
 # answers, not pictures that it saw. But look closely: the training pictures were the nearer ones in nine of ten seeds,
-# by 0.001 to 0.008. Is that a trace of memory? Not settled: images of a generator that never learned differ by as much
-# between the same two sets, either way. Let the teacher learn from the test pictures instead and see whether the sign
-# turns. This is one small teacher with 800 simple pictures, and one measure. It does not show that a model gives
-# nothing away: others have drawn recognisable faces out of face recognisers by model inversion (Fredrikson and others,
-# 2015), and where a class *is* one person, the class is the secret. Whoever gives a model away should think of it as of
-# a summary of its data. Whoever takes one should ask whether its licence allows a copy of its skill.
+# by 0.001 to 0.008. Is that a trace of memory? Then it should turn round when the teacher learns from the other set.
+# Tried in five seeds, 400 pictures each time: first set less second 0.002 ± 0.003 for a teacher of the first set,
+# 0.001 ± 0.004 for one of the second (mean ± standard deviation). It does not turn, so no memory was found. This is one
+# small teacher with 800 simple pictures, and one measure. It does not show that a model gives nothing away: others have
+# drawn recognisable faces out of face recognisers by model inversion (Fredrikson and others, 2015), and where a class
+# *is* one person, the class is the secret. Whoever gives a model away should think of it as of a summary of its data.
+# Whoever takes one should ask whether its licence allows a copy of its skill.
 #
 # ## What is never opened, and what may run
 #

@@ -118,7 +118,10 @@ def colour():
 def small():
     return nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(6 * 14 * 14, 10))
 '''
-TINY = "--set generator_steps=2 --set student_steps=2 --set batch_size=8 --set width=4 --set student_batch_size=8"
+TINY = (
+    "--set generator_steps=2 --set student_turn=1 --set student_steps=2 --set batch_size=8 --set width=4 "
+    "--set student_batch_size=8"
+)
 
 
 @pytest.fixture
