@@ -40,9 +40,9 @@ WORK |= {
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
     "notebook 06": (300, 0),
-    "notebook 07": (700, 0),
+    "notebook 07": (1200, 0),
     "notebook 08": (330, 1050),
-    "notebook 09": (700, 0),
+    "notebook 09": (800, 0),
     "notebook 11": (260, 600),
 }
 
