@@ -96,7 +96,7 @@ class Page:
         self.view.on("websocket", lambda ws: ws.on("framereceived", self._count))
         self.view.goto(f"http://127.0.0.1:{server.port}/doc/tree/{self.path.name}?reset", timeout=120_000)
         self.view.wait_for_selector("#jupyterlab-splash", state="detached", timeout=120_000)
-        self.view.wait_for_selector(".jp-Notebook .jp-Cell .cm-content", timeout=120_000)
+        self.view.wait_for_selector(".jp-Notebook .jp-Cell .cm-content:visible", timeout=120_000)
         self.view.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
         self.connection = wait_for(lambda: next(iter(set(server.runtime.glob("kernel-*.json")) - known), None), 30)
         self._client = None
