@@ -1,5 +1,6 @@
 """The log of tries: what is written down, how it is sorted, that a try is done again bit for bit."""
 
+import re
 import time
 from html.parser import HTMLParser
 
@@ -201,7 +202,9 @@ def test_the_report_tells_what_was_tried(three, tmp_path):
     assert "A lab of DAFL: 3 tries" in page.words
     assert len(page.alts) == len(three.trace.moments) and page.alts[0].startswith("16 generated images at step 0")
     assert f"Lab.from_share({three.share()!r})" in "".join(page.words) and three.export_code() in page.words
-    assert not [word for word in ("http://", "https://") if f'src="{word}' in path.read_text("utf-8")]
+    # plotly's own library, an older one at least, holds such text in code that the page's policy would refuse to run
+    plain = re.sub(r"<script>.*?</script>", "", path.read_text("utf-8"), flags=re.DOTALL)
+    assert "<h1>" in plain and not [word for word in ("http://", "https://") if f'src="{word}' in plain]
 
 
 def test_the_report_of_an_edited_run_lists_its_edits_and_of_an_empty_one_says_so(lab, tmp_path):
