@@ -211,7 +211,7 @@ def canvas(width: float, height: float, columns: int = 1, rows: int = 1):
     return figure, figure.subplots(rows, columns, squeeze=False).flatten()
 
 
-def _layout(height: int, **margin) -> dict:
+def layout(height: int, **margin) -> dict:
     """What all plotly figures share: a white ground in light and dark pages, dark ink, large type."""
     return dict(
         template="none",
@@ -421,7 +421,7 @@ class Curves(Chart):
             **named if self.ticks else dict(tickformat=",", nticks=5),
         )
         top = 54 if self.level else 34
-        return figure.update_layout(**_layout(216 + top, l=70, r=12 + 8 * longest, t=top, b=46))
+        return figure.update_layout(**layout(216 + top, l=70, r=12 + 8 * longest, t=top, b=46))
 
     def matplotlib(self):
         figure, [axis] = canvas(8, 3)
@@ -547,7 +547,7 @@ class Heat(Chart):
         figure.add_heatmap(z=share, colorscale=["#fff", COLOURS[1]], zmax=np.nanmax(share) or 1, colorbar=bar, **common)
         figure.update_yaxes(title_text="teacher's answer", type="category", autorange="reversed", dtick=1)
         figure.update_xaxes(title_text="student's answer", type="category", dtick=1, tickangle=0)
-        return figure.update_layout(**_layout(530, l=56, r=6, t=70, b=50))
+        return figure.update_layout(**layout(530, l=56, r=6, t=70, b=50))
 
     def matplotlib(self):
         figure, [axis] = canvas(6.4, 6)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .plots import COLOURS, FAINT, INK, Chart, Samples, _layout, canvas
+from .plots import COLOURS, FAINT, INK, Chart, Samples, canvas, layout, load
 
 TICKS = (10, 50, 80, 90, 95, 98, 99, 99.5, 99.9)  # %
 
@@ -90,10 +90,8 @@ class Standings(Chart):
         return figure
 
     def plotly(self):
-        from .plots import load
-
         go, ticks = load("plotly.graph_objects"), self.ticks()
-        figure = go.Figure(layout=_layout(100 + 40 * len(self.rows), l=250, r=20, t=20, b=60))
+        figure = go.Figure(layout=layout(100 + 40 * len(self.rows), l=250, r=20, t=20, b=60))
         for control, mark, colour in (False, "circle-open", COLOURS[0]), (True, "diamond-open", "#666666"):
             spots = [(a, f"{r.name}  {self.label(r)}") for r in self.rows if r.control is control for a in r.accuracy]
             if spots:

@@ -195,7 +195,7 @@ def _client(scheduler: str, workers: int):
     """A Dask client: of a scheduler by its address, or of processes of this machine that share its cores evenly."""
     try:
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as error:
         raise ImportError("studies need Dask: pip install 'rdskd-lab[studies]'") from error
     if scheduler:
@@ -210,20 +210,7 @@ def _client(scheduler: str, workers: int):
     threads = str(max(1, cores // workers))
     pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     dask.config.set({"distributed.nanny.pre-spawn-environ": pinned, "distributed.scheduler.allowed-failures": LOST})
-    return _Local(Client, LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"))
-
-
-class _Local:
-    """A client whose cluster ends with it."""
-
-    def __init__(self, client, cluster):
-        self.client, self.cluster = client, cluster
-
-    def __enter__(self):
-        return self.client(self.cluster)
-
-    def __exit__(self, *error):
-        self.cluster.close()
+    return Client(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")  # its cluster ends with it
 
 
 # ---- its table -------------------------------------------------------------------------------------------------------

@@ -285,7 +285,7 @@ def test_a_restarted_kernel_is_noticed(page):
 def test_a_closed_tab_leaves_no_running_trainer(page):
     page.press("Play")
     wait_for(lambda: page.ask("lab.beacon.seen") is not None and page.ask("lab.experiment.done") >= 3)
-    page.ask("setattr(__import__('rdskd_lab.lab.lab').lab.lab, 'UNWATCHED', 8)")
+    page.ask("setattr(__import__('rdskd_lab.lab.beacon').lab.beacon, 'UNWATCHED', 8)")
     page.rest(6)
     assert page.ask("lab.player.playing")  # a page that is there is heard
     page.view.goto("about:blank")

@@ -77,7 +77,7 @@ def test_fluctuations_are_of_the_fixed_probe_beside_batches_and_floor(tmp_path):
     assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in found.items() if k != "seconds"}
 
 
-def test_a_constant_weight_of_mean_gain_one_is_no_damping_at_all(tmp_path, monkeypatch):
+def test_a_constant_weight_of_mean_gain_one_is_no_damping_at_all(tmp_path):
     change = (("pooled", "false"), ("generator_steps", "6"))
     plain = S.fluctuating(tiny(change=change, anchor="none").config, tmp_path)
     # without damping every gain is 1, so weighing by the mean gain must change nothing
@@ -125,18 +125,18 @@ def test_a_study_runs_stops_goes_on_and_ends_in_one_table(tmp_path):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_four_workers_killed_one_by_one_lose_no_trial_and_count_none_twice(tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    clients, made = [], S._client
+    clusters, made = [], S._client
 
     def watched(*args):
-        local = made(*args)
-        clients.append(local.cluster)
-        return local
+        client = made(*args)
+        clusters.append(client.cluster)
+        return client
 
     monkeypatch.setattr(S, "_client", watched)
     killed = 0
     for line in S.run(TOY, tmp_path, workers=2):
         if " of 6 " in line and killed < 4:
-            worker = list(clients[0].workers.values())[killed % 2]
+            worker = list(clusters[0].workers.values())[killed % 2]
             if worker.pid:
                 os.kill(worker.pid, signal.SIGKILL)
                 killed += 1

@@ -5,12 +5,16 @@ one.  The script is a string, not a path: an anywidget that watches a file is ne
 (VS Code without its script sources), everything else still works.
 """
 
+import math
 from collections.abc import Callable
 from importlib.resources import files
 from time import monotonic
 
 import anywidget
 import traitlets
+
+SAY = 5.0  # s between two sentences for those who listen
+UNWATCHED = 90.0  # s without a sign of life from any page, after which nobody is thought to look
 
 
 class Beacon(anywidget.AnyWidget):
@@ -22,11 +26,23 @@ class Beacon(anywidget.AnyWidget):
     def __init__(self):
         super().__init__()
         self.seen: float | None = None  # on the monotonic clock; None until a page shows this
+        self._said = -math.inf  # likewise, when the last sentence was
         self.on_msg(self._hear)
 
     def silence(self, clock: Callable[[], float] = monotonic) -> float:
         """Seconds since a page last gave a sign of life; 0 before the first."""
         return 0.0 if self.seen is None else clock() - self.seen
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether pages that once showed this are gone, or asleep."""
+        return self.silence() > UNWATCHED
+
+    def tell(self, sentence: Callable[[], str], playing: bool) -> None:
+        """Say what `sentence()` gives: at once when nothing plays, while it plays now and then."""
+        now = monotonic()
+        if not playing or now - self._said > SAY:
+            self.sentence, self._said = sentence(), now
 
     def _hear(self, widget, content, buffers):
         self.seen = monotonic()

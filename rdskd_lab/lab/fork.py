@@ -32,9 +32,7 @@ from .trace import Trace
 from .transport import Transport, button
 from .view import SMOOTH, View, reached
 
-SAY = 5.0  # s between two sentences for those who listen
 MARK = 4.0  # s between two examinations of both students
-UNWATCHED = 90.0  # s without a sign of life from any page, after which training pauses
 SAME = "as it was"  # the branch without an edit
 STYLES = "c0", "c1 dash"  # of the two, in all charts
 CHANGES = {"switch on or off": "on", "damp or do not": "damped", "set the weight": "weight"}  # besides anchor rules
@@ -93,7 +91,7 @@ class Fork(InCell):
         self.transport = Transport(self.player, self._extra(), self.view.status)
         self.page = widgets.VBox([self.view.style, self.view.status, self.transport, self.pictures, self.beacon])
         self.page.add_class("rdskd-box")
-        self._said = self._marked = -1e9
+        self._marked = -1e9
         self._draw()
 
     @property
@@ -145,7 +143,7 @@ class Fork(InCell):
     @leave_a_core()
     def _draw(self):
         now, playing = monotonic(), self.player.playing
-        if playing and self.beacon.silence() > UNWATCHED:
+        if playing and self.beacon.unwatched:
             self.player.stop("Paused, because no page has shown this fork for a while.")
         mark = not playing or now - self._marked > MARK
         for branch in self.branches:
@@ -158,9 +156,7 @@ class Fork(InCell):
         self.view.say(f"Forked at step {self.start:,}: {SAME}, and {self.branches[1].name}. {self.player.reason}",
                       self.branches[0].experiment)  # fmt: skip
         self.pictures.value = pictures(self.branches, self.start)
-        if not playing or now - self._said > SAY:
-            self.beacon.sentence = sentence(self.branches, self.start)
-            self._said = now
+        self.beacon.tell(lambda: sentence(self.branches, self.start), playing)
         self.postcard.renew(playing)
 
     # ---- building

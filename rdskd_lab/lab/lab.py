@@ -36,9 +36,7 @@ from .transport import Transport, button
 from .tries import Tries
 from .view import View, sentence
 
-SAY = 5.0  # s between two sentences for those who listen
 MARK = 2.0  # s between two examinations of the student
-UNWATCHED = 90.0  # s without a sign of life from any page, after which training pauses
 
 
 class Lab(InCell):
@@ -75,7 +73,7 @@ class Lab(InCell):
         self.page = widgets.VBox([view.style, view.status, self.transport, self.console, self.forks,
                                   self.slow_motion.panel, view.pictures, self.tries.panel, self.beacon])  # fmt: skip
         self.page.add_class("rdskd-box")
-        self._said = self._marked = -1e9
+        self._marked = -1e9
         self._draw()
 
     @classmethod
@@ -338,7 +336,7 @@ class Lab(InCell):
     @leave_a_core()
     def _draw(self):
         now, playing = monotonic(), self.player.playing
-        if playing and self.beacon.silence() > UNWATCHED:
+        if playing and self.beacon.unwatched:
             self.player.stop("Paused, because no page has shown this lab for a while.")
         if self.experiment.learning and (not playing or now - self._marked > MARK):
             self.record.add_accuracy(self.experiment.done, self.experiment.accuracy())
@@ -348,9 +346,7 @@ class Lab(InCell):
         self.record.add_probe(self.look.step, self.look.raw)
         self.view.show(self.experiment, self.record, self.look)
         self.console.show(self.experiment.objective, self.look)
-        if not playing or now - self._said > SAY:
-            self.beacon.sentence = sentence(self.experiment, self.record, self.look)
-            self._said = now
+        self.beacon.tell(lambda: sentence(self.experiment, self.record, self.look), playing)
         self.postcard.renew(playing)
         self.slow_motion.refresh()
         if not playing:

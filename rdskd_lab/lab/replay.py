@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from html import escape
 from pathlib import Path
-from time import monotonic
 
 import ipywidgets as widgets
 from torch import nn
@@ -31,7 +30,6 @@ from .tracefile import open_trace
 from .transport import button
 from .view import View, sentence
 
-SAY = 5.0  # s between two sentences for those who listen
 SPEED, FASTEST_SPEED = 50, 10_000  # steps of the run per second; the first is about what two cores train live
 
 
@@ -129,7 +127,7 @@ class Replay(InCell):
             self.page.children, self.postcard.id = self._film, self.lab.postcard.id
             lab, self.lab = self.lab, None
             lab.close()
-        self.trace, self._at, self.direction, self._said = trace, 0.0, 1, -1e9
+        self.trace, self._at, self.direction = trace, 0.0, 1
         self.caption.value = f'<div class="rdskd">{caption}</div>' if caption else ""
         self.player.stop("Ready.")
 
@@ -144,9 +142,7 @@ class Replay(InCell):
         self.view.show(scene, self.record, self.look)
         self.place.max, self.place.value = n, scene.done
         self.bar.last, self.bar.step = n, scene.done
-        if not playing or monotonic() - self._said > SAY:
-            self.beacon.sentence = sentence(scene, self.record, self.look)
-            self._said = monotonic()
+        self.beacon.tell(lambda: sentence(scene, self.record, self.look), playing)
         self.postcard.renew(playing)
 
     def _press_on(self):
