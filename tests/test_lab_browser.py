@@ -152,8 +152,9 @@ def test_axe_finds_nothing_serious(server, browser, theme):  # noqa: F811
         wait_for(lambda: page.ask(PLAYING) == (False, 10), 20)
         page.rest(1)
         assert violations(page) == []
-        live = page.view.locator(".jp-OutputArea [aria-live=polite]").inner_text()
-        assert live.startswith("step 10, one-hot loss") and "of 10 classes" in live
+        live = page.view.locator(".jp-OutputArea [aria-live=polite]")
+        wait_for(lambda: live.inner_text().startswith("step 10, one-hot loss"), 20)
+        assert "of 10 classes" in live.inner_text()
     finally:
         page.close()
         server.set(THEME, theme="JupyterLab Light")
@@ -304,8 +305,7 @@ def test_two_labs_take_turns_and_say_so(notebook):  # noqa: F811
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
     page.view.locator(".jp-OutputArea button", has_text="Play").nth(1).click()
     wait_for(lambda: page.ask("(lab.player.playing, other.player.playing)") == (False, True))
-    page.rest(0.5)
-    assert "another lab" in page.status()
+    wait_for(lambda: "another lab" in page.status(), 20)
 
 
 @slow

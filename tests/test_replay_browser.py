@@ -52,6 +52,13 @@ def opened(request, server, browser):  # noqa: F811
     server.set(THEME, theme="JupyterLab Light")
 
 
+def leaves(page: Page, label: str) -> None:
+    """Press a button that ends the view it is in, and wait until the page shows it no more: its neighbours go too."""
+    page.press(label)
+    button = page.view.locator(".jp-OutputArea button", has_text=label).filter(visible=True)
+    wait_for(lambda: button.count() == 0, 20)
+
+
 def is_(page: Page, expression: str, value, seconds: float = 20) -> None:
     """Wait until the kernel says so."""
     wait_for(lambda: page.ask(expression) == value, seconds)
@@ -97,11 +104,11 @@ def test_every_control_of_a_replay_does_what_it_says(opened):
     page.press("Step back")
     is_(page, "replay.step", 45)
     wait_for(lambda: "pictures are those of step 40" in page.status(), 20)
-    assert "ie off" in page.view.locator(".jp-OutputArea .chart").all_inner_texts()[1]
+    wait_for(lambda: "ie off" in page.view.locator(".jp-OutputArea .chart").all_inner_texts()[1], 20)
     page.rest(1)
     assert violations(page) == []
-    live = page.view.locator(".jp-OutputArea [aria-live=polite]").first.inner_text()
-    assert live.startswith("step 40, one-hot loss")
+    live = page.view.locator(".jp-OutputArea [aria-live=polite]")
+    wait_for(lambda: live.first.inner_text().startswith("step 40, one-hot loss"), 20)
     type_into(page, "steps a second", 1000)
     page.press("Play backwards")
     is_(page, "(replay.step, replay.player.reason)", (0, "This is the beginning."))
@@ -110,7 +117,7 @@ def test_every_control_of_a_replay_does_what_it_says(opened):
 
     type_into(page, "go to step", 45)
     is_(page, "replay.step", 45)
-    page.press("Continue from here")
+    leaves(page, "Continue from here")
     is_(page, "replay.lab is not None and (replay.lab.experiment.done, replay.lab.player.playing)", (45, False), 60)
     wait_for(lambda: "5 of them trained anew from the checkpoint at step 40" in page.status(), 20)
     assert page.control("ie: information entropy loss").is_checked() is False
@@ -122,7 +129,7 @@ def test_every_control_of_a_replay_does_what_it_says(opened):
     is_(page, "replay.lab.inner is not None and replay.lab.inner.step", 55)
     type_into(page, "go to step", 20)
     is_(page, "replay.lab.inner.step", 20)
-    page.press("Continue from here")
+    leaves(page, "Continue from here")
     is_(page, "replay.lab.inner is None and replay.lab.experiment.done", 20)
     wait_for(lambda: page.control("ie: information entropy loss").is_checked(), 20)
     page.press("Step")
@@ -155,14 +162,14 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     assert a == b and page.ask("lab.experiment.done") == 10
     wait_for(lambda: page.status().startswith(f"Step {a} "), 20)
     page.rest(1)
-    assert page.view.locator(".jp-OutputArea .sheet img").filter(visible=True).count() == 2
-    assert page.view.locator(".jp-OutputArea .fork .chart").count() == 6
+    wait_for(lambda: page.view.locator(".jp-OutputArea .sheet img").filter(visible=True).count() == 2, 20)
+    wait_for(lambda: page.view.locator(".jp-OutputArea .fork .chart").count() == 6, 20)
     assert violations(page) == []
-    live = page.view.locator(".jp-OutputArea [aria-live=polite]").all_inner_texts()
-    assert any(text.startswith(f"step {a}, {a - 10} after the fork; as it was: one-hot loss") for text in live)
+    live, told = page.view.locator(".jp-OutputArea [aria-live=polite]"), f"step {a}, {a - 10} after the fork; as it was"
+    wait_for(lambda: any(text.startswith(f"{told}: one-hot loss") for text in live.all_inner_texts()), 20)
     oh = "lab.inner.branches[1].trace.record.column('oh').tolist()"
     before = page.ask(oh)
-    page.press("Keep the edit")
+    leaves(page, "Keep the edit")
     is_(page, "lab.inner is None and (lab.experiment.done, lab.experiment.objective['ds'].weight)", (a, 2.5))
     assert page.ask("lab.record.column('oh').tolist()") == before
     wait_for(lambda: float(page.control("ds weight").input_value()) == 2.5, 20)
@@ -172,7 +179,7 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     is_(page, "lab.inner is not None and lab.inner.branches[1].name", "ds average", 60)
     page.press("Step")
     is_(page, done, [a + 1, a + 1])
-    page.press("Keep as it was")
+    leaves(page, "Keep as it was")
     is_(
         page,
         "lab.inner is None and (lab.experiment.done, lab.experiment.objective['ds'].rule.__name__)",
@@ -182,7 +189,7 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     page.control("fork's change").select_option("switch on or off")
     page.press("Fork here")
     is_(page, "lab.inner is not None and lab.inner.branches[1].name", "ds off", 60)
-    page.press("Back to the lab")
+    leaves(page, "Back to the lab")
     is_(page, "lab.inner is None and (lab.experiment.done, lab.experiment.objective['ds'].on)", (a + 1, True))
     page.press("Step")
     is_(page, "lab.experiment.done", a + 2)

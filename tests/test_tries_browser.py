@@ -1,5 +1,7 @@
 """Slow motion and the log of tries in a real JupyterLab: every control is pressed, and the kernel asked what it did."""
 
+import re
+
 import pytest
 
 pytest.importorskip("playwright")
@@ -40,8 +42,8 @@ def test_every_control_of_slow_motion(page):
     wait_for(lambda: page.ask(AT) == (9, 2), PATIENCE)  # with the last stage the step is made
     bare = "[s.raw['oh'] for s in __import__('itertools').islice(type(lab.experiment)().steps(), 2)]"
     assert page.ask(bare) == page.ask("lab.record.column('oh').tolist()")
-    current = page.view.locator(".stage li[aria-current=step]")
-    assert current.inner_text() == "step" and page.view.locator(".stage mark").count() > 0
+    page.view.locator(".stage li[aria-current=step]", has_text=re.compile("^step$")).wait_for(timeout=1000 * PATIENCE)
+    page.view.locator(".stage mark").first.wait_for(timeout=1000 * PATIENCE)
     page.press("Next stage")
     wait_for(lambda: page.ask(AT) == (0, 2), PATIENCE)
     live = page.view.locator(".jp-OutputArea [aria-live=polite]")
