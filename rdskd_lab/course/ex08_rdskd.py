@@ -42,6 +42,10 @@ def anchor_outside(logits, images, anchor_oh, anchor_ie):
     return oh.exp() - anchor_oh + ie.exp() - anchor_ie + ds
 
 
+def anchors_swapped(logits, images, anchor_oh, anchor_ie):
+    return generator_loss(logits, images, anchor_ie, anchor_oh)
+
+
 def diversity_damped(logits, images, anchor_oh, anchor_ie):
     oh, ie, ds = _three(logits, images)
     return (oh - anchor_oh).exp() + (ie - anchor_ie).exp() + ds.exp()
@@ -123,6 +127,13 @@ def everything_damped():
     return table
 
 
+def exponential_in_the_measure():
+    table = nothing_damped()
+    table["oh"].measure = lambda b: lab.one_hot(b.logits).exp()
+    table["ie"].measure = lambda b: lab.information_entropy(b.logits).exp()
+    return table
+
+
 def only_oh_damped():
     table = my_rdskd()
     table["ie"].damped = False
@@ -183,6 +194,9 @@ EXERCISES = (
             Misconception(anchor_outside, "anchor outside the exponential",
                 "You subtract the anchor after the exponential. There it is a constant and does nothing to the "
                 "gradient. It belongs inside: exp(L - a)."),
+            Misconception(anchors_swapped, "anchors swapped",
+                "Each loss is counted from the other's anchor. An anchor is an earlier value of the same loss: "
+                "anchor_oh goes with oh, anchor_ie with ie."),
             Misconception(diversity_damped, "diversity damped too",
                 "In the published code only oh and ie are damped; ds is added as it is."),
             Misconception(logits_for_answers, "logits for probabilities in ds",
@@ -230,6 +244,9 @@ EXERCISES = (
         misconceptions=(
             Misconception(nothing_damped, "nothing damped",
                 "Your table is the plain sum of the three losses. oh and ie need damped=True."),
+            Misconception(exponential_in_the_measure, "the exponential in the measure",
+                "Your measure takes the exponential itself. A term measures the loss, in nats; damped=True is what "
+                "takes the exponential of it, less its anchor."),
             Misconception(everything_damped, "everything damped",
                 "You damped ds as well. Only oh and ie are damped in the published code."),
             Misconception(only_oh_damped, "ie not damped",
