@@ -5,7 +5,7 @@ import torch
 import rdskd_lab as lab
 
 from ..batch import Batch
-from .exercise import Exercise, Misconception, Wrong, value_and_gradient
+from .exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
 
 RNG = torch.Generator().manual_seed(8)
 LOGITS = 2 * torch.randn(6, 10, generator=RNG, dtype=torch.float64)
@@ -61,6 +61,12 @@ def watch_loss(answer):
     first, _ = value_and_gradient(lambda t, x: answer(t, x, 0.0, 0.0), LOGITS, IMAGES)
     return {"the loss with both anchors at 0": first, "the loss with anchors 0.4 and -1.9": value,
             "its gradient at the logits": gradient}  # fmt: skip
+
+
+def _pulls_as_the_plain_sum(seen):
+    """Recognises the plain sum, with anchors subtracted or without."""
+    key = "its gradient at the logits"
+    return key in seen and not differing({key: seen[key]}, {key: watch_loss(no_exponential)[key]})
 
 
 # ---- 2: when anchors are taken ---------------------------------------------------------------------------------------
@@ -190,7 +196,8 @@ EXERCISES = (
                 "one can be paid with a fall of the other. Each has its own exponential and its own anchor."),
             Misconception(no_exponential, "exponential forgotten",
                 "This is the plain sum: an anchor that is only subtracted shifts the value and changes no gradient. "
-                "The exponential is what makes a rise cost more."),
+                "The exponential is what makes a rise cost more.",
+                _pulls_as_the_plain_sum),
             Misconception(anchor_outside, "anchor outside the exponential",
                 "You subtract the anchor after the exponential. There it is a constant and does nothing to the "
                 "gradient. It belongs inside: exp(L - a)."),
