@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -258,10 +259,116 @@ def test_robustness_counts_stopped_runs_as_guesses_and_collapses_by_classes_or_a
     assert line[:2] == ("rdskd", 4) and line[2:4] == pytest.approx((63.75, 10.0)) and line[5] == 75
 
 
+def test_a_run_that_the_guard_stopped_is_a_guess_and_not_a_pair_the_fewer():
+    rows = [{"method": m, "seed": s, "student_accuracy": a} for m, s, a in
+            (("rdskd", 0.0, 0.9), ("rdskd", 1.0, 0.8), ("dafl", 0.0, 0.9), ("dafl", 1.0, None))]  # fmt: skip
+    found = {v.claim: v for v in C.accuracy_verdicts(rows)}
+    dafl = found["RDSKD's student is better than that of dafl"]
+    assert dafl.n == 2 and dafl.estimate == pytest.approx((0 + 70) / 2)
+    assert found["RDSKD's student is better than that of zskd"].verdict == "too few pairs"
+
+
+def test_robustness_is_asked_over_all_settings_and_over_those_that_both_have():
+    rows = [{"method": m, "seed": s, "setting": k, "student_accuracy": a} for m, k, a in
+            (("rdskd", "default", 0.9), ("rdskd", "lr x 4", 0.8), ("rdskd", "latent 16", 0.1),
+             ("zskd", "default", 0.9), ("zskd", "lr x 4", 0.7), ("zskd", "ce x 4", 0.9)) for s in (0.0, 1.0)]  # fmt: skip
+    whole, shared = (v for v in C.robustness_verdicts(rows) if v.claim.endswith("zskd"))
+    std = lambda *x: (sum((v - sum(x) / len(x)) ** 2 for v in x) / (len(x) - 1)) ** 0.5  # noqa: E731
+    assert whole.estimate == pytest.approx(std(90, 70, 90) - std(90, 80, 10)) and whole.verdict == "does not hold"
+    assert shared.estimate == pytest.approx(std(90, 70) - std(90, 80)) and shared.verdict == "holds"
+
+
+def test_the_worst_setting_of_each_kind_is_by_its_mean_over_seeds():
+    rows = [{"method": "zskd", "seed": s, "setting": k, "student_accuracy": a} for k, *two in
+            (("lr x 4", 0.1, 0.9), ("lr / 4", 0.4, 0.5), ("ce x 4", None, 0.6)) for s, a in enumerate(two)]  # fmt: skip
+    found = C.unluckiest(rows)
+    assert found["zskd", "lr"] == ("lr / 4", pytest.approx(45))
+    assert found["zskd", "weights"] == ("ce x 4", pytest.approx(35)) and ("zskd", "latent") not in found
+    kinds = {C.kind(t.setting) for t in C.robustness_trials(seeds=[0])}
+    assert kinds == {*C.KINDS, "default"}
+
+
+# ---- the scoreboard --------------------------------------------------------------------------------------------------
+
 RESULTS = Path(__file__).parents[1] / "results"
+STORED = [name for name in C.STUDIES if (RESULTS / f"{name}.csv").exists()]
 
 
-@pytest.mark.skipif(not (RESULTS / "SCOREBOARD.md").exists(), reason="no study's results are stored yet")
+def judged(text: str) -> list[tuple[str, str, str]]:
+    """(low, high, the word) of every verdict that a scoreboard tells, read from its text alone."""
+    numbers = r"[-+][\d.e+-]+"
+    lines = re.findall(rf"^\| .*\(({numbers}) to ({numbers}), n = \d+\) \| \*\*(.+)\*\* \|$", text, re.MULTILINE)
+    assert len(lines) == len(re.findall(r"\*\* \|$", text, re.MULTILINE)) - text.count("| no interval")
+    return lines
+
+
+def follows(low: str, high: str) -> str:
+    """The word that an interval allows, by the signs of its ends as they are printed."""
+    return {("+", "+"): "holds", ("-", "-"): "does not hold"}.get((low[0], high[0]), "not at this scale")
+
+
+def toy_table(name: str, trials: list[S.Trial], wrong: float = 0.0) -> list[dict]:
+    """A study's table with figures of which any but `wrong` of 0 takes the accuracy of rdskd down with the seed."""
+    found = []
+    for n, t in enumerate(trials):
+        s, bad = t.config.settings(), wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
+        row = {"method": t.config.method, "setting": t.setting, "seed": float(t.config.seed), "outcome": "finished",
+               "teacher": t.config.teacher, "data": t.config.data, "generator_steps": float(s.generator_steps),
+               "student_steps": float(s.student_steps), "classes": 10.0, "entropy": 2.0 + math.sin(n) / 9,
+               "distance": 20 + math.sin(2 * n), "teacher_fid": 5 + math.sin(3 * n), "oh_probe": 1.1 + math.sin(5 * n),
+               "ie_probe": 1.1 + math.cos(n), "student_accuracy": 0.9 + math.sin(7 * n) / 50 - bad}  # fmt: skip
+        found.append(row)
+    return found
+
+
+@pytest.fixture(scope="module")
+def toy_tables():
+    return {name: toy_table(name, study.trials()) for name, study in C.STUDIES.items()}
+
+
+def test_every_word_on_the_scoreboard_follows_from_the_interval_beside_it(toy_tables):
+    text = C.scoreboard(toy_tables)
+    lines = judged(text)
+    assert len(lines) == sum(len(C.VERDICTS[name](rows)) for name, rows in toy_tables.items())
+    assert [word for *_, word in lines] == [follows(low, high) for low, high, _ in lines]
+    assert len({word for *_, word in lines}) > 1
+
+
+def test_another_table_makes_another_scoreboard(toy_tables):
+    trials = C.STUDIES["accuracy"].trials()
+    bad = C.scoreboard({"accuracy": toy_table("accuracy", trials, wrong=0.1)})
+    assert C.scoreboard({"accuracy": toy_tables["accuracy"]}) != bad
+    assert {word for *_, word in judged(bad)} == {"does not hold"}
+
+
+def test_each_study_says_why_it_may_differ_from_the_paper_by_what_its_table_holds(toy_tables):
+    text = C.scoreboard(toy_tables)
+    assert text.count("Why it may differ from the paper. Budget: ") == len(C.STUDIES)
+    assert "Budget: 240 generator steps a run; RDSKD's published MNIST schedule has 2,400. Scale: 10 seeds" in text
+    told = C.apart("robustness", toy_tables["robustness"])
+    assert "Budget: 150 to 1,000 generator and 750 to 1,000 student steps" in told and "3 seeds, digits only" in told
+    assert "Teacher: lenet5, lenet5-bn," in told
+    fewer = [r | {"generator_steps": 7.0} for r in toy_tables["robustness"] if r["seed"]]
+    assert "Budget: 7 generator" in C.apart("robustness", fewer) and "2 seeds" in C.apart("robustness", fewer)
+
+
+def test_a_table_with_too_few_pairs_makes_a_scoreboard_that_says_so():
+    rows = toy_table("accuracy", [t for t in C.STUDIES["accuracy"].trials() if t.config.seed == 0])
+    text = C.scoreboard({"accuracy": rows})
+    assert text.count("no interval (n = 1) | **too few pairs**") == len(C.RIVALS) and not judged(text)
+
+
+@pytest.mark.skipif(not STORED, reason="no study's results are stored yet")
 def test_the_scoreboard_says_what_the_stored_tables_say():
-    tables = {n: C.read_table(RESULTS / f"{n}.csv") for n in C.STUDIES if (RESULTS / f"{n}.csv").exists()}
-    assert (RESULTS / "SCOREBOARD.md").read_text() == C.scoreboard(tables)
+    text = (RESULTS / "SCOREBOARD.md").read_text()
+    assert text == C.scoreboard({name: C.read_table(RESULTS / f"{name}.csv") for name in STORED})
+    assert [word for *_, word in judged(text)] == [follows(low, high) for low, high, _ in judged(text)]
+
+
+@pytest.mark.parametrize("name", C.STUDIES)
+def test_a_stored_table_is_of_the_trials_that_its_study_plans(name):
+    if name not in STORED:
+        pytest.skip(f"there is no results/{name}.csv yet")
+    rows = C.read_table(RESULTS / f"{name}.csv")
+    planned = [(t.config.method, t.setting, float(t.config.seed)) for t in C.STUDIES[name].trials()]
+    assert [(r["method"], r["setting"], r["seed"]) for r in rows] == planned
