@@ -219,7 +219,7 @@ ADAPTIVE = Method(adaptive_deepinversion, {
     "classroom": Settings(
         generator_steps=3_000, batch_size=256, sheet_steps=150, lr=0.1, jitter=2, pooled=True, augment=1.0,
         student_steps=4_000, student_turn=200, student_batch_size=128, student_lr=4e-3, student_schedule="cosine",
-        temperature=3.0,
+        temperature=3.0, weights=(("tv", 1e-3),),
     ),
     "small-cifar10": Settings(
         generator_steps=1_500, batch_size=256, sheet_steps=150, lr=0.1, jitter=2, pooled=True, augment=1.0,
