@@ -25,7 +25,7 @@ MODES = {
     "task": "task: it trains beside the cell, and every control answers at once",
     "chunk": "chunk: it trains 2 seconds at a time; where a control answers late, run the cell again",
     "inline": "inline: a cell trains until it is done; stop it with the interrupt button",
-    "replay": "no mode that trains: a step takes too long to watch, so play a recorded run instead",
+    "replay": "no mode that trains, as a step takes too long to watch",
 }
 
 # Steps that a whole run or a notebook takes: (generator's, student's), each as costly as one of preset classroom.
@@ -215,7 +215,7 @@ def _training(facts: Facts) -> Finding:
         return Finding("training", MEND, f"not one step could be trained ({facts.trouble})", cure)
     says = f"a generator's step takes {duration(facts.step)}, a student's {duration(facts.lesson)}; labs use {mode}"
     if facts.step > SLOW:
-        cure = "Play recorded runs: from rdskd_lab.lab import Replay; Replay(path). To train, take a faster machine."
+        cure = "Play recorded runs instead: from rdskd_lab.lab import Museum; Museum(). To train: a faster machine."
         return Finding("training", NOTE, says, cure)
     return Finding("training", OK, says)
 

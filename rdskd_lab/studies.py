@@ -114,14 +114,15 @@ def do(trial: Trial, out: str) -> str:
         begun = time.perf_counter()
         place.mkdir(parents=True, exist_ok=True)
         found = trial.measure(trial.config, place)
-        found = {"seconds": time.perf_counter() - begun} | found | {"machine": _machine()}
+        found = {"seconds": time.perf_counter() - begun} | found | {"machine": machine_here()}
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, (json.dumps(found) + "\n").encode())
     shutil.rmtree(place, ignore_errors=True)
     return key
 
 
-def _machine() -> str:
+def machine_here() -> str:
+    """This machine's kind and threads, as a row tells it."""
     import torch
 
     return machine(torch.device("cpu"))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -209,13 +210,14 @@ def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
     for facts, said in (
         (WELL, []),
         (replace(WELL, memory=10**9), ["memory"]),
+        (replace(WELL, step=1.6, lesson=0.4), ["training"]),
         (replace(WELL, gpu="", gpu_memory=None), []),
         (replace(WELL, gpu="", front_end="Colab", versions=WELL.versions | {"ipywidgets": "7.7.1"}), ["GPU"]),
     ):
         monkeypatch.setattr(lesson, "look", lambda facts=facts: facts)
         course.begin("03_authenticity")
         *findings, last = capsys.readouterr().out.splitlines()
-        assert last.startswith("03_authenticity") and [line.split(":")[0] for line in findings if ": " in line] == said
+        assert last.startswith("03_authenticity") and re.findall(r"^(\w+): ", "\n".join(findings), re.M) == said
 
 
 # ---- bands -------------------------------------------------------------------------------------------------------------

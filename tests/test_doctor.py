@@ -70,7 +70,7 @@ def test_a_machine_that_is_well_has_nothing_to_mend():
         (replace(WELL, here_writable=False), "writing", MEND, "this folder", "--out"),
         (replace(WELL, home_writable=False), "writing", MEND, "home folder", "HOME"),
         (replace(WELL, python="3.10.2"), "Python", MEND, "3.11 or later", "Install Python"),
-        (replace(WELL, step=1.6, lesson=0.4), "training", NOTE, "1.6 s", "import Replay"),
+        (replace(WELL, step=1.6, lesson=0.4), "training", NOTE, "1.6 s", "import Museum; Museum()"),
         (replace(WELL, step=None, lesson=None, trouble="MemoryError"), "training", MEND, "MemoryError", "look again"),
     ],
 )  # fmt: skip

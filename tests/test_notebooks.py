@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -38,6 +39,27 @@ def test_nothing_is_stored_that_a_reader_does_not_need(pair):
     assert "widgets" not in committed.metadata
     assert not any("execution" in c.metadata for c in committed.cells)
     assert len(nbformat.writes(committed)) <= build.LIMIT
+
+
+def test_a_learner_who_opens_and_saves_a_notebook_in_jupyter_writes_to_that_file_alone(tmp_path):
+    """Paired by jupytext, it would open without kernel and first cell, and saving would put answers into the source."""
+    from jupyter_server.services.contents.largefilemanager import LargeFileManager
+
+    module = pytest.importorskip("jupytext.sync_contentsmanager", reason="another name in a jupytext of another age")
+    (tmp_path / "notebooks").mkdir()
+    for name in ("pyproject.toml", "notebooks/02_generator.py", "notebooks/02_generator.ipynb"):
+        shutil.copy(NOTEBOOKS.parent / name, tmp_path / name)
+    source, committed = (tmp_path / f"notebooks/02_generator.{end}" for end in ("py", "ipynb"))
+    before, stored = source.read_text(), nbformat.read(committed, 4)
+
+    server = module.build_sync_jupytext_contents_manager_class(LargeFileManager)(root_dir=str(tmp_path))
+    opened = server.get("notebooks/02_generator.ipynb")["content"]
+    assert opened["metadata"]["kernelspec"]["name"] == "python3"
+    assert [cell["source"] for cell in opened["cells"]] == [cell["source"] for cell in stored.cells]
+
+    opened["cells"][2]["source"] = "answer = 1"
+    server.save({"type": "notebook", "format": "json", "content": opened}, "notebooks/02_generator.ipynb")
+    assert source.read_text() == before and "answer = 1" in committed.read_text()
 
 
 def test_every_picture_has_a_text_alternative(pair):
