@@ -1,5 +1,6 @@
-"""Each notebook in a real JupyterLab: it opens, Run All ends without an error, its figures are there."""
+"""Each notebook in a real JupyterLab: it opens, formulas are typeset, Run All ends without an error, figures are there."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def test_run_all_ends_without_an_error_and_the_figures_are_there(path, notebook)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     page = notebook(blank)
+    typeset = page.view.locator(".jp-RenderedMarkdown mjx-container")
+    wait_for(lambda: typeset.count() == formulas(committed), 60)
+    assert page.view.locator("mjx-merror, [data-mjx-error]").count() == 0
     page.view.get_by_role("menuitem", name="Run", exact=True).click()
     page.view.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     last = max(cell.execution_count for cell in committed.cells if cell.cell_type == "code")
@@ -38,6 +42,12 @@ def test_run_all_ends_without_an_error_and_the_figures_are_there(path, notebook)
     was = [cell for cell in committed.cells if cell.cell_type == "code"]
     assert not [output for cell in ran for output in cell.outputs if output.output_type == "error"]
     assert [shown(cell) for cell in ran] == [shown(cell) for cell in was]
+
+
+def formulas(book) -> int:
+    """How many $...$ and $$...$$ stand in its words, code left out."""
+    texts = (re.sub(r"`[^`]*`", "", cell.source) for cell in book.cells if cell.cell_type == "markdown")
+    return sum(len(re.findall(r"\$\$.+?\$\$|\$[^$]+?\$", text, re.DOTALL)) for text in texts)
 
 
 def shown(cell) -> int:
