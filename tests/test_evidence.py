@@ -29,7 +29,7 @@ def test_an_interval_is_drawn_from_end_to_end_and_its_word_has_a_mark_of_its_own
     holds, other = chart.plotly().data
     assert (holds.name, holds.x, holds.error_x.array, holds.error_x.arrayminus) == ("holds", (2.0,), (1.0,), (1.0,))
     assert other.marker.symbol != holds.marker.symbol and other.marker.color != holds.marker.color
-    ends = [line.get_xdata().tolist() for line in chart.matplotlib().axes[0].lines if len(line.get_xdata()) == 2]
+    ends = [list(map(float, line.get_xdata())) for line in chart.matplotlib().axes[0].lines if len(line.get_xdata()) == 2]
     assert [1.0, 3.0] in ends and [-1.0, 2.0] in ends
     assert "a: +2 (+1 to +3), holds; b: +0.5 (-1 to +2), no" in chart.alt_text()
 
