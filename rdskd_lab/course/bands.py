@@ -25,7 +25,8 @@ def tell(name: str, value: float, values: list[float], unit: str = "", digits: i
     if not values:
         return f"{name}: yours {yours}{after}, typical values have not been stored yet"
     low, high = (_number(edge, unit, digits) for edge in (min(values), max(values)))
-    outside = "" if float(low) <= float(yours) <= float(high) else _outside(float(yours) < float(low), look_at, len(values))
+    inside = float(low) <= float(yours) <= float(high)
+    outside = "" if inside else _outside(float(yours) < float(low), look_at, len(values))
     typical = f"{low} to {high}" if low != high else low
     return f"{name}: yours {yours}{after}{outside}, typical {typical}{after} ({len(values)} seeds)"
 
