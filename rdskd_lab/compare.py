@@ -120,7 +120,7 @@ def compare(plan: Plan, out: Path) -> Iterator[str]:
         found = read_json(place / "result.json")
         yield f"{name}: {found['student_accuracy']:.2%} after {found['seconds']['total']:,.0f} s"
     rows = [row(out / name) for name in configs]
-    write_whole(out / "compare.csv", _csv(rows).encode())
+    write_whole(out / "compare.csv", as_csv(rows, COLUMNS))
     yield f"table: {out / 'compare.csv'}"
     write_whole(out / "compare.png", standings(out, rows).png())
     yield f"chart: {out / 'compare.png'}"
@@ -227,12 +227,14 @@ HEAD = ["method", "accuracy, %", "seeds", "teacher", "seconds", "memory, MB", "c
         "distance", "teacher-FID", "real images used"]  # fmt: skip
 
 
-def _csv(rows: list[dict]) -> str:
+def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
+    """A table with a header; floats to 6 digits, what a row lacks blank."""
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, names, lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
+    for r in rows:
+        table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()})
+    return text.getvalue().encode()
 
 
 def curves(out: Path, rows: list[dict]) -> plots.Curves:
