@@ -135,7 +135,7 @@ bars = plots.Line("digits read", np.arange(3), 100 * np.array(list(found.values(
 plots.Curves("who reads how many of 1,000 real digits", [bars], "", unit=" %", ticks=list(found))
 
 # %% [markdown]
-# Images like these are all that the better student has ever seen:
+# Images like these are all that the better student has ever seen, in rows by what the teacher takes them for:
 
 # %%
 plots.samples([painted.picture()], [str(k) for k in range(10)])

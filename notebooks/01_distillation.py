@@ -128,8 +128,8 @@ lesson[1].check(distillation_loss)
 # with $\tilde s$ and $\tilde t$ the logits less their mean over the classes: for large $T$, $e^{s/T} \approx 1 + s/T$.
 # One factor $1/T$ comes from the division, the other because soft answers differ less.
 #
-# *Predict before you run: how does the gradient's norm fall with $T$, without $T^2$ and with it? Where does the second
-# line end?*
+# *Predict before you run: how does the gradient's norm fall with $T$, without $T^2$ and with it? Where does the line
+# with $T^2$ end?*
 
 # %%
 temperatures = np.geomspace(1, 100, 25)
@@ -162,9 +162,10 @@ Figure(
 )
 
 # %% [markdown]
-# Without $T^2$ whoever doubles the temperature has to make the learning rate four times as large. With it the pull has
-# a limit that knows no temperature: at high $T$ the student is asked for the teacher's *logits*, all ten alike; at $T =
-# 1$ mostly for its favourite.
+# Without $T^2$ whoever doubles the temperature has to make the learning rate four times as large (with plain gradient
+# steps; Adam, which trains below, divides a constant factor out again). With it the pull has a limit that knows no
+# temperature: at high $T$ the student is asked for the teacher's *logits*, all ten alike; at $T = 1$ mostly for its
+# favourite.
 #
 # ## The loop, flat and in the package
 #
@@ -187,9 +188,9 @@ for pick in batches:
     optimizer.step()
     flat_losses.append(loss.item())
 
-lessons = (lab.batch.Batch(images[pick], logits=t[pick]) for pick in batches)
-steps = lab.loops.distill(start, lessons, torch.optim.Adam(start.parameters(), lr=4e-3), temperature=10)
-losses = [step.raw["kd"] for step in steps]
+answered = (lab.batch.Batch(images[pick], logits=t[pick]) for pick in batches)
+steps = lab.loops.distill(start, answered, torch.optim.Adam(start.parameters(), lr=4e-3), temperature=10)
+losses = [step.raw["kd"] for step in steps]  # a step's losses by their keys; kd is L_S
 
 print(f"flat:    {flat_losses[0]:.4f} ... {flat_losses[-1]:.4f}")
 print(f"package: {losses[0]:.4f} ... {losses[-1]:.4f}")
@@ -199,7 +200,8 @@ print("largest difference below 1e-8:", apart < 1e-8)
 # %% [markdown]
 # ## With the data, and without
 #
-# Two *controls* say what a data-free method can hope for, and what it must beat:
+# For once students learn from real digits here: 4,000, other ones than the 1,000 of the test, which the course brings
+# along for comparisons like this one. Two *controls* say what a data-free method can hope for, and what it must beat:
 #
 # | control | the student sees | its target |
 # |---|---|---|
@@ -244,7 +246,8 @@ plots.Curves("three students on 1,000 test digits", lines, "step", "read correct
 # soft answers, teaches next to nothing: **that gap is what data-free distillation has to close.** Why is it so wide?
 # Ask the teacher what it takes noise for.
 #
-# *Predict before you run: into how many of ten classes does it sort noise?*
+# *Predict before you run: in notebook 00 two digits never occurred in 500 images of noise. And in 1,000? How many digits
+# get a fair share, 10 % or more?*
 
 # %%
 noise = controls.Noise(1, 32).sample(1000, torch.Generator().manual_seed(0)).images  # (1000, 1, 32, 32)
@@ -255,9 +258,9 @@ even, classes = (10.0, "even share: 10 %"), list("0123456789")
 plots.Curves("what noise is to the teacher", bars, "the teacher's answer", level=even, unit=" %", ticks=classes)
 
 # %% [markdown]
-# Some digits never occur. Whoever is shown no 0 and hardly a 6 cannot learn to read them; and what does occur is
-# nowhere near real digits. So images are wanted that are of *all* classes and that the teacher finds convincing:
-# notebook 02 begins to paint them.
+# Three digits have more than their share, one never occurs and four hardly ever. Whoever is shown no 0 and hardly a 6
+# cannot learn to read them; and what does occur is nowhere near real digits. So images are wanted that are of *all*
+# classes and that the teacher finds convincing: notebook 02 begins to paint them.
 #
 # ## What to remember
 #

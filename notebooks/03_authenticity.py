@@ -34,8 +34,8 @@ lesson = begin("03_authenticity")
 # number per image and class ($K = 10$ digits). A softmax over the classes makes them probabilities
 # $p = \mathrm{softmax}(t)$, and $\max_k p_{ik}$ says how sure the teacher is of image $i$.
 #
-# *Predict before you run: a generator that has learned nothing paints grey blots. How sure is a teacher of digits of such
-# blots: near 10 %, near 50 %, or higher? Into how many of the ten classes does it sort 64 of them?*
+# *Predict before you run: 64 blots, of a generator half as wide as that of notebook 02. How sure is the teacher of
+# them, and into how many of the ten classes does it sort so few?*
 
 # %%
 teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"]).double().eval().requires_grad_(False)
@@ -98,8 +98,8 @@ lesson[1].check(one_hot_loss)
 #
 # $$\frac{\partial (-\ln p_k)}{\partial t_j} = p_j - [j = k]$$
 #
-# It pushes the favourite up and all others down. *Predict before you run: as the favourite's lead grows from 0 to 10, when is
-# the pull strongest, and does it end?*
+# ($[j = k]$ is 1 where $j = k$, and 0 elsewhere.) It pushes the favourite up and all others down. *Predict before you
+# run: as the favourite's lead grows from 0 to 10, when is the pull strongest, and does it end?*
 
 # %%
 lead = torch.linspace(0, 10, 101, dtype=torch.float64)
@@ -144,8 +144,9 @@ lesson[2].check(one_hot_gradient)
 # %% [markdown]
 # ## Nothing but authenticity
 #
-# Now a generator is trained on $L_{OH}$ alone. In the package a method is a table of named terms; two of RDSKD's three are
-# switched off, and the exponential of the third is left for notebook 07.
+# Now a generator is trained on $L_{OH}$ alone. In the package a method is a table of named terms. RDSKD's three are
+# `oh`, which is $L_{OH}$, and `ie` and `ds`, the subjects of notebooks 04 and 05: these two are switched off. So is
+# what the package calls *damping*, an exponential around `oh` that is left for notebook 07.
 #
 # *Predict before you run: after 300 steps, is the teacher surer than before? Into how many classes does it sort the images?*
 #
@@ -189,6 +190,11 @@ plots.Panels(
         plots.Curves("effective classes", [plots.Line("classes", steps, classes, 1, "noisy")], ylabel="of 10"),
     ],
 )
+
+# %% [markdown]
+# The next figure shows the same 40 latents three times. An image keeps its place, in the row of what the teacher takes
+# it for *at the last step*, so that you can follow it from left to right (six a row have room). The words on top count
+# all 40 at their own step.
 
 # %%
 plots.samples(pictures, [str(k) for k in range(10)])

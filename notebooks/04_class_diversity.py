@@ -44,7 +44,7 @@ teacher = weights.load_weights(lab.LeNet5(), weights.SHIPPED["lenet5"])
 # $$L_{IE} = \sum_k \bar p_k \ln \bar p_k = -H(\bar p) \quad\text{in nats, from } -\ln K \text{ (best) to } 0 \text{ (worst)}.$$
 #
 # A handier number is $e^{H(\bar p)}$, the **effective number of classes**: 10 equal classes give 10, one class gives 1.
-# (03 counted answers, $\arg\max_k p_{ik}$; here the probabilities themselves are averaged.)
+# It is what 03 watched the collapse with.
 #
 # *Predict before you run: four batches of four images, $K = 4$. Which of them does $L_{IE}$ like best? Which would you
 # want to teach a student with?*
@@ -133,7 +133,7 @@ def train(asked, steps=150):
     for name, term in objective.items():
         term.damped, term.on, term.weight = False, name in asked, asked.get(name, 0.0)
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, pooled=False)
-    student = modes.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here
+    student = modes.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here, so nothing is pooled
     run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed)
     return run, plots.history_of([step.row() for step in run.synthesise()])
 

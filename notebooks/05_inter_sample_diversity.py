@@ -68,10 +68,10 @@ print("the package's agree:", torch.allclose(ds, lab.diversity_seeking(x, probs)
 print(torch.allclose(ms, mode_seeking(x, z), rtol=1e-4))
 
 # %% [markdown]
-# $L_{DS}$ is small by nature. The generator's last BatchNorm gives the pixels variance 1, so
-# $\lVert x^2 - x^1 \rVert$ is near $\sqrt{N C S^2} = \sqrt{64 \cdot 1024} = 256$ whatever the generator does; two rows of
-# probabilities are at most $\sqrt 2$ apart, so $\lVert P^2 - P^1 \rVert \le \sqrt N = 8$. Their quotient cannot go far
-# beyond $1/\sqrt{C S^2} = 0.031$, for any batch size, and for larger images it is smaller still.
+# $L_{DS}$ is small by nature. The generator's last BatchNorm gives the pixels variance 1, so $\lVert x^2 - x^1 \rVert$
+# is near $\sqrt{N C S^2} = \sqrt{64 \cdot 1024} = 256$ as long as the two images of a pair have little in common; two
+# rows of probabilities are at most $\sqrt 2$ apart, so $\lVert P^2 - P^1 \rVert \le \sqrt N = 8$. Then their quotient
+# cannot go far beyond $1/\sqrt{C S^2} = 0.031$, for any batch size, and for larger images it is smaller still.
 #
 # ### Exercise 1: the diversity-seeking loss from scratch
 #
@@ -260,7 +260,8 @@ plots.Panels(
 # %% [markdown]
 # With weight 1 `ds` changes nothing that can be seen. Much louder, it finds its cheap way: with weight 300 all answers are
 # alike, $\lVert P^2 - P^1 \rVert$ is nearly 0, and so is the loss. With one seed the teacher then saw a single class, sure
-# of it; with another it was undecided about every image. The loss that asks for diversity has collapsed the generator.
+# of it; with another it was undecided about every image. The images themselves are nearly as far apart as before (mind the
+# left figure's scale), but to the teacher they are all one: the loss that asks for diversity has collapsed the answers.
 # Mode seeking, whose denominator is a distance of latents that nobody can shrink, has no such way out.
 #
 # How far apart can images be? With mean 0 and variance 1 in 1,024 pixels two images that have nothing in common are
@@ -281,7 +282,7 @@ plots.Panels(
 # * *Paper.* We have not read its body. Its abstract names inter-sample diversity as one of three aims.
 # * *Measured.* On MNIST's teacher the published `ds` is 50 times or more quieter than `oh`, more than 9 tenths of it brings
 #   answers nearer, and with weight 1 the mean distance of images is within the seeds' spread of doing without it (ten
-#   seeds: the bands above). At 300 it collapsed the generator with both seeds that we tried. Mode seeking with weight 1
+#   seeds: the bands above). At 300 it collapsed the answers with both seeds that we tried. Mode seeking with weight 1
 #   moves images further apart. None of this says what it does for a *student*, nor on colour images: not measured here.
 #
 # ## New words

@@ -210,6 +210,10 @@ lesson.band("F on the probe, as a share of F on training batches, ie", of_traini
 # generator is nearly as high. What the generator itself does shows on the probe and is several times smaller. (Noise and
 # learning do not simply add: independent parts add in squares.)
 #
+# That `ie` is *lower* on the probe has another reason. The probe has 64 images, a training batch 32, and a mean answer
+# of more images is more even: one and the same generator gave -2.17 nats in batches of 32 and -2.23 in batches of 64
+# (means of 40).
+#
 # **So: a figure of fluctuating training losses, as papers show them, says little about a conflict.** Ask for the floor, or
 # for a fixed probe.
 #

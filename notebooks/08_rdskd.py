@@ -48,8 +48,8 @@ for name, net in (("teacher", teacher), ("student", lab.LeNet5Half())):
 # | `ds` | $L_{DS} = \lVert P^2 - P^1 \rVert \,/\, \lVert x^2 - x^1 \rVert$, halves 1 and 2 of the batch | *inter-sample diversity*: images differ more than answers do |
 #
 # The first two pull against each other: the surest way to please `oh` is to paint one perfect digit again and again,
-# which is the worst for `ie`. When one falls the other tends to jump. RDSKD therefore penalises **rises**
-# exponentially. With an *anchor* $a$, an earlier value of the same loss,
+# which is the worst for `ie`. RDSKD's authors say that the losses fluctuate because of it (06 found a weak pull, and
+# most of the fluctuation to be sampling noise), and penalise **rises** exponentially. With an *anchor* $a$, an earlier value of the same loss,
 #
 # $$L_G = e^{L_{OH} - a_{OH}} + e^{L_{IE} - a_{IE}} + L_{DS}.$$
 #
@@ -75,8 +75,8 @@ lesson[1].check(generator_loss)
 # %% [markdown]
 # ### Exercise 2: when an anchor is taken
 #
-# Write the published rule: which anchor is used after step $i$ (counted from 0), if the loss in that step was `raw` and the
-# anchor was `anchor`? An epoch has `every` steps.
+# As in notebook 07, now for an epoch of any length. Write the published rule: which anchor is used after step $i$
+# (counted from 0), if the loss in that step was `raw` and the anchor was `anchor`? An epoch has `every` steps.
 
 
 # %% tags=["exercise-2"]
@@ -179,7 +179,7 @@ lesson[3].check(my_rdskd)
 # `Distillation` holds a whole run: teacher, generator, objective, student. The settings are those of the preset
 # `classroom`, shortened. Every batch that trains the generator also goes into a *pool* from which the student will learn.
 #
-# *Predict before you run: how many of the ten classes will the pool hold, and which of the three losses settles last?*
+# *Predict before you run: how many of the ten classes will the pool hold, and which of the three losses will rise?*
 
 # %%
 settings = replace(lab.PRESETS["classroom"], generator_steps=300, student_steps=1000)
@@ -208,9 +208,9 @@ columns = plots.history_of(history)
 plots.Panels("losses and gains of the generator", plots.loss_terms(columns) + plots.gains(columns))
 
 # %% [markdown]
-# *Look at the gains.* At first the anchors are 0: $L_{OH}$ is positive, so its gain starts above 1; $L_{IE}$ is negative,
-# so its gain starts near $e^{-2.3} = 0.1$ once the classes are balanced. At step 1 both anchors are taken and the gains jump to 1;
-# from then on they say how far the loss stands from where it was at the start of its epoch.
+# *Look at the gains.* At first the anchors are 0: $L_{OH}$ is positive, so its gain starts above 1; $L_{IE}$ is
+# negative, so its gain starts far below 1, at $e^{-1.6} = 0.2$ for a loss of -1.6. At step 1 both anchors are taken and
+# the gains jump to 1; from then on they say how far the loss stands from where it was at the start of its epoch.
 #
 # *Look at `ds`.* Lower is better, and yet it may rise: when the classes become many, the answers in its numerator differ more. Its
 # values, and its pull, are small beside those of the other two; notebook 05 looks at its scale.
@@ -259,6 +259,7 @@ plots.recall(found)
 # | gain $e^{L-a}$ | what damping multiplies a term's gradient with |
 # | objective | a table of named terms: what is measured, how hard it is asked for, whether it is damped |
 # | pool | the images that trained the generator, kept with the teacher's answers |
+# | recall | the share of a class's images that a network reads right |
 # | agreement | the share of images on which two networks give the same answer |
 #
 # **Go on.** `rdskd-lab distill --data digits --out runs/mine` does the whole preset and writes a report;

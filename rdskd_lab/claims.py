@@ -310,9 +310,9 @@ APART = {  # what may set our figure apart from the paper's, besides the scale t
 def apart(name: str, rows: list[dict]) -> str:
     """Why a study's figures may differ from the paper's: scale, teacher, budget, in sentences, from its table."""
     published, ours = PRESETS["paper-mnist"], PRESETS["classroom"]
-    steps, theirs = f"{_span(rows, 'generator_steps')} generator", f"{published.generator_steps:,}"
+    steps, theirs = f"{span(rows, 'generator_steps')} generator", f"{published.generator_steps:,}"
     if name != "fluctuation":  # which trains no student
-        steps += f" and {_span(rows, 'student_steps')} student"
+        steps += f" and {span(rows, 'student_steps')} student"
         theirs += f" and {published.student_steps:,}"
     teachers, data, seeds = (sorted({r[column] for r in rows}) for column in ("teacher", "data", "seed"))
     return (
@@ -324,7 +324,7 @@ def apart(name: str, rows: list[dict]) -> str:
     )
 
 
-def _span(rows: list[dict], column: str) -> str:
+def span(rows: list[dict], column: str) -> str:
     """'800' or '600 to 4,000': the least and the most of a column, controls without such steps left out."""
     values = [r[column] for r in rows if r[column]] or [0]
     low, high = min(values), max(values)
@@ -338,7 +338,8 @@ def scoreboard(tables: dict[str, list[dict]]) -> str:
         "",
         "Written by `rdskd-lab study scoreboard results`; edit nothing here. Differences, or logarithms of ratios,",
         "paired by seed, with their 95 % interval by Student's t. *holds*: the whole interval speaks for the claim.",
-        "*does not hold*: the whole interval speaks against it. *not at this scale*: it includes 0.",
+        "*does not hold*: the whole interval speaks against it. *not at this scale*: it includes 0. Of twenty such",
+        "intervals one misses its value by luck, and nothing here makes up for that.",
     ]
     for name, rows in tables.items():
         study = STUDIES[name]

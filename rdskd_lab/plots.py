@@ -619,7 +619,7 @@ class Samples(Chart):
             axis.spines[:].set_visible(False)
         if len(self.names) <= 20:
             axes[0].set_yticks([tall * (k + 0.5) for k in range(len(self.names))], self.names)
-            axes[0].set_ylabel("the teacher's last answer")
+            axes[0].set_ylabel("the teacher's answer at the last step")
         return figure
 
 

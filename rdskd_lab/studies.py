@@ -178,15 +178,17 @@ def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iter
     def submit(trial: Trial):
         return client.submit(do, trial, out, key=f"trial-{trial.key}", pure=False)
 
-    width = max(2, 2 * len(client.scheduler_info(n_workers=-1)["workers"]))
-    pending = as_completed([submit(trial) for _, trial in zip(range(width), queue, strict=False)])
+    def room() -> int:  # asked every time, since a cluster's workers come and go
+        return max(2, 2 * len(client.scheduler_info(n_workers=-1)["workers"]))
+
+    pending = as_completed([submit(trial) for _, trial in zip(range(room()), queue, strict=False)])
     for future in pending:
         try:
             yield trials[future.result()]
         except KilledWorker as error:
             raise RunError(f"{LOST} workers were lost under one trial ({error}); look at their memory, then go on with "
                            "the same command") from error  # fmt: skip
-        if not late() and (trial := next(queue, None)):
+        while pending.count() < room() and not late() and (trial := next(queue, None)):
             pending.add(submit(trial))
 
 

@@ -119,6 +119,36 @@ def test_an_answer_of_nan_is_not_right(squares):
     assert squares.examine(lambda x: square(x) * torch.nan).kind == "wrong"
 
 
+def test_two_faults_of_which_one_is_a_nan_are_told_one_after_the_other(squares):
+    def watch(answer):
+        return _watch(answer) | {"far out": answer(torch.tensor([1e200]).double())}
+
+    squares.watch = watch
+    assert squares.examine(lambda x: cube(x) + 0 * (x**4).sum()).name == "cube"  # the wrong power, and NaN far out
+    alone = squares.examine(lambda x: square(x) + 0 * (x**4).sum())  # right but for the NaN: no misconception
+    assert alone.kind == "wrong" and "far out" in alone.says.lower()
+
+
+def test_an_answer_that_forgets_to_return_is_not_called_empty(squares):
+    def forgets(x):
+        if x.sum() < 0:
+            return square(x)
+
+    verdict = squares.examine(forgets)
+    assert verdict.kind == "wrong" and "gave nothing back" in verdict.says
+
+
+def test_a_gradient_that_torch_did_not_keep_is_explained(squares):
+    def steps(x):
+        x = 2 * x
+        square(x).backward()
+        return x.grad.sum()
+
+    with pytest.warns(UserWarning, match="leaf"):
+        assert "x.detach().requires_grad_()" in squares.examine(steps).says
+    assert "detach" not in squares.examine(lambda x: None * x).says
+
+
 def test_hints_come_one_after_the_other_and_the_solution_is_the_code_that_runs(squares, capsys):
     for _ in range(4):
         squares.hint()

@@ -148,6 +148,26 @@ def test_four_workers_killed_one_by_one_lose_no_trial_and_count_none_twice(tmp_p
 
 
 @pytest.mark.slow
+def test_workers_that_come_later_get_trials_too(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    trials, sent = [tiny(seed, measure=lambda config, place: {"outcome": "finished"}) for seed in range(20)], []
+    with distributed.Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        submit = client.submit
+        monkeypatch.setattr(client, "submit", lambda *args, **named: sent.append(args) or submit(*args, **named))
+        workers = {"the first": 1}
+        monkeypatch.setattr(client, "scheduler_info", lambda n_workers: {"workers": workers})
+        done = S._done(client, trials, str(tmp_path), late=lambda: False)
+        next(done)
+        assert len(sent) == 2  # as many as keep one worker busy
+        next(done)
+        assert len(sent) == 3
+        workers |= dict.fromkeys(("second", "third", "fourth"))
+        next(done)
+        assert len(sent) == 2 + 8  # two are done, and two for each of four are out
+        assert len(list(done)) == 17 and len(sent) == 20
+
+
+@pytest.mark.slow
 def test_a_scheduler_is_used_by_its_address(tmp_path):
     pytest.importorskip("distributed")
     environment = os.environ | {"PYTHONPATH": str(Path(S.__file__).parents[1]), "OMP_NUM_THREADS": "1"}

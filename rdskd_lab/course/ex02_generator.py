@@ -83,6 +83,16 @@ def each_image_all_channels(images):
     return (images - mean) / spread
 
 
+def _in_direction_of(wrong):
+    """Recognises what `wrong` does, whether its spreads divide by the count or by one less: torch's std does that."""
+
+    def recognise(seen):
+        pair = (seen.get("the images", torch.zeros_like(CHANNELS)).flatten(), wrong(CHANNELS).flatten())
+        return float(F.cosine_similarity(*pair, dim=0)) > 1 - 1e-9
+
+    return recognise
+
+
 def unbiased(images):
     return (images - images.mean((0, 2, 3), keepdim=True)) / images.std((0, 2, 3), keepdim=True)
 
@@ -265,15 +275,19 @@ EXERCISES = (
         misconceptions=(
             Misconception(each_image_alone, "each image alone",
                 "You take mean and variance of each image. Then no image can be brighter than another, and the batch "
-                "plays no part: that layer is called InstanceNorm. BatchNorm goes over the batch as well."),
+                "plays no part: that layer is called InstanceNorm. BatchNorm goes over the batch as well.",
+                _in_direction_of(each_image_alone)),
             Misconception(all_channels_together, "all channels together",
-                "You take one mean and one variance for everything. Each channel has its own."),
+                "You take one mean and one variance for everything. Each channel has its own.",
+                _in_direction_of(all_channels_together)),
             Misconception(each_pixel_alone, "each pixel alone",
                 "You take mean and variance over the batch for each pixel. Then every pixel would vary equally, "
-                "corners too; BatchNorm goes over the pixels as well."),
+                "corners too; BatchNorm goes over the pixels as well.",
+                _in_direction_of(each_pixel_alone)),
             Misconception(each_image_all_channels, "each image, all channels together",
                 "You take mean and variance of a whole image: that layer is called LayerNorm. BatchNorm has one "
-                "pair for each channel, over the batch and all pixels."),
+                "pair for each channel, over the batch and all pixels.",
+                _in_direction_of(each_image_all_channels)),
             Misconception(unbiased, "divided by one less",
                 "Almost: torch's std divides by the count less 1 unless you say unbiased=False. BatchNorm normalises "
                 "with the plain mean of the squares."),

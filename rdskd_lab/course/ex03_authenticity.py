@@ -45,6 +45,11 @@ def logit_instead(logits):
     return -logits.max(1).values.mean()
 
 
+def entropy_instead(logits):
+    log_p = logits.log_softmax(1)
+    return -(log_p.exp() * log_p).sum(1).mean()
+
+
 def watch_loss(answer):
     value, gradient = value_and_gradient(answer, LOGITS)
     sure, _ = value_and_gradient(answer, 100 * LOGITS)
@@ -177,6 +182,9 @@ EXERCISES = (
             Misconception(logit_instead, "logit for probability",
                 "You took the largest logit. A logit says nothing alone: adding 5 to all ten changes no answer of the "
                 "teacher, but would change your loss. The softmax compares the classes."),
+            Misconception(entropy_instead, "entropy for the cross-entropy",
+                "You weigh every class by its probability, which is the entropy of each answer. It is 0 for a sure "
+                "image too, but the formula takes one class alone, the teacher's favourite, with weight 1."),
         ),
     ),
     Exercise(

@@ -44,6 +44,11 @@ def mean_of_the_entropies(logits):
     return (p * p.clamp_min(torch.finfo(p.dtype).tiny).log()).sum(1).mean()
 
 
+def mean_of_the_logits(logits):
+    mean = logits.mean(0).softmax(0)
+    return (mean * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()).sum()
+
+
 def not_minimised(logits):
     return -class_diversity(logits)
 
@@ -203,6 +208,12 @@ EXERCISES = (
                 "the mean of the entropies for the entropy of the mean",
                 "You take each image's entropy and then the mean. That asks every single image to be of all classes at "
                 "once. Mean first, entropy second: the batch shall hold all classes.",
+            ),
+            Misconception(
+                mean_of_the_logits,
+                "the mean of the logits for the mean of the answers",
+                "You average the logits and take one softmax. A mean of logits is no share of the images: one image of "
+                "which the teacher is very sure outweighs the others. Softmax for each image first, then the mean.",
             ),
             Misconception(
                 not_minimised,

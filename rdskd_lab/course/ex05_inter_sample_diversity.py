@@ -40,6 +40,11 @@ def means_for_norms(images, probs):
     return (p2 - p1).abs().mean() / ((x2 - x1).abs().mean() + 1e-8)
 
 
+def root_mean_squares(images, probs):
+    (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
+    return (p2 - p1).square().mean().sqrt() / ((x2 - x1).square().mean().sqrt() + 1e-8)
+
+
 def neighbours(images, probs):
     x1, x2, p1, p2 = images[::2], images[1::2], probs[::2], probs[1::2]
     return (p2 - p1).norm() / ((x2 - x1).norm() + 1e-8)
@@ -97,7 +102,8 @@ def _watch_safe(answer) -> dict:
         ("images coincide", a, 0 * b),
     ):
         value, by_top = value_and_gradient(answer, top, below)
-        _, by_below = value_and_gradient(lambda b, a: answer(a, b), below, top)
+        tracked = [x.clone().requires_grad_() for x in (top, below)]
+        (by_below,) = torch.autograd.grad(answer(*tracked), tracked[1], allow_unused=True, materialize_grads=True)
         finite = {"value": value, "gradient by a": by_top, "gradient by b": by_below}
         for what, number in finite.items():
             seen[f"whether the {what} is finite where {words}"] = "yes" if number.isfinite().all() else "no"
@@ -203,6 +209,12 @@ EXERCISES = (
                 "With means the many pixels would not make the loss small, with norms they do.",
             ),
             Misconception(
+                root_mean_squares,
+                "root mean squares for norms",
+                "You divide each sum of squares by its number of entries. A norm is the root of the plain sum: the "
+                "pixels are many more than the probabilities, and that is why the published loss is small.",
+            ),
+            Misconception(
                 neighbours,
                 "other pairs",
                 "You pair neighbours, 0 with 1 and 2 with 3. That would teach as well, but the published code pairs "
@@ -251,8 +263,9 @@ EXERCISES = (
             Misconception(
                 nan_to_num,
                 "a plaster over the value",
-                "The value is finite now, but torch's way back still goes through the infinite quotient, and the "
-                "gradient is NaN. A NaN has to be kept from arising; it cannot be wiped off afterwards.",
+                "The values are finite, but torch's way back still goes through something infinite (a quotient by 0, "
+                "or the slope of a root at 0), and the gradient is NaN. A NaN has to be kept from arising; it cannot "
+                "be wiped off afterwards.",
             ),
             Misconception(
                 much_added,

@@ -5,7 +5,7 @@ import torch
 import rdskd_lab as lab
 
 from ..batch import Batch
-from .exercise import Exercise, Misconception, Wrong, value_and_gradient
+from .exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
 
 RNG = torch.Generator().manual_seed(8)
 LOGITS = 2 * torch.randn(6, 10, generator=RNG, dtype=torch.float64)
@@ -42,6 +42,10 @@ def anchor_outside(logits, images, anchor_oh, anchor_ie):
     return oh.exp() - anchor_oh + ie.exp() - anchor_ie + ds
 
 
+def anchors_swapped(logits, images, anchor_oh, anchor_ie):
+    return generator_loss(logits, images, anchor_ie, anchor_oh)
+
+
 def diversity_damped(logits, images, anchor_oh, anchor_ie):
     oh, ie, ds = _three(logits, images)
     return (oh - anchor_oh).exp() + (ie - anchor_ie).exp() + ds.exp()
@@ -57,6 +61,12 @@ def watch_loss(answer):
     first, _ = value_and_gradient(lambda t, x: answer(t, x, 0.0, 0.0), LOGITS, IMAGES)
     return {"the loss with both anchors at 0": first, "the loss with anchors 0.4 and -1.9": value,
             "its gradient at the logits": gradient}  # fmt: skip
+
+
+def _pulls_as_the_plain_sum(seen):
+    """Recognises the plain sum, with anchors subtracted or without."""
+    key = "its gradient at the logits"
+    return key in seen and not differing({key: seen[key]}, {key: watch_loss(no_exponential)[key]})
 
 
 # ---- 2: when anchors are taken ---------------------------------------------------------------------------------------
@@ -123,6 +133,13 @@ def everything_damped():
     return table
 
 
+def exponential_in_the_measure():
+    table = nothing_damped()
+    table["oh"].measure = lambda b: lab.one_hot(b.logits).exp()
+    table["ie"].measure = lambda b: lab.information_entropy(b.logits).exp()
+    return table
+
+
 def only_oh_damped():
     table = my_rdskd()
     table["ie"].damped = False
@@ -179,10 +196,14 @@ EXERCISES = (
                 "one can be paid with a fall of the other. Each has its own exponential and its own anchor."),
             Misconception(no_exponential, "exponential forgotten",
                 "This is the plain sum: an anchor that is only subtracted shifts the value and changes no gradient. "
-                "The exponential is what makes a rise cost more."),
+                "The exponential is what makes a rise cost more.",
+                _pulls_as_the_plain_sum),
             Misconception(anchor_outside, "anchor outside the exponential",
                 "You subtract the anchor after the exponential. There it is a constant and does nothing to the "
                 "gradient. It belongs inside: exp(L - a)."),
+            Misconception(anchors_swapped, "anchors swapped",
+                "Each loss is counted from the other's anchor. An anchor is an earlier value of the same loss: "
+                "anchor_oh goes with oh, anchor_ie with ie."),
             Misconception(diversity_damped, "diversity damped too",
                 "In the published code only oh and ie are damped; ds is added as it is."),
             Misconception(logits_for_answers, "logits for probabilities in ds",
@@ -230,6 +251,9 @@ EXERCISES = (
         misconceptions=(
             Misconception(nothing_damped, "nothing damped",
                 "Your table is the plain sum of the three losses. oh and ie need damped=True."),
+            Misconception(exponential_in_the_measure, "the exponential in the measure",
+                "Your measure takes the exponential itself. A term measures the loss, in nats; damped=True is what "
+                "takes the exponential of it, less its anchor."),
             Misconception(everything_damped, "everything damped",
                 "You damped ds as well. Only oh and ie are damped in the published code."),
             Misconception(only_oh_damped, "ie not damped",

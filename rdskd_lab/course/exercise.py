@@ -107,7 +107,16 @@ class Exercise:
         for wrong in self.misconceptions:
             if wrong.recognise(seen) if wrong.recognise else not differing(seen, self._see(wrong.answer)):
                 return Verdict("misconception", f"Not yet ({wrong.name}). {wrong.says}", wrong.name)
+        for wrong in () if self.judge else self.misconceptions:  # two faults, one of them a NaN: the other first
+            if not wrong.recognise and self._beside_nan(seen, self._see(wrong.answer)):
+                return Verdict("misconception", f"Not yet ({wrong.name}). {wrong.says}", wrong.name)
         return Verdict("wrong", f"Not yet. {fault} {self.call}.hint() helps.")
+
+    def _beside_nan(self, seen: dict, wrong: dict) -> bool:
+        """Whether an answer does what the wrong one does, and not what is right, in all that is finite of it."""
+        finite = {key: x for key, x in seen.items() if isinstance(x, str) or torch.as_tensor(x).isfinite().all()}
+        wrong, right = ({key: sight.get(key, "") for key in finite} for sight in (wrong, self._see(self.answer)))
+        return 0 < len(finite) < len(seen) and not differing(finite, wrong) and bool(differing(finite, right))
 
     def _fault(self, seen: dict) -> str:
         """What is wrong with what an answer did; "" if nothing is."""
@@ -185,11 +194,16 @@ def _same(a, b) -> bool:
 
 
 def _call(answer: Callable, *args, **named):
-    """What the answer gives; raises Blank where it gives nothing."""
+    """What the answer gives; raises Blank where nothing has been written, Wrong where what is there gives nothing."""
     given = answer(*args, **named)
+    if given is None and len(getattr(answer, "__code__", _nothing.__code__).co_code) > len(_nothing.__code__.co_code):
+        raise Wrong("Your function gave nothing back (None): does every way through it end in a return?")
     if given is None or given is ...:
         raise Blank
     return given
+
+
+def _nothing(): ...
 
 
 _CALL = _call.__code__  # the frame below it is the learner's
@@ -221,7 +235,13 @@ def _stopped(error: Exception) -> str:
     if ours[0] + 1 == len(frames):  # it was not even entered
         return f"Your function could not be called ({said})."
     frame, line = frames[ours[0] + 1]
-    return f"Your function stopped in its line {line - frame.f_code.co_firstlineno + 1} ({said})."
+    where = f"Your function stopped in its line {line - frame.f_code.co_firstlineno + 1} ({said})."
+    if "NoneType" in said and "grad" in frame.f_code.co_names:  # what torch leaves unsaid
+        where += (
+            " backward() fills x.grad only of a tensor that was made by hand, not computed from another that tracks "
+            "its gradient: x.detach().requires_grad_() is such a one again. Or take torch.autograd.grad(loss, x)[0]."
+        )
+    return where
 
 
 def _upper(text: str) -> str:

@@ -1,0 +1,194 @@
+"""What a larger study would cost: `python results/scale.py` writes SCALE.md beside this file from the stored tables.
+
+Costs per run come from robustness.csv and accuracy.csv (`rdskd-lab study run`), an iteration of the published MNIST
+schedule from bench.csv (`make bench`), the engine's own cost from overhead.csv (`python results/overhead.py`).  A GPU
+was measured by nobody here: its column is a formula with an assumed factor, and says so.
+"""
+
+import csv
+import importlib.util
+import math
+import statistics
+from pathlib import Path
+
+from rdskd_lab.claims import STUDIES, read_table, span
+from rdskd_lab.methods import PRESETS
+
+HERE = Path(__file__).parent
+FASTER = (10, 30, 100)  # how many times faster than two cores a GPU may be; assumed
+GPUS = (1, 64)
+
+
+def cost_per_run(rows: list[dict]) -> list[tuple]:
+    """(method, runs, mean, standard deviation, longest) in seconds of training, of runs that came to their end."""
+    by: dict[str, list[float]] = {}
+    for row in rows:
+        if row["outcome"] == "finished":
+            by.setdefault(row["method"], []).append(row["seconds"])
+    return [(method, len(s), statistics.mean(s), statistics.stdev(s) if len(s) > 1 else 0.0, max(s))
+            for method, s in by.items()]  # fmt: skip
+
+
+def published_run(bench: list[dict]) -> float:
+    """Seconds of one RDSKD run by its published MNIST schedule, from an iteration's measured time in ms."""
+    ms = {(row["group"], row["what"]): float(row["value"]) for row in bench if row["unit"] == "ms"}
+    steps = PRESETS["paper-mnist"]
+    generator = ms["generator iteration, paper-mnist", "ours"]
+    student = ms["student iteration, paper-mnist", "ours, fresh"]
+    return (steps.generator_steps * generator + steps.student_steps * student) / 1000
+
+
+def hours(runs: int, seconds: float, machines: int = 1, faster: float = 1.0) -> float:
+    """Hours for equal runs, each on one machine: whole rounds of as many runs as there are machines."""
+    return math.ceil(runs / machines) * seconds / faster / 3600
+
+
+def duration(h: float) -> str:
+    """A time of so many hours in words, two digits."""
+    for unit, size in (("min", 1 / 60), ("h", 1), ("days", 24), ("years", 24 * 365)):
+        value = float(f"{h / size:.2g}")
+        if unit == "years" or value < {"min": 100, "h": 72, "days": 730}[unit]:
+            return f"{value:g} {unit}"
+    raise AssertionError
+
+
+def costs(tables: dict[str, list[dict]]) -> list[str]:
+    """The measured part, as Markdown."""
+    lines = []
+    for name, rows in tables.items():
+        total, machines = sum(row["seconds"] for row in rows), sorted({row["machine"] for row in rows})
+        steps = f"{span(rows, 'generator_steps')} generator and {span(rows, 'student_steps')} student steps"
+        lines += ["", f"**{name}**: {len(rows)} runs of {steps}, {duration(total / 3600)} of training in all; each "
+                  f"worker: {', '.join(machines)}.", "",
+                  "| method | runs | mean, s | sd, s | longest, s |", "|---|--:|--:|--:|--:|"]  # fmt: skip
+        lines += [f"| {m} | {n} | {mean:.1f} | {sd:.1f} | {most:.1f} |" for m, n, mean, sd, most in cost_per_run(rows)]
+    return lines
+
+
+def grid(runs: int, seconds: float) -> list[str]:
+    """The table of what `runs` runs of so many seconds on two cores would take elsewhere."""
+    lines = ["| | " + " | ".join(f"if a GPU is {f} times as fast" for f in FASTER) + " |"]
+    lines.append("|---" * (1 + len(FASTER)) + "|")
+    lines.append("| two cores, measured pace | " + " | ".join([duration(hours(runs, seconds))] * len(FASTER)) + " |")
+    for machines in GPUS:
+        cells = (duration(hours(runs, seconds, machines, f)) for f in FASTER)
+        lines.append(f"| {machines} GPU{'s' * (machines > 1)}, assumed | " + " | ".join(cells) + " |")
+    return lines
+
+
+def engine() -> str:
+    """What overhead.csv says, or that it was not measured."""
+    path = HERE / "overhead.csv"
+    if not path.exists():
+        return "The engine's own cost has not been measured on an idle machine yet (`python results/overhead.py`)."
+    spec = importlib.util.spec_from_file_location("overhead", HERE / "overhead.py")
+    overhead = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(overhead)
+    told = "; ".join(overhead.told(list(csv.DictReader(path.open(newline="")))))
+    return f"The engine's own cost (`overhead.csv`, medians, least to most): {told}."
+
+
+def page(tables: dict[str, list[dict]], bench: list[dict]) -> str:
+    """SCALE.md."""
+    steps, one = PRESETS["paper-mnist"], published_run(bench)
+    runs = sum(len(STUDIES[name].trials()) for name in ("robustness", "accuracy"))
+    return WORDS.format(
+        costs="\n".join(costs(tables)), engine=engine(), runs=runs, one=duration(one / 3600),
+        generator_steps=f"{steps.generator_steps:,}", student_steps=f"{steps.student_steps:,}", batch=steps.batch_size,
+        grid="\n".join(grid(runs, one)), rounds=math.ceil(runs / 64),
+    )  # fmt: skip
+
+
+WORDS = """# Plan for scale
+
+Written by `python results/scale.py`; edit nothing here. Measured: seconds on CPU cores. **No GPU and no cluster was
+there: what is said of them is a formula or a plan, not run.**
+
+## What a run costs here
+{costs}
+
+Seconds are those of training; each run also loads its data and looks at its images. {engine} Planning 10,000 runs
+takes under 2 s of CPU time and little memory (`tests/test_studies.py`).
+
+## The full grid at the published schedule
+
+We have not read the body of the paper, so its grid is not known here. Assumed: our robustness and accuracy studies,
+{runs} runs, each as costly as RDSKD's published MNIST schedule ({generator_steps} generator and {student_steps} student
+steps of {batch} images), which by an iteration's time in `bench.csv` takes {one} on two cores. It was not run. Other
+methods have schedules of their own, and colour images cost several times as much: for three data sets, a lower bound.
+
+    hours = ceil(runs / machines) x seconds of a run on two cores / (how many times faster one machine is) / 3600
+
+{grid}
+
+How much faster a GPU is, `make bench` there would say: its iteration of `paper-mnist` against the one here.
+
+## What limits what
+
+* **Two cores**: arithmetic. A run holds about 1 GB and shares nothing with others, so each core gets a worker.
+* **One GPU**: LeNet-5 on 32 x 32 pixels is too small to fill one: an iteration is many short kernels, and Python
+  starts each. Several workers a GPU should help; a larger batch would be another experiment. Neither was measured.
+* **64 GPUs**: the number of runs, and the longest of them. {runs} runs are {rounds} rounds of 64, and the last round
+  waits for the slowest. The scheduler has a few messages a run to do. `--out` must be on a disk that all workers see.
+* **Everywhere**: `claims.py` says `device="cpu"` and preset `classroom`, since both decide the figures. For GPUs and
+  the published schedule these two words have to change.
+
+## How it starts on a cluster
+
+By Dask's own deployments; a study needs the scheduler's address alone. One thread a worker, so that it does one run
+at a time; and `DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=20` where the scheduler starts, so that it forgives lost
+workers as the local one does. Workers that come later get runs too.
+
+Slurm, with [dask-jobqueue](https://jobqueue.dask.org); for GPUs also `job_extra_directives=["--gres=gpu:1"]`:
+
+    from dask_jobqueue import SLURMCluster
+    cluster = SLURMCluster(cores=1, processes=1, memory="4GB", walltime="08:00:00", queue="QUEUE", account="ACCOUNT",
+                           job_script_prologue=["export OMP_NUM_THREADS=1"])
+    cluster.scale(jobs=64)
+    print(cluster.scheduler_address)
+
+Kubernetes, with [Dask's operator](https://kubernetes.dask.org), an image that holds this package in the same version,
+and a shared volume for `--out` in the workers' pods (through `make_cluster_spec`):
+
+    helm install --repo https://helm.dask.org --create-namespace -n dask-operator --generate-name \\
+        dask-kubernetes-operator
+
+    from dask_kubernetes.operator import KubeCluster
+    cluster = KubeCluster(name="rdskd", image="IMAGE", n_workers=64, env={{"OMP_NUM_THREADS": "1"}},
+                          worker_command=["dask-worker", "--nthreads", "1"])
+    print(cluster.scheduler_address)
+
+Then `rdskd-lab study run robustness --out /shared/studies --scheduler tcp://HOST:PORT`, anywhere. A job that ends at
+its wall time is a lost worker: its run goes on elsewhere from the last save.
+
+## What one run over several GPUs would need
+
+Each rank paints its share of the batch. The mean of the ranks' gradients is right only for a loss that is a mean over
+images. So these have to be reduced over all ranks first, by a reduction that gradients pass:
+
+| what | reduced | why |
+|---|---|---|
+| one-hot loss | its mean, **before the exponential** | exp of a mean is no mean of exps: each rank would have a gain of its own |
+| class diversity | the K mean probabilities, before m ln m | else each rank alone has to show all classes |
+| inter-sample diversity | both sums of squares, before root and quotient | its norms run over half a batch |
+| BatchNorm of generator and student | each channel's sum, squares, count | `torch.nn.SyncBatchNorm`; the last sets the images' scale |
+| the teacher's BatchNorm statistics (DeepInversion) | the same, before its norms | they are compared with those of the data |
+| total variation, norm of images (DeepInversion) | sums of squares, before the root | norms over the whole batch |
+| mode seeking (MSKD) | both means, before the quotient | a quotient of means |
+
+Anchors then agree on all ranks, for they are reduced values. `tests/test_scale.py` shows the first two in numbers.
+"""  # noqa: E501 (rows of a table cannot be wrapped)
+
+
+def main() -> None:
+    """Write the page from what is stored."""
+    tables = {name: read_table(HERE / f"{name}.csv") for name in ("robustness", "accuracy")
+              if (HERE / f"{name}.csv").exists()}  # fmt: skip
+    if not tables:
+        raise SystemExit("there is no robustness.csv or accuracy.csv here; make one: rdskd-lab study run robustness")
+    (HERE / "SCALE.md").write_text(page(tables, list(csv.DictReader((HERE / "bench.csv").open(newline="")))))
+    print(HERE / "SCALE.md")
+
+
+if __name__ == "__main__":
+    main()
