@@ -196,7 +196,7 @@ def summary(rows: Iterable[dict]) -> list[tuple]:
     lines = []
     for method, found in sorted(by.items(), key=lambda kv: -statistics.mean(r["student_accuracy"] for r in kv[1])):
         right = [100 * r["student_accuracy"] for r in found]
-        spread = f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{statistics.stdev(right):.2f}" if len(right) > 1 else ""
+        spread = f" ± {statistics.stdev(right):.2f}" if len(right) > 1 else ""
         memory = [r["peak_rss_mb"] for r in found if r["peak_rss_mb"]]
         lines.append(
             (
@@ -247,7 +247,7 @@ def curves(out: Path, rows: list[dict]) -> plots.Curves:
         at = np.isfinite(history["accuracy"])
         wrong = np.maximum(100 - 100 * history["accuracy"][at], 0.05)
         lines.append(plots.Line(r["method"], history["seconds"][at], wrong, len(lines)))
-    return plots.Curves("wrong answers over time", lines, xlabel="seconds", unit=" %", log=True)
+    return plots.Curves("wrong answers over time", lines, xlabel="seconds", ylabel="wrong", unit=" %", log=True)
 
 
 def standings(out: Path, rows: list[dict]) -> Standings:

@@ -88,7 +88,7 @@ def test_the_mean_and_the_standard_deviation_are_over_seeds():
     rows = [dict.fromkeys(C.COLUMNS, 1) | {"method": m, "student_accuracy": a, "seconds": s, "peak_rss_mb": s}
             for m, a, s in (("a", 0.5, 1), ("a", 0.6, 2), ("a", 0.7, 6), ("b", 0.9, 5))]  # fmt: skip
     best, other = C.summary(rows)
-    assert best[:2] == ("b", "90.00") and other[:2] == ("a", "60.00\xa0±\xa010.00") and other[3:5] == ("3", "6")
+    assert best[:2] == ("b", "90.00") and other[:2] == ("a", "60.00 ± 10.00") and other[3:5] == ("3", "6")
 
 
 def test_what_a_method_asked_for_is_told_with_the_weights_of_its_run():
