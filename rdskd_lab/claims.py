@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from . import parts, report
+from .evidence import Interval, Intervals, Setting, Spreads
 from .field import METHODS
 from .methods import PRESETS
 from .runs import Config
@@ -240,7 +241,7 @@ def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
     found = []
     for rival in RIVALS:
         ours, theirs = ({r["setting"] for r in rows if r["method"] == m} for m in ("rdskd", rival))
-        for what, kept in ("all settings of each", ours | theirs), ("the settings that both have", ours & theirs):
+        for what, kept in ("all settings of each", ours | theirs), ("shared settings only", ours & theirs):
             table = [r for r in rows if r["setting"] in kept]
             many = Counter((r["method"], r["seed"]) for r in table)
             seeds = [s for s in sorted({r["seed"] for r in table}) if min(many["rdskd", s], many[rival, s]) > 1]
@@ -363,6 +364,29 @@ def scoreboard(tables: dict[str, list[dict]]) -> str:
     return "\n".join(text) + "\n"
 
 
+# ---- pictures ------------------------------------------------------------------------------------------------------
+
+
+def intervals(title: str, verdicts: list[Verdict]) -> Intervals:
+    """The verdicts that have an interval, as a chart; its labels leave out the words that all of them share."""
+    told = [v for v in verdicts if v.n > 1]
+    words = [f"{v.claim} ({v.value})".split() for v in told]
+    shared = set.intersection(*map(set, words)) if len(words) > 1 else set()
+    labels = [" ".join(word.strip("(:,)") for word in line if word not in shared) if shared else " ".join(line)
+              for line in words]  # fmt: skip
+    units = " or ".join(dict.fromkeys(v.unit.strip() or ("ln of a ratio" if "ln of" in v.value else "1") for v in told))
+    rows = [Interval(label, v.estimate, v.low, v.high, v.verdict) for label, v in zip(labels, told, strict=True)]
+    return Intervals(title, rows, f"{units}; right of 0: for the claim")
+
+
+def settings_chart(rows: list[dict]) -> Spreads:
+    """The robustness study's table as a chart: every method's settings, stopped runs as guesses."""
+    by = defaultdict(list)
+    for r in rows:
+        by[r["method"], r["setting"]].append(right(r))
+    return Spreads("Accuracy by setting", [Setting(*key, np.array(found)) for key, found in by.items()])
+
+
 # ---- a study's page --------------------------------------------------------------------------------------------------
 
 
@@ -382,15 +406,17 @@ def page(name: str, out: Path) -> Path:
         "student_accuracy", "classes", "entropy", "distance", "teacher_fid")  # fmt: skip
     found = {column: groups(rows, column) for column in wanted}
     lines = [(" ".join(key), *(_spread(found[column].get(key)) for column in wanted)) for key in found[wanted[0]]]
-    try:
-        told = [(v.claim, v.value, v.interval, v.verdict) for v in VERDICTS[name](rows)]
-    except ValueError:  # not enough pairs yet
-        told = []
+    judged = VERDICTS[name](rows)
+    charts = [intervals(study.question, [v for v in judged if v.unit == unit]) for unit in {v.unit: 0 for v in judged}]
+    charts = [chart for chart in charts if chart.rows]
+    charts += [settings_chart(rows)] if name == "robustness" and rows else []
+    told = [(v.claim, v.value, v.interval, v.verdict) for v in judged]
     head = ["claim", "compared", "ours", "verdict"]
     verdicts = report.table("Intervals of 95 %; paired by seed", head, told)
+    if charts:
+        verdicts += report.figure("What lies whole on one side of the line is decided.", *charts)
     settings = report.table("Mean ± standard deviation over seeds", ["method and setting", *wanted], lines)
-    sections = [("What it says", verdicts if told else "<p>Not enough is done yet for an interval.</p>"),
-                ("Every setting", settings)]  # fmt: skip
+    sections = [("What it says", verdicts), ("Every setting", settings)]
     stopped = sum(r["outcome"] != "finished" for r in rows)
     lead = f"<p>{len(rows)} of {len(study.trials())} trials are done; the guard stopped {stopped} of them.</p>"
     return report.write_page(out / f"{name}.html", report.page(study.question, lead, sections))

@@ -231,10 +231,12 @@ def write_page(facts: Facts) -> str:
     for finding in findings:
         lines += _wrap(f"{finding.level:5}{finding.topic:10}", finding.says + ".")
         lines += _wrap(" " * 15 + "-> ", finding.cure) if finding.cure else []
-    kinds = [(*name.split(), duration(seconds)) for name, seconds in estimate(facts).items()]
-    times = [f"preset {name} about {time}" for kind, name, time in kinds if kind == "preset"]
-    notebooks = [f"{name} ({time})" for kind, name, time in kinds if kind == "notebook"]
-    times += [f"notebooks, about: {', '.join(notebooks)}"] if notebooks else []
+    kinds = [(*name.split(), seconds) for name, seconds in estimate(facts).items()]
+    times = [f"preset {name} about {duration(seconds)}" for kind, name, seconds in kinds if kind == "preset"]
+    notebooks = {name: seconds for kind, name, seconds in kinds if kind == "notebook"}
+    if notebooks:
+        each = ", ".join(f"{name} ({duration(seconds)})" for name, seconds in notebooks.items())
+        times.append(f"the whole course about {duration(sum(notebooks.values()))}; notebooks, about: {each}")
     return "\n".join([*lines, *(_wrap(f"{'':5}{'times':10}", "; ".join(times) + ".") if times else [])])
 
 

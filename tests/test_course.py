@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import rdskd_lab as lab
 from rdskd_lab import course
 from rdskd_lab.course import bands, class_figure, classroom, lesson, stored, student_seed, tables
 from rdskd_lab.course.exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
@@ -123,10 +124,32 @@ def test_two_faults_of_which_one_is_a_nan_are_told_one_after_the_other(squares):
     def watch(answer):
         return _watch(answer) | {"far out": answer(torch.tensor([1e200]).double())}
 
-    squares.watch = watch
+    def tamed(x):  # wrong far out only: nothing that is finite of the answers below tells it from the right one
+        return square(x) if x[0] < 10 else x.sum()
+
+    squares.watch, squares.misconceptions = watch, (Misconception(tamed, "tamed", "No."), *squares.misconceptions)
     assert squares.examine(lambda x: cube(x) + 0 * (x**4).sum()).name == "cube"  # the wrong power, and NaN far out
     alone = squares.examine(lambda x: square(x) + 0 * (x**4).sum())  # right but for the NaN: no misconception
     assert alone.kind == "wrong" and "far out" in alone.says.lower()
+
+
+def test_what_a_learner_really_wrote_is_met_as_it_should_be():
+    def each_image_with_torchs_own_std(images):
+        return (images - images.mean((1, 2, 3), keepdim=True)) / images.std((1, 2, 3), keepdim=True)
+
+    def asks_first(a, b):
+        return a.norm() / b.norm() if b.norm() > 0 else 0 * a.sum()
+
+    def sum_without_anchors(t, x, anchor_oh, anchor_ie):
+        return lab.one_hot(t) + lab.information_entropy(t) + lab.diversity_seeking(x, t.softmax(1))
+
+    scale, quotient, loss = (
+        lesson.find_exercises(name)[number - 1]
+        for name, number in (("02_generator", 2), ("05_inter_sample_diversity", 2), ("08_rdskd", 1))
+    )
+    assert scale.examine(each_image_with_torchs_own_std).name == "each image, all channels together"
+    assert quotient.examine(asks_first).kind == "right"
+    assert loss.examine(sum_without_anchors).name == "exponential forgotten"
 
 
 def test_an_answer_that_forgets_to_return_is_not_called_empty(squares):
@@ -235,6 +258,9 @@ def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
 )
 def test_a_band_is_told_beside_the_number(value, unit, digits, said):
     assert bands.tell("acc", value, [0.964, 0.97, 0.974], unit, digits, "look at a, b.") == said
+    if "look at" in said:  # where nothing is named to look at: what chance does, stated once
+        plain = said.replace("look at a; b", "by luck 2 runs of 4 lie outside")
+        assert bands.tell("acc", value, [0.964, 0.97, 0.974], unit, digits) == plain
 
 
 def test_what_differs_between_machines_is_what_nbval_does_not_compare():
