@@ -43,6 +43,7 @@ WORK |= {
     "notebook 07": (1200, 0),
     "notebook 08": (330, 1050),
     "notebook 09": (800, 0),
+    "notebook 10": (500, 800),
     "notebook 11": (260, 600),
 }
 
