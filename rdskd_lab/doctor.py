@@ -35,7 +35,7 @@ WORK = {
 WORK |= {
     "notebook 00": (150, 800),
     "notebook 01": (280, 1250),
-    "notebook 02": (280, 0),
+    "notebook 02": (200, 0),
     "notebook 03": (240, 0),
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
