@@ -35,7 +35,7 @@ WORK = {
 WORK |= {
     "notebook 00": (150, 800),
     "notebook 01": (280, 1250),
-    "notebook 02": (280, 0),
+    "notebook 02": (200, 0),
     "notebook 03": (240, 0),
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
@@ -43,6 +43,7 @@ WORK |= {
     "notebook 07": (1200, 0),
     "notebook 08": (330, 1050),
     "notebook 09": (800, 0),
+    "notebook 10": (500, 800),
     "notebook 11": (260, 600),
 }
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 import rdskd_lab as lab
 from rdskd_lab import course
-from rdskd_lab.course import bands, class_figure, classroom, lesson, student_seed
+from rdskd_lab.course import bands, class_figure, classroom, lesson, stored, student_seed, tables
 from rdskd_lab.course.exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
 
 TOP = Path(__file__).resolve().parents[1]
@@ -285,6 +286,28 @@ def test_stored_bands_have_ten_seeds_of_notebooks_that_exist():
 
 
 # ---- a class -----------------------------------------------------------------------------------------------------------
+
+
+def test_stored_results_are_read_from_a_clone_or_from_the_installed_package(tmp_path, monkeypatch):
+    clone, installed = tmp_path / "results", tmp_path / "tables"
+    monkeypatch.setattr(tables, "PLACES", (clone, installed))
+    installed.mkdir()
+    (installed / "toy.csv").write_text("method,accuracy,budget\nrdskd,0.975,90s\nnoise,,\n")
+    installed_rows = [dict(method="rdskd", accuracy=0.975, budget="90s"), dict(method="noise", accuracy="", budget="")]
+    assert stored("toy") == installed_rows
+    clone.mkdir()
+    (clone / "toy.csv").write_text("method,accuracy\nrdskd,0.5\n")
+    assert stored("toy") == [dict(method="rdskd", accuracy=0.5)]
+    with pytest.raises(FileNotFoundError, match="no stored results 'other'; take results/other.csv"):
+        stored("other")
+
+
+def test_what_notebooks_read_travels_with_the_installed_package():
+    top = Path(__file__).resolve().parents[1]
+    wheel = tomllib.loads((top / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    read = {name for path in (top / "notebooks").glob("*.py") for name in re.findall(r'stored\("(\w+)"\)', path.read_text())}
+    assert wheel["force-include"] == {f"results/{n}.csv": f"rdskd_lab/assets/tables/{n}.csv" for n in read}
+    assert read and all((top / "results" / f"{name}.csv").is_file() for name in read)
 
 
 def test_a_students_seed_is_the_names_alone():
