@@ -192,6 +192,30 @@ def test_slow_motion_takes_its_time():
     asyncio.run(scene())
 
 
+def test_a_pace_is_the_median_of_the_latest_five_steps(monkeypatch):
+    clock, takes = [0.0], iter([9.0, 0.25, 0.5, 2.0, 2.0, 2.0, 0.5])
+
+    def steps():
+        for took in takes:
+            clock[0] += took
+            yield took
+
+    monkeypatch.setattr(player, "perf_counter", lambda: clock[0])
+    played, paces = Player(steps(), mode="inline"), []
+    for _ in range(7):
+        played.play(1)
+        paces.append(played.pace)
+    assert paces == [0, 0, 0.5, 1.25, 2.0, 2.0, 2.0]  # nothing is said of two steps: the first one warms up
+
+
+def test_below_a_step_a_second_the_lab_offers_recorded_runs(lab):
+    lab.play(3)
+    assert "Museum()" not in lab.view.status.value
+    lab.player._took.extend([1.5] * 5)
+    lab._draw()
+    assert "A step takes 1.5 s here; recorded runs play at once" in lab.view.status.value
+
+
 def test_an_unknown_mode_is_refused(monkeypatch):
     monkeypatch.setenv("RDSKD_LAB_MODE", "thread")
     with pytest.raises(ValueError, match="unset it"):

@@ -37,6 +37,7 @@ from .tries import Tries
 from .view import View, sentence
 
 MARK = 2.0  # s between two examinations of the student
+OFFER = " A step takes {pace:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
 
 
 class Lab(InCell):
@@ -341,7 +342,8 @@ class Lab(InCell):
         if self.experiment.learning and (not playing or now - self._marked > MARK):
             self.record.add_accuracy(self.experiment.done, self.experiment.accuracy())
             self._marked = monotonic()
-        self.view.say(self.player.reason, self.experiment)
+        offer = OFFER.format(pace=self.player.pace) if self.player.pace > 1 else ""
+        self.view.say(self.player.reason + offer, self.experiment)
         self.look = self.experiment.look()
         self.record.add_probe(self.look.step, self.look.raw)
         self.view.show(self.experiment, self.record, self.look)

@@ -28,6 +28,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from statistics import median
 from time import perf_counter, sleep
 from typing import Any
 
@@ -69,6 +70,7 @@ class Player:
         self.left: int | None = None  # steps until it pauses by itself; None: it does not
         self.reason = "Ready."  # why it plays or does not, as a sentence
         self.pulled = 0  # steps
+        self._took: deque[float] = deque(maxlen=5)  # s, each of the latest steps
         self.threads: set[str] = set()  # names of those that pulled steps: the main thread, and no other
         self._wishes: deque[Callable[[], None]] = deque()
         self.loop = running_loop() if self.mode != "inline" else None
@@ -98,6 +100,11 @@ class Player:
             self.settle()
         else:
             self.loop.call_soon_threadsafe(self.settle)
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a step takes: the median of the latest five; 0 before there were three."""
+        return median(self._took) if len(self._took) > 2 else 0.0
 
     def close(self) -> None:
         """Stop for good and let go of the steps."""
@@ -179,6 +186,7 @@ class Player:
         self.on_show(not self.playing)
 
     def _step(self):
+        begun = perf_counter()
         try:
             step = next(self.steps)
         except StopIteration:
@@ -188,6 +196,7 @@ class Player:
             self._fail(f"Stopped. {error or type(error).__name__}")
             return
         self.pulled += 1
+        self._took.append(perf_counter() - begun)
         self.threads.add(threading.current_thread().name)
         self.on_step(step)
         if self.left is not None:
