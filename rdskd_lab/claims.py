@@ -66,7 +66,7 @@ def diversity_trials(seeds: Iterable[int] = range(5)) -> list[Trial]:
 def accuracy_trials(seeds: Iterable[int] = range(5), steps: int = 4_000) -> list[Trial]:
     """Every method and control with its `classroom` settings and one budget, tested on MNIST's official images.
 
-    The budget is what the student sees: `steps` batches of 128.  A method's source goes on for as long as it then has to.
+    The budget is what the student sees: `steps` batches of 128.  A source goes on for as long as it then has to.
     """
     trials = []
     for method in METHODS:
