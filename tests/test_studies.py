@@ -215,6 +215,13 @@ def test_every_planned_run_could_start_and_no_two_are_the_same(name):
     assert len({t.key for t in trials}) == len(trials)
 
 
+def test_accuracy_shows_every_student_as_many_images():
+    settings = {t.config.method: t.config.settings() for t in C.accuracy_trials(seeds=[0])}
+    assert {s.student_steps * s.student_batch_size for s in settings.values()} == {512_000} and len(settings) == 12
+    lived = settings["dfad"]  # whose student learns while its generator does: both stages keep their rhythm
+    assert lived.generator_steps * lived.student_turn == lived.student_steps
+
+
 def test_robustness_changes_one_setting_at_a_time_from_each_methods_own_default():
     trials = C.robustness_trials(seeds=[0])
     assert {t.config.method for t in trials} == set(C.FIELD)
