@@ -5,7 +5,6 @@ class-diverse and unlike each other; students are better than those of DAFL, MSK
 method is more robust over settings.  A verdict follows from a 95 % interval alone (`verdict`), never from a wish.
 """
 
-import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from . import parts, report
+from .compare import read_table
 from .evidence import Interval, Intervals, Setting, Spreads
 from .field import METHODS
 from .methods import PRESETS
@@ -114,19 +114,6 @@ STUDIES = {
 }
 
 # ---- from tables to verdicts -----------------------------------------------------------------------------------------
-
-
-def read_table(path: Path | str) -> list[dict]:
-    """A study's CSV, its numbers as numbers; what is blank is None."""
-    with open(path, newline="") as file:
-        return [{k: _value(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-
-def _value(text: str):
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
 
 
 @dataclass(frozen=True)

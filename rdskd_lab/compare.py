@@ -236,6 +236,19 @@ def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
     return text.getvalue().encode()
 
 
+def read_table(path: Path | str) -> list[dict]:
+    """What `as_csv` wrote: numbers as numbers, what is blank as None."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{k: _value(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def _value(text: str):
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
 def curves(out: Path, rows: list[dict]) -> plots.Curves:
     """Wrong answers on the tuning images in % over wall-clock seconds, one line a method: its first seed."""
     lines, seen = [], set()

@@ -169,7 +169,7 @@ DAFL = Method(dafl, {
 }, **LIVE)  # fmt: skip
 
 MSKD = Method(mskd, DAFL.presets | {
-    "classroom": replace(DAFL.presets["classroom"], temperature=1.0),
+    "classroom": replace(DAFL.presets["classroom"], temperature=1.0),  # its own search: no other was better
 }, **LIVE)  # fmt: skip
 
 IMPRESSIONS = dict(adapters=(sheets.keeping_best, sheets.renewing), seen="images that were optimised pixel by pixel, "

@@ -15,7 +15,6 @@ included.  `cpu_s` is the CPU time of the whole tree of processes, which other w
 """
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -26,6 +25,7 @@ import time
 from pathlib import Path
 
 from rdskd_lab import studies
+from rdskd_lab.compare import as_csv
 from rdskd_lab.runs import Config
 
 TABLE = Path(__file__).with_name("overhead.csv")
@@ -144,10 +144,7 @@ def main(words: list[str]) -> None:
         for way in WORKERS:
             rows.append({"repeat": repeat, **measure(way, asked)})
             print(rows[-1], flush=True)
-            with asked.table.open("w", newline="") as file:
-                table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                table.writeheader()
-                table.writerows(rows)
+            asked.table.write_bytes(as_csv(rows, COLUMNS))
     print(*told(rows), sep="\n")
 
 

@@ -294,7 +294,7 @@ def test_stored_results_are_read_from_a_clone_or_from_the_installed_package(tmp_
     monkeypatch.setattr(tables, "PLACES", (clone, installed))
     installed.mkdir()
     (installed / "toy.csv").write_text("method,accuracy,budget\nrdskd,0.975,90s\nnoise,,\n")
-    installed_rows = [dict(method="rdskd", accuracy=0.975, budget="90s"), dict(method="noise", accuracy="", budget="")]
+    installed_rows = [dict(method="rdskd", accuracy=0.975, budget="90s"), dict(method="noise", accuracy=None, budget=None)]
     assert stored("toy") == installed_rows
     clone.mkdir()
     (clone / "toy.csv").write_text("method,accuracy\nrdskd,0.5\n")

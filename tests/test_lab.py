@@ -192,7 +192,7 @@ def test_slow_motion_takes_its_time():
     asyncio.run(scene())
 
 
-def test_a_pace_is_the_median_of_the_latest_five_steps(monkeypatch):
+def test_the_seconds_of_a_step_are_the_median_of_the_latest_five_steps(monkeypatch):
     clock, takes = [0.0], iter([9.0, 0.25, 0.5, 2.0, 2.0, 2.0, 0.5])
 
     def steps():
@@ -204,7 +204,7 @@ def test_a_pace_is_the_median_of_the_latest_five_steps(monkeypatch):
     played, paces = Player(steps(), mode="inline"), []
     for _ in range(7):
         played.play(1)
-        paces.append(played.pace)
+        paces.append(played.step_seconds)
     assert paces == [0, 0, 0.5, 1.25, 2.0, 2.0, 2.0]  # nothing is said of two steps: the first one warms up
 
 

@@ -1,24 +1,16 @@
 """Stored results that a notebook reads: a clone's results/ holds them, and an installed package a copy."""
 
-import csv
 from pathlib import Path
 
+from ..compare import read_table
 from ..weights import ASSETS
 
 PLACES = (Path(str(ASSETS)).parents[1] / "results", Path(str(ASSETS)) / "tables")
 
 
-def stored(name: str) -> list[dict[str, str | float]]:
-    """The rows of results/NAME.csv, numbers as floats and what is blank left as ""."""
+def stored(name: str) -> list[dict]:
+    """The rows of results/NAME.csv, as `compare.read_table` gives them."""
     for place in PLACES:
         if (place / f"{name}.csv").is_file():
-            with open(place / f"{name}.csv", newline="", encoding="utf-8") as file:
-                return [{key: _number(text) for key, text in row.items()} for row in csv.DictReader(file)]
+            return read_table(place / f"{name}.csv")
     raise FileNotFoundError(f"this copy has no stored results {name!r}; take results/{name}.csv from the repository")
-
-
-def _number(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text

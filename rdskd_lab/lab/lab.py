@@ -15,6 +15,7 @@ from time import monotonic
 import ipywidgets as widgets
 from torch import nn
 
+from ..doctor import SLOW
 from ..methods import Settings
 from .beacon import Beacon
 from .console import Console
@@ -37,7 +38,7 @@ from .tries import Tries
 from .view import View, sentence
 
 MARK = 2.0  # s between two examinations of the student
-OFFER = " A step takes {pace:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
+OFFER = " A step takes {:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
 
 
 class Lab(InCell):
@@ -342,7 +343,7 @@ class Lab(InCell):
         if self.experiment.learning and (not playing or now - self._marked > MARK):
             self.record.add_accuracy(self.experiment.done, self.experiment.accuracy())
             self._marked = monotonic()
-        offer = OFFER.format(pace=self.player.pace) if self.player.pace > 1 else ""
+        offer = OFFER.format(self.player.step_seconds) if self.player.step_seconds > SLOW else ""
         self.view.say(self.player.reason + offer, self.experiment)
         self.look = self.experiment.look()
         self.record.add_probe(self.look.step, self.look.raw)

@@ -102,7 +102,7 @@ class Player:
             self.loop.call_soon_threadsafe(self.settle)
 
     @property
-    def pace(self) -> float:
+    def step_seconds(self) -> float:
         """Seconds that a step takes: the median of the latest five; 0 before there were three."""
         return median(self._took) if len(self._took) > 2 else 0.0
 
