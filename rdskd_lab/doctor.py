@@ -44,6 +44,7 @@ WORK |= {
     "notebook 08": (330, 1050),
     "notebook 09": (800, 0),
     "notebook 11": (260, 600),
+    "notebook 12": (360, 1080),
 }
 
 
