@@ -137,9 +137,11 @@ def tell(name, words=""):
         print(f"There is no {name} table in this copy, so nothing can be said.")
         return None
     found = [v for v in claims.VERDICTS[name](tables[name]) if words in f"{v.claim} ({v.value})"]
-    for verdict in found:
-        print(f"{verdict.claim} ({verdict.value}): {verdict.interval}. {verdict.verdict}")
     chart = claims.intervals(claims.STUDIES[name].question, found)
+    print(f"{found[0].claim} ({found[0].value}), and so on:")
+    labels = iter(row.label for row in chart.rows)
+    for v in found:
+        print(f"  {next(labels) if v.n > 1 else v.claim}: {v.interval}: {v.verdict}")
     one_unit = len({verdict.unit for verdict in found}) == 1  # else they would share no axis
     return Interactive(chart) if chart.rows and one_unit else None
 
@@ -244,14 +246,15 @@ for name, found in slices.items():
 # ## What would change your mind?
 #
 # For each claim that is not decided: if the estimate stayed as it is and only seeds were added, how many would decide it? The
-# half-width shrinks with the root of their number.
+# half-width shrinks with the root of their number. The eight that are nearest:
 
 # %% tags=["not-banded"]
-open_claims = [v for name, rows in tables.items() for v in claims.VERDICTS[name](rows) if v.verdict == "not at this scale"]
-for v in open_claims:
-    seeds = max(v.n, int(np.ceil(v.n * ((v.high - v.low) / 2 / v.estimate) ** 2))) if v.estimate else None
-    print(f"{v.claim} ({v.value}): {f'about {seeds:,} seeds' if seeds else 'no number of'} instead of {v.n}")
-print(f"{len(open_claims)} claims are not decided.")
+told = [v for name, rows in tables.items() for v in claims.VERDICTS[name](rows)]
+print({word: sum(v.verdict == word for v in told) for word in sorted({v.verdict for v in told})})
+undecided = [v for v in told if v.verdict == "not at this scale" and v.estimate]
+needed = {v: int(np.ceil(v.n * ((v.high - v.low) / 2 / v.estimate) ** 2)) for v in undecided}
+for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being decided
+    print(f"{v.study}: {v.claim}\n    ({v.value}): about {needed[v]:,} seeds instead of {v.n}")
 
 # %% [markdown]
 # Before you scroll on, write down for one claim of your choice:
