@@ -159,7 +159,12 @@ plots.samples([painted.picture()], [str(k) for k in range(10)])
 # | 08 RDSKD | the whole method flat in one cell, equal to the package's; a student that reads |
 # | 09 the live lab | experiments by hand and in numbers, a fork, a museum of failures |
 #
-# Later numbers, where there are any, are for those who want to go on: other methods, your own teacher.
+# After these, for those who want to go on:
+#
+# | notebook | what you compare or bring |
+# |---|---|
+# | 10 the field | DAFL, MSKD, ZSKD and DeepInversion beside RDSKD, term by term and by the same budget |
+# | 11 your own teacher | a network of your own, other images, and what all this says about privacy |
 #
 # Each has a goal, a question before each run (write your guess down: being wrong is where one learns), your own piece of code
 # compared with the package's, and a figure that answers the question. Results stand beside what ten seeds gave:

@@ -241,13 +241,13 @@ def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
     found = []
     for rival in RIVALS:
         ours, theirs = ({r["setting"] for r in rows if r["method"] == m} for m in ("rdskd", rival))
-        for what, kept in ("all settings of each", ours | theirs), ("shared settings only", ours & theirs):
+        for what, kept in ("every one", ours | theirs), ("shared ones", ours & theirs):
             table = [r for r in rows if r["setting"] in kept]
             many = Counter((r["method"], r["seed"]) for r in table)
             seeds = [s for s in sorted({r["seed"] for r in table}) if min(many["rdskd", s], many[rival, s]) > 1]
             found.append(
                 judge(f"RDSKD is more robust over settings than {rival}", "robustness",
-                      f"standard deviation of accuracy over {what}, rival less rdskd",
+                      f"standard deviation of accuracy over settings ({what}), rival less rdskd",
                       [spread(table, rival, seed) - spread(table, "rdskd", seed) for seed in seeds], " points")
             )  # fmt: skip
     return found

@@ -120,7 +120,7 @@ def compare(plan: Plan, out: Path) -> Iterator[str]:
         found = read_json(place / "result.json")
         yield f"{name}: {found['student_accuracy']:.2%} after {found['seconds']['total']:,.0f} s"
     rows = [row(out / name) for name in configs]
-    write_whole(out / "compare.csv", _csv(rows).encode())
+    write_whole(out / "compare.csv", as_csv(rows, COLUMNS))
     yield f"table: {out / 'compare.csv'}"
     write_whole(out / "compare.png", standings(out, rows).png())
     yield f"chart: {out / 'compare.png'}"
@@ -202,7 +202,6 @@ def summary(rows: Iterable[dict]) -> list[tuple]:
             (
                 method,
                 f"{statistics.mean(right):.2f}{spread}",
-                len(found),
                 found[0]["teacher"],
                 f"{statistics.mean(r['seconds'] for r in found):.0f}",
                 f"{max(memory):.0f}" if memory else "unknown",
@@ -223,20 +222,22 @@ def _mean(name: str, rows: list[dict]) -> str:
     return "not measured" if mean is None else f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}"
 
 
-HEAD = ["method", "accuracy, %", "seeds", "teacher", "seconds", "memory, MB", "classes painted", "their entropy, nats",
-        "distance", "teacher-FID", "real images used"]  # fmt: skip
+HEAD = ["method", "accuracy, %", "teacher", "seconds", "memory, MB", "classes", "entropy", "distance", "teacher-FID",
+        "real images"]  # fmt: skip
 
 
-def _csv(rows: list[dict]) -> str:
+def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
+    """A table with a header; floats to 6 digits, what a row lacks blank."""
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, names, lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
+    for r in rows:
+        table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()})
+    return text.getvalue().encode()
 
 
 def curves(out: Path, rows: list[dict]) -> plots.Curves:
-    """Accuracy on the tuning images over wall-clock seconds, one line a method: its first seed."""
+    """Wrong answers on the tuning images in % over wall-clock seconds, one line a method: its first seed."""
     lines, seen = [], set()
     for r in rows:
         if r["method"] in seen:
@@ -244,8 +245,9 @@ def curves(out: Path, rows: list[dict]) -> plots.Curves:
         seen.add(r["method"])
         history = plots.read_history(out / f"{r['method']}-{r['seed']}" / "history.csv")
         at = np.isfinite(history["accuracy"])
-        lines.append(plots.Line(r["method"], history["seconds"][at], 100 * history["accuracy"][at], len(lines)))
-    return plots.Curves("accuracy over time", lines, xlabel="seconds", unit=" %")
+        wrong = np.maximum(100 - 100 * history["accuracy"][at], 0.05)
+        lines.append(plots.Line(r["method"], history["seconds"][at], wrong, len(lines)))
+    return plots.Curves("wrong answers over time", lines, xlabel="seconds", ylabel="wrong", unit=" %", log=True)
 
 
 def standings(out: Path, rows: list[dict]) -> Standings:
@@ -261,10 +263,10 @@ def standings(out: Path, rows: list[dict]) -> Standings:
     return Standings(f"{rows[0]['data']}, preset {rows[0]['preset']}{budget}", found)
 
 
-def asked(name: str) -> str:
-    """What a method asks its images for, in words: '1 x one-hot loss, damped + ...'."""
-    terms = METHODS[name].terms().items()
-    told = [f"{t.weight:.3g} × {plots.describe(k).name}{', damped' if t.damped else ''}" for k, t in terms if t.weight]
+def asked(config: Config) -> str:
+    """What a run asks its images for, in words: '1 x one-hot loss, damped + ...'."""
+    terms = [(key, term) for key, term in config.objective().items() if term.on and term.weight]
+    told = [f"{term.weight:.3g} × {plots.describe(key).name}{', damped' * term.damped}" for key, term in terms]
     return " + ".join(told) or "nothing: a control"
 
 
@@ -273,7 +275,7 @@ WORDS = [
     ("student", "the smaller network that learns to answer as the teacher does"),
     ("accuracy", "share of real test images that the student names rightly; it was never shown one"),
     ("control", "no method: it tells how little noise gives, or how much real images would"),
-    ("classes painted, entropy", "how many classes the teacher sees among the images, and how evenly; ln 10 = 2.30 "
+    ("classes, entropy", "how many classes the teacher sees among the images, and how evenly; ln 10 = 2.30 "
      "nats is all ten alike"),
     ("distance", "how far two images lie apart on average, in normalised pixels: variety, which noise has too"),
     ("teacher-FID", "distance between painted and real images as the teacher's features see them, 0 if alike; it "
@@ -290,22 +292,25 @@ def write_page(out: Path, rows: list[dict], plan: Plan) -> Path:
         f"real images ({report.safe(rows[0]['data'])}), which no method has seen. Budget: "
         f"{report.safe(budget)}. Preset: {report.safe(rows[0]['preset'])}.</p>"
     )
-    charts, names = standings(out, rows), list(dict.fromkeys(r["method"] for r in rows))
+    charts = standings(out, rows)
     grids = []
     for standing in charts.rows:
         last = standing.shown.moments()[-1]
         grids.append(report.picture(standing.name, standing.shown.mosaic(last), standing.shown.alt_text(last)))
     best = report.table(
-        "Mean ± standard deviation over seeds; memory is the most that any seed took", HEAD, summary(rows)
+        f"Mean ± standard deviation over {len(plan.seeds)} seeds; memory is the most that any took", HEAD, summary(rows)
     )
-    told = [(name, asked(name), METHODS[name].seen) for name in names]
+    told = [
+        (name, asked(read_config(out / f"{name}-{plan.seeds[0]}")), METHODS[name].seen)
+        for name in dict.fromkeys(r["method"] for r in rows)
+    ]
     sections = [
         ("Who learned how much", report.figure("One mark a seed. The axis counts wrong answers: from 90 to 99 % they "
          "become ten times fewer, as from 0 to 90 %. Diamonds are controls, not methods: noise and untrained show how "
          "far images go that nobody optimised; real and labels had real training images, which no method has.", charts)
          + best),
-        ("How fast", report.figure("Measured now and then on images kept for tuning, first seed. Where a source learns "
-         "first, its time lies before the first point.", curves(out, rows))),
+        ("How fast", report.figure("Lower is better. Measured now and then on images kept for tuning, first seed. "
+         "Where a source learns first, its time lies before the first point.", curves(out, rows))),
         ("What each student saw", f'<div class="row">{"".join(grids)}</div>'
          + report.table("In words", ["method", "what it asks its images for", "what its student learned from"], told)),
         ("What the words mean", report.table("In the order in which they occur", ["word", "meaning"], WORDS)),

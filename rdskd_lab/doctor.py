@@ -35,7 +35,7 @@ WORK = {
 WORK |= {
     "notebook 00": (150, 800),
     "notebook 01": (280, 1250),
-    "notebook 02": (280, 0),
+    "notebook 02": (200, 0),
     "notebook 03": (240, 0),
     "notebook 04": (1300, 0),
     "notebook 05": (500, 0),
@@ -43,6 +43,7 @@ WORK |= {
     "notebook 07": (1200, 0),
     "notebook 08": (330, 1050),
     "notebook 09": (800, 0),
+    "notebook 10": (500, 800),
     "notebook 11": (260, 600),
     "notebook 12": (360, 1080),
 }
@@ -232,10 +233,12 @@ def write_page(facts: Facts) -> str:
     for finding in findings:
         lines += _wrap(f"{finding.level:5}{finding.topic:10}", finding.says + ".")
         lines += _wrap(" " * 15 + "-> ", finding.cure) if finding.cure else []
-    kinds = [(*name.split(), duration(seconds)) for name, seconds in estimate(facts).items()]
-    times = [f"preset {name} about {time}" for kind, name, time in kinds if kind == "preset"]
-    notebooks = [f"{name} ({time})" for kind, name, time in kinds if kind == "notebook"]
-    times += [f"notebooks, about: {', '.join(notebooks)}"] if notebooks else []
+    kinds = [(*name.split(), seconds) for name, seconds in estimate(facts).items()]
+    times = [f"preset {name} about {duration(seconds)}" for kind, name, seconds in kinds if kind == "preset"]
+    notebooks = {name: seconds for kind, name, seconds in kinds if kind == "notebook"}
+    if notebooks:
+        each = ", ".join(f"{name} ({duration(seconds)})" for name, seconds in notebooks.items())
+        times.append(f"the whole course about {duration(sum(notebooks.values()))}; notebooks, about: {each}")
     return "\n".join([*lines, *(_wrap(f"{'':5}{'times':10}", "; ".join(times) + ".") if times else [])])
 
 

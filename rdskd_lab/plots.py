@@ -13,6 +13,7 @@ import html
 import io
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -309,15 +310,22 @@ class Curves(Chart):
         room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
         return (0.0, 1.15 * high or 1.0) if self.lines[0].kind == "bars" else (low - room, high + room)
 
-    def ends(self, height: int = 170) -> list[tuple[str, float, float]]:
-        """(label, y, shift upwards in pixels) for the end of each line, so that no two overlap on `height` pixels."""
-        (low, high), top, out = self.span(), -np.inf, []
-        for line in sorted(self.lines if not self.ticks else [], key=Line.end):
-            pixel = (self.place(line.end()) - low) / (high - low) * height
-            top = max(pixel, top + 17)
-            name = f" {line.label}" * (len(self.lines) > 1)
-            out.append((f"{number(line.end())}{self.unit}{name}", line.end(), top - pixel))
-        return out
+    @property
+    def height(self) -> int:
+        """Pixels of the axis: room for a label at the end of every line."""
+        return max(170, 17 * len(self.lines))
+
+    def ends(self) -> list[tuple[str, float, float]]:
+        """(label, y, shift upwards in pixels) for the end of each line: no two overlap, none lies above the axis."""
+        low, high = self.span()
+        lines = sorted(self.lines if not self.ticks else [], key=Line.end)
+        at = [(self.place(line.end()) - low) / (high - low) * self.height for line in lines]
+        put = list(accumulate(at, lambda below, pixel: max(pixel, below + 17)))
+        down = accumulate([min(p, self.height) for p in put[::-1]], lambda above, pixel: min(pixel, above - 17))
+        put = list(down)[::-1]
+        name = [f" {line.label}" * (len(self.lines) > 1) for line in lines]
+        return [(f"{number(line.end())}{self.unit}{n}", line.end(), p - a)
+                for line, n, p, a in zip(lines, name, put, at, strict=True)]  # fmt: skip
 
     def _axes(self) -> tuple[str, str, list[float]]:
         """x label, y label and, on a logarithmic axis, the values to mark: 1, 2, 5, 10 and so on."""
@@ -421,10 +429,10 @@ class Curves(Chart):
             **named if self.ticks else dict(tickformat=",", nticks=5),
         )
         top = 54 if self.level else 34
-        return figure.update_layout(**layout(216 + top, l=70, r=12 + 8 * longest, t=top, b=46))
+        return figure.update_layout(**layout(self.height + 46 + top, l=70, r=12 + 8 * longest, t=top, b=46))
 
     def matplotlib(self):
-        figure, [axis] = canvas(8, 3)
+        figure, [axis] = canvas(8, 3 * self.height / 170)
         self.draw(axis)
         return figure
 

@@ -9,9 +9,7 @@ worker that is lost costs the work since its last save: another one goes on in t
 what the rows say, stands in `claims`.
 """
 
-import csv
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -22,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 
 from . import __version__
-from .compare import look, row
+from .compare import as_csv, look, row
 from .folder import RunError, read_json
 from .images import Probe, fluctuation
 from .runs import Config, execute, machine, prepare
@@ -250,14 +248,9 @@ def rows(study: Study, out: Path) -> list[dict]:
 
 
 def write_table(study: Study, out: Path) -> Path:
-    """NAME.csv of what is finished; floats to 6 digits."""
+    """NAME.csv of what is finished."""
     found = rows(study, out)
     names = dict.fromkeys([*FIRST, *(n for r in found for n in r if n not in FIRST + LAST), *LAST])
-    text = io.StringIO()
-    table = csv.DictWriter(text, names, lineterminator="\n")
-    table.writeheader()
-    for r in found:
-        table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()})
     path = Path(out) / f"{study.name}.csv"
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, as_csv(found, names))
     return path

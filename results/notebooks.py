@@ -1,4 +1,6 @@
-"""Check notebooks as `make test` does and say what each takes: `python results/notebooks.py [OPTION] [NAME ...]`.
+"""Check notebooks as `make test` does, with more patience, and say what each takes.
+
+    python results/notebooks.py [OPTION] [NAME ...]
 
 Without an option writes results/notebooks.csv: CPU seconds, seconds by the clock and peak memory of each notebook's
 nbval pass, and how many of the generator's steps (preset classroom, measured here in the same minute) the CPU seconds
@@ -25,7 +27,7 @@ from time import perf_counter, sleep
 TOP = Path(__file__).resolve().parents[1]
 COLUMNS = ("notebook", "passed", "cpu_s", "clock_s", "peak_mb", "generator_steps")
 SMALL = ("notebook", "passed", "cpu_s", "clock_s", "peak_mb", "together_mb", "limits")
-NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
+NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 3000 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
 ROOM = 2e9  # bytes: Binder's
 INLINE = {"RDSKD_LAB_MODE": "inline"}
 ONE_THREAD = INLINE | {"OMP_NUM_THREADS": "1"}

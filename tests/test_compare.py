@@ -55,7 +55,7 @@ def test_methods_times_seeds_become_runs_a_table_and_a_page_and_nothing_is_done_
     assert {r["budget"] for r in rows} == {"60s"} and {r["real_images"] for r in rows} == {"0"}
     assert [int(r["generator_steps"]) for r in rows] == [4, 4, 0, 0, 4, 4]
     found = json.loads((tmp_path / "noise-1" / "result.json").read_text())
-    assert float(rows[3]["student_accuracy"]) == found["student_accuracy"]
+    assert float(rows[3]["student_accuracy"]) == pytest.approx(found["student_accuracy"], rel=1e-5)
     facts = json.loads((tmp_path / "rdskd-0" / "config.json").read_text())
     assert facts["budget"] == "60s" and facts["settings"]["student_steps"] == 6
     assert read_config(tmp_path / "rdskd-0").budget == "60s"
@@ -88,7 +88,12 @@ def test_the_mean_and_the_standard_deviation_are_over_seeds():
     rows = [dict.fromkeys(C.COLUMNS, 1) | {"method": m, "student_accuracy": a, "seconds": s, "peak_rss_mb": s}
             for m, a, s in (("a", 0.5, 1), ("a", 0.6, 2), ("a", 0.7, 6), ("b", 0.9, 5))]  # fmt: skip
     best, other = C.summary(rows)
-    assert best[:2] == ("b", "90.00") and other[:3] == ("a", "60.00 ± 10.00", 3) and other[4:6] == ("3", "6")
+    assert best[:2] == ("b", "90.00") and other[:2] == ("a", "60.00 ± 10.00") and other[3:5] == ("3", "6")
+
+
+def test_what_a_method_asked_for_is_told_with_the_weights_of_its_run():
+    told = C.asked(Config(method="dafl", weight=(("act", 0.03),), off=("ie",)))
+    assert told.startswith("1 × one-hot loss") and "0.03 × activation" in told and "entropy" not in told
 
 
 @pytest.mark.parametrize(("text", "value"), [("60s", 60), ("2m", 120), ("1.5h", 5400), ("", 0)])

@@ -4,14 +4,16 @@ import importlib.util
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import rdskd_lab as lab
 from rdskd_lab import course
-from rdskd_lab.course import bands, class_figure, classroom, lesson, student_seed
+from rdskd_lab.course import bands, class_figure, classroom, lesson, stored, student_seed, tables
 from rdskd_lab.course.exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
 
 TOP = Path(__file__).resolve().parents[1]
@@ -122,10 +124,32 @@ def test_two_faults_of_which_one_is_a_nan_are_told_one_after_the_other(squares):
     def watch(answer):
         return _watch(answer) | {"far out": answer(torch.tensor([1e200]).double())}
 
-    squares.watch = watch
+    def tamed(x):  # wrong far out only: nothing that is finite of the answers below tells it from the right one
+        return square(x) if x[0] < 10 else x.sum()
+
+    squares.watch, squares.misconceptions = watch, (Misconception(tamed, "tamed", "No."), *squares.misconceptions)
     assert squares.examine(lambda x: cube(x) + 0 * (x**4).sum()).name == "cube"  # the wrong power, and NaN far out
     alone = squares.examine(lambda x: square(x) + 0 * (x**4).sum())  # right but for the NaN: no misconception
     assert alone.kind == "wrong" and "far out" in alone.says.lower()
+
+
+def test_what_a_learner_really_wrote_is_met_as_it_should_be():
+    def each_image_with_torchs_own_std(images):
+        return (images - images.mean((1, 2, 3), keepdim=True)) / images.std((1, 2, 3), keepdim=True)
+
+    def asks_first(a, b):
+        return a.norm() / b.norm() if b.norm() > 0 else 0 * a.sum()
+
+    def sum_without_anchors(t, x, anchor_oh, anchor_ie):
+        return lab.one_hot(t) + lab.information_entropy(t) + lab.diversity_seeking(x, t.softmax(1))
+
+    scale, quotient, loss = (
+        lesson.find_exercises(name)[number - 1]
+        for name, number in (("02_generator", 2), ("05_inter_sample_diversity", 2), ("08_rdskd", 1))
+    )
+    assert scale.examine(each_image_with_torchs_own_std).name == "each image, all channels together"
+    assert quotient.examine(asks_first).kind == "right"
+    assert loss.examine(sum_without_anchors).name == "exponential forgotten"
 
 
 def test_an_answer_that_forgets_to_return_is_not_called_empty(squares):
@@ -234,6 +258,9 @@ def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
 )
 def test_a_band_is_told_beside_the_number(value, unit, digits, said):
     assert bands.tell("acc", value, [0.964, 0.97, 0.974], unit, digits, "look at a, b.") == said
+    if "look at" in said:  # where nothing is named to look at: what chance does, stated once
+        plain = said.replace("look at a; b", "by luck 2 runs of 4 lie outside")
+        assert bands.tell("acc", value, [0.964, 0.97, 0.974], unit, digits) == plain
 
 
 def test_what_differs_between_machines_is_what_nbval_does_not_compare():
@@ -259,6 +286,28 @@ def test_stored_bands_have_ten_seeds_of_notebooks_that_exist():
 
 
 # ---- a class -----------------------------------------------------------------------------------------------------------
+
+
+def test_stored_results_are_read_from_a_clone_or_from_the_installed_package(tmp_path, monkeypatch):
+    clone, installed = tmp_path / "results", tmp_path / "tables"
+    monkeypatch.setattr(tables, "PLACES", (clone, installed))
+    installed.mkdir()
+    (installed / "toy.csv").write_text("method,accuracy,budget\nrdskd,0.975,90s\nnoise,,\n")
+    installed_rows = [dict(method="rdskd", accuracy=0.975, budget="90s"), dict(method="noise", accuracy="", budget="")]
+    assert stored("toy") == installed_rows
+    clone.mkdir()
+    (clone / "toy.csv").write_text("method,accuracy\nrdskd,0.5\n")
+    assert stored("toy") == [dict(method="rdskd", accuracy=0.5)]
+    with pytest.raises(FileNotFoundError, match="no stored results 'other'; take results/other.csv"):
+        stored("other")
+
+
+def test_what_notebooks_read_travels_with_the_installed_package():
+    top = Path(__file__).resolve().parents[1]
+    wheel = tomllib.loads((top / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    read = {name for path in (top / "notebooks").glob("*.py") for name in re.findall(r'stored\("(\w+)"\)', path.read_text())}
+    assert wheel["force-include"] == {f"results/{n}.csv": f"rdskd_lab/assets/tables/{n}.csv" for n in read}
+    assert read and all((top / "results" / f"{name}.csv").is_file() for name in read)
 
 
 def test_a_students_seed_is_the_names_alone():

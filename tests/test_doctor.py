@@ -110,7 +110,10 @@ def test_the_mode_is_the_front_ends_until_a_step_takes_more_than_a_second():
 def test_times_are_steps_times_what_a_step_takes():
     times = estimate(WELL)
     assert times["preset classroom"] == pytest.approx(800 * 0.02 + 4_000 * 0.01)
-    assert "preset classroom about 56 s" in " ".join(write_page(WELL).split())
+    course = sum(seconds for name, seconds in times.items() if name.startswith("notebook"))
+    page = " ".join(write_page(WELL).split())
+    assert "preset classroom about 56 s" in page
+    assert f"the whole course about {doctor.duration(course)};" in page
     assert estimate(replace(WELL, step=None)) == {} and "times" not in write_page(replace(WELL, step=None))
 
 

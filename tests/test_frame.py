@@ -142,7 +142,7 @@ def test_conda_ranges_lie_within_those_of_pyproject():
 def test_conda_ranges_are_those_of_pyproject_but_for_three_that_binder_asks_for_otherwise():
     asked = requirements("lab", "dev")
     wide, narrow = conda("environment.yml")[0], conda("binder/environment.yml")[0]
-    assert {name: spec for name, spec in wide.items() if name in asked} == {name: asked[name] for name in wide if name in asked}
+    assert [name for name in wide if name in asked and wide[name] != asked[name]] == []
     assert {name for name in wide if narrow[name] != wide[name]} == {"python", "ipywidgets", "ipykernel"}
 
 

@@ -169,12 +169,15 @@ def test_history_is_read_as_written(tmp_path):
     assert plots.phases(plots.read_history(path)) == []
 
 
-def test_labels_at_the_ends_do_not_overlap():
-    lines = [plots.Line(name, np.arange(3.0), np.array([0, 1, 1 + i / 1000])) for i, name in enumerate("abcd")]
-    chart = plots.Curves("four lines that end together", lines)
+@pytest.mark.parametrize("many", [4, 12])
+def test_labels_at_the_ends_do_not_overlap_and_stay_beside_the_axis(many):
+    names = "abcdefghijkl"[:many]
+    lines = [plots.Line(name, np.arange(3.0), np.array([0, 1, 1 + i / 1000])) for i, name in enumerate(names)]
+    chart = plots.Curves("lines that end together, at the top", lines)
     low, high = chart.span()
-    at = [(y - low) / (high - low) * 170 + shift for _, y, shift in chart.ends()]
-    assert min(np.diff(at)) >= 16.9 and {label[-1] for label, *_ in chart.ends()} == set("abcd")
+    at = [(y - low) / (high - low) * chart.height + shift for _, y, shift in chart.ends()]
+    assert min(np.diff(at)) >= 16.9 and max(at) <= chart.height
+    assert {label[-1] for label, *_ in chart.ends()} == set(names)
 
 
 def test_both_drawings_show_the_same_data(run):

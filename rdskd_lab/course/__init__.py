@@ -6,5 +6,6 @@ Read `lesson` (what `begin` gives), then `exercise` (how an answer is checked), 
 from ..plots import canvas
 from .classroom import Figure, class_figure, student_seed
 from .lesson import Lesson, begin
+from .tables import stored
 
-__all__ = ["Figure", "Lesson", "begin", "canvas", "class_figure", "student_seed"]
+__all__ = ["Figure", "Lesson", "begin", "canvas", "class_figure", "stored", "student_seed"]

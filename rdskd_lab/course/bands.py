@@ -25,14 +25,17 @@ def tell(name: str, value: float, values: list[float], unit: str = "", digits: i
     if not values:
         return f"{name}: yours {yours}{after}, typical values have not been stored yet"
     low, high = (_number(edge, unit, digits) for edge in (min(values), max(values)))
-    outside = "" if float(low) <= float(yours) <= float(high) else _outside(float(yours) < float(low), look_at)
+    inside = float(low) <= float(yours) <= float(high)
+    outside = "" if inside else _outside(float(yours) < float(low), look_at, len(values))
     typical = f"{low} to {high}" if low != high else low
     return f"{name}: yours {yours}{after}{outside}, typical {typical}{after} ({len(values)} seeds)"
 
 
-def _outside(below: bool, look_at: str) -> str:
-    advice = f"; {look_at.rstrip('.').replace(',', ';')}" if look_at else ""
-    return f" ({'below' if below else 'above'} what is typical{advice})"
+def _outside(below: bool, look_at: str, seeds: int) -> str:
+    # A value drawn like the n stored ones is the lowest or the highest of all n + 1 with a chance of 2 / (n + 1).
+    luck = f"by luck 2 runs of {seeds + 1} lie outside"
+    advice = look_at.rstrip(".").replace(",", ";") or luck
+    return f" ({'below' if below else 'above'} what is typical; {advice})"
 
 
 def _number(value: float, unit: str, digits: int) -> str:
