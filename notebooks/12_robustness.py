@@ -169,6 +169,21 @@ tell("fluctuation", "constant weight")
 # ratio, so 0.69 would be twice as quiet. Read each picture for three things: on which side of 0 the bars lie; whether oh and ie
 # agree; and whether the first picture's bars survive in the second.
 #
+# Why not look at the curves of training, as one usually does? Each step has a batch of its own there, so a loss also rises and
+# falls by who is in the batch. The *floor* is what a frozen generator shows on fresh batches of the probe's size.
+#
+# *Predict before you run: which is larger, the fluctuation on the probe, or on the batches of training?*
+
+# %% tags=["not-banded"]
+for rule in ("none", "epoch", "constant"):
+    rows = [r for r in tables.get("fluctuation", []) if r["setting"] == f"{rule}, default"]
+    rows = [r for r in rows if r["outcome"] == "finished"]
+    for term in ("oh", "ie") if rows else ():
+        means = {name: 1000 * np.mean([r[f"{term}_{name}"] for r in rows]) for name in ("probe", "batches", "floor")}
+        listed = ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
+        print(f"{rule:8} {term}: {listed} (in 0.001 nats a step, mean of {len(rows)} seeds)")
+
+# %% [markdown]
 # ## What do the terms do for samples, and whose student is best?
 #
 # *Predict before you run: which term matters most to the student? Which rival is nearest to RDSKD?*
