@@ -12,7 +12,7 @@
 # **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer, read
 # our tables with their intervals, and say what would change your mind.
 #
-# **Time.** About 25 minutes to read and do, a quarter of a minute of computing on two CPU cores.
+# **Time.** About 25 minutes to read and do, half a minute of computing on two CPU cores.
 
 # %%
 from dataclasses import replace
