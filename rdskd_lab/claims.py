@@ -186,6 +186,9 @@ def right(row: dict) -> float:
     return 100 * (GUESS if row["student_accuracy"] is None else row["student_accuracy"])
 
 
+SILENT = 1e-9  # nats a step: below any fluctuation that float32 can show; a loss that never rose counts as this quiet
+
+
 def fluctuation_verdicts(rows: list[dict]) -> list[Verdict]:
     """Published damping against none, and against a constant weight of its mean gain; both terms, every setting."""
     found = []
@@ -193,7 +196,7 @@ def fluctuation_verdicts(rows: list[dict]) -> list[Verdict]:
         for term in "oh", "ie":
             for rival, words in ("none", "than without"), ("constant", "than a constant weight of the same mean gain"):
                 pairs = paired(rows, {"setting": f"{rival}, {point}"}, {"setting": f"epoch, {point}"}, f"{term}_probe",
-                               math.log)  # fmt: skip
+                               lambda v: math.log(max(v, SILENT)))  # fmt: skip
                 found.append(judge(f"Damping makes {term} fluctuate less {words}", "fluctuation",
                                    f"{point}: ln of the ratio of fluctuations on the probe", pairs))  # fmt: skip
     return found

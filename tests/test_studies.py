@@ -292,6 +292,13 @@ def test_damping_is_credited_only_for_what_a_constant_weight_does_not_do_as_well
     )
 
 
+def test_a_loss_that_never_rose_counts_as_very_quiet_and_stops_no_scoreboard():
+    rows = [{"seed": float(s), "setting": f"{rule}, default", "oh_probe": level, "ie_probe": 1.0}
+            for rule, level in (("none", 1.0), ("epoch", 0.0), ("constant", 0.0)) for s in range(3)]  # fmt: skip
+    plain, constant, *_ = C.fluctuation_verdicts(rows)
+    assert plain.estimate == pytest.approx(-math.log(C.SILENT)) and constant.estimate == 0
+
+
 def test_robustness_counts_stopped_runs_as_guesses_and_collapses_by_classes_or_accuracy():
     rows = [
         {"method": "rdskd", "seed": 0.0, "student_accuracy": a, "classes": c, "setting": str(i)}
