@@ -16,7 +16,6 @@
 
 # %%
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from scipy.stats import t as student_t
 
 import rdskd_lab as lab
 from rdskd_lab import claims, data, metrics, modes, weights
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, stored
 from rdskd_lab.evidence import Interactive
 
 lesson = begin("12_robustness")
@@ -119,23 +118,19 @@ lesson[1].check(more_robust)
 # Four studies were planned before any was run (`rdskd-lab study run NAME`). Their tables are only read here.
 
 # %% tags=["not-banded"]
-places = (Path("../results"), Path("results"), Path(str(weights.ASSETS)).parents[1] / "results")
-tables = {}
-for name, study in claims.STUDIES.items():
-    files = [place / f"{name}.csv" for place in places if (place / f"{name}.csv").is_file()]
-    if files:
-        tables[name] = claims.read_table(files[0])
-        stopped = sum(row["outcome"] != "finished" for row in tables[name])
-        print(f"{name}: {len(tables[name])} of {len(study.trials())} runs; the guard stopped {stopped}. {study.question}")
-    else:
-        print(f"{name}: no table in this copy; make it (hours): rdskd-lab study run {name} --out results")
+tables = {
+    "fluctuation": stored("fluctuation"),
+    "diversity": stored("diversity"),
+    "accuracy": stored("accuracy"),
+    "robustness": stored("robustness"),
+}
+for name, rows in tables.items():
+    study, stopped = claims.STUDIES[name], sum(row["outcome"] != "finished" for row in rows)
+    print(f"{name}: {len(rows)} of {len(study.trials())} runs; the guard stopped {stopped}. {study.question}")
 
 
 def tell(name, words=""):
     """Print a study's verdicts whose claim or comparison holds these words; their picture."""
-    if name not in tables:
-        print(f"There is no {name} table in this copy, so nothing can be said.")
-        return None
     found = [v for v in claims.VERDICTS[name](tables[name]) if words in f"{v.claim} ({v.value})"]
     chart = claims.intervals(claims.STUDIES[name].question, found)
     print(f"{found[0].claim} ({found[0].value}), and so on:")
@@ -176,9 +171,8 @@ tell("fluctuation", "constant weight")
 
 # %% tags=["not-banded"]
 for rule in ("none", "epoch", "constant"):
-    rows = [r for r in tables.get("fluctuation", []) if r["setting"] == f"{rule}, default"]
-    rows = [r for r in rows if r["outcome"] == "finished"]
-    for term in ("oh", "ie") if rows else ():
+    rows = [r for r in tables["fluctuation"] if r["setting"] == f"{rule}, default" and r["outcome"] == "finished"]
+    for term in "oh", "ie":
         means = {name: 1000 * np.mean([r[f"{term}_{name}"] for r in rows]) for name in ("probe", "batches", "floor")}
         listed = ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
         print(f"{rule:8} {term}: {listed} (in 0.001 nats a step, mean of {len(rows)} seeds)")
@@ -204,20 +198,17 @@ tell("accuracy")
 # weights? Is it the same kind for every method?*
 
 # %% tags=["not-banded"]
-if "robustness" in tables:
-    rows = tables["robustness"]
-    print(f"{'method':14} runs   mean  worst     sd  collapsed")
-    for method, n, mean, worst, sd, fallen in claims.robustness_table(rows):
-        print(f"{method:14} {n:4} {mean:6.1f} {worst:6.1f} {sd:6.1f} {fallen:8.0f} %")
-    worst = claims.unluckiest(rows)
-    for method in dict.fromkeys(row["method"] for row in rows):
-        of = [(mean, name) for (m, kind), (name, mean) in worst.items() if m == method and kind != "default"]
-        print(f"{method}: worst of all {min(of)[1]} ({min(of)[0]:.1f} %)")
-else:
-    print("There is no robustness table in this copy, so nothing can be said.")
+rows = tables["robustness"]
+print(f"{'method':14} runs   mean  worst     sd  collapsed")
+for method, n, mean, worst, sd, fallen in claims.robustness_table(rows):
+    print(f"{method:14} {n:4} {mean:6.1f} {worst:6.1f} {sd:6.1f} {fallen:8.0f} %")
+worst = claims.unluckiest(rows)
+for method in dict.fromkeys(row["method"] for row in rows):
+    of = [(mean, name) for (m, kind), (name, mean) in worst.items() if m == method and kind != "default"]
+    print(f"{method}: worst of all {min(of)[1]} ({min(of)[0]:.1f} %)")
 
 # %% tags=["not-banded"]
-Interactive(claims.settings_chart(tables["robustness"])) if "robustness" in tables else None
+Interactive(claims.settings_chart(tables["robustness"]))
 
 # %% [markdown]
 # Point at a mark to see which setting it is. And the claim itself, twice:
