@@ -25,6 +25,7 @@ import rdskd_lab as lab
 from rdskd_lab import claims, data, metrics, modes, weights
 from rdskd_lab.course import begin, stored
 from rdskd_lab.evidence import Interactive
+from rdskd_lab.plots import Panels
 
 lesson = begin("12_robustness")
 
@@ -164,8 +165,16 @@ tell("fluctuation", "constant weight")
 # ratio, so 0.69 would be twice as quiet. Read each picture for three things: on which side of 0 the bars lie; whether oh and ie
 # agree; and whether the first picture's bars survive in the second.
 #
-# Why not look at the curves of training, as one usually does? Each step has a batch of its own there, so a loss also rises and
-# falls by who is in the batch. The *floor* is what a frozen generator shows on fresh batches of the probe's size.
+# Why not look at the curves of training, as one usually does? Here they are, above those of the probe, from the same run with
+# seed 0. *Before you look: in which row will you be able to tell the three apart?*
+
+# %% tags=["not-banded"]
+curves = stored("fluctuation_curves")
+Panels("One seed, step by step", claims.curve_charts(curves, "batches") + claims.curve_charts(curves, "probe"))
+
+# %% [markdown]
+# Each step has a batch of its own in training, so a loss also rises and falls by who is in the batch. The *floor* is what a
+# frozen generator shows on fresh batches of the probe's size.
 #
 # *Predict before you run: which is larger, the fluctuation on the probe, or on the batches of training?*
 
