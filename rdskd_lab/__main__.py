@@ -68,7 +68,7 @@ def distill(
     teacher: Annotated[
         str,
         typer.Option(
-            help="lenet5 or lenet5-bn (shipped), a LeNet-5 in a safetensors file, "
+            help="lenet5, lenet5-bn or lenet5-half (shipped), a LeNet-5 in a safetensors file, "
             f"{', '.join(list(NETWORKS)[3:])} with --weights, or your own as package.module:factory."
         ),
     ] = "lenet5",

@@ -18,6 +18,7 @@ from .compare import read_table
 from .evidence import Interval, Intervals, Setting, Spreads
 from .field import METHODS
 from .methods import PRESETS
+from .plots import Curves, Line
 from .runs import Config
 from .studies import Study, Trial, fluctuating, fluctuating_undamped
 from .weights import SHIPPED
@@ -385,6 +386,24 @@ def settings_chart(rows: list[dict]) -> Spreads:
     return Spreads("Accuracy by setting", [Setting(*key, np.array(found)) for key, found in by.items()])
 
 
+SHOWN = {"none": "no damping", "epoch": "damped, as published", "constant": "constant weight"}
+
+
+def curve_charts(rows: list[dict], where: str) -> list[Curves]:
+    """One run's oh and ie, step by step, from fluctuation_curves.csv: `where` is "batches" (of training) or "probe"."""
+    words = {"batches": "on the batches of training", "probe": "on one fixed probe batch"}[where]
+    charts = []
+    for term in "oh", "ie":
+        lines = []
+        for style, (rule, label) in enumerate(SHOWN.items()):
+            mine = [r for r in rows if r["setting"] == f"{rule}, default"]
+            if mine:
+                xy = (np.array([r[name] for r in mine]) for name in ("step", f"{term}_{where}"))
+                lines.append(Line(label, *xy, style, "noisy" if where == "batches" else "line"))
+        charts += [Curves(f"{term} {words}", lines, ylabel="nats")] if lines else []
+    return charts
+
+
 # ---- a study's page --------------------------------------------------------------------------------------------------
 
 
@@ -413,6 +432,13 @@ def page(name: str, out: Path) -> Path:
     verdicts = report.table("Intervals of 95 %; paired by seed", head, told)
     if charts:
         verdicts += report.figure("What lies whole on one side of the line is decided.", *charts)
+    if (out / f"{name}_curves.csv").exists():
+        curves = read_table(out / f"{name}_curves.csv")
+        verdicts += report.figure(
+            "The courses themselves, of one seed and default settings. On batches of training a loss also rises and "
+            "falls by who is in the batch; on a fixed probe only learning moves it.",
+            *curve_charts(curves, "batches"), *curve_charts(curves, "probe"),
+        )  # fmt: skip
     settings = report.table("Mean ± standard deviation over seeds", ["method and setting", *wanted], lines)
     sections = [("What it says", verdicts), ("Every setting", settings)]
     stopped = sum(r["outcome"] != "finished" for r in rows)

@@ -51,7 +51,7 @@ class Plan:
         how, base = METHODS[known("method", method, METHODS)], self.base
         teacher = base.teacher
         if teacher == "lenet5" and any("bn" in term.needs for term in how.terms().values()):
-            teacher = "lenet5-bn"  # the shipped one of the two that has statistics to match; each row says so
+            teacher = "lenet5-bn"  # the shipped one that has statistics to match; each row says so
         return replace(
             base, method=method, seed=seed, teacher=teacher, budget=f"{self.budget:g}s" if self.budget else ""
         )

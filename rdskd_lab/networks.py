@@ -16,6 +16,7 @@ from .weights import SHIPPED, WeightsError, load_weights
 PAIRS = {
     "lenet5": "lenet5-half",
     "lenet5-bn": "lenet5-half",
+    "lenet5-half": "lenet5-half",
     "wrn-40-2": "wrn-16-1",
     "wrn-16-2": "wrn-16-1",
     "resnet34": "resnet18",

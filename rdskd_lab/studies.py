@@ -3,6 +3,7 @@
     OUT/done/KEY.json      one finished trial as a row; KEY is a hash of all that decides it, so it is never done twice
     OUT/doing/KEY/         a trial that is being done, an ordinary run's folder; gone when the row is there
     OUT/NAME.csv           the study's rows in the order of its plan
+    OUT/NAME_curves.csv    what was measured at each step, of the default setting and the first seed, if that was kept
 
 Dask distributes the trials: over processes of this machine, or over the workers of any scheduler, by its address.  A
 worker that is lost costs the work since its last save: another one goes on in the same folder.  What is asked, and
@@ -63,7 +64,10 @@ def fluctuating_undamped(config: Config, place: Path) -> dict:
 
 
 def _watched(run, n: int = 256) -> dict:
-    """Mean positive increment of every term per step: on `n` fixed latents, on batches, with the generator frozen."""
+    """Mean positive increment of every term per step: on `n` fixed latents, on batches, with the generator frozen.
+
+    "curves" are the terms themselves, step by step, as (term)_batches and (term)_probe.
+    """
     probe, begun = Probe(run.teacher, run.generator, run.objective, n, seed=10_000 + run.seed), time.perf_counter()
     seen, batches, gains = [probe.measure()], [], []
     try:
@@ -71,15 +75,17 @@ def _watched(run, n: int = 256) -> dict:
             seen.append(probe.measure()), batches.append(step.raw), gains.append(step.gain)
     except FloatingPointError as error:
         return {"outcome": str(error)}
-    seconds, floor, found = time.perf_counter() - begun, probe.floor(), {"outcome": "finished"}
+    seconds, floor, found, curves = time.perf_counter() - begun, probe.floor(), {"outcome": "finished"}, {}
     for name in run.objective:
         values = [s[name] for s in seen]
+        curves |= {f"{name}_batches": [b[name] for b in batches], f"{name}_probe": values[1:]}  # after each step
         found |= {
             f"{name}_probe": fluctuation(values), f"{name}_early": fluctuation(values[: max(2, len(values) // 4)]),
             f"{name}_batches": fluctuation([b[name] for b in batches]), f"{name}_floor": floor[name],
             f"{name}_last": values[-1], f"{name}_gain": sum(g[name] for g in gains) / len(gains),
         }  # fmt: skip
-    return found | {"seconds": seconds}
+    curves = {name: [float(f"{value:.5g}") for value in values] for name, values in curves.items()}
+    return found | {"seconds": seconds, "curves": curves}
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,8 @@ def run(study: Study, out: Path, *, scheduler: str = "", workers: int = 0, minut
                 yield (f"{n} of {len(todo)}  {trial.config.method} {trial.setting} seed {trial.config.seed}  "
                        f"{60 * rate:.1f} a minute, about {rest:.0f} min left")  # fmt: skip
     yield f"table: {write_table(study, out)}"
+    if path := write_curves(study, out):
+        yield f"curves: {path}"
 
 
 def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iterator[Trial]:
@@ -232,19 +240,24 @@ LAST = (
 
 
 def rows(study: Study, out: Path) -> list[dict]:
-    """The finished trials of a study, in the order of its plan."""
+    """The finished trials of a study, in the order of its plan; without their curves."""
     found = []
     for trial in study.trials():
-        path = Path(out) / "done" / f"{trial.key}.json"
-        if path.exists():
+        if measured := _finished(trial, out):
+            measured.pop("curves", None)
             c, s = trial.config, trial.config.settings()
             found.append({
                 "study": study.name, "method": c.method, "setting": trial.setting, "seed": c.seed, "data": c.data,
                 "teacher": c.teacher, "anchor": c.anchor, "measure": trial.measure.__name__, "key": trial.key,
                 "version": __version__, "generator_steps": s.generator_steps, "student_steps": s.student_steps,
-                **read_json(path),
+                **measured,
             })  # fmt: skip
     return found
+
+
+def _finished(trial: Trial, out: Path) -> dict:
+    path = Path(out) / "done" / f"{trial.key}.json"
+    return read_json(path) if path.exists() else {}
 
 
 def write_table(study: Study, out: Path) -> Path:
@@ -253,4 +266,20 @@ def write_table(study: Study, out: Path) -> Path:
     names = dict.fromkeys([*FIRST, *(n for r in found for n in r if n not in FIRST + LAST), *LAST])
     path = Path(out) / f"{study.name}.csv"
     write_whole(path, as_csv(found, names))
+    return path
+
+
+def write_curves(study: Study, out: Path) -> Path | None:
+    """NAME_curves.csv: a row a step, of the finished trials of the default setting and the first seed that kept any."""
+    found, trials = [], study.trials()
+    for trial in trials:
+        if trial.config.seed == trials[0].config.seed and trial.setting.endswith("default"):
+            curves = _finished(trial, out).get("curves", {})
+            steps = zip(*curves.values(), strict=True)
+            found += [{"setting": trial.setting, "step": i, **dict(zip(curves, values, strict=True))}
+                      for i, values in enumerate(steps)]  # fmt: skip
+    if not found:
+        return None
+    path = Path(out) / f"{study.name}_curves.csv"
+    write_whole(path, as_csv(found, dict.fromkeys(n for r in found for n in r)))
     return path

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 ASSETS = files("rdskd_lab") / "assets"
-SHIPPED = {"lenet5": ASSETS / "lenet5.safetensors", "lenet5-bn": ASSETS / "lenet5_bn.safetensors"}
+SHIPPED = {name: ASSETS / f"{name.replace('-', '_')}.safetensors" for name in ("lenet5", "lenet5-bn", "lenet5-half")}
 
 
 class WeightsError(ValueError):

@@ -18,7 +18,7 @@ from rdskd_lab import claims as C
 from rdskd_lab import studies as S
 from rdskd_lab.field import METHODS
 from rdskd_lab.folder import RunError
-from rdskd_lab.runs import Config
+from rdskd_lab.runs import Config, prepare
 
 TINY = (("generator_steps", "4"), ("student_steps", "6"), ("width", "4"), ("student_batch_size", "8"))
 
@@ -76,6 +76,31 @@ def test_fluctuations_are_of_the_fixed_probe_beside_batches_and_floor(tmp_path):
     assert found["ds_gain"] == 1 and found["oh_gain"] != 1
     again = S.fluctuating(config, tmp_path)
     assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in found.items() if k != "seconds"}
+
+
+def test_the_courses_behind_the_figures_are_kept_for_the_default_and_the_first_seed(tmp_path):
+    change = (("pooled", "false"), ("generator_steps", "5"))
+    points = ("none, default", 0), ("epoch, default", 0), ("none, default", 1), ("none, lr x 4", 0)
+    trials = [tiny(seed, name, S.fluctuating, change=(*change, ("lr", str(0.01 + i / 1000))))
+              for i, (name, seed) in enumerate(points)]  # fmt: skip
+    study = S.Study("toy", "?", lambda: trials)
+    assert S.write_curves(study, tmp_path) is None
+    for trial in trials:
+        S.do(trial, str(tmp_path))
+    assert "curves" not in csv.DictReader(S.write_table(study, tmp_path).read_text().splitlines()).fieldnames
+    rows = C.read_table(S.write_curves(study, tmp_path))
+    assert [(r["setting"], r["step"]) for r in rows] == [(name, i) for name, _ in points[:2] for i in range(5)]
+    run = prepare(trials[1].config)[0]
+    raw = [step.raw for step in run.synthesise()]
+    for name in "oh", "ie", "ds":
+        assert [r[f"{name}_batches"] for r in rows[5:]] == pytest.approx([r[name] for r in raw], rel=1e-4)
+    last = C.read_table(tmp_path / "toy.csv")[1]
+    assert rows[-1]["oh_probe"] == pytest.approx(last["oh_last"], rel=1e-4)
+    for where in "batches", "probe":
+        charts = C.curve_charts(rows, where)
+        assert [chart.title.split()[0] for chart in charts] == ["oh", "ie"]
+        assert [line.label for line in charts[0].lines] == ["no damping", "damped, as published"]
+        assert list(charts[1].lines[1].y) == [r[f"ie_{where}"] for r in rows[5:]]
 
 
 def test_a_constant_weight_of_mean_gain_one_is_no_damping_at_all(tmp_path):
@@ -384,9 +409,10 @@ def toy_tables():
 
 
 def test_every_word_on_the_scoreboard_follows_from_the_interval_beside_it(toy_tables):
-    text = C.scoreboard(toy_tables)
+    tables = toy_tables | {"accuracy": toy_table("accuracy", C.STUDIES["accuracy"].trials(), wrong=0.1)}
+    text = C.scoreboard(tables)
     lines = judged(text)
-    assert len(lines) == sum(len(C.VERDICTS[name](rows)) for name, rows in toy_tables.items())
+    assert len(lines) == sum(len(C.VERDICTS[name](rows)) for name, rows in tables.items())
     assert [word for *_, word in lines] == [follows(low, high) for low, high, _ in lines]
     assert len({word for *_, word in lines}) > 1
 
@@ -404,7 +430,7 @@ def test_each_study_says_why_it_may_differ_from_the_paper_by_what_its_table_hold
     assert "Budget: 240 generator steps a run; RDSKD's published MNIST schedule has 2,400. Scale: 10 seeds" in text
     told = C.apart("robustness", toy_tables["robustness"])
     assert "Budget: 150 to 1,000 generator and 750 to 1,000 student steps" in told and "3 seeds, digits only" in told
-    assert "Teacher: lenet5, lenet5-bn," in told
+    assert "Teacher: lenet5, lenet5-bn, lenet5-half," in told
     fewer = [r | {"generator_steps": 7.0} for r in toy_tables["robustness"] if r["seed"]]
     assert "Budget: 7 generator" in C.apart("robustness", fewer) and "2 seeds" in C.apart("robustness", fewer)
 

@@ -47,4 +47,4 @@ def test_its_accuracy_on_the_official_test_set_is_that_of_the_card(name):
     if root is None:
         pytest.skip("MNIST is not here: set RDSKD_DATA to the folder that holds MNIST/raw")
     found = accuracy(load_weights(NETWORKS[name](), SHIPPED[name]), load("mnist", "test", root))
-    assert found >= 0.99 and f"{found:.2%}".replace("%", " %") in card(name)
+    assert found >= (0.98 if name == "lenet5-half" else 0.99) and f"{found:.2%}".replace("%", " %") in card(name)

@@ -81,7 +81,7 @@ def _imports(experiment: Experiment, named: list, student: bool) -> list[str]:
 
 
 def _teacher(objective: Objective, network: str) -> list[str]:
-    weights = {"LeNet5": "lenet5", "LeNet5BN": "lenet5_bn"}[network]
+    weights = {"LeNet5": "lenet5", "LeNet5BN": "lenet5_bn", "LeNet5Half": "lenet5_half"}[network]
     lines = [
         f"teacher = {network}().to(DTYPE).eval().requires_grad_(False)",
         f'teacher.load_state_dict(load_file(str(files("rdskd_lab") / "assets/{weights}.safetensors")))',
