@@ -53,11 +53,12 @@ for name, found in (("careful", CAREFUL), ("brilliant", BRILLIANT)):
 # ## How a study asks
 #
 # Nobody can run all combinations. So **one setting at a time** is moved from each method's own default; each with three
-# seeds; each at a quarter of the steps of `classroom`. What a method does not have, it cannot be asked about.
+# seeds; each at a quarter of the steps of `classroom`. The default alone has ten seeds: how far does luck move a method when
+# no setting is changed? What a method does not have, it cannot be asked about.
 
 # %%
 plan = claims.robustness_trials()
-print(f"{len(plan)} runs: one setting at a time, three seeds")
+print(f"{len(plan)} runs: one setting at a time, three seeds; each default with ten")
 for method in claims.FIELD:
     names = dict.fromkeys(trial.setting for trial in plan if trial.config.method == method)
     kinds = [claims.kind(name) for name in names]
@@ -208,9 +209,10 @@ tell("accuracy")
 
 # %% tags=["not-banded"]
 rows = tables["robustness"]
-print(f"{'method':14} runs   mean  worst     sd  collapsed")
-for method, n, mean, worst, sd, fallen in claims.robustness_table(rows):
-    print(f"{method:14} {n:4} {mean:6.1f} {worst:6.1f} {sd:6.1f} {fallen:8.0f} %")
+print(f"{'method':14} runs   mean  worst     sd  collapsed | default   luck  collapsed")
+for r in claims.robustness_table(rows):
+    changed = f"{r.trials:4} {r.mean:6.1f} {r.worst:6.1f} {r.sd:6.1f} {r.collapsed:8.0f} %"
+    print(f"{r.method:14} {changed} | {r.default:7.1f} {r.luck:6.1f} {r.fallen:8.0f} %")
 worst = claims.unluckiest(rows)
 for method in dict.fromkeys(row["method"] for row in rows):
     of = [(mean, name) for (m, kind), (name, mean) in worst.items() if m == method and kind != "default"]
@@ -220,7 +222,8 @@ for method in dict.fromkeys(row["method"] for row in rows):
 Interactive(claims.settings_chart(tables["robustness"]))
 
 # %% [markdown]
-# Point at a mark to see which setting it is. And the claim itself, twice:
+# Point at a mark to see which setting it is. *Luck* is the spread of ten runs with **no** setting changed: whatever part of `sd`
+# it explains is not a matter of settings. And the claim itself, over the settings that both have and over all of each:
 
 # %% tags=["not-banded"]
 tell("robustness")
