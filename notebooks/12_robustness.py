@@ -132,13 +132,12 @@ for name, rows in tables.items():
 
 
 def tell(name, words=""):
-    """Print a study's verdicts whose claim or comparison holds these words; their picture."""
+    """Print a study's verdicts whose claim or comparison holds these words; their picture.  *: named before any run."""
     found = [v for v in claims.VERDICTS[name](tables[name]) if words in f"{v.claim} ({v.value})"]
     chart = claims.intervals(claims.STUDIES[name].question, found)
     print(f"{found[0].claim} ({found[0].value}), and so on:")
-    labels = iter(row.label for row in chart.rows)
     for v in found:
-        print(f"  {next(labels) if v.n > 1 else v.claim}: {v.interval}: {v.verdict}")
+        print(f" {'*' if v.main else ' '} {v.label}: {v.interval}: {v.verdict}")
     one_unit = len({verdict.unit for verdict in found}) == 1  # else they would share no axis
     return Interactive(chart) if chart.rows and one_unit else None
 

@@ -153,6 +153,7 @@ class Verdict:
     n: int  # pairs
     unit: str = ""
     main: bool = False  # named before any trial was done; the others are asked too, and of many one misses by luck
+    label: str = ""  # what tells it from its neighbours in a picture, in a few words
 
     @property
     def verdict(self) -> str:
@@ -180,12 +181,12 @@ def interval(differences: Iterable[float]) -> tuple[float, float, float, int]:
     return d.mean(), d.mean() - half, d.mean() + half, len(d)
 
 
-def judge(claim: str, study: str, value: str, differences: Iterable[float], unit: str = "",
-          main: bool = False) -> Verdict:  # fmt: skip
+def judge(claim: str, study: str, value: str, differences: Iterable[float], unit: str = "", main: bool = False,
+          label: str = "") -> Verdict:  # fmt: skip
     """The verdict on a claim for which each of the paired differences speaks if it is above 0."""
     d = list(differences)
     found = interval(d) if len(d) > 1 else (math.nan, math.nan, math.nan, len(d))
-    return Verdict(claim, study, value, *found, unit, main)
+    return Verdict(claim, study, value, *found, unit, main, label or claim)
 
 
 def paired(rows: list[dict], a: dict, b: dict, column: str, change: Callable = float) -> list[float]:
@@ -220,7 +221,8 @@ def fluctuation_verdicts(rows: list[dict]) -> list[Verdict]:
         pairs = paired(rows, {"setting": f"{rival}, {point}"}, {"setting": f"{rule}, {point}"}, f"{term}_probe",
                        lambda v: math.log(max(v, SILENT)))  # fmt: skip
         return judge(f"Damping makes {term} fluctuate less {words}", "fluctuation",
-                     f"{point}: ln (fluctuation {rival} / {rule}), on the probe", pairs, main=main)  # fmt: skip
+                     f"{point}: ln (fluctuation {rival} / {rule}), on the probe", pairs, main=main,
+                     label=f"{term}: {rule} against {rival}, {point}")  # fmt: skip
 
     settings = [r["setting"].split(", ") for r in rows]
     found = []
@@ -252,7 +254,8 @@ def diversity_verdicts(rows: list[dict]) -> list[Verdict]:
               + ", negated" * (sign < 0),
               paired(rows, {"setting": "default"},
                      {"setting": "no damping" if term == "damping" else f"without {term}"}, column,
-                     lambda v, sign=sign: sign * v), unit, main=n < 3)
+                     lambda v, sign=sign: sign * v), unit, main=n < 3,
+              label=f"{column.removeprefix('final_').replace('_', ' ')}: whole against without {term}")
         for n, (term, claim, column, sign, unit) in enumerate(asks)
     ]  # fmt: skip
 
@@ -265,7 +268,8 @@ def accuracy_verdicts(rows: list[dict]) -> list[Verdict]:
         ours = {"method": "rdskd", "teacher": other}
         found.append(judge(f"RDSKD's student is better than that of {rival}", "accuracy",
                            f"student's accuracy, rdskd less rival, teacher {other}",
-                           paired(rows, ours, {"method": rival}, "accuracy"), " points", main=True))  # fmt: skip
+                           paired(rows, ours, {"method": rival}, "accuracy"), " points", main=True,
+                           label=f"rdskd against {rival}"))  # fmt: skip
     return found
 
 
@@ -311,7 +315,7 @@ def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
                 judge(f"RDSKD is more robust than {rival} over {what}", "robustness",
                       "standard deviation of accuracy over settings, rival less rdskd",
                       [spread(table, rival, seed) - spread(table, "rdskd", seed) for seed in seeds], " points",
-                      main=kept == ours & theirs)
+                      main=kept == ours & theirs, label=f"rdskd against {rival}, {what}")
             )  # fmt: skip
     return found
 
@@ -478,14 +482,10 @@ def scoreboard(tables: dict[str, list[dict]]) -> str:
 
 
 def intervals(title: str, verdicts: list[Verdict]) -> Intervals:
-    """The verdicts that have an interval, as a chart; its labels leave out the words that all of them share."""
+    """The verdicts that have an interval, as a chart."""
     told = [v for v in verdicts if v.n > 1]
-    words = [f"{v.claim} ({v.value})".split() for v in told]
-    shared = set.intersection(*map(set, words)) if len(words) > 1 else set()
-    labels = [" ".join(word.strip("(:,)") for word in line if word not in shared) if shared else " ".join(line)
-              for line in words]  # fmt: skip
-    units = " or ".join(dict.fromkeys(v.unit.strip() or ("ln of a ratio" if "ln of" in v.value else "1") for v in told))
-    rows = [Interval(label, v.estimate, v.low, v.high, v.verdict) for label, v in zip(labels, told, strict=True)]
+    units = " or ".join(dict.fromkeys(v.unit.strip() or ("ln of a ratio" if "ln (" in v.value else "1") for v in told))
+    rows = [Interval(v.label, v.estimate, v.low, v.high, v.verdict) for v in told]
     return Intervals(title, rows, f"{units}; right of 0: for the claim")
 
 
@@ -518,19 +518,41 @@ def curve_charts(rows: list[dict], where: str) -> list[Curves]:
 # ---- a study's page --------------------------------------------------------------------------------------------------
 
 
-def groups(rows: list[dict], column: str) -> dict[tuple[str, str], np.ndarray]:
-    """The values of a column over seeds, by (method, setting), in the order of the plan; blanks are left out."""
+def groups(rows: list[dict], column: str, factor: float = 1.0) -> dict[tuple[str, str], np.ndarray]:
+    """`factor` times a column over seeds, by (method, setting), in the order of the plan; blanks are left out."""
     by = defaultdict(list)
     for r in rows:
         if r.get(column) is not None:
-            by[r["method"], r["setting"]].append(r[column])
+            by[r["method"], r["setting"]].append(factor * r[column])
     return {key: np.array(values) for key, values in by.items()}
 
 
-MEASURED = {  # columns that a study's page tells of every setting; of the others, those of students
-    "fluctuation": "oh_probe oh_batches oh_batch_floor ie_probe ie_batches ie_batch_floor oh_last ie_last",
-    "students": "student_accuracy final_classes final_entropy final_distance final_feature_distance final_teacher_fid "
-                "entropy distance",
+FLUCTUATING = {  # columns that a study's page tells of every setting, their headings and factors
+    f"{term}_{column}": (f"{term}, {words}", 1000.0)
+    for term in ("oh", "ie")
+    for column, words in (("probe", "probe"), ("batches", "batches"), ("batch_floor", "frozen"))
+}  # fmt: skip
+TAUGHT = {
+    "student_accuracy": ("student right, %", 100.0), "final_classes": ("classes", 1.0),
+    "final_entropy": ("entropy", 1.0), "final_distance": ("distance", 1.0),
+    "final_feature_distance": ("in features", 1.0), "final_teacher_fid": ("teacher-FID", 1.0),
+}  # fmt: skip
+
+
+READ = {  # how a study's page is read, by who has not read the code
+    "fluctuation": "A loss fluctuates by how much it rises from step to step, on average. oh is the one-hot loss and ie "
+                   "the information entropy loss. epoch is the published damping; none is without it; constant has, as "
+                   "a constant weight, the gain that damping gave on average; previous and average are other anchors. "
+                   "probe: on one batch of latents that never changes; batches: on those of training; frozen: on fresh "
+                   "ones of that size, of a generator that no longer learns, so by sampling alone.",
+    "diversity": "RDSKD whole, without its damping, and without each term in turn: oh authenticity, ie class diversity, "
+                 "ds inter-sample diversity. Images are those of the last generator. classes of ten count from a tenth "
+                 "of an even share; entropy is in nats, 2.30 if all are alike; distance is between two images, in "
+                 "normalised pixels and in the teacher's features; teacher-FID is 0 if images are like real ones to "
+                 "the teacher.",
+    "accuracy": "Every student sees as many images. Methods without terms are controls: noise and untrained have images "
+                "that nobody optimised, real and labels have real ones.",
+    "robustness": "One setting at a time is changed from each method's default; the default alone has more seeds.",
 }  # fmt: skip
 
 
@@ -557,17 +579,22 @@ def page(name: str, out: Path) -> Path:
             "Default settings. On batches of training a loss also rises and falls by who is in the batch; on a fixed "
             "probe only learning moves it.", *curve_charts(curves, "batches"), *curve_charts(curves, "probe"),
         )))  # fmt: skip
-    wanted = MEASURED.get(name, MEASURED["students"]).split()
-    found = {column: groups(rows, column) for column in wanted}
-    lines = [(" ".join(key), *(_spread(found[column].get(key)) for column in wanted)) for key in found[wanted[0]]]
-    settings = report.table("Mean ± standard deviation over seeds", ["method and setting", *wanted], lines)
+    wanted, words = (FLUCTUATING, "Mean rise in 0.001 nats a step") if name == "fluctuation" else (
+        TAUGHT, "Students, and the last generator's images")  # fmt: skip
+    found = {column: groups(rows, column, factor) for column, (_, factor) in wanted.items()}
+    several = len({r["method"] for r in rows}) > 1
+    lines = [(" ".join(key) if several else key[1], *(_spread(found[column].get(key)) for column in wanted))
+             for key in dict.fromkeys(key for of in found.values() for key in of)]  # fmt: skip
+    head = ["method and setting" if several else "setting", *(heading for heading, _ in wanted.values())]
+    settings = report.table(f"{words}: mean ± standard deviation over seeds", head, lines)
     sections.append(("In figures", settings))
     stopped = sum(r["outcome"] != "finished" for r in rows)
     lead = f"<p>{len(rows)} of {len(study.trials())} trials are done; the guard stopped {stopped} of them.</p>"
+    lead += f"<p>{report.safe(READ[name])}</p>"
     return report.write_page(out / f"{name}.html", report.page(study.question, lead, sections))
 
 
 def _spread(values: np.ndarray | None) -> str:
     if values is None:
         return "blank"
-    return f"{values.mean():.4g}" + (f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else "")
+    return f"{values.mean():.3g}" + (f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else "")
