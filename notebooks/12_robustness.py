@@ -22,7 +22,7 @@ import torch
 from scipy.stats import t as student_t
 
 import rdskd_lab as lab
-from rdskd_lab import claims, data, metrics, modes, weights
+from rdskd_lab import claims, data, metrics, modes, scoreboard, weights
 from rdskd_lab.course import begin, stored
 from rdskd_lab.evidence import Interactive
 from rdskd_lab.plots import Panels
@@ -134,7 +134,7 @@ for name, rows in tables.items():
 def tell(name, words=""):
     """Print a study's verdicts whose claim or comparison holds these words; their picture.  *: named before any run."""
     found = [v for v in claims.VERDICTS[name](tables[name]) if words in f"{v.claim} ({v.value})"]
-    chart = claims.intervals(claims.STUDIES[name].question, found)
+    chart = scoreboard.intervals(claims.STUDIES[name].question, found)
     print(f"{found[0].claim} ({found[0].value}), and so on:")
     for v in found:
         print(f" {'*' if v.main else ' '} {v.label}: {v.interval}: {v.verdict}")
@@ -170,7 +170,7 @@ tell("fluctuation", "constant weight")
 
 # %% tags=["not-banded"]
 curves = stored("fluctuation_curves")
-Panels("One seed, step by step", claims.curve_charts(curves, "batches") + claims.curve_charts(curves, "probe"))
+Panels("One seed, step by step", scoreboard.curve_charts(curves, "batches") + scoreboard.curve_charts(curves, "probe"))
 
 # %% [markdown]
 # Each step has a batch of its own in training, so a loss also rises and falls by who is in the batch. The *floor* is what a
@@ -218,7 +218,7 @@ for method in dict.fromkeys(row["method"] for row in rows):
     print(f"{method}: worst of all {min(of)[1]} ({min(of)[0]:.1f} %)")
 
 # %% tags=["not-banded"]
-Interactive(claims.settings_chart(tables["robustness"]))
+Interactive(scoreboard.settings_chart(tables["robustness"]))
 
 # %% [markdown]
 # Point at a mark to see which setting it is. *Luck* is the spread of ten runs with **no** setting changed: whatever part of `sd`

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rdskd_lab import claims as C
+from rdskd_lab import scoreboard as B
 from rdskd_lab.evidence import Interactive, Interval, Intervals, Setting, Spreads
 
 CHARTS = {
@@ -46,9 +47,9 @@ def test_a_setting_stands_at_its_mean_and_the_worst_is_named():
 def test_verdicts_are_drawn_with_their_own_numbers_and_those_without_an_interval_left_out():
     verdict = C.Verdict("a claim", "s", "how", 1.0, 0.5, 1.5, 5, " points", label="x against y")
     none = C.Verdict("another", "s", "how", *[float("nan")] * 3, 1)
-    chart = C.intervals("title", [verdict, none])
+    chart = B.intervals("title", [verdict, none])
     assert chart.rows == [Interval("x against y", 1.0, 0.5, 1.5, "holds")] and "points" in chart.xlabel
-    assert "ln of a ratio" in C.intervals("title", [C.Verdict("c", "s", "ln (a / b)", 1.0, 0.5, 1.5, 5)]).xlabel
+    assert "ln of a ratio" in B.intervals("title", [C.Verdict("c", "s", "ln (a / b)", 1.0, 0.5, 1.5, 5)]).xlabel
 
 
 def test_no_two_intervals_of_a_picture_bear_one_label():
@@ -72,7 +73,7 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
         with open(tmp_path / "accuracy.csv", "w", newline="") as file:
             table = csv.DictWriter(file, rows[0])
             table.writeheader(), table.writerows(rows)
-        return C.page("accuracy", tmp_path).read_text()
+        return B.page("accuracy", tmp_path).read_text()
 
     first, more = page({0}), page({0, 1, 2})
     assert "13 of 65 trials are done" in first and "too few pairs" in first and 'class="plot"' not in first
@@ -82,5 +83,5 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
 
 def test_a_stopped_run_is_drawn_as_a_guess():
     rows = [{"method": "x", "setting": "default", "seed": float(s), "student_accuracy": a} for s, a in enumerate((0.9, None))]
-    (setting,) = C.settings_chart(rows).settings
+    (setting,) = B.settings_chart(rows).settings
     assert setting.accuracy.tolist() == [90.0, 10.0]
