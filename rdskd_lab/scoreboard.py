@@ -191,8 +191,8 @@ READ = {  # how a study's page is read, by who has not read the code
     "diversity": "RDSKD whole, without its damping, and without each term in turn: oh authenticity, ie class "
                  "diversity, ds inter-sample diversity. Images are those of the last generator. classes, of ten, "
                  "count from a tenth of an even share; entropy is in nats, 2.30 if all are alike; distance is "
-                 "between two images, in normalised pixels and in the teacher's features; teacher-FID is 0 if images are like real ones to "
-                 "the teacher.",
+                 "between two images, in normalised pixels and in the teacher's features; teacher-FID is 0 if images "
+                 "are like real ones to the teacher.",
     "accuracy": "Every student sees as many images. Methods without terms are controls: noise and untrained have "
                 "images that nobody optimised, real and labels have real ones.",
     "robustness": "One setting at a time is changed from each method's default; the default alone has more seeds.",
