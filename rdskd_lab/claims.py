@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,17 +43,24 @@ def _pairs(change: dict) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in change.items())
 
 
-def fluctuation_trials(seeds: Iterable[int] = range(10), steps: int = 240) -> list[Trial]:
-    """Each anchor rule, none, and a constant weight of the published rule's mean gain; five points of lr and batch."""
+def fluctuation_trials(seeds: Iterable[int] = range(10), steps: int = 360) -> list[Trial]:
+    """Each anchor rule, none, and a constant weight of the published rule's mean gain; five points of lr and batch.
+
+    Then two harsher points, asked of the published rule alone: a high rate with small batches, and another teacher.
+    The published anchors are taken at the steps 1, 121 and 241.
+    """
     base = {"generator_steps": steps, "pooled": False}
     points = {"default": {}, "lr / 4": {"lr": 4e-3}, "lr x 4": {"lr": 6.4e-2}, "batch 16": {"batch_size": 16},
-              "batch 256": {"batch_size": 256}}  # fmt: skip
-    rules = [("none", fluctuating), ("epoch", fluctuating), ("previous", fluctuating), ("average", fluctuating),
-             ("epoch", fluctuating_undamped)]  # fmt: skip
+              "batch 256": {"batch_size": 256}, "lr x 4 and batch 16": {"lr": 6.4e-2, "batch_size": 16},
+              "teacher lenet5-bn": {}}  # fmt: skip
+    main = [("none", fluctuating), ("epoch", fluctuating), ("epoch", fluctuating_undamped)]
+    rules = [*main, ("previous", fluctuating), ("average", fluctuating)]
     return [
         _trial("rdskd", seed, f"{'constant' if measure is fluctuating_undamped else rule}, {name}",
-               change=base | point, anchor=rule, measure=measure)
-        for name, point in points.items() for rule, measure in rules for seed in seeds
+               change=base | point, anchor=rule, measure=measure,
+               teacher="lenet5-bn" if name.startswith("teacher") else "lenet5")
+        for n, (name, point) in enumerate(points.items()) for rule, measure in (rules if n < 5 else main)
+        for seed in seeds
     ]  # fmt: skip
 
 
@@ -62,6 +70,9 @@ def diversity_trials(seeds: Iterable[int] = range(5)) -> list[Trial]:
         f"without {t}": {"off": (t,)} for t in ("oh", "ie", "ds")
     }
     return [_trial("rdskd", seed, name, **more) for name, more in kinds.items() for seed in seeds]
+
+
+OTHER = "teacher lenet5-bn"
 
 
 def accuracy_trials(seeds: Iterable[int] = range(5), steps: int = 4_000) -> list[Trial]:
@@ -74,24 +85,35 @@ def accuracy_trials(seeds: Iterable[int] = range(5), steps: int = 4_000) -> list
         s = METHODS[method].presets["classroom"]
         change = {"student_steps": steps, "generator_steps": s.generator_steps * steps // s.student_steps}
         trials += [_trial(method, seed, data="mnist", change=change) for seed in seeds]
+        if method == "rdskd":  # once more with the teacher that DeepInversion needs, or the teachers would be compared
+            trials += [_trial(method, seed, OTHER, data="mnist", change=change, teacher="lenet5-bn") for seed in seeds]
     return trials
 
 
-def robustness_trials(seeds: Iterable[int] = range(3), part: int = 4) -> list[Trial]:
-    """Each method from its own default, one setting changed at a time; 1 / `part` of `classroom`'s steps."""
-    trials = []
+def robustness_trials(seeds: Iterable[int] = range(3), part: int = 4, repeats: int = 10) -> list[Trial]:
+    """Each method from its own default, one setting changed at a time; 1 / `part` of `classroom`'s steps.
+
+    The default alone is done with `repeats` seeds: how far luck moves a method with no setting changed.
+    """
+    trials, seeds = [], list(seeds)
     for method in FIELD:
         s, terms = METHODS[method].presets["classroom"], METHODS[method].terms()
         short = {"generator_steps": s.generator_steps // part, "student_steps": s.student_steps // part}
         weights = {name: term.weight for name, term in terms.items()} | dict(s.weights)
+        weights = {name: weight for name, weight in weights.items() if weight}
         points = [("default", {})]
         points += [(f"lr {word}", {"change": {"lr": s.lr * by}}) for word, by in (("/ 4", 0.25), ("x 4", 4))]
-        points += [(f"batch {n}", {"change": {"batch_size": n}}) for n in (64, 128, 512) if n != s.batch_size]
+        for n in (n for n in (64, 128, 512) if n != s.batch_size):
+            change, sheets_now = {"batch_size": n}, short["generator_steps"] // s.sheet_steps
+            if s.sheet_steps > 1:  # a batch there is a sheet: as many images in all, in smaller or larger sheets
+                change["generator_steps"] = s.sheet_steps * round(sheets_now * s.batch_size / n)
+            points.append((f"batch {n}", {"change": change}))
         if METHODS[method].source is parts.generator:  # sheets of pixels have no latent and no width
             points += [(f"latent {n}", {"change": {"latent": n}}) for n in (16, 100, 400) if n != s.latent]
             points += [(f"width {n}", {"change": {"width": n}}) for n in (s.width // 2, 2 * s.width)]
-        points += [(f"{name} {word}", {"weight": ((name, weights[name] * by),)})
-                   for name in terms if weights[name] for word, by in (("/ 4", 0.25), ("x 4", 4))]  # fmt: skip
+        if len(weights) > 1:  # Adam does not see the weight of an only term
+            points += [(f"{name} {word}", {"weight": ((name, weight * by),)})
+                       for name, weight in weights.items() for word, by in (("/ 4", 0.25), ("x 4", 4))]  # fmt: skip
         if method != "dfad":  # whose student knows no temperature
             points += [(f"T {t}", {"change": {"temperature": t}}) for t in (1.0, 4.0, 10.0, 20.0) if t != s.temperature]
         given = _trial(method, 0).config.teacher
@@ -99,7 +121,8 @@ def robustness_trials(seeds: Iterable[int] = range(3), part: int = 4) -> list[Tr
         points += [(f"teacher {t}", {"teacher": t}) for t in TEACHERS if t != given and not (bn and "bn" not in t)]
         trials += [
             _trial(method, seed, name, **{**more, "change": short | more.get("change", {})})
-            for name, more in points for seed in seeds
+            for name, more in points
+            for seed in (*seeds, *(range(max(seeds) + 1, repeats) if name == "default" else ()))
         ]  # fmt: skip
     return trials
 
@@ -129,6 +152,7 @@ class Verdict:
     high: float
     n: int  # pairs
     unit: str = ""
+    main: bool = False  # named before any trial was done; the others are asked too, and of many one misses by luck
 
     @property
     def verdict(self) -> str:
@@ -156,11 +180,12 @@ def interval(differences: Iterable[float]) -> tuple[float, float, float, int]:
     return d.mean(), d.mean() - half, d.mean() + half, len(d)
 
 
-def judge(claim: str, study: str, value: str, differences: Iterable[float], unit: str = "") -> Verdict:
+def judge(claim: str, study: str, value: str, differences: Iterable[float], unit: str = "",
+          main: bool = False) -> Verdict:  # fmt: skip
     """The verdict on a claim for which each of the paired differences speaks if it is above 0."""
     d = list(differences)
     found = interval(d) if len(d) > 1 else (math.nan, math.nan, math.nan, len(d))
-    return Verdict(claim, study, value, *found, unit)
+    return Verdict(claim, study, value, *found, unit, main)
 
 
 def paired(rows: list[dict], a: dict, b: dict, column: str, change: Callable = float) -> list[float]:
@@ -186,45 +211,77 @@ SILENT = 1e-9  # nats a step: below any fluctuation that float32 can show; a los
 
 
 def fluctuation_verdicts(rows: list[dict]) -> list[Verdict]:
-    """Published damping against none, and against a constant weight of its mean gain; both terms, every setting."""
+    """Published damping against none, and against a constant weight of its mean gain; both terms, every setting.
+
+    Main are those of the default setting.  Then the other anchor rules against none.
+    """
+
+    def less(term: str, rule: str, rival: str, point: str, words: str, main: bool) -> Verdict:
+        pairs = paired(rows, {"setting": f"{rival}, {point}"}, {"setting": f"{rule}, {point}"}, f"{term}_probe",
+                       lambda v: math.log(max(v, SILENT)))  # fmt: skip
+        return judge(f"Damping makes {term} fluctuate less {words}", "fluctuation",
+                     f"{point}: ln (fluctuation {rival} / {rule}), on the probe", pairs, main=main)  # fmt: skip
+
+    settings = [r["setting"].split(", ") for r in rows]
     found = []
-    for point in dict.fromkeys(r["setting"].split(", ")[1] for r in rows):
+    for point in dict.fromkeys(point for _, point in settings):
         for term in "oh", "ie":
             for rival, words in ("none", "than without"), ("constant", "than a constant weight of the same mean gain"):
-                pairs = paired(rows, {"setting": f"{rival}, {point}"}, {"setting": f"epoch, {point}"}, f"{term}_probe",
-                               lambda v: math.log(max(v, SILENT)))  # fmt: skip
-                found.append(judge(f"Damping makes {term} fluctuate less {words}", "fluctuation",
-                                   f"{point}: ln of the ratio of fluctuations on the probe", pairs))  # fmt: skip
+                found.append(less(term, "epoch", rival, point, words, point == "default"))
+    for rule in [rule for rule in dict.fromkeys(rule for rule, _ in settings) if rule in ("previous", "average")]:
+        for point in dict.fromkeys(point for other, point in settings if other == rule):
+            found += [less(term, rule, "none", point, f"than without, anchor {rule}", False) for term in ("oh", "ie")]
     return found
 
 
 def diversity_verdicts(rows: list[dict]) -> list[Verdict]:
-    """What is lost without each term, in what that term is for, and in accuracy."""
+    """What is lost without each term, in what that term is for, of the last generator's images, and in accuracy."""
     asks = (
-        ("oh", "Authenticity keeps samples near real ones", "teacher_fid", -1, ""),
-        ("ie", "Class diversity makes samples cover the classes evenly", "entropy", 1, " nats"),
-        ("ds", "Inter-sample diversity makes samples differ", "distance", 1, ""),
+        ("oh", "Authenticity keeps samples near real ones", "final_teacher_fid", -1, ""),
+        ("ie", "Class diversity makes samples cover the classes evenly", "final_entropy", 1, " nats"),
+        ("ds", "Inter-sample diversity makes samples differ", "final_distance", 1, ""),
         ("oh", "Authenticity makes the student better", "accuracy", 1, " points"),
         ("ie", "Class diversity makes the student better", "accuracy", 1, " points"),
         ("ds", "Inter-sample diversity makes the student better", "accuracy", 1, " points"),
+        ("ds", "Inter-sample diversity makes samples differ to the teacher", "final_feature_distance", 1, ""),
+        ("damping", "Damping makes the student better", "accuracy", 1, " points"),
     )
     rows = [r | {"accuracy": right(r)} for r in rows]
     return [
-        judge(claim, "diversity", f"{column.replace('_', ' ')}, whole less without {term}" + ", negated" * (sign < 0),
-              paired(rows, {"setting": "default"}, {"setting": f"without {term}"}, column,
-                     lambda v, sign=sign: sign * v), unit)
-        for term, claim, column, sign, unit in asks
+        judge(claim, "diversity", f"{column.removeprefix('final_').replace('_', ' ')}, whole less without {term}"
+              + ", negated" * (sign < 0),
+              paired(rows, {"setting": "default"},
+                     {"setting": "no damping" if term == "damping" else f"without {term}"}, column,
+                     lambda v, sign=sign: sign * v), unit, main=n < 3)
+        for n, (term, claim, column, sign, unit) in enumerate(asks)
     ]  # fmt: skip
 
 
 def accuracy_verdicts(rows: list[dict]) -> list[Verdict]:
-    """RDSKD's student against each rival's, seed by seed."""
-    rows = [r | {"accuracy": right(r)} for r in rows]
-    return [
-        judge(f"RDSKD's student is better than that of {rival}", "accuracy", "student's accuracy, rdskd less rival",
-              paired(rows, {"method": "rdskd"}, {"method": rival}, "accuracy"), " points")
-        for rival in RIVALS
-    ]  # fmt: skip
+    """RDSKD's student against each rival's, seed by seed; both by the same teacher."""
+    rows, found = [r | {"accuracy": right(r)} for r in rows], []
+    for rival in RIVALS:
+        other = next((r["teacher"] for r in rows if r["method"] == rival), None)
+        ours = {"method": "rdskd", "teacher": other}
+        found.append(judge(f"RDSKD's student is better than that of {rival}", "accuracy",
+                           f"student's accuracy, rdskd less rival, teacher {other}",
+                           paired(rows, ours, {"method": rival}, "accuracy"), " points", main=True))  # fmt: skip
+    return found
+
+
+def by_value(rows: list[dict]) -> list[dict]:
+    """Robustness rows, and those of a default once more under the name of each value that it has: "batch 64", "T 10.0".
+
+    So that what is one method's default and another's change is compared as the same setting.
+    """
+    columns = {"batch": "batch_size", "latent": "latent", "width": "width", "T": "temperature", "teacher": "teacher"}
+    has, more = {(r["method"], kind(r["setting"])) for r in rows}, []
+    for r in (r for r in rows if r["setting"] == "default"):
+        for name, column in columns.items():
+            if (r["method"], name) in has:
+                value = f"{r[column]:g}" if name in ("batch", "latent", "width") else r[column]
+                more.append(r | {"setting": f"{name} {value}"})
+    return [*rows, *more]
 
 
 def spread(rows: list[dict], method: str, seed: float) -> float:
@@ -232,22 +289,29 @@ def spread(rows: list[dict], method: str, seed: float) -> float:
     return float(np.std([right(r) for r in rows if (r["method"], r["seed"]) == (method, seed)], ddof=1))
 
 
-def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
-    """How much less RDSKD's accuracy varies over its settings than a rival's: over all of each, and over shared ones.
+def of_the_grid(rows: list[dict]) -> list[dict]:
+    """Without those seeds with which only defaults were done."""
+    seeds = {r["seed"] for r in rows if r["setting"] != "default"}
+    return [r for r in rows if r["seed"] in seeds]
 
-    What a method does not have, a latent or a term's weight, can spoil nothing for it; hence the second comparison.
+
+def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
+    """How much less RDSKD's accuracy varies over its settings than a rival's: over shared ones (main), and over all.
+
+    What a method does not have, a latent or a term's weight, can spoil nothing for it; hence the first comparison.
     """
-    found = []
+    rows, found = by_value(of_the_grid(rows)), []
     for rival in RIVALS:
         ours, theirs = ({r["setting"] for r in rows if r["method"] == m} for m in ("rdskd", rival))
-        for what, kept in ("every one", ours | theirs), ("shared ones", ours & theirs):
+        for what, kept in ("the settings that both have", ours & theirs), ("all of each", ours | theirs):
             table = [r for r in rows if r["setting"] in kept]
             many = Counter((r["method"], r["seed"]) for r in table)
             seeds = [s for s in sorted({r["seed"] for r in table}) if min(many["rdskd", s], many[rival, s]) > 1]
             found.append(
-                judge(f"RDSKD is more robust over settings than {rival}", "robustness",
-                      f"standard deviation of accuracy over settings ({what}), rival less rdskd",
-                      [spread(table, rival, seed) - spread(table, "rdskd", seed) for seed in seeds], " points")
+                judge(f"RDSKD is more robust than {rival} over {what}", "robustness",
+                      "standard deviation of accuracy over settings, rival less rdskd",
+                      [spread(table, rival, seed) - spread(table, "rdskd", seed) for seed in seeds], " points",
+                      main=kept == ours & theirs)
             )  # fmt: skip
     return found
 
@@ -256,21 +320,37 @@ VERDICTS = {"fluctuation": fluctuation_verdicts, "diversity": diversity_verdicts
             "robustness": robustness_verdicts}  # fmt: skip
 
 
-def robustness_table(rows: list[dict]) -> list[tuple]:
-    """(method, trials, mean, worst, standard deviation over all, share that collapsed) in %, best mean first.
+class Robust(NamedTuple):
+    """A method over its settings, in % and points; what `robustness_table` tells."""
 
-    Collapsed: fewer than 8 classes among the samples, or a student below 80 %, or stopped by the guard.
-    """
-    by = defaultdict(list)
-    for r in rows:
-        by[r["method"]].append(r)
+    method: str
+    trials: int
+    mean: float
+    worst: float
+    sd: float  # over settings and seeds
+    collapsed: float  # share of the trials
+    default: float  # mean of the default over all its seeds
+    luck: float  # its standard deviation over them: what moves a method with no setting changed
+    fallen: float  # share of these that collapsed
+
+
+def collapsed(row: dict) -> bool:
+    """Fewer than 8 classes among its images (see `images.of_last`), a student below 80 %, or stopped by the guard."""
+    return right(row) < 80 or (row["final_classes"] or 0) < 8
+
+
+def robustness_table(rows: list[dict]) -> list[Robust]:
+    """A line a method, best mean first."""
     lines = []
-    for method, found in by.items():
-        shares = [right(r) for r in found]
-        fallen = [a < 80 or (r["classes"] or 0) < 8 for a, r in zip(shares, found, strict=True)]
-        sd = np.std(shares, ddof=1) if len(shares) > 1 else math.nan
-        lines.append((method, len(found), np.mean(shares), min(shares), sd, 100 * np.mean(fallen)))
-    return sorted(lines, key=lambda line: -line[2])
+    for method in dict.fromkeys(r["method"] for r in rows):
+        mine = [r for r in rows if r["method"] == method]
+        grid, default = of_the_grid(mine), [r for r in mine if r["setting"] == "default"]
+        shares, usual = [right(r) for r in grid], [right(r) for r in default]
+        sd, luck = (np.std(x, ddof=1) if len(x) > 1 else math.nan for x in (shares, usual))
+        fallen = (100 * np.mean([collapsed(r) for r in found]) for found in (grid, default))
+        many, few = fallen
+        lines.append(Robust(method, len(grid), np.mean(shares), min(shares), sd, many, np.mean(usual), luck, few))
+    return sorted(lines, key=lambda line: -line.mean)
 
 
 KINDS = ("lr", "batch", "latent", "width", "T", "teacher", "weights")
@@ -297,30 +377,53 @@ def unluckiest(rows: list[dict]) -> dict[tuple[str, str], tuple[str, float]]:
 # ---- the scoreboard --------------------------------------------------------------------------------------------------
 
 APART = {  # what may set our figure apart from the paper's, besides the scale that the table itself tells
-    "fluctuation": "Fluctuation is measured on a fixed probe batch; on the batches of training it is mostly sampling "
-                   "noise (columns `_batches` and `_floor`).",
-    "diversity": "The measures are ours, and teacher-FID compares with no published FID.",
-    "accuracy": "Each method's settings are its own `classroom` preset, sought as `search.csv` says. DeepInversion "
-                "needs BatchNorm, so its teacher is another.",
-    "robustness": "Only one setting is changed at a time, from defaults that are ours, by factors that are ours; "
-                  "ZSKD and DeepInversion have no latent and no width, and DeepInversion's teacher is another.",
+    "fluctuation": "Fluctuation is measured on a fixed probe batch.",
+    "diversity": "Samples are those of the last generator (columns `final_`); the other columns say what the student "
+                 "learned from, which all generators on the way have painted. The measures are ours, and teacher-FID "
+                 "compares with no published FID.",
+    "accuracy": "Budgets are equal in what the student sees; what a source costs on its way differs. Each method's "
+                "settings are its own `classroom` preset, and the search for RDSKD's was longer (`search.csv`). "
+                "DeepInversion needs BatchNorm, so it is compared with an RDSKD by that teacher.",
+    "robustness": "Only one setting is changed at a time, from defaults that are ours, by factors that are ours, with "
+                  "a short budget in which some defaults are not good yet. The spread over settings holds the luck of "
+                  "each run too: `luck` in the table is how large that is with no setting changed. What a method has "
+                  "by default counts as that value among shared settings. Batches: of ZSKD and DeepInversion the "
+                  "sheets change and the number of images does not; of generators a larger batch is more images. ZSKD "
+                  "and DeepInversion have no latent and no width, ZSKD and DFAD no second weight to weigh against, "
+                  "DFAD no temperature; ZSKD's T is the student's alone; DeepInversion has one teacher, another than "
+                  "the rest.",
 }  # fmt: skip
 
 
 def apart(name: str, rows: list[dict]) -> str:
     """Why a study's figures may differ from the paper's: scale, teacher, budget, in sentences, from its table."""
     published, ours = PRESETS["paper-mnist"], PRESETS["classroom"]
-    steps, theirs = f"{span(rows, 'generator_steps')} generator", f"{published.generator_steps:,}"
+    mine = [r for r in rows if r["method"] == "rdskd"]
+    steps, theirs = f"{span(mine, 'generator_steps')} generator", f"{published.generator_steps:,}"
     if name != "fluctuation":  # which trains no student
-        steps += f" and {span(rows, 'student_steps')} student"
+        steps += f" and {span(mine, 'student_steps')} student"
         theirs += f" and {published.student_steps:,}"
-    teachers, data, seeds = (sorted({r[column] for r in rows}) for column in ("teacher", "data", "seed"))
+    grid = of_the_grid(rows) or rows
+    teachers, data, seeds = (sorted({r[column] for r in grid}) for column in ("teacher", "data", "seed"))
     return (
-        f"Why it may differ from the paper. Budget: {steps} steps a run; RDSKD's published MNIST schedule has "
+        f"Why it may differ from the paper. Budget: {steps} steps a run of RDSKD; its published MNIST schedule has "
         f"{theirs}. Scale: {len(seeds)} seeds, {' and '.join(data)} only; RDSKD by default with batches of "
         f"{ours.batch_size} and a generator of {ours.width} channels (published: {published.batch_size} and "
         f"{published.width}). Teacher: {', '.join(teachers)}, trained by us. {APART[name]} We have not read the body "
         "of the paper, so how it measured is not known here."
+    )
+
+
+def noise(rows: list[dict]) -> str:
+    """How much of the fluctuation on training batches a frozen generator shows too, in a sentence, from the table."""
+    told = []
+    for term in "oh", "ie":
+        mine = [r for r in rows if r["setting"] == "none, default" and r[f"{term}_batches"]]
+        shares = [100 * r[f"{term}_batch_floor"] / r[f"{term}_batches"] for r in mine]
+        told += [f"{np.mean(shares):.0f} % of that of {term}"] if shares else []
+    return "" if not told else (
+        f"On the batches of training, undamped and by default, a frozen generator already shows {' and '.join(told)}: "
+        "that part is sampling noise, and no damping can take it away."
     )
 
 
@@ -338,27 +441,35 @@ def scoreboard(tables: dict[str, list[dict]]) -> str:
         "",
         "Written by `rdskd-lab study scoreboard results`; edit nothing here. Differences, or logarithms of ratios,",
         "paired by seed, with their 95 % interval by Student's t. *holds*: the whole interval speaks for the claim.",
-        "*does not hold*: the whole interval speaks against it. *not at this scale*: it includes 0. Of twenty such",
-        "intervals one misses its value by luck, and nothing here makes up for that.",
+        "*does not hold*: the whole interval speaks against it. *not at this scale*: it includes 0, so we do not know.",
+        "The first table of each study was named before any of its trials was done. Of twenty such intervals one",
+        "misses its value by luck, and nothing here makes up for that: read the second tables as hints.",
     ]
     for name, rows in tables.items():
         study = STUDIES[name]
         stopped = sum(r["outcome"] != "finished" for r in rows)
         text += ["", f"## {study.question}", "",
                  f"`rdskd-lab study run {name}` -> [{name}.csv]({name}.csv), {len(rows)} of {len(study.trials())} "
-                 f"trials; the guard stopped {stopped}.", "",
-                 "| claim | compared | ours | verdict |", "|---|---|---|---|"]  # fmt: skip
-        text += [f"| {v.claim} | {v.value} | {v.interval} | **{v.verdict}** |" for v in VERDICTS[name](rows)]
+                 f"trials; the guard stopped {stopped}."]  # fmt: skip
+        for main, words in (True, []), (False, ["", "Asked too:"]):
+            found = [v for v in VERDICTS[name](rows) if v.main == main]
+            text += [*words, "", "| claim | compared | ours | verdict |", "|---|---|---|---|"] if found else []
+            text += [f"| {v.claim} | {v.value} | {v.interval} | **{v.verdict}** |" for v in found]
+        if name == "fluctuation":
+            text += ["", noise(rows)]
         if name == "robustness":
-            text += ["", "| method | trials | mean, % | worst, % | sd | collapsed, % |", "|---|---|---|---|---|---|"]
-            text += [f"| {m} | {n} | {mean:.1f} | {worst:.1f} | {sd:.1f} | {fallen:.0f} |"
-                     for m, n, mean, worst, sd, fallen in robustness_table(rows)]  # fmt: skip
+            text += ["", "Over all settings of each method, and of its default alone. Collapsed: fewer than 8 classes",
+                     "among the images (one counts from a tenth of its share), a student below 80 %, or stopped.", "",
+                     "| method | trials | mean, % | worst, % | sd | collapsed, % | default, % | luck | collapsed, % |",
+                     "|---" * 9 + "|"]  # fmt: skip
+            text += [f"| {r.method} | {r.trials} | {r.mean:.1f} | {r.worst:.1f} | {r.sd:.1f} | {r.collapsed:.0f} | "
+                     f"{r.default:.1f} | {r.luck:.1f} | {r.fallen:.0f} |" for r in robustness_table(rows)]  # fmt: skip
             worst = unluckiest(rows)
             text += ["", "The worst setting of each kind, its mean over seeds in %; blank: it has no such setting.",
                      "", f"| method | {' | '.join(KINDS)} |", "|---" * (1 + len(KINDS)) + "|"]  # fmt: skip
-            for m, *_ in robustness_table(rows):
-                cells = ("{1:.1f} ({0})".format(*worst[m, k]) if (m, k) in worst else "" for k in KINDS)
-                text.append(f"| {m} | {' | '.join(cells)} |")
+            for r in robustness_table(rows):
+                cells = ("{1:.1f} ({0})".format(*worst[r.method, k]) if (r.method, k) in worst else "" for k in KINDS)
+                text.append(f"| {r.method} | {' | '.join(cells)} |")
         text += ["", apart(name, rows)]
     return "\n".join(text) + "\n"
 
@@ -416,31 +527,41 @@ def groups(rows: list[dict], column: str) -> dict[tuple[str, str], np.ndarray]:
     return {key: np.array(values) for key, values in by.items()}
 
 
+MEASURED = {  # columns that a study's page tells of every setting; of the others, those of students
+    "fluctuation": "oh_probe oh_batches oh_batch_floor ie_probe ie_batches ie_batch_floor oh_last ie_last",
+    "students": "student_accuracy final_classes final_entropy final_distance final_feature_distance final_teacher_fid "
+                "entropy distance",
+}  # fmt: skip
+
+
 def page(name: str, out: Path) -> Path:
     """NAME.html in `out`, from NAME.csv: the verdicts, then every setting's mean and spread."""
     rows, study = read_table(out / f"{name}.csv"), STUDIES[name]
-    wanted = ("oh_probe", "oh_floor", "ie_probe", "ie_floor", "oh_last", "ie_last") if name == "fluctuation" else (
-        "student_accuracy", "classes", "entropy", "distance", "teacher_fid")  # fmt: skip
-    found = {column: groups(rows, column) for column in wanted}
-    lines = [(" ".join(key), *(_spread(found[column].get(key)) for column in wanted)) for key in found[wanted[0]]]
-    judged = VERDICTS[name](rows)
-    charts = [intervals(study.question, [v for v in judged if v.unit == unit]) for unit in {v.unit: 0 for v in judged}]
-    charts = [chart for chart in charts if chart.rows]
-    charts += [settings_chart(rows)] if name == "robustness" and rows else []
-    told = [(v.claim, v.value, v.interval, v.verdict) for v in judged]
-    head = ["claim", "compared", "ours", "verdict"]
-    verdicts = report.table("Intervals of 95 %; paired by seed", head, told)
-    if charts:
-        verdicts += report.figure("What lies whole on one side of the line is decided.", *charts)
+    sections = []
+    for main, title in (True, "What it says"), (False, "What was asked too"):
+        judged = [v for v in VERDICTS[name](rows) if v.main == main]
+        told = [(v.claim, v.value, v.interval, v.verdict) for v in judged]
+        charts = [intervals(title, [v for v in judged if v.unit == unit]) for unit in {v.unit: 0 for v in judged}]
+        charts = [chart for chart in charts if chart.rows]
+        words = "Named before any trial was done. " if main else "Of twenty such intervals one misses by luck: hints. "
+        said = report.table(words + "Intervals of 95 %; paired by seed", ["claim", "compared", "ours", "verdict"], told)
+        if charts:
+            said += report.figure("What lies whole on one side of the line is decided.", *charts)
+        sections += [(title, said)] if judged else []
+    if name == "robustness" and rows:
+        every = report.figure("The settings of each method; point at a mark to see which.", settings_chart(rows))
+        sections.append(("Every setting", every))
     if (out / f"{name}_curves.csv").exists():
         curves = read_table(out / f"{name}_curves.csv")
-        verdicts += report.figure(
-            "The courses themselves, of one seed and default settings. On batches of training a loss also rises and "
-            "falls by who is in the batch; on a fixed probe only learning moves it.",
-            *curve_charts(curves, "batches"), *curve_charts(curves, "probe"),
-        )  # fmt: skip
+        sections.append(("One seed, step by step", report.figure(
+            "Default settings. On batches of training a loss also rises and falls by who is in the batch; on a fixed "
+            "probe only learning moves it.", *curve_charts(curves, "batches"), *curve_charts(curves, "probe"),
+        )))  # fmt: skip
+    wanted = MEASURED.get(name, MEASURED["students"]).split()
+    found = {column: groups(rows, column) for column in wanted}
+    lines = [(" ".join(key), *(_spread(found[column].get(key)) for column in wanted)) for key in found[wanted[0]]]
     settings = report.table("Mean ± standard deviation over seeds", ["method and setting", *wanted], lines)
-    sections = [("What it says", verdicts), ("Every setting", settings)]
+    sections.append(("In figures", settings))
     stopped = sum(r["outcome"] != "finished" for r in rows)
     lead = f"<p>{len(rows)} of {len(study.trials())} trials are done; the guard stopped {stopped} of them.</p>"
     return report.write_page(out / f"{name}.html", report.page(study.question, lead, sections))

@@ -27,6 +27,11 @@ def coverage(histogram: Tensor) -> dict[str, float]:
     return {"classes": int((histogram > 0).sum()), "entropy": torch.special.entr(p).sum().item()}
 
 
+def rare(histogram: Tensor) -> Tensor:
+    """Which classes have less than a tenth of an even share, (K,): too few to learn them from."""
+    return histogram * len(histogram) * 10 < histogram.sum()
+
+
 def distance(images: Tensor) -> float:
     """Mean 2-norm |x_i - x_j| over all pairs i < j.  (N, ...) -> number, in units of x."""
     return nn.functional.pdist(images.flatten(1).double()).mean().item()
@@ -110,8 +115,27 @@ def seen(run, n: int = SURVEYED) -> Tensor:
     if run.pool.filled:
         rows = torch.linspace(0, run.pool.filled - 1, min(n, run.pool.filled)).round().long()
         return run.pool.images[rows.to(run.pool.images.device)].to(next(run.teacher.parameters()).dtype)
-    fresh = painted(run.source, run.teacher, 250, torch.Generator().manual_seed(run.seed + 2))
-    return torch.cat([batch.images for batch in islice(fresh, -(-n // 250))])[:n]
+    return fresh(run, n)
+
+
+def fresh(run, n: int = SURVEYED) -> Tensor:
+    """`n` images that a run's source gives now, (N, C, S, S); looking moves nothing in the run."""
+    batches = painted(run.source, run.teacher, 250, torch.Generator().manual_seed(run.seed + 2))
+    return torch.cat([batch.images for batch in islice(batches, -(-n // 250))])[:n]
+
+
+def of_last(run, real: Tensor) -> dict[str, float | None]:
+    """What `of_run` says, but of images that the last generator paints; and their coverage.  Names begin with "final_".
+
+    A pool holds what all generators on the way have painted, the first one included, so it covers classes that the
+    last has lost.  A class counts if it is not `rare`.  Where no generator is, it is said of what the student saw.
+    """
+    images = fresh(run) if isinstance(run.source, Generator) else seen(run)
+    with torch.no_grad():
+        answers = torch.cat([run.teacher(part).argmax(1) for part in images.split(250)])
+    histogram = torch.bincount(answers, minlength=run.classes)
+    found = {"classes": int((~rare(histogram)).sum()), "entropy": coverage(histogram)["entropy"]}
+    return {f"final_{name}": value for name, value in (found | of_images(run, images, real)).items()}
 
 
 def of_run(run, real: Tensor) -> dict[str, float | None]:
@@ -120,7 +144,12 @@ def of_run(run, real: Tensor) -> dict[str, float | None]:
     `distance` in normalised pixels; `feature_distance` the same in the teacher's features; `teacher_fid`, None without
     torchmetrics.  Values in a teacher's features compare with those of the same teacher only.
     """
-    images, features = seen(run), Features(run.teacher, run.channels, run.size)
+    return of_images(run, seen(run), real)
+
+
+def of_images(run, images: Tensor, real: Tensor) -> dict[str, float | None]:
+    """The same of any images (N, C, S, S)."""
+    features = Features(run.teacher, run.channels, run.size)
     embedded = torch.cat([features(part) for part in images.split(250)])
     try:
         fid = teacher_fid(run.teacher, real.to(images.device), images)

@@ -20,6 +20,7 @@ from . import __version__
 from .data import Split, load, view
 from .field import METHODS
 from .folder import FORMAT, POOL, Folder, RunError, check_format, held, read_json, sweep
+from .images import rare
 from .loops import Step, painted
 from .methods import Method, Settings
 from .metrics import accuracy, compare
@@ -310,9 +311,7 @@ def class_histogram(run: Distillation) -> torch.Tensor:
 
 def warn_of_collapse(histogram: torch.Tensor, classes: tuple[str, ...]) -> None:
     """Say on stderr when more than a fifth of the classes have less than a tenth of an even share."""
-    missing = [
-        name for name, n in zip(classes, histogram.tolist(), strict=True) if n * len(classes) * 10 < histogram.sum()
-    ]
+    missing = [name for name, few in zip(classes, rare(histogram).tolist(), strict=True) if few]
     if len(missing) * 5 > len(classes):
         found = ", ".join(f"{name}: {n:,}" for name, n in zip(classes, histogram.tolist(), strict=True))
         print(

@@ -17,13 +17,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from . import __version__
 from .compare import as_csv, look, row
 from .folder import RunError, read_json
-from .images import Probe, fluctuation
+from .images import Probe, fluctuation, of_last
+from .networks import weights_of
 from .runs import Config, execute, machine, prepare
 from .weights import fingerprint, write_whole
 
@@ -34,14 +35,18 @@ LOST = 20  # workers that may be lost under one trial before it is given up
 
 
 def taught(config: Config, place: Path) -> dict:
-    """A whole run: how good its student is, and what it learned from."""
+    """A whole run: how good its student is, what it learned from, and what its last generator paints (`final_`)."""
     try:
-        execute(config, place, resume=(place / "config.json").exists(), also=look)
+        found = execute(config, place, resume=(place / "config.json").exists(), also=_looked_at)
     except FloatingPointError as error:  # the guard stopped it: an outcome like others
         return {"outcome": str(error)}
     wanted = "student_accuracy agreement classes entropy distance feature_distance teacher_fid seconds"
-    found = row(place)
-    return {"outcome": "finished", **{name: found[name] for name in wanted.split()}}
+    seen, final = row(place), {name: value for name, value in found.items() if name.startswith("final_")}
+    return {"outcome": "finished", **{name: seen[name] for name in wanted.split()}, **final}
+
+
+def _looked_at(run, test) -> dict:
+    return look(run, test) | of_last(run, test.normalise(test.images[:10_000]))
 
 
 def fluctuating(config: Config, place: Path) -> dict:
@@ -54,17 +59,22 @@ def fluctuating_undamped(config: Config, place: Path) -> dict:
     damped, run = prepare(config)[0], prepare(config)[0]
     names = [name for name, term in damped.objective.items() if term.damped]
     total = dict.fromkeys(names, 0.0)
-    for step in damped.synthesise():
-        for name in names:
-            total[name] += step.gain[name] / config.settings().generator_steps
+    try:
+        for step in damped.synthesise():
+            for name in names:
+                total[name] += step.gain[name] / config.settings().generator_steps
+    except FloatingPointError as error:
+        return {"outcome": f"its damped run: {error}"}
     for name in names:
         run.objective[name].damped = False
         run.objective[name].weight *= total[name]
     return _watched(run) | {f"{name}_weight": run.objective[name].weight for name in names}
 
 
-def _watched(run, n: int = 256) -> dict:
-    """Mean positive increment of every term per step: on `n` fixed latents, on batches, with the generator frozen.
+def _watched(run, n: int = 128) -> dict:
+    """Mean positive increment of every term per step: on `n` fixed latents (_probe), on the batches of training
+    (_batches), and, the noise floors, on fresh latents with the generator frozen at its end: `n` of them (_floor), and
+    as many as a batch of training has (_batch_floor).
 
     "curves" are the terms themselves, step by step, as (term)_batches and (term)_probe.
     """
@@ -75,14 +85,17 @@ def _watched(run, n: int = 256) -> dict:
             seen.append(probe.measure()), batches.append(step.raw), gains.append(step.gain)
     except FloatingPointError as error:
         return {"outcome": str(error)}
-    seconds, floor, found, curves = time.perf_counter() - begun, probe.floor(), {"outcome": "finished"}, {}
+    seconds, found, curves = time.perf_counter() - begun, {"outcome": "finished"}, {}
+    floor = probe.floor()
+    batch = Probe(run.teacher, run.generator, run.objective, run.settings.batch_size, seed=20_000 + run.seed).floor()
     for name in run.objective:
         values = [s[name] for s in seen]
         curves |= {f"{name}_batches": [b[name] for b in batches], f"{name}_probe": values[1:]}  # after each step
         found |= {
             f"{name}_probe": fluctuation(values), f"{name}_early": fluctuation(values[: max(2, len(values) // 4)]),
             f"{name}_batches": fluctuation([b[name] for b in batches]), f"{name}_floor": floor[name],
-            f"{name}_last": values[-1], f"{name}_gain": sum(g[name] for g in gains) / len(gains),
+            f"{name}_batch_floor": batch[name], f"{name}_last": values[-1],
+            f"{name}_gain": sum(g[name] for g in gains) / len(gains),
         }  # fmt: skip
     curves = {name: [float(f"{value:.5g}") for value in values] for name, values in curves.items()}
     return found | {"seconds": seconds, "curves": curves}
@@ -100,13 +113,15 @@ class Trial:
     def key(self) -> str:
         """A hash of all that decides the outcome: 16 hexadecimal digits."""
         facts = asdict(self.config) | {"settings": asdict(self.config.settings()), "measure": self.measure.__name__}
-        facts |= {"format": FORMAT, "version": __version__, "weights": _bytes_of(self.config.weights)}
+        facts |= {"format": FORMAT, "version": __version__}
+        facts["weights"] = _bytes_of(weights_of(self.config.teacher, self.config.weights))
         for name in "device", "budget", "preset", "change":  # they decide nothing that the settings do not say
             del facts[name]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _bytes_of(weights: str) -> str:
+@cache  # a plan asks for the same few files again and again
+def _bytes_of(weights: str | None) -> str:
     return fingerprint(weights) if weights else ""
 
 
@@ -159,24 +174,29 @@ def run(study: Study, out: Path, *, scheduler: str = "", workers: int = 0, minut
     out, begun = Path(out).absolute(), time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     trials = study.trials()
-    todo = left(trials, out)
+    todo, failed = left(trials, out), []
     yield f"{study.name}: {len(trials)} trials, {len(trials) - len(todo)} of them done before"
     if todo:
         with _client(scheduler, workers) as client:
             yield f"dashboard: {client.dashboard_link}"
             late = (lambda: time.perf_counter() - begun > 60 * minutes) if minutes else (lambda: False)
-            for n, trial in enumerate(_done(client, todo, str(out), late), 1):
+            for n, (trial, error) in enumerate(_done(client, todo, str(out), late), 1):
                 rate = n / (time.perf_counter() - begun)
                 rest = (len(todo) - n) / rate / 60
-                yield (f"{n} of {len(todo)}  {trial.config.method} {trial.setting} seed {trial.config.seed}  "
-                       f"{60 * rate:.1f} a minute, about {rest:.0f} min left")  # fmt: skip
+                name = f"{trial.config.method} {trial.setting} seed {trial.config.seed}"
+                failed += [f"{name}: {error}"] if error else []
+                yield (f"{n} of {len(todo)}  {name}  " + f"failed: {error}  " * bool(error)
+                       + f"{60 * rate:.1f} a minute, about {rest:.0f} min left")  # fmt: skip
     yield f"table: {write_table(study, out)}"
     if path := write_curves(study, out):
         yield f"curves: {path}"
+    if failed:
+        raise RunError(f"{len(failed)} trials failed and have no row; the same command tries them again. The first: "
+                       f"{failed[0]}")  # fmt: skip
 
 
-def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iterator[Trial]:
-    """The trials as they are finished; a few more than there are workers are out at any time."""
+def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iterator[tuple[Trial, Exception | None]]:
+    """The trials as they end, and what went wrong; a few more than there are workers are out at any time."""
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
@@ -191,11 +211,11 @@ def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iter
 
     pending = as_completed([submit(trial) for _, trial in zip(range(room()), queue, strict=False)])
     for future in pending:
-        try:
-            yield trials[future.result()]
-        except KilledWorker as error:
+        error = future.exception()
+        if isinstance(error, KilledWorker):
             raise RunError(f"{LOST} workers were lost under one trial ({error}); look at their memory, then go on with "
                            "the same command") from error  # fmt: skip
+        yield trials[future.key.removeprefix("trial-")], error
         while pending.count() < room() and not late() and (trial := next(queue, None)):
             pending.add(submit(trial))
 
@@ -229,6 +249,10 @@ LAST = (
     "seconds",
     "generator_steps",
     "student_steps",
+    "batch_size",
+    "latent",
+    "width",
+    "temperature",
     "data",
     "teacher",
     "anchor",
@@ -250,6 +274,7 @@ def rows(study: Study, out: Path) -> list[dict]:
                 "study": study.name, "method": c.method, "setting": trial.setting, "seed": c.seed, "data": c.data,
                 "teacher": c.teacher, "anchor": c.anchor, "measure": trial.measure.__name__, "key": trial.key,
                 "version": __version__, "generator_steps": s.generator_steps, "student_steps": s.student_steps,
+                "batch_size": s.batch_size, "latent": s.latent, "width": s.width, "temperature": s.temperature,
                 **measured,
             })  # fmt: skip
     return found

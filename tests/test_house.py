@@ -33,7 +33,7 @@ BELOW = {
     "limits": (), "frontend": (), "checkup": ("limits", "frontend", "data", "stages", "weights"), "doctor": ("checkup",),
     "folder": ("stages", "weights"),
     "compare": ("runs", "images", "standings"), "studies": ("compare",), "claims": ("studies", "evidence"),
-    "runs": ("folder", "metrics", "report", "field", "networks"),
+    "runs": ("folder", "metrics", "images", "report", "field", "networks"),
 }  # fmt: skip
 
 

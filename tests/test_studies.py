@@ -9,15 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from rdskd_lab import claims as C
 from rdskd_lab import studies as S
 from rdskd_lab.field import METHODS
 from rdskd_lab.folder import RunError
+from rdskd_lab.images import distance, fresh, seen
 from rdskd_lab.runs import Config, prepare
 
 TINY = (("generator_steps", "4"), ("student_steps", "6"), ("width", "4"), ("student_batch_size", "8"))
@@ -65,6 +68,27 @@ def test_a_trial_tells_what_compare_tells_and_what_the_guard_says(tmp_path):
     wild = tiny(change=(("lr", "1e30"),), weight=(("oh", 1e300),))
     assert "oh" in S.taught(wild.config, tmp_path / "b")["outcome"]
     assert "oh" in S.fluctuating(wild.config, tmp_path)["outcome"]
+    assert S.fluctuating_undamped(wild.config, tmp_path)["outcome"].startswith("its damped run: ")
+
+
+def test_samples_are_those_of_the_last_generator_beside_what_the_student_saw(tmp_path):
+    config = tiny(change=(("pooled", "true"), ("generator_steps", "8"), ("batch_size", "64"))).config
+    found = S.taught(config, tmp_path / "run")
+    run = prepare(config)[0]
+    for _ in run:
+        pass
+    images = fresh(run)
+    assert len(images) == 2_000 and found["final_distance"] == pytest.approx(distance(images))
+    shares = torch.bincount(run.teacher(images).argmax(1), minlength=10) / 2_000
+    assert found["final_classes"] == int((shares >= 0.01).sum())
+    assert found["final_entropy"] == pytest.approx(-sum(p * math.log(p) for p in shares.tolist() if p))
+    assert found["final_distance"] != found["distance"] == pytest.approx(distance(seen(run)))
+
+
+def test_pixels_that_were_optimised_have_no_generator_so_what_the_student_saw_is_told(tmp_path):
+    change = (("pooled", "true"), ("batch_size", "20"), ("sheet_steps", "2"), ("width", "16"))
+    found = S.taught(tiny(method="zskd", change=change).config, tmp_path)
+    assert found["final_distance"] == found["distance"] and found["final_entropy"] == pytest.approx(found["entropy"])
 
 
 def test_fluctuations_are_of_the_fixed_probe_beside_batches_and_floor(tmp_path):
@@ -123,6 +147,10 @@ def toy_trials():
     return [tiny(seed, off=off) for seed in range(3) for off in ((), ("ds",))]
 
 
+def nothing_there(config, place):
+    raise ValueError("no such thing")
+
+
 TOY = S.Study("toy", "Does it run?", toy_trials)
 
 
@@ -145,6 +173,19 @@ def test_a_study_runs_stops_goes_on_and_ends_in_one_table(tmp_path):
     found = json.loads(next((alone / "done").iterdir()).read_text())
     assert float(row["student_accuracy"]) == pytest.approx(found["student_accuracy"])
     assert float(row["distance"]) == pytest.approx(found["distance"], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_trial_that_fails_is_told_and_the_others_are_done(tmp_path):
+    pytest.importorskip("distributed")
+    trials = [tiny(0), tiny(1, measure=nothing_there), tiny(2)]
+    study, said = S.Study("toy", "?", lambda: trials), []
+    with pytest.raises(RunError, match="1 trials failed and have no row.*rdskd default seed 1: no such thing"):
+        for line in S.run(study, tmp_path, workers=1):
+            said.append(line)
+    assert any("seed 1  failed: no such thing" in line for line in said)
+    rows = list(csv.DictReader((tmp_path / "toy.csv").read_text().splitlines()))
+    assert [r["seed"] for r in rows] == ["0", "2"]
 
 
 @pytest.mark.slow
@@ -257,10 +298,30 @@ def test_robustness_changes_one_setting_at_a_time_from_each_methods_own_default(
             s, generator_steps=s.generator_steps // 4, student_steps=s.student_steps // 4)  # fmt: skip
         for setting, config in mine.items():
             own, other = vars(mine["default"].settings()), vars(config.settings())
-            changed = [name for name in own if own[name] != other[name]] + list(config.weight)
-            changed += [config.teacher] if config.teacher != mine["default"].teacher else []
-            assert len(changed) == (setting != "default"), setting
+            changed = {name for name in own if own[name] != other[name]} | {name for name, _ in config.weight}
+            changed |= {config.teacher} if config.teacher != mine["default"].teacher else set()
+            sheet = method in ("zskd", "deepinversion") and setting.startswith("batch")
+            assert len(changed - {"generator_steps"} if sheet else changed) == (setting != "default"), setting
         assert ("latent 16" in mine) == ("width 8" in mine) == (method not in ("zskd", "deepinversion"))
+        assert any(C.kind(setting) == "weights" for setting in mine) == (method not in ("zskd", "dfad"))
+        assert {f"teacher {name}" in mine for name in ("lenet5-bn", "lenet5-half")} == {method != "deepinversion"}
+
+
+def test_sheets_of_another_size_make_as_many_images_as_before():
+    for method in "zskd", "deepinversion":
+        mine = [t for t in C.robustness_trials(seeds=[0]) if t.config.method == method]
+        images = {}
+        for t in (t for t in mine if t.setting == "default" or t.setting.startswith("batch")):
+            s = t.config.settings()
+            assert s.generator_steps % s.sheet_steps == 0
+            images[t.setting] = s.generator_steps // s.sheet_steps * s.batch_size
+        assert len(images) == 4 and max(images.values()) <= 1.25 * min(images.values()), images
+
+
+def test_defaults_alone_are_done_with_more_seeds_to_know_their_luck():
+    by = Counter((t.config.method, t.setting == "default") for t in C.robustness_trials())
+    assert all(by[method, True] == 10 for method in C.FIELD)
+    assert len({t.config.seed for t in C.robustness_trials() if t.setting != "default"}) == 3
 
 
 PLAN = """
@@ -269,7 +330,7 @@ from pathlib import Path
 from rdskd_lab import claims, studies
 from rdskd_lab.runs import peak_rss_mb
 before, begun = peak_rss_mb(), time.process_time()
-trials = [t for seed in range(120) for t in claims.robustness_trials(seeds=[seed])][:10_000]
+trials = [t for seed in range(120) for t in claims.robustness_trials(seeds=[seed], repeats=0)][:10_000]
 todo = studies.left(trials, Path("nothing/is/there"))
 print(len(todo), time.process_time() - begun, peak_rss_mb() - before)
 """
@@ -333,16 +394,19 @@ def test_a_loss_that_never_rose_counts_as_very_quiet_and_stops_no_scoreboard():
 
 def test_robustness_counts_stopped_runs_as_guesses_and_collapses_by_classes_or_accuracy():
     rows = [
-        {"method": "rdskd", "seed": 0.0, "student_accuracy": a, "classes": c, "setting": str(i)}
-        for i, (a, c) in enumerate(((0.9, 10.0), (0.85, 7.0), (0.7, 10.0), (None, None)))
+        {"method": "rdskd", "seed": 0.0, "student_accuracy": a, "final_classes": c, "setting": name}
+        for name, a, c in (("default", 0.9, 10.0), ("lr x 4", 0.85, 7.0), ("lr / 4", 0.7, 10.0), ("T 4.0", None, None))
     ]
     assert C.spread(rows, "rdskd", 0.0) == pytest.approx((sum((x - 63.75) ** 2 for x in (90, 85, 70, 10)) / 3) ** 0.5)
-    (line,) = C.robustness_table(rows)
-    assert line[:2] == ("rdskd", 4) and line[2:4] == pytest.approx((63.75, 10.0)) and line[5] == 75
+    again = [rows[0] | {"seed": 1.0, "student_accuracy": 0.8}, rows[0] | {"seed": 2.0, "student_accuracy": 0.76}]
+    (r,) = C.robustness_table(rows + again)
+    assert (r.method, r.trials, r.collapsed) == ("rdskd", 4, 75) and (r.mean, r.worst) == pytest.approx((63.75, 10.0))
+    assert (r.default, r.luck) == pytest.approx((82, (sum((x - 82) ** 2 for x in (90, 80, 76)) / 2) ** 0.5))
+    assert r.fallen == pytest.approx(100 / 3)
 
 
 def test_a_run_that_the_guard_stopped_is_a_guess_and_not_a_pair_the_fewer():
-    rows = [{"method": m, "seed": s, "student_accuracy": a} for m, s, a in
+    rows = [{"method": m, "seed": s, "student_accuracy": a, "teacher": "lenet5"} for m, s, a in
             (("rdskd", 0.0, 0.9), ("rdskd", 1.0, 0.8), ("dafl", 0.0, 0.9), ("dafl", 1.0, None))]  # fmt: skip
     found = {v.claim: v for v in C.accuracy_verdicts(rows)}
     dafl = found["RDSKD's student is better than that of dafl"]
@@ -350,14 +414,41 @@ def test_a_run_that_the_guard_stopped_is_a_guess_and_not_a_pair_the_fewer():
     assert found["RDSKD's student is better than that of zskd"].verdict == "too few pairs"
 
 
+def test_accuracy_compares_students_of_the_same_teacher():
+    rows = [{"method": m, "seed": s, "student_accuracy": a, "teacher": t} for m, t, a in
+            (("rdskd", "lenet5", 0.9), ("rdskd", "lenet5-bn", 0.5), ("dafl", "lenet5", 0.8),
+             ("deepinversion", "lenet5-bn", 0.6)) for s in (0.0, 1.0)]  # fmt: skip
+    found = {v.claim.split()[-1]: v for v in C.accuracy_verdicts(rows)}
+    assert found["dafl"].estimate == pytest.approx(10) and found["deepinversion"].estimate == pytest.approx(-10)
+    assert "teacher lenet5-bn" in found["deepinversion"].value
+    planned = {(t.config.method, t.config.teacher) for t in C.accuracy_trials()}
+    assert all(("rdskd", t.config.teacher) in planned for t in C.accuracy_trials() if t.config.method in C.RIVALS)
+
+
+def defaults(**more):
+    return dict(batch_size=64.0, latent=100.0, width=16.0, temperature=10.0, teacher="lenet5") | more
+
+
 def test_robustness_is_asked_over_all_settings_and_over_those_that_both_have():
-    rows = [{"method": m, "seed": s, "setting": k, "student_accuracy": a} for m, k, a in
+    rows = [{"method": m, "seed": s, "setting": k, "student_accuracy": a, **defaults()} for m, k, a in
             (("rdskd", "default", 0.9), ("rdskd", "lr x 4", 0.8), ("rdskd", "latent 16", 0.1),
              ("zskd", "default", 0.9), ("zskd", "lr x 4", 0.7), ("zskd", "ce x 4", 0.9)) for s in (0.0, 1.0)]  # fmt: skip
-    whole, shared = (v for v in C.robustness_verdicts(rows) if v.claim.endswith("zskd"))
+    rows += [r | {"seed": 7.0, "student_accuracy": 0.3} for r in rows if r["setting"] == "default"]  # luck, no grid
+    shared, whole = (v for v in C.robustness_verdicts(rows) if "zskd" in v.claim)
     std = lambda *x: (sum((v - sum(x) / len(x)) ** 2 for v in x) / (len(x) - 1)) ** 0.5  # noqa: E731
-    assert whole.estimate == pytest.approx(std(90, 70, 90) - std(90, 80, 10)) and whole.verdict == "does not hold"
+    # rdskd's default counts as latent 100 too, since it has other latents
+    assert whole.estimate == pytest.approx(std(90, 70, 90) - std(90, 80, 10, 90)) and whole.verdict == "does not hold"
     assert shared.estimate == pytest.approx(std(90, 70) - std(90, 80)) and shared.verdict == "holds"
+    assert shared.main and not whole.main and shared.n == 2
+
+
+def test_a_default_is_compared_as_the_value_that_it_is():
+    rows = [{"method": m, "seed": 0.0, "setting": k, "student_accuracy": a, **defaults(batch_size=b)} for m, k, a, b in
+            (("rdskd", "default", 0.9, 64.0), ("rdskd", "batch 128", 0.8, 128.0), ("rdskd", "T 4.0", 0.7, 64.0),
+             ("zskd", "default", 0.6, 200.0), ("zskd", "batch 64", 0.5, 64.0))]  # fmt: skip
+    named = {(r["method"], r["setting"]): r["student_accuracy"] for r in C.by_value(rows)}
+    assert named["rdskd", "batch 64"] == 0.9 and named["zskd", "batch 200"] == 0.6 and named["rdskd", "T 10.0"] == 0.9
+    assert ("zskd", "T 10.0") not in named and ("rdskd", "latent 100") not in named  # of which none was changed
 
 
 def test_the_worst_setting_of_each_kind_is_by_its_mean_over_seeds():
@@ -396,8 +487,11 @@ def toy_table(name: str, trials: list[S.Trial], wrong: float = 0.0) -> list[dict
         s, bad = t.config.settings(), wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
         row = {"method": t.config.method, "setting": t.setting, "seed": float(t.config.seed), "outcome": "finished",
                "teacher": t.config.teacher, "data": t.config.data, "generator_steps": float(s.generator_steps),
-               "student_steps": float(s.student_steps), "classes": 10.0, "entropy": 2.0 + math.sin(n) / 9,
-               "distance": 20 + math.sin(2 * n), "teacher_fid": 5 + math.sin(3 * n), "oh_probe": 1.1 + math.sin(5 * n),
+               "student_steps": float(s.student_steps), "final_classes": 10.0, "final_entropy": 2.0 + math.sin(n) / 9,
+               "final_distance": 20 + math.sin(2 * n), "final_feature_distance": 9 + math.sin(4 * n),
+               "batch_size": float(s.batch_size), "latent": float(s.latent), "width": float(s.width),
+               "temperature": s.temperature, "final_teacher_fid": 5 + math.sin(3 * n), "oh_batches": 0.2,
+               "oh_batch_floor": 0.15, "ie_batches": 0.1, "ie_batch_floor": 0.02, "oh_probe": 1.1 + math.sin(5 * n),
                "ie_probe": 1.1 + math.cos(n), "student_accuracy": 0.9 + math.sin(7 * n) / 50 - bad}  # fmt: skip
         found.append(row)
     return found
@@ -417,6 +511,22 @@ def test_every_word_on_the_scoreboard_follows_from_the_interval_beside_it(toy_ta
     assert len({word for *_, word in lines}) > 1
 
 
+def test_how_much_of_a_training_curve_is_noise_is_read_from_the_table():
+    rows = [{"setting": "none, default", "oh_batches": b, "oh_batch_floor": 0.1, "ie_batches": 0.4, "ie_batch_floor": 0.1}
+            for b in (0.2, 0.4)]  # fmt: skip
+    assert "38 % of that of oh and 25 % of that of ie" in C.noise(rows) and C.noise([]) == ""
+
+
+def test_what_was_named_before_comes_first_and_is_all_that_a_claim_rests_on(toy_tables):
+    for name, rows in toy_tables.items():
+        judged = C.VERDICTS[name](rows)
+        assert 0 < sum(v.main for v in judged) <= 4 and len({(v.claim, v.value) for v in judged}) == len(judged)
+        first, _, second = C.scoreboard({name: rows}).partition("Asked too:")
+        for v in judged:
+            line = f"| {v.claim} | {v.value} | {v.interval} | **{v.verdict}** |"
+            assert line in (first if v.main else second) and line not in (second if v.main else first)
+
+
 def test_another_table_makes_another_scoreboard(toy_tables):
     trials = C.STUDIES["accuracy"].trials()
     bad = C.scoreboard({"accuracy": toy_table("accuracy", trials, wrong=0.1)})
@@ -427,9 +537,9 @@ def test_another_table_makes_another_scoreboard(toy_tables):
 def test_each_study_says_why_it_may_differ_from_the_paper_by_what_its_table_holds(toy_tables):
     text = C.scoreboard(toy_tables)
     assert text.count("Why it may differ from the paper. Budget: ") == len(C.STUDIES)
-    assert "Budget: 240 generator steps a run; RDSKD's published MNIST schedule has 2,400. Scale: 10 seeds" in text
+    assert "Budget: 360 generator steps a run of RDSKD; its published MNIST schedule has 2,400. Scale: 10 seeds" in text
     told = C.apart("robustness", toy_tables["robustness"])
-    assert "Budget: 150 to 1,000 generator and 750 to 1,000 student steps" in told and "3 seeds, digits only" in told
+    assert "Budget: 200 generator and 1,000 student steps a run of RDSKD" in told and "3 seeds, digits only" in told
     assert "Teacher: lenet5, lenet5-bn, lenet5-half," in told
     fewer = [r | {"generator_steps": 7.0} for r in toy_tables["robustness"] if r["seed"]]
     assert "Budget: 7 generator" in C.apart("robustness", fewer) and "2 seeds" in C.apart("robustness", fewer)
