@@ -162,6 +162,11 @@ def look(run, test) -> dict:
     return of_run(run, test.normalise(test.images[:10_000]))
 
 
+def told_time(s: float) -> str:
+    """So many seconds in words: '90 seconds', '48 minutes'."""
+    return f"{s:g} seconds" if s < 120 or s % 60 else f"{s / 60:g} minutes"
+
+
 # ---- what came of them -----------------------------------------------------------------------------------------------
 
 
@@ -272,7 +277,7 @@ def standings(out: Path, rows: list[dict]) -> Standings:
         shown = plots.read_samples(place / "samples.npz", read_json(place / "result.json")["classes"])
         accuracy = np.array([100 * r["student_accuracy"] for r in mine])
         found.append(Standing(name, accuracy, shown, control=not METHODS[name].terms()))
-    budget = f", {mine[0]['budget']} a run" if mine[0]["budget"] else ""
+    budget = f", {told_time(seconds(mine[0]['budget']))} a run" if mine[0]["budget"] else ""
     return Standings(f"{rows[0]['data']}, preset {rows[0]['preset']}{budget}", found)
 
 
@@ -298,7 +303,7 @@ WORDS = [
 
 def write_page(out: Path, rows: list[dict], plan: Plan) -> Path:
     """The page: what was compared, who learned how much, how fast, from what, and what the words mean."""
-    budget = f"{plan.budget:g} seconds a run" if plan.budget else "each preset's own number of steps"
+    budget = f"{told_time(plan.budget)} a run" if plan.budget else "each preset's own number of steps"
     lead = (
         f"<p>A teacher knows something, and its training data is gone. Each method below makes images of its own, "
         f"and a small student learns from the teacher's answers to them. All students were then tested on the same "
@@ -310,18 +315,18 @@ def write_page(out: Path, rows: list[dict], plan: Plan) -> Path:
     for standing in charts.rows:
         last = standing.shown.moments()[-1]
         grids.append(report.picture(standing.name, standing.shown.mosaic(last), standing.shown.alt_text(last)))
-    best = report.table(
-        f"Mean ± standard deviation over {len(plan.seeds)} seeds; memory is the most that any took", HEAD, summary(rows)
-    )
+    n = len(plan.seeds)
+    over = f"Mean ± standard deviation over {n} seeds" if n > 1 else "One seed, so no spread"
+    best = report.table(f"{over}; memory is the most that any took", HEAD, summary(rows))
+    controls = (" Diamonds are controls, not methods: noise and untrained show how far images go that nobody "
+                "optimised; real and labels had real training images, which no method has.")  # fmt: skip
     told = [
         (name, asked(read_config(out / f"{name}-{plan.seeds[0]}")), METHODS[name].seen)
         for name in dict.fromkeys(r["method"] for r in rows)
     ]
     sections = [
         ("Who learned how much", report.figure("One mark a seed. The axis counts wrong answers: from 90 to 99 % they "
-         "become ten times fewer, as from 0 to 90 %. Diamonds are controls, not methods: noise and untrained show how "
-         "far images go that nobody optimised; real and labels had real training images, which no method has.", charts)
-         + best),
+         "become ten times fewer, as from 0 to 90 %." + controls * any(r.control for r in charts.rows), charts) + best),
         ("How fast", report.figure("Lower is better. Measured now and then on images kept for tuning, first seed. "
          "Where a source learns first, its time lies before the first point.", curves(out, rows))),
         ("What each student saw", f'<div class="row">{"".join(grids)}</div>'

@@ -38,7 +38,7 @@ figure details{color:#444}summary{cursor:pointer}.row{display:grid;gap:.8rem}.ro
 border:1px solid var(--edge);border-radius:6px;padding:.6rem .9rem}
 .numbers dt{font-size:.95rem;line-height:1.35;color:var(--soft)}.numbers dd{margin:0;font-size:1.75rem;font-weight:650}
 .scroll{overflow-x:auto;margin:1.4em 0}table{border-collapse:collapse;min-width:min(100%,34rem)}
-caption{padding-bottom:.4em;color:var(--soft)}th,td{border-bottom:1px solid var(--edge);padding:.35em .9em .35em 0;
+caption{padding-bottom:.4em;color:var(--soft)}th,td{border-bottom:1px solid var(--edge);padding:.35em .8em .35em 0;
 text-align:left;vertical-align:top}thead th{border-bottom-width:2px}th{font-weight:600}td{min-width:4rem;
 overflow-wrap:anywhere}
 pre{background:var(--band);border:1px solid var(--edge);border-radius:6px;padding:.8rem;overflow-x:auto;font-size:.9rem;

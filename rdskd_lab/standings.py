@@ -8,6 +8,7 @@ import numpy as np
 from .plots import COLOURS, FAINT, INK, Chart, Samples, canvas, layout, load
 
 TICKS = (10, 50, 80, 90, 95, 98, 99, 99.5, 99.9)  # %
+FINER = (10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 92, 94, 95, 96, 97, 98, 98.5, 99, 99.5, 99.9)  # where few of these fit
 
 
 class Standing(NamedTuple):
@@ -47,9 +48,13 @@ class Standings(Chart):
     def ticks(self) -> list[float]:
         """Round accuracies for the axis, from the last one below the worst student on."""
         worst, best = (f(r.accuracy.min() if f is min else r.accuracy.max() for r in self.rows) for f in (min, max))
-        low = max((t for t in TICKS if t <= worst), default=0)
-        high = min((t for t in TICKS if t >= best), default=TICKS[-1])
-        return [t for t in (0, *TICKS) if low <= t <= high]
+        for marks in TICKS, FINER:
+            low = max((t for t in marks if t <= worst), default=0)
+            high = min((t for t in marks if t >= best), default=marks[-1])
+            found = [t for t in (0, *marks) if low <= t <= high]
+            if len(found) > 3:
+                break
+        return found
 
     def strip(self, row: Standing) -> np.ndarray:
         """uint8 (S, K x S, 3): for each class the image that the teacher is surest of; grey where it has none."""

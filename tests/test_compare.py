@@ -196,6 +196,12 @@ def test_standings_are_best_first_and_say_their_spread():
     words = chart.alt_text()
     assert words.index("high 98.00 %") < words.index("mid (control) 91.00 ± 1.41 %") < words.index("low 60.00")
     assert chart.ticks() == [50, 80, 90, 95, 98]
+    near = Standings("two", [standing("low", [46.6]), standing("high", [70.4])])
+    assert near.ticks() == [40, 50, 60, 70, 80]
+
+
+def test_a_budget_is_told_in_minutes_where_it_is_some():
+    assert [C.told_time(s) for s in (60, 90, 150, 2880)] == ["60 seconds", "90 seconds", "150 seconds", "48 minutes"]
 
 
 def test_on_its_axis_ten_times_fewer_wrong_answers_are_one_step():

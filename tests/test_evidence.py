@@ -56,7 +56,8 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
 
     def page(kept):
         rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "outcome": "finished",
-                 "student_accuracy": 0.9 + 0.01 * t.config.seed * (t.config.method == "rdskd"), "classes": 10}
+                 "teacher": t.config.teacher,
+                 "student_accuracy": 0.9 + 0.01 * t.config.seed * (t.config.method == "rdskd")}
                 for t in trials if t.config.seed in kept]  # fmt: skip
         with open(tmp_path / "accuracy.csv", "w", newline="") as file:
             table = csv.DictWriter(file, rows[0])
@@ -64,9 +65,9 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
         return C.page("accuracy", tmp_path).read_text()
 
     first, more = page({0}), page({0, 1, 2})
-    assert "12 of 60 trials are done" in first and "too few pairs" in first and 'class="plot"' not in first
-    assert "36 of 60 trials are done" in more and "not at this scale" in more and 'class="plot"' in more
-    assert "dafl: +1 (-1.48 to +3.48), not at this scale" in more  # 0, 1, 2 points: 1 ± 4.303 / sqrt(3)
+    assert "13 of 65 trials are done" in first and "too few pairs" in first and 'class="plot"' not in first
+    assert "39 of 65 trials are done" in more and "not at this scale" in more and 'class="plot"' in more
+    assert "dafl lenet5: +1 (-1.48 to +3.48), not at this scale" in more  # 0, 1, 2 points: 1 ± 4.303 / sqrt(3)
 
 
 def test_a_stopped_run_is_drawn_as_a_guess():
