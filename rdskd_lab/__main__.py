@@ -265,8 +265,9 @@ def study_run(
     What is done is never done again, so stop it whenever you like: the same command goes on. The workers of a scheduler
     need this package in the same version, and --out on a disk that all of them see.
     """
-    from .claims import STUDIES, page
+    from .claims import STUDIES
     from .runs import known
+    from .scoreboard import page
     from .studies import run
 
     for line in run(STUDIES[known("study", name, STUDIES)], out, scheduler=scheduler, workers=workers, minutes=minutes):
@@ -277,7 +278,9 @@ def study_run(
 @study.command("scoreboard")
 def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the studies' tables are.")]):
     """Write SCOREBOARD.md from the tables in a folder: each claim, our figure, its interval, the verdict."""
-    from .claims import STUDIES, read_table, scoreboard
+    from .claims import STUDIES
+    from .compare import read_table
+    from .scoreboard import scoreboard
     from .weights import write_whole
 
     tables = {name: read_table(folder / f"{name}.csv") for name in STUDIES if (folder / f"{name}.csv").exists()}

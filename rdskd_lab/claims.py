@@ -1,25 +1,21 @@
-"""What the paper says, as studies that can contradict it, and the scoreboard that is written from their tables.
+"""What the paper says, as studies that can contradict it: their grids, and the verdicts that follow from their tables.
 
 The paper's claims are those of its abstract: the penalty on increments damps fluctuations; samples are authentic,
 class-diverse and unlike each other; students are better than those of DAFL, MSKD, ZSKD and DeepInversion; and the
 method is more robust over settings.  A verdict follows from a 95 % interval alone (`verdict`), never from a wish.
+`scoreboard` tells them.
 """
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from . import parts, report
-from .compare import read_table
-from .evidence import Interval, Intervals, Setting, Spreads
+from . import parts
 from .field import METHODS
-from .methods import PRESETS
-from .plots import Curves, Line
 from .runs import Config
 from .studies import Study, Trial, fluctuating, fluctuating_undamped
 from .weights import SHIPPED
@@ -153,6 +149,7 @@ class Verdict:
     n: int  # pairs
     unit: str = ""
     main: bool = False  # named before any trial was done; the others are asked too, and of many one misses by luck
+    label: str = ""  # what tells it from its neighbours in a picture, in a few words
 
     @property
     def verdict(self) -> str:
@@ -180,12 +177,12 @@ def interval(differences: Iterable[float]) -> tuple[float, float, float, int]:
     return d.mean(), d.mean() - half, d.mean() + half, len(d)
 
 
-def judge(claim: str, study: str, value: str, differences: Iterable[float], unit: str = "",
-          main: bool = False) -> Verdict:  # fmt: skip
+def judge(claim: str, study: str, value: str, differences: Iterable[float], unit: str = "", main: bool = False,
+          label: str = "") -> Verdict:  # fmt: skip
     """The verdict on a claim for which each of the paired differences speaks if it is above 0."""
     d = list(differences)
     found = interval(d) if len(d) > 1 else (math.nan, math.nan, math.nan, len(d))
-    return Verdict(claim, study, value, *found, unit, main)
+    return Verdict(claim, study, value, *found, unit, main, label or claim)
 
 
 def paired(rows: list[dict], a: dict, b: dict, column: str, change: Callable = float) -> list[float]:
@@ -220,7 +217,8 @@ def fluctuation_verdicts(rows: list[dict]) -> list[Verdict]:
         pairs = paired(rows, {"setting": f"{rival}, {point}"}, {"setting": f"{rule}, {point}"}, f"{term}_probe",
                        lambda v: math.log(max(v, SILENT)))  # fmt: skip
         return judge(f"Damping makes {term} fluctuate less {words}", "fluctuation",
-                     f"{point}: ln (fluctuation {rival} / {rule}), on the probe", pairs, main=main)  # fmt: skip
+                     f"{point}: ln (fluctuation {rival} / {rule}), on the probe", pairs, main=main,
+                     label=f"{term}: {rule} against {rival}, {point}")  # fmt: skip
 
     settings = [r["setting"].split(", ") for r in rows]
     found = []
@@ -252,7 +250,8 @@ def diversity_verdicts(rows: list[dict]) -> list[Verdict]:
               + ", negated" * (sign < 0),
               paired(rows, {"setting": "default"},
                      {"setting": "no damping" if term == "damping" else f"without {term}"}, column,
-                     lambda v, sign=sign: sign * v), unit, main=n < 3)
+                     lambda v, sign=sign: sign * v), unit, main=n < 3,
+              label=f"{column.removeprefix('final_').replace('_', ' ')}: whole against without {term}")
         for n, (term, claim, column, sign, unit) in enumerate(asks)
     ]  # fmt: skip
 
@@ -265,7 +264,8 @@ def accuracy_verdicts(rows: list[dict]) -> list[Verdict]:
         ours = {"method": "rdskd", "teacher": other}
         found.append(judge(f"RDSKD's student is better than that of {rival}", "accuracy",
                            f"student's accuracy, rdskd less rival, teacher {other}",
-                           paired(rows, ours, {"method": rival}, "accuracy"), " points", main=True))  # fmt: skip
+                           paired(rows, ours, {"method": rival}, "accuracy"), " points", main=True,
+                           label=f"rdskd against {rival}"))  # fmt: skip
     return found
 
 
@@ -311,7 +311,7 @@ def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
                 judge(f"RDSKD is more robust than {rival} over {what}", "robustness",
                       "standard deviation of accuracy over settings, rival less rdskd",
                       [spread(table, rival, seed) - spread(table, "rdskd", seed) for seed in seeds], " points",
-                      main=kept == ours & theirs)
+                      main=kept == ours & theirs, label=f"rdskd against {rival}, {what}")
             )  # fmt: skip
     return found
 
@@ -372,202 +372,3 @@ def unluckiest(rows: list[dict]) -> dict[tuple[str, str], tuple[str, float]]:
         if key not in worst or mean < worst[key][1]:
             worst[key] = setting, mean
     return worst
-
-
-# ---- the scoreboard --------------------------------------------------------------------------------------------------
-
-APART = {  # what may set our figure apart from the paper's, besides the scale that the table itself tells
-    "fluctuation": "Fluctuation is measured on a fixed probe batch.",
-    "diversity": "Samples are those of the last generator (columns `final_`); the other columns say what the student "
-                 "learned from, which all generators on the way have painted. The measures are ours, and teacher-FID "
-                 "compares with no published FID.",
-    "accuracy": "Budgets are equal in what the student sees; what a source costs on its way differs. Each method's "
-                "settings are its own `classroom` preset, and the search for RDSKD's was longer (`search.csv`). "
-                "DeepInversion needs BatchNorm, so it is compared with an RDSKD by that teacher.",
-    "robustness": "Only one setting is changed at a time, from defaults that are ours, by factors that are ours, with "
-                  "a short budget in which some defaults are not good yet. The spread over settings holds the luck of "
-                  "each run too: `luck` in the table is how large that is with no setting changed. What a method has "
-                  "by default counts as that value among shared settings. Batches: of ZSKD and DeepInversion the "
-                  "sheets change and the number of images does not; of generators a larger batch is more images. ZSKD "
-                  "and DeepInversion have no latent and no width, ZSKD and DFAD no second weight to weigh against, "
-                  "DFAD no temperature; ZSKD's T is the student's alone; DeepInversion has one teacher, another than "
-                  "the rest.",
-}  # fmt: skip
-
-
-def apart(name: str, rows: list[dict]) -> str:
-    """Why a study's figures may differ from the paper's: scale, teacher, budget, in sentences, from its table."""
-    published, ours = PRESETS["paper-mnist"], PRESETS["classroom"]
-    mine = [r for r in rows if r["method"] == "rdskd"]
-    steps, theirs = f"{span(mine, 'generator_steps')} generator", f"{published.generator_steps:,}"
-    if name != "fluctuation":  # which trains no student
-        steps += f" and {span(mine, 'student_steps')} student"
-        theirs += f" and {published.student_steps:,}"
-    grid = of_the_grid(rows) or rows
-    teachers, data, seeds = (sorted({r[column] for r in grid}) for column in ("teacher", "data", "seed"))
-    return (
-        f"Why it may differ from the paper. Budget: {steps} steps a run of RDSKD; its published MNIST schedule has "
-        f"{theirs}. Scale: {len(seeds)} seeds, {' and '.join(data)} only; RDSKD by default with batches of "
-        f"{ours.batch_size} and a generator of {ours.width} channels (published: {published.batch_size} and "
-        f"{published.width}). Teacher: {', '.join(teachers)}, trained by us. {APART[name]} We have not read the body "
-        "of the paper, so how it measured is not known here."
-    )
-
-
-def noise(rows: list[dict]) -> str:
-    """How much of the fluctuation on training batches a frozen generator shows too, in a sentence, from the table."""
-    told = []
-    for term in "oh", "ie":
-        mine = [r for r in rows if r["setting"] == "none, default" and r[f"{term}_batches"]]
-        shares = [100 * r[f"{term}_batch_floor"] / r[f"{term}_batches"] for r in mine]
-        told += [f"{np.mean(shares):.0f} % of that of {term}"] if shares else []
-    return "" if not told else (
-        f"On the batches of training, undamped and by default, a frozen generator already shows {' and '.join(told)}: "
-        "that part is sampling noise, and no damping can take it away."
-    )
-
-
-def span(rows: list[dict], column: str) -> str:
-    """'800' or '600 to 4,000': the least and the most of a column, controls without such steps left out."""
-    values = [r[column] for r in rows if r[column]] or [0]
-    low, high = min(values), max(values)
-    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
-
-
-def scoreboard(tables: dict[str, list[dict]]) -> str:
-    """SCOREBOARD.md from the studies' tables, by their names."""
-    text = [
-        "# Scoreboard: the paper's claims, tested",
-        "",
-        "Written by `rdskd-lab study scoreboard results`; edit nothing here. Differences, or logarithms of ratios,",
-        "paired by seed, with their 95 % interval by Student's t. *holds*: the whole interval speaks for the claim.",
-        "*does not hold*: the whole interval speaks against it. *not at this scale*: it includes 0, so we do not know.",
-        "The first table of each study was named before any of its trials was done. Of twenty such intervals one",
-        "misses its value by luck, and nothing here makes up for that: read the second tables as hints.",
-    ]
-    for name, rows in tables.items():
-        study = STUDIES[name]
-        stopped = sum(r["outcome"] != "finished" for r in rows)
-        text += ["", f"## {study.question}", "",
-                 f"`rdskd-lab study run {name}` -> [{name}.csv]({name}.csv), {len(rows)} of {len(study.trials())} "
-                 f"trials; the guard stopped {stopped}."]  # fmt: skip
-        for main, words in (True, []), (False, ["", "Asked too:"]):
-            found = [v for v in VERDICTS[name](rows) if v.main == main]
-            text += [*words, "", "| claim | compared | ours | verdict |", "|---|---|---|---|"] if found else []
-            text += [f"| {v.claim} | {v.value} | {v.interval} | **{v.verdict}** |" for v in found]
-        if name == "fluctuation":
-            text += ["", noise(rows)]
-        if name == "robustness":
-            text += ["", "Over all settings of each method, and of its default alone. Collapsed: fewer than 8 classes",
-                     "among the images (one counts from a tenth of its share), a student below 80 %, or stopped.", "",
-                     "| method | trials | mean, % | worst, % | sd | collapsed, % | default, % | luck | collapsed, % |",
-                     "|---" * 9 + "|"]  # fmt: skip
-            text += [f"| {r.method} | {r.trials} | {r.mean:.1f} | {r.worst:.1f} | {r.sd:.1f} | {r.collapsed:.0f} | "
-                     f"{r.default:.1f} | {r.luck:.1f} | {r.fallen:.0f} |" for r in robustness_table(rows)]  # fmt: skip
-            worst = unluckiest(rows)
-            text += ["", "The worst setting of each kind, its mean over seeds in %; blank: it has no such setting.",
-                     "", f"| method | {' | '.join(KINDS)} |", "|---" * (1 + len(KINDS)) + "|"]  # fmt: skip
-            for r in robustness_table(rows):
-                cells = ("{1:.1f} ({0})".format(*worst[r.method, k]) if (r.method, k) in worst else "" for k in KINDS)
-                text.append(f"| {r.method} | {' | '.join(cells)} |")
-        text += ["", apart(name, rows)]
-    return "\n".join(text) + "\n"
-
-
-# ---- pictures ------------------------------------------------------------------------------------------------------
-
-
-def intervals(title: str, verdicts: list[Verdict]) -> Intervals:
-    """The verdicts that have an interval, as a chart; its labels leave out the words that all of them share."""
-    told = [v for v in verdicts if v.n > 1]
-    words = [f"{v.claim} ({v.value})".split() for v in told]
-    shared = set.intersection(*map(set, words)) if len(words) > 1 else set()
-    labels = [" ".join(word.strip("(:,)") for word in line if word not in shared) if shared else " ".join(line)
-              for line in words]  # fmt: skip
-    units = " or ".join(dict.fromkeys(v.unit.strip() or ("ln of a ratio" if "ln of" in v.value else "1") for v in told))
-    rows = [Interval(label, v.estimate, v.low, v.high, v.verdict) for label, v in zip(labels, told, strict=True)]
-    return Intervals(title, rows, f"{units}; right of 0: for the claim")
-
-
-def settings_chart(rows: list[dict]) -> Spreads:
-    """The robustness study's table as a chart: every method's settings, stopped runs as guesses."""
-    by = defaultdict(list)
-    for r in rows:
-        by[r["method"], r["setting"]].append(right(r))
-    return Spreads("Accuracy by setting", [Setting(*key, np.array(found)) for key, found in by.items()])
-
-
-SHOWN = {"none": "no damping", "epoch": "damped, as published", "constant": "constant weight"}
-
-
-def curve_charts(rows: list[dict], where: str) -> list[Curves]:
-    """One run's oh and ie, step by step, from fluctuation_curves.csv: `where` is "batches" (of training) or "probe"."""
-    words = {"batches": "on the batches of training", "probe": "on one fixed probe batch"}[where]
-    charts = []
-    for term in "oh", "ie":
-        lines = []
-        for style, (rule, label) in enumerate(SHOWN.items()):
-            mine = [r for r in rows if r["setting"] == f"{rule}, default"]
-            if mine:
-                xy = (np.array([r[name] for r in mine]) for name in ("step", f"{term}_{where}"))
-                lines.append(Line(label, *xy, style, "noisy" if where == "batches" else "line"))
-        charts += [Curves(f"{term} {words}", lines, ylabel="nats")] if lines else []
-    return charts
-
-
-# ---- a study's page --------------------------------------------------------------------------------------------------
-
-
-def groups(rows: list[dict], column: str) -> dict[tuple[str, str], np.ndarray]:
-    """The values of a column over seeds, by (method, setting), in the order of the plan; blanks are left out."""
-    by = defaultdict(list)
-    for r in rows:
-        if r.get(column) is not None:
-            by[r["method"], r["setting"]].append(r[column])
-    return {key: np.array(values) for key, values in by.items()}
-
-
-MEASURED = {  # columns that a study's page tells of every setting; of the others, those of students
-    "fluctuation": "oh_probe oh_batches oh_batch_floor ie_probe ie_batches ie_batch_floor oh_last ie_last",
-    "students": "student_accuracy final_classes final_entropy final_distance final_feature_distance final_teacher_fid "
-                "entropy distance",
-}  # fmt: skip
-
-
-def page(name: str, out: Path) -> Path:
-    """NAME.html in `out`, from NAME.csv: the verdicts, then every setting's mean and spread."""
-    rows, study = read_table(out / f"{name}.csv"), STUDIES[name]
-    sections = []
-    for main, title in (True, "What it says"), (False, "What was asked too"):
-        judged = [v for v in VERDICTS[name](rows) if v.main == main]
-        told = [(v.claim, v.value, v.interval, v.verdict) for v in judged]
-        charts = [intervals(title, [v for v in judged if v.unit == unit]) for unit in {v.unit: 0 for v in judged}]
-        charts = [chart for chart in charts if chart.rows]
-        words = "Named before any trial was done. " if main else "Of twenty such intervals one misses by luck: hints. "
-        said = report.table(words + "Intervals of 95 %; paired by seed", ["claim", "compared", "ours", "verdict"], told)
-        if charts:
-            said += report.figure("What lies whole on one side of the line is decided.", *charts)
-        sections += [(title, said)] if judged else []
-    if name == "robustness" and rows:
-        every = report.figure("The settings of each method; point at a mark to see which.", settings_chart(rows))
-        sections.append(("Every setting", every))
-    if (out / f"{name}_curves.csv").exists():
-        curves = read_table(out / f"{name}_curves.csv")
-        sections.append(("One seed, step by step", report.figure(
-            "Default settings. On batches of training a loss also rises and falls by who is in the batch; on a fixed "
-            "probe only learning moves it.", *curve_charts(curves, "batches"), *curve_charts(curves, "probe"),
-        )))  # fmt: skip
-    wanted = MEASURED.get(name, MEASURED["students"]).split()
-    found = {column: groups(rows, column) for column in wanted}
-    lines = [(" ".join(key), *(_spread(found[column].get(key)) for column in wanted)) for key in found[wanted[0]]]
-    settings = report.table("Mean ± standard deviation over seeds", ["method and setting", *wanted], lines)
-    sections.append(("In figures", settings))
-    stopped = sum(r["outcome"] != "finished" for r in rows)
-    lead = f"<p>{len(rows)} of {len(study.trials())} trials are done; the guard stopped {stopped} of them.</p>"
-    return report.write_page(out / f"{name}.html", report.page(study.question, lead, sections))
-
-
-def _spread(values: np.ndarray | None) -> str:
-    if values is None:
-        return "blank"
-    return f"{values.mean():.4g}" + (f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else "")

@@ -11,8 +11,10 @@ import math
 import statistics
 from pathlib import Path
 
-from rdskd_lab.claims import STUDIES, read_table, span
+from rdskd_lab.claims import STUDIES
+from rdskd_lab.compare import read_table
 from rdskd_lab.methods import PRESETS
+from rdskd_lab.scoreboard import span
 
 HERE = Path(__file__).parent
 FASTER = (10, 30, 100)  # how many times faster than two cores a GPU may be; assumed

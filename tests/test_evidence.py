@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rdskd_lab import claims as C
+from rdskd_lab import scoreboard as B
 from rdskd_lab.evidence import Interactive, Interval, Intervals, Setting, Spreads
 
 CHARTS = {
@@ -44,11 +45,21 @@ def test_a_setting_stands_at_its_mean_and_the_worst_is_named():
 
 
 def test_verdicts_are_drawn_with_their_own_numbers_and_those_without_an_interval_left_out():
-    one, other = (C.Verdict("a claim of", "s", f"{word}: how", 1.0, 0.5, 1.5, 5, " points") for word in ("x", "y"))
-    none = C.Verdict("a claim of", "s", "z: how", *[float("nan")] * 3, 1)
-    assert C.intervals("title", [one, none]).rows == [Interval("a claim of (x: how)", 1.0, 0.5, 1.5, "holds")]
-    both = C.intervals("title", [one, other, none])
-    assert [row.label for row in both.rows] == ["x", "y"] and "points" in both.xlabel
+    verdict = C.Verdict("a claim", "s", "how", 1.0, 0.5, 1.5, 5, " points", label="x against y")
+    none = C.Verdict("another", "s", "how", *[float("nan")] * 3, 1)
+    chart = B.intervals("title", [verdict, none])
+    assert chart.rows == [Interval("x against y", 1.0, 0.5, 1.5, "holds")] and "points" in chart.xlabel
+    assert "ln of a ratio" in B.intervals("title", [C.Verdict("c", "s", "ln (a / b)", 1.0, 0.5, 1.5, 5)]).xlabel
+
+
+def test_no_two_intervals_of_a_picture_bear_one_label():
+    for name, study in C.STUDIES.items():
+        rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "teacher": t.config.teacher,
+                 "batch_size": 64.0, "latent": 100.0, "width": 16.0, "temperature": 10.0, "student_accuracy": 0.9,
+                 **dict.fromkeys("oh_probe ie_probe final_teacher_fid final_entropy final_distance "
+                                 "final_feature_distance".split(), 1.0)} for t in study.trials()]  # fmt: skip
+        labels = [v.label for v in C.VERDICTS[name](rows)]
+        assert len(set(labels)) == len(labels) and max(map(len, labels)) <= 70
 
 
 def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(tmp_path):
@@ -62,15 +73,15 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
         with open(tmp_path / "accuracy.csv", "w", newline="") as file:
             table = csv.DictWriter(file, rows[0])
             table.writeheader(), table.writerows(rows)
-        return C.page("accuracy", tmp_path).read_text()
+        return B.page("accuracy", tmp_path).read_text()
 
     first, more = page({0}), page({0, 1, 2})
     assert "13 of 65 trials are done" in first and "too few pairs" in first and 'class="plot"' not in first
     assert "39 of 65 trials are done" in more and "not at this scale" in more and 'class="plot"' in more
-    assert "dafl lenet5: +1 (-1.48 to +3.48), not at this scale" in more  # 0, 1, 2 points: 1 ± 4.303 / sqrt(3)
+    assert "rdskd against dafl: +1 (-1.48 to +3.48), not at this scale" in more  # 0, 1, 2 points: 1 ± 4.303 / sqrt(3)
 
 
 def test_a_stopped_run_is_drawn_as_a_guess():
     rows = [{"method": "x", "setting": "default", "seed": float(s), "student_accuracy": a} for s, a in enumerate((0.9, None))]
-    (setting,) = C.settings_chart(rows).settings
+    (setting,) = B.settings_chart(rows).settings
     assert setting.accuracy.tolist() == [90.0, 10.0]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rdskd_lab import losses
-from rdskd_lab.claims import read_table
+from rdskd_lab.compare import read_table
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 spec = importlib.util.spec_from_file_location("scale", RESULTS / "scale.py")

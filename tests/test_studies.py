@@ -17,7 +17,9 @@ import pytest
 import torch
 
 from rdskd_lab import claims as C
+from rdskd_lab import scoreboard as B
 from rdskd_lab import studies as S
+from rdskd_lab.compare import read_table
 from rdskd_lab.field import METHODS
 from rdskd_lab.folder import RunError
 from rdskd_lab.images import distance, fresh, seen
@@ -112,16 +114,16 @@ def test_the_courses_behind_the_figures_are_kept_for_the_default_and_the_first_s
     for trial in trials:
         S.do(trial, str(tmp_path))
     assert "curves" not in csv.DictReader(S.write_table(study, tmp_path).read_text().splitlines()).fieldnames
-    rows = C.read_table(S.write_curves(study, tmp_path))
+    rows = read_table(S.write_curves(study, tmp_path))
     assert [(r["setting"], r["step"]) for r in rows] == [(name, i) for name, _ in points[:2] for i in range(5)]
     run = prepare(trials[1].config)[0]
     raw = [step.raw for step in run.synthesise()]
     for name in "oh", "ie", "ds":
         assert [r[f"{name}_batches"] for r in rows[5:]] == pytest.approx([r[name] for r in raw], rel=1e-4)
-    last = C.read_table(tmp_path / "toy.csv")[1]
+    last = read_table(tmp_path / "toy.csv")[1]
     assert rows[-1]["oh_probe"] == pytest.approx(last["oh_last"], rel=1e-4)
     for where in "batches", "probe":
-        charts = C.curve_charts(rows, where)
+        charts = B.curve_charts(rows, where)
         assert [chart.title.split()[0] for chart in charts] == ["oh", "ie"]
         assert [line.label for line in charts[0].lines] == ["no damping", "damped, as published"]
         assert list(charts[1].lines[1].y) == [r[f"ie_{where}"] for r in rows[5:]]
@@ -504,7 +506,7 @@ def toy_tables():
 
 def test_every_word_on_the_scoreboard_follows_from_the_interval_beside_it(toy_tables):
     tables = toy_tables | {"accuracy": toy_table("accuracy", C.STUDIES["accuracy"].trials(), wrong=0.1)}
-    text = C.scoreboard(tables)
+    text = B.scoreboard(tables)
     lines = judged(text)
     assert len(lines) == sum(len(C.VERDICTS[name](rows)) for name, rows in tables.items())
     assert [word for *_, word in lines] == [follows(low, high) for low, high, _ in lines]
@@ -514,14 +516,14 @@ def test_every_word_on_the_scoreboard_follows_from_the_interval_beside_it(toy_ta
 def test_how_much_of_a_training_curve_is_noise_is_read_from_the_table():
     rows = [{"setting": "none, default", "oh_batches": b, "oh_batch_floor": 0.1, "ie_batches": 0.4, "ie_batch_floor": 0.1}
             for b in (0.2, 0.4)]  # fmt: skip
-    assert "38 % of that of oh and 25 % of that of ie" in C.noise(rows) and C.noise([]) == ""
+    assert "38 % of that of oh and 25 % of that of ie" in B.noise(rows) and B.noise([]) == ""
 
 
 def test_what_was_named_before_comes_first_and_is_all_that_a_claim_rests_on(toy_tables):
     for name, rows in toy_tables.items():
         judged = C.VERDICTS[name](rows)
         assert 0 < sum(v.main for v in judged) <= 4 and len({(v.claim, v.value) for v in judged}) == len(judged)
-        first, _, second = C.scoreboard({name: rows}).partition("Asked too:")
+        first, _, second = B.scoreboard({name: rows}).partition("Asked too:")
         for v in judged:
             line = f"| {v.claim} | {v.value} | {v.interval} | **{v.verdict}** |"
             assert line in (first if v.main else second) and line not in (second if v.main else first)
@@ -529,32 +531,32 @@ def test_what_was_named_before_comes_first_and_is_all_that_a_claim_rests_on(toy_
 
 def test_another_table_makes_another_scoreboard(toy_tables):
     trials = C.STUDIES["accuracy"].trials()
-    bad = C.scoreboard({"accuracy": toy_table("accuracy", trials, wrong=0.1)})
-    assert C.scoreboard({"accuracy": toy_tables["accuracy"]}) != bad
+    bad = B.scoreboard({"accuracy": toy_table("accuracy", trials, wrong=0.1)})
+    assert B.scoreboard({"accuracy": toy_tables["accuracy"]}) != bad
     assert {word for *_, word in judged(bad)} == {"does not hold"}
 
 
 def test_each_study_says_why_it_may_differ_from_the_paper_by_what_its_table_holds(toy_tables):
-    text = C.scoreboard(toy_tables)
+    text = B.scoreboard(toy_tables)
     assert text.count("Why it may differ from the paper. Budget: ") == len(C.STUDIES)
     assert "Budget: 360 generator steps a run of RDSKD; its published MNIST schedule has 2,400. Scale: 10 seeds" in text
-    told = C.apart("robustness", toy_tables["robustness"])
+    told = B.apart("robustness", toy_tables["robustness"])
     assert "Budget: 200 generator and 1,000 student steps a run of RDSKD" in told and "3 seeds, digits only" in told
     assert "Teacher: lenet5, lenet5-bn, lenet5-half," in told
     fewer = [r | {"generator_steps": 7.0} for r in toy_tables["robustness"] if r["seed"]]
-    assert "Budget: 7 generator" in C.apart("robustness", fewer) and "2 seeds" in C.apart("robustness", fewer)
+    assert "Budget: 7 generator" in B.apart("robustness", fewer) and "2 seeds" in B.apart("robustness", fewer)
 
 
 def test_a_table_with_too_few_pairs_makes_a_scoreboard_that_says_so():
     rows = toy_table("accuracy", [t for t in C.STUDIES["accuracy"].trials() if t.config.seed == 0])
-    text = C.scoreboard({"accuracy": rows})
+    text = B.scoreboard({"accuracy": rows})
     assert text.count("no interval (n = 1) | **too few pairs**") == len(C.RIVALS) and not judged(text)
 
 
 @pytest.mark.skipif(not STORED, reason="no study's results are stored yet")
 def test_the_scoreboard_says_what_the_stored_tables_say():
     text = (RESULTS / "SCOREBOARD.md").read_text()
-    assert text == C.scoreboard({name: C.read_table(RESULTS / f"{name}.csv") for name in STORED})
+    assert text == B.scoreboard({name: read_table(RESULTS / f"{name}.csv") for name in STORED})
     assert [word for *_, word in judged(text)] == [follows(low, high) for low, high, _ in judged(text)]
 
 
@@ -562,6 +564,6 @@ def test_the_scoreboard_says_what_the_stored_tables_say():
 def test_a_stored_table_is_of_the_trials_that_its_study_plans(name):
     if name not in STORED:
         pytest.skip(f"there is no results/{name}.csv yet")
-    rows = C.read_table(RESULTS / f"{name}.csv")
+    rows = read_table(RESULTS / f"{name}.csv")
     planned = [(t.config.method, t.setting, float(t.config.seed)) for t in C.STUDIES[name].trials()]
     assert [(r["method"], r["setting"], r["seed"]) for r in rows] == planned
