@@ -255,10 +255,13 @@ def _value(text: str):
 
 
 def curves(out: Path, rows: list[dict]) -> plots.Curves:
-    """Wrong answers on the tuning images in % over wall-clock seconds, one line a method: its first seed."""
+    """Wrong answers on the tuning images in % over wall-clock seconds, one line a method: its first seed.
+
+    Without controls that learn from real images, which on `digits` are these very ones.
+    """
     lines, seen = [], set()
     for r in rows:
-        if r["method"] in seen:
+        if r["method"] in seen or METHODS[r["method"]].real_images:
             continue
         seen.add(r["method"])
         history = plots.read_history(out / f"{r['method']}-{r['seed']}" / "history.csv")
@@ -327,8 +330,14 @@ def write_page(out: Path, rows: list[dict], plan: Plan) -> Path:
     sections = [
         ("Who learned how much", report.figure("One mark a seed. The axis counts wrong answers: from 90 to 99 % they "
          "become ten times fewer, as from 0 to 90 %." + controls * any(r.control for r in charts.rows), charts) + best),
-        ("How fast", report.figure("Lower is better. Measured now and then on images kept for tuning, first seed. "
-         "Where a source learns first, its time lies before the first point.", curves(out, rows))),
+    ]  # fmt: skip
+    if (how_fast := curves(out, rows)).lines:
+        left_out = any(METHODS[r["method"]].real_images for r in rows)
+        sections.append(("How fast", report.figure(
+            "Lower is better. Measured now and then on images kept for tuning, first seed. Where a source learns "
+            "first, its time lies before the first point." + left_out * (" Controls with real images are "
+            "left out, since these may be the images that they learned from."), how_fast)))  # fmt: skip
+    sections += [
         ("What each student saw", f'<div class="row">{"".join(grids)}</div>'
          + report.table("In words", ["method", "what it asks its images for", "what its student learned from"], told)),
         ("What the words mean", report.table("In the order in which they occur", ["word", "meaning"], WORDS)),

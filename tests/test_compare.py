@@ -45,6 +45,16 @@ def plan(**changes):
     return replace(C.Plan(("rdskd", "noise", "rdskd+bn"), (0, 1), 60.0, base), **changes)
 
 
+def test_curves_over_time_leave_out_who_may_have_learned_from_these_images(tmp_path, quick):
+    list(C.compare(plan(methods=("rdskd", "real"), seeds=(0,)), tmp_path))
+    rows = list(csv.DictReader((tmp_path / "compare.csv").read_text().splitlines()))
+    assert [line.label for line in C.curves(tmp_path, rows).lines] == ["rdskd"]
+    page = (tmp_path / "compare.html").read_text()
+    assert "Controls with real images are left out" in page and "One seed, so no spread" in page
+    list(C.compare(plan(methods=("real",), seeds=(0,)), tmp_path))
+    assert "How fast" not in (tmp_path / "compare.html").read_text()
+
+
 def test_methods_times_seeds_become_runs_a_table_and_a_page_and_nothing_is_done_twice(tmp_path, quick):
     said = list(C.compare(plan(), tmp_path))
     names = ["rdskd-0", "rdskd-1", "noise-0", "noise-1", "rdskd+bn-0", "rdskd+bn-1"]
