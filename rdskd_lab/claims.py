@@ -68,9 +68,6 @@ def diversity_trials(seeds: Iterable[int] = range(5)) -> list[Trial]:
     return [_trial("rdskd", seed, name, **more) for name, more in kinds.items() for seed in seeds]
 
 
-OTHER = "teacher lenet5-bn"
-
-
 def accuracy_trials(seeds: Iterable[int] = range(5), steps: int = 4_000) -> list[Trial]:
     """Every method and control with its `classroom` settings and one budget, tested on MNIST's official images.
 
@@ -82,7 +79,8 @@ def accuracy_trials(seeds: Iterable[int] = range(5), steps: int = 4_000) -> list
         change = {"student_steps": steps, "generator_steps": s.generator_steps * steps // s.student_steps}
         trials += [_trial(method, seed, data="mnist", change=change) for seed in seeds]
         if method == "rdskd":  # once more with the teacher that DeepInversion needs, or the teachers would be compared
-            trials += [_trial(method, seed, OTHER, data="mnist", change=change, teacher="lenet5-bn") for seed in seeds]
+            more = dict(data="mnist", change=change, teacher="lenet5-bn")
+            trials += [_trial(method, seed, "teacher lenet5-bn", **more) for seed in seeds]
     return trials
 
 

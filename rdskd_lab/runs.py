@@ -134,6 +134,8 @@ def check(settings: Settings, paints: bool = True) -> Settings:
     for name, low in least.items():
         if getattr(settings, name) < low:
             raise RunError(f"setting {name} must be at least {low}, not {getattr(settings, name)}")
+    if settings.generator_steps and not paints:
+        raise RunError(f"setting generator_steps must be 0 where no source learns, not {settings.generator_steps}")
     for name in "lr", "student_lr", "temperature":
         if not 0 < getattr(settings, name) < math.inf:
             raise RunError(f"setting {name} must be a number above 0, not {getattr(settings, name)}")

@@ -1,8 +1,8 @@
 """What a larger study would cost: `python results/scale.py` writes SCALE.md beside this file from the stored tables.
 
 Costs per run come from robustness.csv and accuracy.csv (`rdskd-lab study run`), an iteration of the published MNIST
-schedule from bench.csv (`make bench`), the engine's own cost from overhead.csv (`python results/overhead.py`).  A GPU
-was measured by nobody here: its column is a formula with an assumed factor, and says so.
+schedule from bench.csv (`make bench`) and, on a GPU, from gpu.csv (`python results/gpu.py`), the engine's own cost from
+overhead.csv (`python results/overhead.py`).  What many GPUs would need is a formula, and says so.
 """
 
 import csv
@@ -17,8 +17,6 @@ from rdskd_lab.methods import PRESETS
 from rdskd_lab.scoreboard import span
 
 HERE = Path(__file__).parent
-FASTER = (10, 30, 100)  # how many times faster than two cores a GPU may be; assumed
-GPUS = (1, 64)
 
 
 def cost_per_run(rows: list[dict]) -> list[tuple]:
@@ -40,9 +38,18 @@ def published_run(bench: list[dict]) -> float:
     return (steps.generator_steps * generator + steps.student_steps * student) / 1000
 
 
-def hours(runs: int, seconds: float, machines: int = 1, faster: float = 1.0) -> float:
-    """Hours for equal runs, each on one machine: whole rounds of as many runs as there are machines."""
-    return math.ceil(runs / machines) * seconds / faster / 3600
+def on_gpu(gpu: list[dict]) -> dict[int, float]:
+    """Seconds of that run on a GPU which so many processes share, one run each, by each stage's measured rate."""
+    rate = {(row["what"], int(row["processes"])): float(row["value"]) for row in gpu if "second" in row["unit"]}
+    steps = PRESETS["paper-mnist"]
+    return {n: n * (steps.generator_steps / rate["paper-mnist generator", n]
+                    + steps.student_steps / rate["paper-mnist student", n])
+            for n in sorted({n for _, n in rate})}  # fmt: skip
+
+
+def hours(runs: int, seconds: float, at_once: int = 1) -> float:
+    """Hours for equal runs of so many seconds each, some of them at once: whole rounds."""
+    return math.ceil(runs / at_once) * seconds / 3600
 
 
 def duration(h: float) -> str:
@@ -67,14 +74,14 @@ def costs(tables: dict[str, list[dict]]) -> list[str]:
     return lines
 
 
-def grid(runs: int, seconds: float) -> list[str]:
-    """The table of what `runs` runs of so many seconds on two cores would take elsewhere."""
-    lines = ["| | " + " | ".join(f"if a GPU is {f} times as fast" for f in FASTER) + " |"]
-    lines.append("|---" * (1 + len(FASTER)) + "|")
-    lines.append("| two cores, measured pace | " + " | ".join([duration(hours(runs, seconds))] * len(FASTER)) + " |")
-    for machines in GPUS:
-        cells = (duration(hours(runs, seconds, machines, f)) for f in FASTER)
-        lines.append(f"| {machines} GPU{'s' * (machines > 1)}, assumed | " + " | ".join(cells) + " |")
+def grid(runs: int, seconds: float, gpu: dict[int, float]) -> list[str]:
+    """The table of what `runs` runs take: on two cores, and on GPUs that one or more processes share."""
+    lines = ["| | one run | all runs | |", "|---|--:|--:|---|"]
+    lines.append(f"| two cores | {duration(seconds / 3600)} | {duration(hours(runs, seconds))} | pace measured |")
+    for gpus, told in (1, "pace measured"), (64, "64 times that pace, assumed"):
+        for n, took in gpu.items():
+            what = f"{gpus} GPU{'s' * (gpus > 1)}, {n} run{'s' * (n > 1)} at once on each"
+            lines.append(f"| {what} | {duration(took / 3600)} | {duration(hours(runs, took, gpus * n))} | {told} |")
     return lines
 
 
@@ -90,21 +97,25 @@ def engine() -> str:
     return f"The engine's own cost (`overhead.csv`, medians, least to most): {told}."
 
 
-def page(tables: dict[str, list[dict]], bench: list[dict]) -> str:
+def page(tables: dict[str, list[dict]], bench: list[dict], gpu: list[dict]) -> str:
     """SCALE.md."""
-    steps, one = PRESETS["paper-mnist"], published_run(bench)
+    steps, one, shared = PRESETS["paper-mnist"], published_run(bench), on_gpu(gpu)
+    rates = {(row["what"], int(row["processes"])): float(row["value"]) for row in gpu if "second" in row["unit"]}
+    gain = {what: max(v for (w, _), v in rates.items() if w == what) / rates[what, 1] for what, _ in rates}
     runs = sum(len(STUDIES[name].trials()) for name in ("robustness", "accuracy"))
     return WORDS.format(
         costs="\n".join(costs(tables)), engine=engine(), runs=runs, one=duration(one / 3600),
         generator_steps=f"{steps.generator_steps:,}", student_steps=f"{steps.student_steps:,}", batch=steps.batch_size,
-        grid="\n".join(grid(runs, one)), rounds=math.ceil(runs / 64),
+        grid="\n".join(grid(runs, one, shared)), rounds=math.ceil(runs / 64), most=max(shared),
+        gpu=next(row["machine"] for row in gpu if "second" in row["unit"]), paper_gain=gain["paper-mnist student"],
+        classroom_gain=gain["classroom generator"], faster=one / shared[1],
     )  # fmt: skip
 
 
 WORDS = """# Plan for scale
 
-Written by `python results/scale.py`; edit nothing here. Measured: seconds on CPU cores. **No GPU and no cluster was
-there: what is said of them is a formula or a plan, not run.**
+Written by `python results/scale.py`; edit nothing here. Measured: seconds on CPU cores, and steps a second on one GPU
+(`gpu.csv`). **No cluster and no second GPU was there: what is said of them is a formula or a plan, not run.**
 
 ## What a run costs here
 {costs}
@@ -119,17 +130,19 @@ We have not read the body of the paper, so its grid is not known here. Assumed: 
 steps of {batch} images), which by an iteration's time in `bench.csv` takes {one} on two cores. It was not run. Other
 methods have schedules of their own, and colour images cost several times as much: for three data sets, a lower bound.
 
-    hours = ceil(runs / machines) x seconds of a run on two cores / (how many times faster one machine is) / 3600
+    hours = ceil(runs / runs at once) x seconds of a run / 3600
 
 {grid}
 
-How much faster a GPU is, `make bench` there would say: its iteration of `paper-mnist` against the one here.
+The GPU is an {gpu}, {faster:.0f} times as fast as two cores at this schedule with one run on it. None of these grids was
+run; what was (`gpu_runs.csv`) is the schedule's generator stage with 10,000 of its student steps, three seeds.
 
 ## What limits what
 
 * **Two cores**: arithmetic. A run holds about 1 GB and shares nothing with others, so each core gets a worker.
-* **One GPU**: LeNet-5 on 32 x 32 pixels is too small to fill one: an iteration is many short kernels, and Python
-  starts each. Several workers a GPU should help; a larger batch would be another experiment. Neither was measured.
+* **One GPU**: at the published width arithmetic too: {most} processes together do {paper_gain:.1f} times as many student
+  steps as one. At `classroom`'s width a step is many short kernels that Python starts one by one, so a GPU is a few times as
+  fast as one core, but {most} workers on it do {classroom_gain:.1f} times as many steps as one.
 * **64 GPUs**: the number of runs, and the longest of them. {runs} runs are {rounds} rounds of 64, and the last round
   waits for the slowest. The scheduler has a few messages a run to do. `--out` must be on a disk that all workers see.
 * **Everywhere**: `claims.py` says `device="cpu"` and preset `classroom`, since both decide the figures. For GPUs and
@@ -188,7 +201,8 @@ def main() -> None:
               if (HERE / f"{name}.csv").exists()}  # fmt: skip
     if not tables:
         raise SystemExit("there is no robustness.csv or accuracy.csv here; make one: rdskd-lab study run robustness")
-    (HERE / "SCALE.md").write_text(page(tables, list(csv.DictReader((HERE / "bench.csv").open(newline="")))))
+    bench, gpu = (list(csv.DictReader((HERE / name).open(newline=""))) for name in ("bench.csv", "gpu.csv"))
+    (HERE / "SCALE.md").write_text(page(tables, bench, gpu))
     print(HERE / "SCALE.md")
 
 

@@ -542,6 +542,7 @@ REFUSED = {
     "data": (replace(POOLED, data="digit"), "No data 'digit'"),
     "seed": (replace(POOLED, seed=-1), "the seed must be from 0"),
     "device": (replace(POOLED, device="warp"), "device 'warp' cannot be used here"),
+    "a control": (replace(POOLED, method="noise"), "setting generator_steps must be 0 where no source learns, not 6"),
     "teacher": (replace(POOLED, teacher="lenet6"), "there is no weights file lenet6; .*lenet5"),
     **{
         text: (replace(POOLED, change=(*POOLED.change, tuple(text.split("=")))), sentence)
