@@ -298,18 +298,19 @@ def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
 
     What a method does not have, a latent or a term's weight, can spoil nothing for it; hence the first comparison.
     """
-    rows, found = by_value(of_the_grid(rows)), []
+    rows, found = of_the_grid(rows), []
+    valued = by_value(rows)
     for rival in RIVALS:
-        ours, theirs = ({r["setting"] for r in rows if r["method"] == m} for m in ("rdskd", rival))
-        for what, kept in ("the settings that both have", ours & theirs), ("all of each", ours | theirs):
-            table = [r for r in rows if r["setting"] in kept]
+        ours, theirs = ({r["setting"] for r in valued if r["method"] == m} for m in ("rdskd", rival))
+        shared = [r for r in valued if r["setting"] in ours & theirs]
+        for what, table in ("the settings that both have", shared), ("all of each", rows):
             many = Counter((r["method"], r["seed"]) for r in table)
             seeds = [s for s in sorted({r["seed"] for r in table}) if min(many["rdskd", s], many[rival, s]) > 1]
             found.append(
                 judge(f"RDSKD is more robust than {rival} over {what}", "robustness",
                       "standard deviation of accuracy over settings, rival less rdskd",
                       [spread(table, rival, seed) - spread(table, "rdskd", seed) for seed in seeds], " points",
-                      main=kept == ours & theirs, label=f"rdskd against {rival}, {what}")
+                      main=table is shared, label=f"rdskd against {rival}, {what}")
             )  # fmt: skip
     return found
 
