@@ -161,7 +161,9 @@ class Verdict:
         """'+1.2 points (+0.4 to +2, n = 5)'."""
         if self.n < 2:
             return f"no interval (n = {self.n})"
-        return f"{self.estimate:+.3g}{self.unit} ({self.low:+.3g} to {self.high:+.3g}, n = {self.n})"
+        values = self.estimate, self.low, self.high
+        mean, low, high = (f"{x:+,.0f}" if abs(x) >= 1000 else f"{x:+.3g}" for x in values)
+        return f"{mean}{self.unit} ({low} to {high}, n = {self.n})"
 
 
 def interval(differences: Iterable[float]) -> tuple[float, float, float, int]:
@@ -243,13 +245,14 @@ def diversity_verdicts(rows: list[dict]) -> list[Verdict]:
         ("damping", "Damping makes the student better", "accuracy", 1, " points"),
     )
     rows = [r | {"accuracy": right(r)} for r in rows]
+    said = {of: of.removeprefix("final_").replace("_", " ").replace("fid", "FID") for _, _, of, _, _ in asks}
     return [
-        judge(claim, "diversity", f"{column.removeprefix('final_').replace('_', ' ')}, whole less without {term}"
+        judge(claim, "diversity", f"{said[column]}, whole less without {term}"
               + ", negated" * (sign < 0),
               paired(rows, {"setting": "default"},
                      {"setting": "no damping" if term == "damping" else f"without {term}"}, column,
                      lambda v, sign=sign: sign * v), unit, main=n < 3,
-              label=f"{column.removeprefix('final_').replace('_', ' ')}: whole against without {term}")
+              label=f"{said[column]}: whole against without {term}")
         for n, (term, claim, column, sign, unit) in enumerate(asks)
     ]  # fmt: skip
 
@@ -297,13 +300,16 @@ def robustness_verdicts(rows: list[dict]) -> list[Verdict]:
     """How much less RDSKD's accuracy varies over its settings than a rival's: over shared ones (main), and over all.
 
     What a method does not have, a latent or a term's weight, can spoil nothing for it; hence the first comparison.
+    The last, without other teachers, was added when the table was there: one teacher made most of every spread.
     """
     rows, found = of_the_grid(rows), []
     valued = by_value(rows)
     for rival in RIVALS:
         ours, theirs = ({r["setting"] for r in valued if r["method"] == m} for m in ("rdskd", rival))
         shared = [r for r in valued if r["setting"] in ours & theirs]
-        for what, table in ("the settings that both have", shared), ("all of each", rows):
+        same = [r for r in rows if kind(r["setting"]) != "teacher"]
+        for what, table in (("the settings that both have", shared), ("all of each", rows),
+                            ("all of each but other teachers", same)):  # fmt: skip
             many = Counter((r["method"], r["seed"]) for r in table)
             seeds = [s for s in sorted({r["seed"] for r in table}) if min(many["rdskd", s], many[rival, s]) > 1]
             found.append(

@@ -1,5 +1,6 @@
 """What the studies' tables say, told: SCOREBOARD.md, pictures, and each study's page.  The verdicts are of `claims`."""
 
+import math
 from collections import defaultdict
 from pathlib import Path
 
@@ -38,7 +39,7 @@ APART = {  # what may set our figure apart from the paper's, besides the scale t
                   "sheets change and the number of images does not; of generators a larger batch is more images. ZSKD "
                   "and DeepInversion have no latent and no width, ZSKD and DFAD no second weight to weigh against, "
                   "DFAD no temperature; ZSKD's T is the student's alone; DeepInversion has one teacher, another than "
-                  "the rest.",
+                  "the rest. The comparison without other teachers was asked after the table had been seen.",
 }  # fmt: skip
 
 
@@ -127,9 +128,14 @@ def scoreboard(tables: dict[str, list[dict]]) -> str:
 def intervals(title: str, verdicts: list[Verdict]) -> Intervals:
     """The verdicts that have an interval, as a chart."""
     told = [v for v in verdicts if v.n > 1]
-    units = " or ".join(dict.fromkeys(v.unit.strip() or ("ln of a ratio" if "ln (" in v.value else "1") for v in told))
     rows = [Interval(v.label, v.estimate, v.low, v.high, v.verdict) for v in told]
-    return Intervals(title, rows, f"{units}; right of 0: for the claim")
+    units = dict.fromkeys(filter(None, map(axis, told)))
+    return Intervals(title, rows, "; ".join([*units, "right of 0: for the claim"]))
+
+
+def axis(verdict: Verdict) -> str:
+    """What a verdict's interval is measured in; "" if in units of its own, which share no axis with others."""
+    return verdict.unit.strip() or ("ln of a ratio" if "ln (" in verdict.value else "")
 
 
 def settings_chart(rows: list[dict]) -> Spreads:
@@ -195,7 +201,9 @@ READ = {  # how a study's page is read, by who has not read the code
                  "are like real ones to the teacher.",
     "accuracy": "Every student sees as many images. Methods without terms are controls: noise and untrained have "
                 "images that nobody optimised, real and labels have real ones.",
-    "robustness": "One setting at a time is changed from each method's default; the default alone has more seeds.",
+    "robustness": "One setting at a time is changed from each method's default; the default alone has more seeds. lr "
+                  "is the generator's learning rate, T the temperature; a term's short name with / 4 or x 4 is its "
+                  "weight.",
 }  # fmt: skip
 
 
@@ -206,7 +214,10 @@ def page(name: str, out: Path) -> Path:
     for main, title in (True, "What it says"), (False, "What was asked too"):
         judged = [v for v in VERDICTS[name](rows) if v.main == main]
         told = [(v.claim, v.value, v.interval, v.verdict) for v in judged]
-        charts = [intervals(title, [v for v in judged if v.unit == unit]) for unit in {v.unit: 0 for v in judged}]
+        of = defaultdict(list)
+        for v in judged:
+            of[axis(v) or v.value].append(v)
+        charts = [intervals(title, told) for told in of.values()]
         charts = [chart for chart in charts if chart.rows]
         words = "Named before any trial was done. " if main else "Of twenty such intervals one misses by luck: hints. "
         said = report.table(words + "Intervals of 95 %; paired by seed", ["claim", "compared", "ours", "verdict"], told)
@@ -240,4 +251,8 @@ def page(name: str, out: Path) -> Path:
 def _spread(values: np.ndarray | None) -> str:
     if values is None:
         return "blank"
-    return f"{values.mean():.3g}" + (f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else "")
+    if len(values) < 2:
+        return f"{values[0]:.3g}"
+    sd = values.std(ddof=1)  # tells how many digits of the mean mean anything; more than three help nobody
+    digits = min(3, max(0, 1 - math.floor(math.log10(sd)))) if sd else 0
+    return f"{values.mean():,.{digits}f} ±\u00a0{sd:,.{digits}f}"

@@ -434,13 +434,15 @@ def defaults(**more):
 def test_robustness_is_asked_over_all_settings_and_over_those_that_both_have():
     rows = [{"method": m, "seed": s, "setting": k, "student_accuracy": a, **defaults()} for m, k, a in
             (("rdskd", "default", 0.9), ("rdskd", "lr x 4", 0.8), ("rdskd", "latent 16", 0.1),
-             ("zskd", "default", 0.9), ("zskd", "lr x 4", 0.7), ("zskd", "ce x 4", 0.9)) for s in (0.0, 1.0)]  # fmt: skip
+             ("zskd", "default", 0.9), ("zskd", "lr x 4", 0.7), ("zskd", "ce x 4", 0.9),
+            ("zskd", "teacher lenet5-bn", 0.2)) for s in (0.0, 1.0)]  # fmt: skip
     rows += [r | {"seed": 7.0, "student_accuracy": 0.3} for r in rows if r["setting"] == "default"]  # luck, no grid
-    shared, whole = (v for v in C.robustness_verdicts(rows) if "zskd" in v.claim)
+    shared, whole, same = (v for v in C.robustness_verdicts(rows) if "zskd" in v.claim)
     std = lambda *x: (sum((v - sum(x) / len(x)) ** 2 for v in x) / (len(x) - 1)) ** 0.5  # noqa: E731
-    assert whole.estimate == pytest.approx(std(90, 70, 90) - std(90, 80, 10)) and whole.verdict == "does not hold"
+    assert same.estimate == pytest.approx(std(90, 70, 90) - std(90, 80, 10)) and same.verdict == "does not hold"
+    assert whole.estimate == pytest.approx(std(90, 70, 90, 20) - std(90, 80, 10))
     assert shared.estimate == pytest.approx(std(90, 70) - std(90, 80)) and shared.verdict == "holds"
-    assert shared.main and not whole.main and shared.n == 2
+    assert shared.main and not whole.main and not same.main and shared.n == 2
 
 
 def test_a_default_is_compared_as_the_value_that_it_is():
@@ -470,7 +472,7 @@ STORED = [name for name in C.STUDIES if (RESULTS / f"{name}.csv").exists()]
 
 def judged(text: str) -> list[tuple[str, str, str]]:
     """(low, high, the word) of every verdict that a scoreboard tells, read from its text alone."""
-    numbers = r"[-+][\d.e+-]+"
+    numbers = r"[-+][\d.,e+-]+"
     lines = re.findall(rf"^\| .*\(({numbers}) to ({numbers}), n = \d+\) \| \*\*(.+)\*\* \|$", text, re.MULTILINE)
     assert len(lines) == len(re.findall(r"\*\* \|$", text, re.MULTILINE)) - text.count("| no interval")
     return lines
