@@ -138,8 +138,8 @@ def tell(name, words=""):
     print(f"{found[0].claim} ({found[0].value}), and so on:")
     for v in found:
         print(f" {'*' if v.main else ' '} {v.label}: {v.interval}: {v.verdict}")
-    one_unit = len({verdict.unit for verdict in found}) == 1  # else they would share no axis
-    return Interactive(chart) if chart.rows and one_unit else None
+    one_axis = len({scoreboard.axis(verdict) or verdict.value for verdict in found}) == 1
+    return Interactive(chart) if chart.rows and one_axis else None
 
 
 # %% [markdown]
@@ -222,7 +222,13 @@ Interactive(scoreboard.settings_chart(tables["robustness"]))
 
 # %% [markdown]
 # Point at a mark to see which setting it is. *Luck* is the spread of ten runs with **no** setting changed: whatever part of `sd`
-# it explains is not a matter of settings. And the claim itself, over the settings that both have and over all of each:
+# it explains is not a matter of settings.
+#
+# Now point at the mark at the far left of each row. *Before you go on: what would happen to the order by `sd` if that one
+# setting had not been tried? And would you call a method fragile whose default has not arrived yet?*
+#
+# And the claim itself, over the settings that both have, over all of each, and over all but other teachers. The last was asked
+# after the table had been seen: a hint, not a finding.
 
 # %% tags=["not-banded"]
 tell("robustness")
