@@ -259,20 +259,22 @@ def study_run(
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else processes here.")] = "",
     workers: Annotated[int, typer.Option(help="Processes here; 0: one a core.")] = 0,
     minutes: Annotated[float, typer.Option(help="Begin no trial after so many; 0: do all.")] = 0.0,
+    preset: Annotated[str, typer.Option(help="classroom, or a paper's; its own --out for each.")] = "classroom",
+    device: Annotated[str, typer.Option(help="Of each trial: cpu, cuda, mps or auto.")] = "cpu",
 ):
     """Do what is left of a study.
 
     What is done is never done again, so stop it whenever you like: the same command goes on. The workers of a scheduler
     need this package in the same version, and --out on a disk that all of them see.
     """
-    from .claims import STUDIES
-    from .runs import known
+    from .claims import planned
     from .scoreboard import page
     from .studies import run
 
-    for line in run(STUDIES[known("study", name, STUDIES)], out, scheduler=scheduler, workers=workers, minutes=minutes):
+    asked = planned(name, preset, device)
+    for line in run(asked, out, scheduler=scheduler, workers=workers, minutes=minutes):
         print(line, flush=True)
-    print(f"page:  {page(name, out)}")
+    print(f"page:  {page(asked, out)}")
 
 
 @study.command("scoreboard")

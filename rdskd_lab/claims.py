@@ -9,14 +9,16 @@ method is more robust over settings.  A verdict follows from a 95 % interval alo
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from . import parts
 from .field import METHODS
-from .runs import Config
+from .methods import PRESETS
+from .runs import Config, known
 from .studies import Study, Trial, fluctuating, fluctuating_undamped
 from .weights import SHIPPED
 
@@ -28,10 +30,10 @@ TEACHERS = tuple(name for name in SHIPPED if name.startswith("lenet5"))
 
 
 def _trial(method: str, seed: int, setting: str = "default", *, change=None, measure=None, **more) -> Trial:
-    """A run of `classroom` with some settings changed and, where a term asks for it, the teacher with BatchNorm."""
+    """A run with some settings changed and, where a term asks for it, the teacher with BatchNorm."""
     needs_bn = any("bn" in term.needs for term in METHODS[method].terms().values())
     more.setdefault("teacher", "lenet5-bn" if needs_bn else "lenet5")
-    config = Config(method=method, seed=seed, device="cpu", change=_pairs(change or {}), **more)
+    config = Config(method=method, seed=seed, change=_pairs(change or {}), **more)
     return Trial(config, setting, measure) if measure else Trial(config, setting)
 
 
@@ -39,59 +41,64 @@ def _pairs(change: dict) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in change.items())
 
 
-def fluctuation_trials(seeds: Iterable[int] = range(10), steps: int = 360) -> list[Trial]:
+def fluctuation_trials(seeds: Iterable[int] = range(10), steps: int = 360, preset: str = "classroom",
+                       device: str = "cpu") -> list[Trial]:  # fmt: skip
     """Each anchor rule, none, and a constant weight of the published rule's mean gain; five points of lr and batch.
 
     Then two harsher points, asked of the published rule alone: a high rate with small batches, and another teacher.
     The published anchors are taken at the steps 1, 121 and 241.
     """
-    base = {"generator_steps": steps, "pooled": False}
-    points = {"default": {}, "lr / 4": {"lr": 4e-3}, "lr x 4": {"lr": 6.4e-2}, "batch 16": {"batch_size": 16},
-              "batch 256": {"batch_size": 256}, "lr x 4 and batch 16": {"lr": 6.4e-2, "batch_size": 16},
+    base, lr = {"generator_steps": steps, "pooled": False}, PRESETS[preset].lr
+    points = {"default": {}, "lr / 4": {"lr": lr / 4}, "lr x 4": {"lr": lr * 4}, "batch 16": {"batch_size": 16},
+              "batch 256": {"batch_size": 256}, "lr x 4 and batch 16": {"lr": lr * 4, "batch_size": 16},
               "teacher lenet5-bn": {}}  # fmt: skip
     main = [("none", fluctuating), ("epoch", fluctuating), ("epoch", fluctuating_undamped)]
     rules = [*main, ("previous", fluctuating), ("average", fluctuating)]
     return [
         _trial("rdskd", seed, f"{'constant' if measure is fluctuating_undamped else rule}, {name}",
-               change=base | point, anchor=rule, measure=measure,
+               change=base | point, anchor=rule, measure=measure, preset=preset, device=device,
                teacher="lenet5-bn" if name.startswith("teacher") else "lenet5")
         for n, (name, point) in enumerate(points.items()) for rule, measure in (rules if n < 5 else main)
         for seed in seeds
     ]  # fmt: skip
 
 
-def diversity_trials(seeds: Iterable[int] = range(5)) -> list[Trial]:
+def diversity_trials(seeds: Iterable[int] = range(5), preset: str = "classroom", device: str = "cpu") -> list[Trial]:
     """RDSKD whole, without each of its terms in turn, and without its damping."""
     kinds = {"default": {}, "no damping": {"anchor": "none"}} | {
         f"without {t}": {"off": (t,)} for t in ("oh", "ie", "ds")
     }
-    return [_trial("rdskd", seed, name, **more) for name, more in kinds.items() for seed in seeds]
+    return [_trial("rdskd", seed, name, preset=preset, device=device, **more)
+            for name, more in kinds.items() for seed in seeds]  # fmt: skip
 
 
-def accuracy_trials(seeds: Iterable[int] = range(5), steps: int = 4_000) -> list[Trial]:
-    """Every method and control with its `classroom` settings and one budget, tested on MNIST's official images.
+def accuracy_trials(seeds: Iterable[int] = range(5), preset: str = "classroom", device: str = "cpu") -> list[Trial]:
+    """Every method and control with its settings of a preset and one budget, tested on MNIST's official images.
 
-    The budget is what the student sees: `steps` batches of 128.  A source goes on for as long as it then has to.
+    The budget is what the student sees: as many batches as RDSKD's does there (in `classroom` 4,000 of 128).  A source
+    goes on for as long as it then has to.
     """
-    trials = []
+    trials, steps = [], PRESETS[preset].student_steps
     for method in METHODS:
-        s = METHODS[method].presets["classroom"]
-        change = {"student_steps": steps, "generator_steps": s.generator_steps * steps // s.student_steps}
-        trials += [_trial(method, seed, data="mnist", change=change) for seed in seeds]
+        s = METHODS[method].presets[preset]
+        sheets = s.generator_steps * steps // s.student_steps // s.sheet_steps  # whole ones; else a sheet is a step
+        change = {"student_steps": steps, "generator_steps": sheets * s.sheet_steps}
+        common = dict(data="mnist", change=change, preset=preset, device=device)
+        trials += [_trial(method, seed, **common) for seed in seeds]
         if method == "rdskd":  # once more with the teacher that DeepInversion needs, or the teachers would be compared
-            more = dict(data="mnist", change=change, teacher="lenet5-bn")
-            trials += [_trial(method, seed, "teacher lenet5-bn", **more) for seed in seeds]
+            trials += [_trial(method, seed, "teacher lenet5-bn", teacher="lenet5-bn", **common) for seed in seeds]
     return trials
 
 
-def robustness_trials(seeds: Iterable[int] = range(3), part: int = 4, repeats: int = 10) -> list[Trial]:
-    """Each method from its own default, one setting changed at a time; 1 / `part` of `classroom`'s steps.
+def robustness_trials(seeds: Iterable[int] = range(3), part: int = 4, repeats: int = 10, preset: str = "classroom",
+                      device: str = "cpu") -> list[Trial]:  # fmt: skip
+    """Each method from its own default, one setting changed at a time; 1 / `part` of the preset's steps.
 
     The default alone is done with `repeats` seeds: how far luck moves a method with no setting changed.
     """
     trials, seeds = [], list(seeds)
     for method in FIELD:
-        s, terms = METHODS[method].presets["classroom"], METHODS[method].terms()
+        s, terms = METHODS[method].presets[preset], METHODS[method].terms()
         short = {"generator_steps": s.generator_steps // part, "student_steps": s.student_steps // part}
         weights = {name: term.weight for name, term in terms.items()} | dict(s.weights)
         weights = {name: weight for name, weight in weights.items() if weight}
@@ -114,7 +121,8 @@ def robustness_trials(seeds: Iterable[int] = range(3), part: int = 4, repeats: i
         bn = given == "lenet5-bn"
         points += [(f"teacher {t}", {"teacher": t}) for t in TEACHERS if t != given and not (bn and "bn" not in t)]
         trials += [
-            _trial(method, seed, name, **{**more, "change": short | more.get("change", {})})
+            _trial(method, seed, name, preset=preset, device=device,
+                   **{**more, "change": short | more.get("change", {})})
             for name, more in points
             for seed in (*seeds, *(range(max(seeds) + 1, repeats) if name == "default" else ()))
         ]  # fmt: skip
@@ -130,6 +138,16 @@ STUDIES = {
         Study("robustness", "Whose student suffers least from unlucky settings?", robustness_trials),
     )
 }
+
+
+
+def planned(name: str, preset: str = "classroom", device: str = "cpu") -> Study:
+    """A study by its name, at another scale: `paper-mnist` has the published schedule.  Both decide the figures."""
+    study = STUDIES[known("study", name, STUDIES)]
+    for method in FIELD if name in ("accuracy", "robustness") else ("rdskd",):
+        known(f"preset of {method}", preset, METHODS[method].presets)
+    return replace(study, trials=partial(study.trials, preset=preset, device=device))
+
 
 # ---- from tables to verdicts -----------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from .compare import read_table
 from .evidence import Interval, Intervals, Setting, Spreads
 from .methods import PRESETS
 from .plots import Curves, Line
+from .studies import Study
 
 # ---- SCOREBOARD.md ---------------------------------------------------------------------------------------------------
 
@@ -45,8 +46,8 @@ APART = {  # what may set our figure apart from the paper's, besides the scale t
 
 def apart(name: str, rows: list[dict]) -> str:
     """Why a study's figures may differ from the paper's: scale, teacher, budget, in sentences, from its table."""
-    published, ours = PRESETS["paper-mnist"], PRESETS["classroom"]
-    mine = [r for r in rows if r["method"] == "rdskd"]
+    published, mine = PRESETS["paper-mnist"], [r for r in rows if r["method"] == "rdskd"]
+    usual = [r for r in mine if r["setting"].endswith("default")]
     steps, theirs = f"{span(mine, 'generator_steps')} generator", f"{published.generator_steps:,}"
     if name != "fluctuation":  # which trains no student
         steps += f" and {span(mine, 'student_steps')} student"
@@ -56,9 +57,9 @@ def apart(name: str, rows: list[dict]) -> str:
     return (
         f"Why it may differ from the paper. Budget: {steps} steps a run of RDSKD; its published MNIST schedule has "
         f"{theirs}. Scale: {len(seeds)} seeds, {' and '.join(data)} only; RDSKD by default with batches of "
-        f"{ours.batch_size} and a generator of {ours.width} channels (published: {published.batch_size} and "
-        f"{published.width}). Teacher: {', '.join(teachers)}, trained by us. {APART[name]} We have not read the body "
-        "of the paper, so how it measured is not known here."
+        f"{span(usual, 'batch_size')} and a generator of {span(usual, 'width')} channels (published: "
+        f"{published.batch_size} and {published.width}). Teacher: {', '.join(teachers)}, trained by us. {APART[name]} "
+        "We have not read the body of the paper, so how it measured is not known here."
     )
 
 
@@ -207,9 +208,10 @@ READ = {  # how a study's page is read, by who has not read the code
 }  # fmt: skip
 
 
-def page(name: str, out: Path) -> Path:
+def page(study: Study, out: Path) -> Path:
     """NAME.html in `out`, from NAME.csv: the verdicts, then every setting's mean and spread."""
-    rows, study = read_table(out / f"{name}.csv"), STUDIES[name]
+    name = study.name
+    rows = read_table(out / f"{name}.csv")
     sections = []
     for main, title in (True, "What it says"), (False, "What was asked too"):
         judged = [v for v in VERDICTS[name](rows) if v.main == main]

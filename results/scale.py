@@ -145,8 +145,7 @@ run; what was (`gpu_runs.csv`) is the schedule's generator stage with 10,000 of 
   fast as one core, but {most} workers on it do {classroom_gain:.1f} times as many steps as one.
 * **64 GPUs**: the number of runs, and the longest of them. {runs} runs are {rounds} rounds of 64, and the last round
   waits for the slowest. The scheduler has a few messages a run to do. `--out` must be on a disk that all workers see.
-* **Everywhere**: `claims.py` says `device="cpu"` and preset `classroom`, since both decide the figures. For GPUs and
-  the published schedule these two words have to change.
+* **Everywhere**: a study's preset and device decide its figures, so each has its own `--out`.
 
 ## How it starts on a cluster
 
@@ -173,8 +172,12 @@ and a shared volume for `--out` in the workers' pods (through `make_cluster_spec
                           worker_command=["dask-worker", "--nthreads", "1"])
     print(cluster.scheduler_address)
 
-Then `rdskd-lab study run robustness --out /shared/studies --scheduler tcp://HOST:PORT`, anywhere. A job that ends at
-its wall time is a lost worker: its run goes on elsewhere from the last save.
+Then, anywhere, the study as it is here, and below at the published schedule on GPUs (planned by a test, not run):
+
+    rdskd-lab study run robustness --out /shared/studies --scheduler tcp://HOST:PORT
+    rdskd-lab study run robustness --out /shared/paper --scheduler tcp://HOST:PORT --preset paper-mnist --device cuda
+
+A job that ends at its wall time is a lost worker: its run goes on elsewhere from the last save.
 
 ## What one run over several GPUs would need
 

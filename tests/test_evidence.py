@@ -73,7 +73,7 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
         with open(tmp_path / "accuracy.csv", "w", newline="") as file:
             table = csv.DictWriter(file, rows[0])
             table.writeheader(), table.writerows(rows)
-        return B.page("accuracy", tmp_path).read_text()
+        return B.page(C.STUDIES["accuracy"], tmp_path).read_text()
 
     first, more = page({0}), page({0, 1, 2})
     assert "13 of 65 trials are done" in first and "too few pairs" in first and 'class="plot"' not in first

@@ -431,6 +431,26 @@ def defaults(**more):
     return dict(batch_size=64.0, latent=100.0, width=16.0, temperature=10.0, teacher="lenet5") | more
 
 
+@pytest.mark.parametrize("name", C.STUDIES)
+def test_a_study_at_the_published_schedule_is_the_same_plan_with_other_settings_and_another_device(name):
+    here, there = C.STUDIES[name].trials(), C.planned(name, "paper-mnist", "cuda").trials()
+    assert not {t.key for t in here} & {t.key for t in there}
+    assert {t.config.device for t in here} == {"cpu"} and {t.config.device for t in there} == {"cuda"}
+    assert all(t.config.settings().width >= 64 for t in there if t.config.method == "rdskd")  # each makes a run
+    usual = next(t for t in there if t.setting.endswith("default")).config.settings()
+    parts = {"fluctuation": (360, 120_000), "robustness": (600, 30_000)}
+    assert (usual.generator_steps, usual.student_steps) == parts.get(name, (2_400, 120_000))
+    assert [t.key for t in C.planned(name).trials()] == [t.key for t in here]
+
+
+def test_a_study_needs_a_preset_that_every_method_of_it_has():
+    assert C.planned("diversity", "long").trials()[0].config.settings().student_steps == 40_000
+    with pytest.raises(ValueError, match="no preset of dafl 'long'; there are .*paper-mnist"):
+        C.planned("robustness", "long")
+    with pytest.raises(ValueError, match="no study 'robust'; .*Did you mean 'robustness'"):
+        C.planned("robust")
+
+
 def test_robustness_is_asked_over_all_settings_and_over_those_that_both_have():
     rows = [{"method": m, "seed": s, "setting": k, "student_accuracy": a, **defaults()} for m, k, a in
             (("rdskd", "default", 0.9), ("rdskd", "lr x 4", 0.8), ("rdskd", "latent 16", 0.1),
