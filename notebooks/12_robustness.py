@@ -260,8 +260,8 @@ def student_of(name, factor):
 
 test = data.load("digits", "test")
 slices = {name: np.array([student_of(name, f) for f in (0.25, 1, 4)]) for name in ("rdskd", "dafl")}
-for name, found in slices.items():
-    lesson.band(f"{name}, sd over three learning rates", found.std(ddof=1), "points", digits=1)
+lesson.band("rdskd, sd over three learning rates", slices["rdskd"].std(ddof=1), "points", digits=1)
+lesson.band("dafl, sd over three learning rates", slices["dafl"].std(ddof=1), "points", digits=1)
 
 # %% [markdown]
 # Your two numbers are one seed. The ranges beside them are those of ten: do they overlap? Could one seed have told you?
