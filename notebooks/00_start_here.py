@@ -165,6 +165,7 @@ plots.samples([painted.picture()], [str(k) for k in range(10)])
 # |---|---|
 # | 10 the field | DAFL, MSKD, ZSKD and DeepInversion beside RDSKD, term by term and by the same budget |
 # | 11 your own teacher | a network of your own, other images, and what all this says about privacy |
+# | 12 robustness | the paper's claims as questions, what our hundreds of runs answer, and what would change your mind |
 #
 # Each has a goal, a question before each run (write your guess down: being wrong is where one learns), your own piece of code
 # compared with the package's, and a figure that answers the question. Results stand beside what ten seeds gave:

@@ -249,7 +249,8 @@ plots.recall(found)
 # * **Measured here**: the bands above, on 1,000 shipped digits. The preset `classroom` in full (800 and 4,000 steps) gives
 #   97.75 ± 0.17 % on MNIST's 10,000 test images, three seeds (README).
 # * **Where they differ**: published are 2,400 generator steps of 512 images, a generator 8 times as wide, and 120,000 student steps
-#   on fresh images. That was not run here. The pool, the warped images and the falling learning rate are ours.
+#   on fresh images. With 10,000 of those student steps, on a GPU, it gave 97.1, 97.6 and 94.8 % (seeds 0, 1, 2); the rest was not
+#   run. The pool, the warped images and the falling learning rate are ours.
 #
 # ## New words
 #

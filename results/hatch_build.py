@@ -5,7 +5,7 @@ An editable install would get a second, stale rdskd_lab/ for them; there `course
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-TABLES = ("mnist",)
+TABLES = ("mnist", "fluctuation", "fluctuation_curves", "diversity", "accuracy", "robustness")
 
 
 class Tables(BuildHookInterface):
