@@ -140,11 +140,10 @@ STUDIES = {
 }
 
 
-
 def planned(name: str, preset: str = "classroom", device: str = "cpu") -> Study:
     """A study by its name, at another scale: `paper-mnist` has the published schedule.  Both decide the figures."""
     study = STUDIES[known("study", name, STUDIES)]
-    for method in FIELD if name in ("accuracy", "robustness") else ("rdskd",):
+    for method in {trial.config.method: 0 for trial in study.trials()}:
         known(f"preset of {method}", preset, METHODS[method].presets)
     return replace(study, trials=partial(study.trials, preset=preset, device=device))
 

@@ -38,10 +38,14 @@ def published_run(bench: list[dict]) -> float:
     return (steps.generator_steps * generator + steps.student_steps * student) / 1000
 
 
+def rates(gpu: list[dict]) -> dict[tuple[str, int], float]:
+    """(kind of step, processes that share the GPU) -> steps a second of all of them together."""
+    return {(row["what"], int(row["processes"])): float(row["value"]) for row in gpu if "second" in row["unit"]}
+
+
 def on_gpu(gpu: list[dict]) -> dict[int, float]:
     """Seconds of that run on a GPU which so many processes share, one run each, by each stage's measured rate."""
-    rate = {(row["what"], int(row["processes"])): float(row["value"]) for row in gpu if "second" in row["unit"]}
-    steps = PRESETS["paper-mnist"]
+    rate, steps = rates(gpu), PRESETS["paper-mnist"]
     return {n: n * (steps.generator_steps / rate["paper-mnist generator", n]
                     + steps.student_steps / rate["paper-mnist student", n])
             for n in sorted({n for _, n in rate})}  # fmt: skip
@@ -86,22 +90,19 @@ def grid(runs: int, seconds: float, gpu: dict[int, float]) -> list[str]:
 
 
 def engine() -> str:
-    """What overhead.csv says, or that it was not measured."""
-    path = HERE / "overhead.csv"
-    if not path.exists():
-        return "The engine's own cost has not been measured on an idle machine yet (`python results/overhead.py`)."
+    """What overhead.csv says."""
     spec = importlib.util.spec_from_file_location("overhead", HERE / "overhead.py")
     overhead = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(overhead)
-    told = "; ".join(overhead.told(list(csv.DictReader(path.open(newline="")))))
+    told = "; ".join(overhead.told(list(csv.DictReader((HERE / "overhead.csv").open(newline="")))))
     return f"The engine's own cost (`overhead.csv`, medians, least to most): {told}."
 
 
 def page(tables: dict[str, list[dict]], bench: list[dict], gpu: list[dict]) -> str:
     """SCALE.md."""
     steps, one, shared = PRESETS["paper-mnist"], published_run(bench), on_gpu(gpu)
-    rates = {(row["what"], int(row["processes"])): float(row["value"]) for row in gpu if "second" in row["unit"]}
-    gain = {what: max(v for (w, _), v in rates.items() if w == what) / rates[what, 1] for what, _ in rates}
+    rate = rates(gpu)
+    gain = {what: max(v for (w, _), v in rate.items() if w == what) / rate[what, 1] for what, _ in rate}
     runs = sum(len(STUDIES[name].trials()) for name in ("robustness", "accuracy"))
     return WORDS.format(
         costs="\n".join(costs(tables)), engine=engine(), runs=runs, one=duration(one / 3600),

@@ -48,7 +48,6 @@ def test_the_bare_loop_does_every_trial_of_the_grid_with_one_thread(tmp_path):
     assert all(row["machine"].endswith(" 1 threads") for row in rows)
 
 
-@pytest.mark.skipif(not overhead.TABLE.exists(), reason="overhead.csv is measured by hand, on an idle machine")
 def test_the_stored_table_has_every_way_in_every_repeat_of_one_grid():
     rows = list(csv.DictReader(overhead.TABLE.open(newline="")))
     assert [row["way"] for row in rows] == 3 * list(overhead.WORKERS)

@@ -60,10 +60,8 @@ def test_the_page_holds_its_figures_and_says_what_was_not_run():
     assert "{" not in text.replace('env={"OMP_NUM_THREADS": "1"}', "") and text.count("\n") <= 110
 
 
-@pytest.mark.skipif(not (RESULTS / "robustness.csv").exists(), reason="no study's results are stored yet")
 def test_the_stored_page_is_made_from_the_stored_tables():
-    tables = {name: read_table(RESULTS / f"{name}.csv") for name in ("robustness", "accuracy")
-              if (RESULTS / f"{name}.csv").exists()}  # fmt: skip
+    tables = {name: read_table(RESULTS / f"{name}.csv") for name in ("robustness", "accuracy")}
     bench, gpu = (list(csv.DictReader((RESULTS / name).open(newline=""))) for name in ("bench.csv", "gpu.csv"))
     assert (RESULTS / "SCALE.md").read_text() == scale.page(tables, bench, gpu)
 
