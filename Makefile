@@ -47,16 +47,16 @@ test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook
 	$(MISSING)
 
 notebooks: .venv/.ready  ## build notebooks/*.ipynb from their .py: execute, clean, write (NAME=08_rdskd for one)
-	$(PY) notebooks/build.py $(NAME)
+	$(PY) tools/build_notebooks.py $(NAME)
 
 doctor: .venv/.ready  ## what is wrong with this machine, what to type, how long things will take
 	@.venv/bin/rdskd-lab doctor
 
 badges: .venv/.ready  ## write Binder's and Colab's badges into README.md, once pyproject.toml names the repository
-	$(PY) notebooks/badges.py
+	$(PY) tools/badges.py
 
 bench: .venv/.ready  ## measure speed, memory and accuracy: results/bench.csv and bench.md (about a quarter of an hour)
-	$(PY) results/bench.py
+	$(PY) benchmarks/bench.py
 
 clean:  ## delete .venv and caches (runs/ stays)
 	rm -rf .venv .pytest_cache .ruff_cache

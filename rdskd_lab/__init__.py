@@ -1,6 +1,6 @@
 """Data-free knowledge distillation to learn, use and test: RDSKD (ICASSP 2021), term by term.
 
-Read `methods` first, then `losses`, `objective`, `batch`, `sources`, `loops`: each fits on a screen or two.
+Read in this order: `losses`, `batch`, `objective`, `generator`, `training`, `methods/rdskd`, `distillation`.
 """
 
 import os
@@ -11,32 +11,48 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __version__ = "0.1.0"
 
-from .field import METHODS
+from .datasets.named import load as load_data
+from .distillation import Distillation, find_device, use_anchor
+from .evaluation.accuracy import accuracy
+from .evaluation.accuracy import compare as compare_networks
+from .generator import Generator
 from .losses import distillation, diversity_seeking, diversity_seeking_pairs, information_entropy, one_hot
-from .methods import PRESETS, RDSKD, Method, Settings, rdskd
-from .models import LeNet5, LeNet5Half
+from .methods.image_optimization import Pixels
+from .methods.method import Method, Settings
+from .methods.rdskd import PRESETS, RDSKD, rdskd
+from .methods.registry import METHODS
+from .networks.architectures import LeNet5, LeNet5Half
+from .networks.weights import SHIPPED, load_weights, save_weights
 from .objective import ANCHORS, Objective, Term
-from .sources import Generator, Pixels
-from .stages import Distillation
+from .torch_state import seeded
 
 __all__ = [
     "ANCHORS",
-    "METHODS",
-    "Method",
-    "PRESETS",
-    "RDSKD",
     "Distillation",
     "Generator",
     "LeNet5",
     "LeNet5Half",
+    "METHODS",
+    "Method",
     "Objective",
+    "PRESETS",
     "Pixels",
+    "RDSKD",
+    "SHIPPED",
     "Settings",
     "Term",
+    "accuracy",
+    "compare_networks",
     "distillation",
     "diversity_seeking",
     "diversity_seeking_pairs",
+    "find_device",
     "information_entropy",
+    "load_data",
+    "load_weights",
     "one_hot",
     "rdskd",
+    "save_weights",
+    "seeded",
+    "use_anchor",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .modes import frozen, mode
+from .torch_state import frozen, train_mode
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def watch(student: nn.Module, batch: Batch, training: bool = False) -> Batch:
     """
     state = {name: p.detach() for name, p in student.named_parameters()}
     state |= {name: b.clone() for name, b in student.named_buffers()}
-    with mode(student, training):
+    with train_mode(student, training):
         return replace(batch, student=functional_call(student, state, (batch.images,)))
 
 

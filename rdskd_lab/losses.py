@@ -5,6 +5,8 @@ Shapes: N batch, K classes, C x S x S image.  Logarithms are natural, so entropi
 read by us, so each RDSKD formula is the one that the authors' code computes.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -61,6 +63,62 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> 
     """
     log_s, log_t = (student / temperature).log_softmax(1), (teacher / temperature).log_softmax(1)
     return temperature**2 * F.kl_div(log_s, log_t, reduction="batchmean", log_target=True)
+
+
+def activation(features: Tensor) -> Tensor:
+    """L_A = -mean |f|: images should excite the teacher.  (N, D) -> (), <= 0.  Source: DAFL, published code."""
+    return -features.abs().mean()
+
+
+def mode_seeking(images: Tensor, z: Tensor, eps: float = 1e-5) -> Tensor:
+    """L_MS = 1 / (mean |X2 - X1| / mean |z2 - z1| + eps): unlike images for unlike latents.
+
+    images (N, C, S, S), z (N, Z), N even -> (), about 1.  L1 means over all numbers of a half.  Source: MSGAN,
+    published code.
+    """
+    (x1, x2), (z1, z2) = halves(images), halves(z)
+    return 1 / ((x2 - x1).abs().mean() / (z2 - z1).abs().mean() + eps)
+
+
+def soft_cross_entropy(logits: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
+    """-1/N sum_ik y_ik ln softmax(t_i/T)_k.  logits (N, K), targets (N, K) -> () in nats.  Source: ZSKD, its code."""
+    return -(targets * (logits / temperature).log_softmax(1)).sum(1).mean()
+
+
+def bn_statistics(layers: Sequence[tuple[Tensor, ...]]) -> Tensor:
+    """R_f = sum over BatchNorm layers of |var - running_var| + |mean - running_mean|, norms not squared.
+
+    layers of (mean, var, running_mean, running_var), each (C,) -> (); biased variances.  Source: DeepInversion,
+    published code.
+    """
+    return sum((var - rvar).norm() + (mean - rmean).norm() for mean, var, rmean, rvar in layers)
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """R_TV = sum over 4 directions of the norm of neighbour differences, each over the whole batch.
+
+    (N, C, S, S) -> (), growing with sqrt(N).  Source: DeepInversion, published code.
+    """
+    x = images
+    pairs = (x[..., :-1], x[..., 1:]), (x[..., :-1, :], x[..., 1:, :]), (x[..., 1:, :-1], x[..., :-1, 1:])
+    return sum((a - b).norm() for a, b in (*pairs, (x[..., :-1, :-1], x[..., 1:, 1:])))
+
+
+def competition(student: Tensor, teacher: Tensor, temperature: float = 3.0) -> Tensor:
+    """R_c = 1 - JS(student, teacher): images on which the two differ.  (N, K), (N, K) -> () in [0, 1].
+
+    Written as in the published code of DeepInversion: both distributions at T = 3, all clamped to [0.01, 0.99], and
+    the divergences taken from the mixture to its parts, the reverse of the usual Jensen-Shannon.
+    """
+    p, q = ((t / temperature).softmax(1) for t in (student, teacher))
+    p, q, m = (d.clamp(0.01, 0.99) for d in (p, q, (p + q) / 2))
+    js = (m * (m / p).log() + m * (m / q).log()).sum(1).mean() / 2
+    return 1 - js.clamp(0, 1)
+
+
+def difference(student: Tensor, teacher: Tensor) -> Tensor:
+    """mean |s - t| over batch and classes.  Logits (N, K), (N, K) -> (), >= 0.  Source: DFAD, published code."""
+    return (student - teacher).abs().mean()
 
 
 def halves(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,18 +1,13 @@
 """Reading a teacher: any network, features and BatchNorm statistics through hooks, and nothing left changed."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parent))
 from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, same, seeded  # noqa: E402, F401
 
 from rdskd_lab.batch import Batch, last_linear, read  # noqa: E402
-from rdskd_lab.models import LeNet5  # noqa: E402
-from rdskd_lab.modes import buffers_kept, frozen, mode  # noqa: E402
+from rdskd_lab.networks.architectures import LeNet5  # noqa: E402
+from rdskd_lab.torch_state import buffers_kept, frozen, train_mode  # noqa: E402
 
 
 def images(n=6, channels=1, seed=0, size=SIZE, dtype=F64, grad=False):
@@ -192,7 +187,7 @@ def test_mode_restores_every_submodules_own_mode(training):
     net = ToyTeacher().train()
     net[1].eval()
     before = snapshot(net)
-    with pytest.raises(KeyError), mode(net, training):
+    with pytest.raises(KeyError), train_mode(net, training):
         assert all(m.training is training for m in net.modules())
         raise KeyError
     assert snapshot(net) == before

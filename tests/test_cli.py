@@ -12,13 +12,13 @@ import pytest
 import torch
 from test_weights import Code
 
-from rdskd_lab import __main__ as cli
-from rdskd_lab import runs
-from rdskd_lab.data import load
-from rdskd_lab.field import METHODS
-from rdskd_lab.methods import PRESETS
-from rdskd_lab.models import LeNet5, LeNet5Half
-from rdskd_lab.weights import fingerprint, save_weights
+from rdskd_lab import cli
+from rdskd_lab.datasets.named import load
+from rdskd_lab.methods.rdskd import PRESETS
+from rdskd_lab.methods.registry import METHODS
+from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
+from rdskd_lab.networks.weights import fingerprint, save_weights
+from rdskd_lab.runs import execute
 
 TINY = "--set generator_steps=6 --set student_steps=8 --set batch_size=16 --set width=4 --set student_batch_size=16"
 LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetensors", "samples.npz", "result.json",
@@ -28,7 +28,7 @@ LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetens
 @pytest.fixture
 def lab(capfd, monkeypatch):
     """Run a command line; gives exit status, stdout, stderr."""
-    monkeypatch.setattr(runs, "MEASURES", 2)
+    monkeypatch.setattr(execute, "MEASURES", 2)
     monkeypatch.setenv("COLUMNS", "80")
 
     def lab(*words):
@@ -197,7 +197,7 @@ def test_train_teacher_writes_a_teacher_that_can_be_used(tmp_path, lab, monkeypa
     def refused(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rdskd_lab.teaching.accuracy", refused)
+    monkeypatch.setattr("rdskd_lab.runs.train_teacher.accuracy", refused)
     assert lab("train-teacher --data digits --epochs 1 --seed 1 --out", out) == (130, "", "rdskd-lab: stopped\n")
     assert out.read_bytes() == before and [path.name for path in out.parent.iterdir()] == [out.name]
 
@@ -293,7 +293,7 @@ def test_a_teacher_that_finds_no_room_is_told_of_by_its_file(tmp_path, lab, monk
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rdskd_lab.weights.os.fsync", full)
+    monkeypatch.setattr("rdskd_lab.networks.weights.os.fsync", full)
     out = tmp_path / "teacher.safetensors"
     status, _, err = lab("train-teacher --data digits --epochs 1 --out", out)
     assert (status, err) == (1, f"rdskd-lab: {out}: the disk is full\n")
@@ -304,7 +304,7 @@ def test_want_of_memory_outside_the_stages_is_told_too(tmp_path, lab, monkeypatc
     def refuse(*args):
         raise MemoryError
 
-    monkeypatch.setattr(runs, "load", refuse)
+    monkeypatch.setattr(execute, "load", refuse)
     status, out, err = lab("distill --out", tmp_path / "run")
     assert (status, out) == (1, "") and err.startswith("rdskd-lab: out of memory; free some") and err.count("\n") == 1
 
@@ -317,7 +317,7 @@ def test_a_bug_is_not_dressed_up_as_a_mistake(tmp_path, monkeypatch):
     def bug(*args, **kwargs):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(runs, "execute", bug)
+    monkeypatch.setattr(execute, "execute", bug)
     with pytest.raises(RuntimeError, match="a bug"):
         cli.main(["distill", "--out", str(tmp_path / "run")])
 
@@ -326,10 +326,10 @@ def test_a_bug_is_not_dressed_up_as_a_mistake(tmp_path, monkeypatch):
 
 SLOW = """
 import sys, time
-from rdskd_lab import folder, runs
+from rdskd_lab.runs import execute, run_folder
 from rdskd_lab.__main__ import main
-note = folder.Folder.note
-folder.Folder.note = lambda *args: (note(*args), time.sleep(0.25))
+note = run_folder.Folder.note
+run_folder.Folder.note = lambda *args: (note(*args), time.sleep(0.25))
 main(sys.argv[1:])
 """
 
@@ -387,7 +387,7 @@ def test_ctrl_c_before_anything_was_begun_leaves_nothing(tmp_path, lab, monkeypa
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "load", interrupted)
+    monkeypatch.setattr(execute, "load", interrupted)
     status, out, err = lab("distill --out", tmp_path / "run")
     assert (status, out, err) == (130, "", "rdskd-lab: stopped. Nothing was begun.\n")
     assert list(tmp_path.iterdir()) == []

@@ -6,13 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from rdskd_lab.losses import (
-    distillation,
-    diversity_seeking,
-    diversity_seeking_pairs,
-    information_entropy,
-    one_hot,
-)
+from rdskd_lab.losses import distillation, diversity_seeking, diversity_seeking_pairs, information_entropy, one_hot
 
 F64 = torch.float64
 DIVERSITY = [diversity_seeking, diversity_seeking_pairs]

@@ -2,18 +2,14 @@
 
 import copy
 import math
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 from toys import F64, seeded  # noqa: E402, F401
 
 from rdskd_lab.batch import Batch  # noqa: E402
-from rdskd_lab.methods import rdskd  # noqa: E402
+from rdskd_lab.methods.rdskd import rdskd  # noqa: E402
 from rdskd_lab.objective import ANCHORS, Objective, Term, average, epoch, previous  # noqa: E402
 
 

@@ -1,11 +1,11 @@
 """Expected bands: what ten seeds of the same experiment gave, beside the number that you got.
 
-`assets/bands.json` holds them, written by `notebooks/bands.py`: {notebook: {name: [value of seed 0, 1, ... 9]}}.
+`assets/bands.json` holds them, written by `tools/store_bands.py`: {notebook: {name: [value of seed 0, 1, ... 9]}}.
 """
 
 import json
 
-from ..weights import ASSETS
+from ..networks.weights import ASSETS
 
 FILE = ASSETS / "bands.json"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..plots import COLOURS, INK, Chart, canvas
-from ..weights import write_whole
+from ..networks.weights import write_whole
+from ..reporting.charts import COLOURS, INK, Chart, canvas
 from .bands import read_bands
 
 SEEDS = 1_000_000

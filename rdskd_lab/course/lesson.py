@@ -4,7 +4,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from ..doctor import MEND, OK, diagnose, duration, estimate, look
+from ..doctor.report import MEND, OK, diagnose, duration, estimate, look
 from .bands import read_bands, tell
 from .classroom import student_seed, write_result
 from .exercise import Exercise, say
@@ -55,6 +55,6 @@ def begin(notebook: str, student: str = "") -> Lesson:
 def find_exercises(notebook: str) -> tuple[Exercise, ...]:
     """The exercises of a notebook, from the module of its name."""
     try:
-        return import_module(f".ex{notebook}", __package__).EXERCISES
+        return import_module(f".exercises.ex{notebook}", __package__).EXERCISES
     except ModuleNotFoundError as error:
         raise ValueError(f"there is no notebook {notebook!r}; its name is that of its file, without .ipynb") from error

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..compare import read_table
-from ..weights import ASSETS
+from ..networks.weights import ASSETS
+from ..runs.compare import read_table
 
 PLACES = (Path(str(ASSETS)).parents[1] / "results", Path(str(ASSETS)) / "tables")
 

@@ -4,9 +4,9 @@ Read `player` first (how anything that yields can be played), then `lab` (what i
 """
 
 from .lab import Lab
-from .museum import Museum
-from .player import Player
-from .replay import Replay
-from .transport import Transport
+from .session.player import Player
+from .widgets.museum import Museum
+from .widgets.playback_buttons import Transport
+from .widgets.replay import Replay
 
 __all__ = ["Lab", "Museum", "Player", "Replay", "Transport"]

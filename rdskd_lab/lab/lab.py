@@ -15,27 +15,27 @@ from time import monotonic
 import ipywidgets as widgets
 from torch import nn
 
-from ..doctor import SLOW
-from ..methods import Settings
-from .beacon import Beacon
-from .console import Console
-from .cores import leave_a_core
-from .experiment import PLAYABLE, Experiment
-from .export import export_code
-from .fork import Fork, ForkRow
-from .incell import InCell
-from .pace import Pace
-from .player import Player
-from .postcard import Postcard
-from .record import STUDENT, Edit, rule_of
-from .replay import Replay
-from .report import write_report
-from .share import Recipe, ShareError, read, recipe_of, write
-from .slowmotion import SlowMotion, Stage
-from .trace import Trace, begin
-from .transport import Transport, button
-from .tries import Tries
-from .view import View, sentence
+from ..doctor.report import SLOW
+from ..methods.method import Settings
+from .drawing.view import View, sentence
+from .session.cores import leave_a_core
+from .session.experiment import PLAYABLE, Experiment
+from .session.player import Player
+from .session.record import STUDENT, Edit, rule_of
+from .session.trace import Trace, begin
+from .sharing.report import write_report
+from .sharing.script import export_code
+from .sharing.share_string import Recipe, ShareError, read, recipe_of, write
+from .widgets.cell_output import InCell
+from .widgets.fork import Fork, ForkRow
+from .widgets.page_liveness import Beacon
+from .widgets.playback_buttons import Transport, button
+from .widgets.redraw_throttle import Pace
+from .widgets.replay import Replay
+from .widgets.run_log import Tries
+from .widgets.static_snapshot import Postcard
+from .widgets.step_inspector import SlowMotion, Stage
+from .widgets.term_controls import Console
 
 MARK = 2.0  # s between two examinations of the student
 OFFER = " A step takes {:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
@@ -192,7 +192,7 @@ class Lab(InCell):
         return self.slow_motion.stages()
 
     def charts(self) -> list:
-        """The run so far as charts of `rdskd_lab.plots`: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
+        """The run so far as charts: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
         return self.postcard.curves()
 
     def close(self) -> None:

@@ -1,0 +1,124 @@
+"""Measure a GPU: `python benchmarks/gpu.py` on a machine that has one writes gpu.csv into results/; a minute or two.
+
+How long one step takes with the GPU to itself and, in the same run, on this machine's CPU with one thread; then what
+several equal processes that share the GPU do together.  Every step ends with a read of its record, so a step's time by
+the clock is the GPU's and Python's together.
+"""
+
+import argparse
+import csv
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from rdskd_lab.distillation import Distillation
+from rdskd_lab.methods.rdskd import PRESETS, rdskd
+from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
+from rdskd_lab.networks.weights import SHIPPED, load_weights
+from rdskd_lab.runs.execute import machine
+from rdskd_lab.torch_state import seeded
+
+TABLE = Path(__file__).resolve().parents[1] / "results" / "gpu.csv"
+STEPS = {"paper-mnist generator": ("paper-mnist", "synthesise"), "paper-mnist student": ("paper-mnist", "distill"),
+         "classroom generator": ("classroom", "synthesise")}  # fmt: skip
+SHARED = (1, 4, 8)  # processes at once
+START, WINDOW = 20.0, 3.0  # seconds until all processes have to be ready, and that they are counted for
+
+
+def steps(what: str, device: str):
+    """An endless run's steps of one kind; endless, so it cannot keep a pool of what it painted."""
+    preset, stage = STEPS[what]
+    settings = replace(PRESETS[preset], generator_steps=10**6, student_steps=10**6, pooled=False)
+    teacher, student = load_weights(LeNet5(), SHIPPED["lenet5"]), seeded(0, LeNet5Half)
+    return getattr(Distillation(teacher, student, rdskd(), settings, device=device), stage)()
+
+
+def pace(what: str, device: str, n: int) -> list[float]:
+    """Seconds of each of `n` steps, after a few that warm up."""
+    run, seconds = steps(what, device), []
+    for _ in islice(run, max(2, n // 10)):
+        pass
+    for _ in range(n):
+        begun = time.perf_counter()
+        next(run)
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def alone() -> list[dict]:
+    """A step on the GPU and on the CPU."""
+    rows = []
+    for what in STEPS:
+        for device, n in ("cuda", 300), ("cpu", 4 if what.startswith("paper") else 40):
+            took = [1e3 * s for s in pace(what, device, n)]
+            rows.append({"what": what, "processes": 1, "value": f"{statistics.median(took):.4g}", "unit": "ms a step",
+                         "note": f"{min(took):.3g} to {max(took):.3g}, n = {n}",
+                         "machine": machine(torch.device(device))})  # fmt: skip
+    return rows
+
+
+def work(rank: int, begin: float) -> None:
+    """One of the processes that share the GPU: count steps in the windows that it takes part in, and print them."""
+    windows = [(what, n) for what in STEPS for n in SHARED]
+    runs = {what: steps(what, "cuda") for what in STEPS}
+    for run in runs.values():
+        next(run), next(run)
+    late = time.time() - begin
+    if late > 0:
+        raise SystemExit(f"process {rank} was ready {late:.0f} s late; raise START")
+    for i, (what, n) in enumerate(windows):
+        opens = begin + i * (WINDOW + 1)
+        if rank < n:
+            time.sleep(max(0.0, opens - time.time()))
+            done = 0
+            while time.time() < opens + WINDOW:
+                next(runs[what])
+                done += 1
+            print(what, n, done, sep=",", flush=True)
+
+
+def shared() -> list[dict]:
+    """Steps a second of several processes together."""
+    begin = time.time() + START
+    command = [sys.executable, __file__, "--begin", str(begin), "--rank"]
+    processes = [subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True)
+                 for rank in range(max(SHARED))]  # fmt: skip
+    lines = [line for process in processes for line in process.communicate()[0].split("\n") if line]
+    if any(process.returncode for process in processes):
+        raise SystemExit("a process that shares the GPU failed; what it said stands above")
+    total: dict[tuple[str, int], int] = {}
+    for what, n, done in (line.split(",") for line in lines):
+        total[what, int(n)] = total.get((what, int(n)), 0) + int(done)
+    common = {"unit": "steps a second, all together", "note": "", "machine": machine(torch.device("cuda"))}
+    return [{"what": what, "processes": n, "value": f"{done / WINDOW:.4g}", **common}
+            for (what, n), done in sorted(total.items())]  # fmt: skip
+
+
+def main(words: list[str]) -> None:
+    """Measure all and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rank", type=int, help="count steps beside others and leave: what the script calls itself")
+    parser.add_argument("--begin", type=float, help="with --rank: when, in seconds since the epoch")
+    asked = parser.parse_args(words)
+    if not torch.cuda.is_available():
+        raise SystemExit("this machine has no CUDA GPU: there is nothing to measure")
+    torch.set_num_threads(1)
+    if asked.rank is not None:
+        return work(asked.rank, asked.begin)
+    rows = [row | {"torch": torch.__version__} for row in (*alone(), *shared())]
+    with TABLE.open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    for row in rows:
+        print(*row.values(), sep=" | ")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,292 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 01 Distillation: what an answer holds beside the label
+#
+# **Goal.** Let a small network learn from a large one's answers, and measure the gap that the rest of this course
+# closes: with the real data, and with noise in their place.
+#
+# **Time.** About 20 minutes to read and do, a quarter of a minute of computing on two CPU cores.
+
+# %%
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+import rdskd_lab as lab
+from rdskd_lab.course import Figure, begin, canvas
+from rdskd_lab.methods import baselines
+from rdskd_lab.reporting import charts
+
+lesson = begin("01_distillation")
+
+# %% [markdown]
+# ## An answer is more than its label
+#
+# The *teacher* is a LeNet-5 that reads handwritten digits. To a batch of $N$ images it gives *logits* $t \in
+# \mathbb{R}^{N \times K}$: one number per image and class, any real number, with $K = 10$. A softmax over the classes
+# makes them probabilities, and a *temperature* $T$ says how hard it looks at differences:
+#
+# $$p_k(T) = \frac{e^{t_k/T}}{\sum_j e^{t_j/T}}$$
+#
+# The label of an image, its *hard target*, says one thing: "nine". The probabilities, its *soft target*, say what it
+# might have been as well.
+#
+# *Predict before you run: below are three digits that the teacher has never seen, a clear one and two that were written
+# carelessly. How sure is it of each at $T = 1$? Does a higher $T$ change which class is largest?*
+
+# %%
+teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).double().eval().requires_grad_(False)
+digits, test = lab.load_data("digits", "train"), lab.load_data("digits", "test")  # it has seen none of these 5,000
+
+chosen = [3600, 1757, 148]
+x = digits.normalise(digits.images[chosen]).double()  # (3, 1, 32, 32)
+t = teacher(x)  # (3, 10)
+for T in (1, 8):
+    p = (t / T).softmax(1)  # (3, 10), each row sums to 1
+    entropy = torch.special.entr(p).sum(1)  # -sum_k p_k ln p_k
+    print(f"T = {T}: largest p {[f'{v:.4f}' for v in p.max(1).values]}, entropy {[f'{h:.4f}' for h in entropy]} nats")
+
+# %%
+figure, axes = canvas(10, 5.4, 3, 3)
+words = []
+for row, i in enumerate(chosen):
+    axes[3 * row].imshow(digits.images[i, 0], cmap="gray")
+    axes[3 * row].set_title(f"label {digits.labels[i]}", fontsize=10)
+    axes[3 * row].set_axis_off()
+    for axis, T in zip(axes[3 * row + 1 : 3 * row + 3], (1, 8), strict=True):
+        p = (t[row] / T).softmax(0).numpy()
+        axis.bar(range(10), p, color=charts.COLOURS[T > 1], hatch="//" if T > 1 else None, edgecolor="white")
+        axis.set(xticks=range(10), ylim=(0, 1), title=f"T = {T}" if row == 0 else "", ylabel="p")
+        best = p.argsort()[::-1][:3]
+        words.append(f"label {digits.labels[i]}, T = {T}: " + ", ".join(f"p({k}) = {p[k]:.2f}" for k in best))
+axes[-1].set_xlabel("class"), axes[-2].set_xlabel("class")
+alt = "The three largest probabilities of each answer. " + "; ".join(words) + "."
+Figure("three digits and what the teacher answers", figure, alt)
+
+# %% [markdown]
+# At $T = 1$ the clear digit's answer is a label again: one bar, nine zeros. At $T = 8$ the same logits say more: what
+# else it looks like. Hinton called what stands in the small probabilities *dark knowledge*. A temperature changes no
+# order, only how much of it can be seen. (Entropy, in *nats*, the unit of natural logarithms, measures how spread out
+# an answer is: 0 for one bar, $\ln 10 = 2.303$ for ten equal ones.)
+#
+# ## Learning from answers
+#
+# The *student* is a smaller network: here LeNet-5 with half of everything, 15,738 parameters for 61,706. It gives
+# logits $s \in \mathbb{R}^{N \times K}$, and is to answer as the teacher does:
+#
+# $$L_S = T^2\, \frac1N \sum_{i=1}^N \sum_{k=1}^K p_{ik} \ln \frac{p_{ik}}{q_{ik}}, \qquad
+# p = \mathrm{softmax}(t/T),\; q = \mathrm{softmax}(s/T)$$
+#
+# The double sum is the *Kullback-Leibler divergence* $\mathrm{KL}(p \Vert q)$: 0 where the two agree, above 0
+# elsewhere, in nats.
+#
+# *Predict before you run: the student has its first, random weights. Is $L_S$ larger at $T = 1$ or at $T = 10$?*
+
+# %%
+images = digits.normalise(digits.images[::50]).double()  # (80, 1, 32, 32): 8 digits of each class
+student = lab.seeded(0, lab.LeNet5Half).double()
+with torch.no_grad():
+    t, s = teacher(images), student(images)  # (80, 10) each
+
+for T in (1, 10):
+    p, q = (t / T).softmax(1), (s / T).softmax(1)
+    by_hand = T**2 * (p * (p / q).log()).sum(1).mean()  # the formula, word for word
+    print(f"T = {T:2}: by hand {by_hand:.4f}, the package {lab.distillation(s, t, T):.4f}")
+
+# %% [markdown]
+# ### Exercise 1: the distillation loss from scratch
+#
+# Write $L_S$ yourself. Where a probability is too small for its number format, `softmax` and then `log` give $-\infty$;
+# `log_softmax` does both at once.
+
+
+# %% tags=["exercise-1"]
+def distillation_loss(student, teacher, temperature):
+    """L_S of logits student (N, K) and teacher (N, K) at a temperature -> () in nats times T^2."""
+    ...
+
+
+lesson[1].check(distillation_loss)
+# lesson[1].hint()      # three of them, one after the other
+# lesson[1].solution()  # one way to write it
+
+# %% [markdown]
+# ## Why $T^2$?
+#
+# What a student learns from is the gradient. For one image,
+#
+# $$\frac{\partial\,\mathrm{KL}}{\partial s_k} = \frac1T\,(q_k - p_k) \;\approx\; \frac{1}{T^2}\,\frac{\tilde s_k - \tilde t_k}{K}
+# \quad\text{for large } T,$$
+#
+# with $\tilde s$ and $\tilde t$ the logits less their mean over the classes: for large $T$, $e^{s/T} \approx 1 + s/T$.
+# One factor $1/T$ comes from the division, the other because soft answers differ less.
+#
+# *Predict before you run: how does the gradient's norm fall with $T$, without $T^2$ and with it? Where does the line
+# with $T^2$ end?*
+
+# %%
+temperatures = np.geomspace(1, 100, 25)
+pull = {"with T²": [], "without": []}
+for T in temperatures:
+    answer = s.clone().requires_grad_()
+    gradient = torch.autograd.grad(lab.distillation(answer, t, float(T)), answer)[0]  # (80, 10)
+    pull["with T²"].append(gradient.norm().item())
+    pull["without"].append(gradient.norm().item() / T**2)
+
+centred = (s - s.mean(1, keepdim=True)) - (t - t.mean(1, keepdim=True))
+limit = (centred / centred.numel()).norm().item()  # (s~ - t~) / (N K), its norm
+print(f"with T²: {pull['with T²'][0]:.4f} at T = 1, {pull['with T²'][-1]:.4f} at T = 100; limit {limit:.4f}")
+print(f"without: {pull['without'][0]:.4f} at T = 1, {pull['without'][-1]:.6f} at T = 100")
+
+figure, [axis] = canvas(8, 3)
+for (name, values), style, colour in zip(pull.items(), ("-", "--"), charts.COLOURS, strict=False):
+    axis.loglog(temperatures, values, style, color=colour, linewidth=2.2)
+    axis.annotate(" " + name, (100, values[-1]), va="top")
+axis.axhline(limit, color=charts.INK, linewidth=1, linestyle=":")
+axis.annotate("limit: |s̃ − t̃| / NK", (14, limit), (0, -12), textcoords="offset points", fontsize=9)
+axis.set(xlabel="temperature T", ylabel="|gradient|, nats per logit", xlim=(0.95, 160))
+axis.grid(color=charts.FAINT)
+Figure(
+    "the gradient over the temperature",
+    figure,
+    f"Norm of the gradient for T from 1 to 100, both axes logarithmic. Without the factor it falls from "
+    f"{pull['without'][0]:.2g} to {pull['without'][-1]:.2g}, by the square of T for large T; with T squared it "
+    f"goes to a level, {limit:.2g}, marked as the norm of the difference of the centred logits over N K.",
+)
+
+# %% [markdown]
+# Without $T^2$ whoever doubles the temperature has to make the learning rate four times as large (with plain gradient
+# steps; Adam, which trains below, divides a constant factor out again). With it the pull has a limit that knows no
+# temperature: at high $T$ the student is asked for the teacher's *logits*, all ten alike; at $T = 1$ mostly for its
+# favourite.
+#
+# ## The loop, flat and in the package
+#
+# A student learns like any network: show it a batch, take the loss, step downhill. The package's loop does that and
+# *yields*: you pull one step after the other.
+
+# %%
+rng = torch.Generator().manual_seed(0)
+batches = [torch.randint(len(images), (16,), generator=rng) for _ in range(10)]
+start = lab.seeded(0, lab.LeNet5Half).double()
+
+flat, flat_losses = lab.seeded(0, lab.LeNet5Half).double(), []
+optimizer = torch.optim.Adam(flat.parameters(), lr=4e-3)
+for pick in batches:
+    q = (flat(images[pick]) / 10).log_softmax(1)
+    p = (t[pick] / 10).softmax(1)
+    loss = 10**2 * (p * (p.log() - q)).sum(1).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    flat_losses.append(loss.item())
+
+answered = (lab.batch.Batch(images[pick], logits=t[pick]) for pick in batches)
+steps = lab.loops.distill(start, answered, torch.optim.Adam(start.parameters(), lr=4e-3), temperature=10)
+losses = [step.raw["kd"] for step in steps]  # a step's losses by their keys; kd is L_S
+
+print(f"flat:    {flat_losses[0]:.4f} ... {flat_losses[-1]:.4f}")
+print(f"package: {losses[0]:.4f} ... {losses[-1]:.4f}")
+apart = max(abs(a - b) for a, b in zip(flat_losses, losses, strict=True))
+print("largest difference below 1e-8:", apart < 1e-8)
+
+# %% [markdown]
+# ## With the data, and without
+#
+# For once students learn from real digits here: 4,000, other ones than the 1,000 of the test, which the course brings
+# along for comparisons like this one. Two *controls* say what a data-free method can hope for, and what it must beat:
+#
+# | control | the student sees | its target |
+# |---|---|---|
+# | `real` | real digits | the teacher's soft answer: the *upper bound*, since a data-free method has no real digits |
+# | `noise` | N(0, 1) in every pixel | the teacher's soft answer, to noise |
+#
+# and beside them, `labels`: real digits and their labels, no teacher at all. Each student starts from the same weights
+# and takes the same number of steps, at $T = 10$.
+#
+# *Predict before you run: which of three students reads most of 1,000 digits that none of them saw, and how many does
+# the student of noise read? Ten percent is guessing.*
+
+# %%
+STEPS = 400
+teacher = teacher.float()
+
+
+def learn(name):
+    """A student of one control: its accuracy on the test digits after every 50 steps."""
+    method = lab.METHODS[name]
+    settings = replace(method.presets["classroom"], student_steps=STEPS)
+    student = lab.seeded(lesson.seed, lab.LeNet5Half)
+    options = dict(method=method, seed=lesson.seed, data=digits)
+    run = lab.Distillation(teacher, student, method.terms(), settings, **options)
+    return [lab.accuracy(student, test) for step in run.distill() if (step.i + 1) % 50 == 0]
+
+
+right = {name: learn(name) for name in ("real", "labels", "noise")}
+lesson.band("student of real digits", right["real"][-1], "%", look_at="whether its targets are soft")
+lesson.band("student of labels", right["labels"][-1], "%", look_at="whether it has taken all its steps")
+lesson.band("student of noise", right["noise"][-1], "%", look_at="the scale of the noise: variance 1")
+
+# %%
+counted = np.arange(50, STEPS + 1, 50)
+lines = [charts.Line(name, counted, 100 * np.array(a), i) for i, (name, a) in enumerate(right.items())]
+charts.Curves("three students on 1,000 test digits", lines, "step", "read correctly", (10, "guessing: 10 %"), unit=" %")
+
+# %% [markdown]
+# The test digits are only looked at: the last student counts, whatever the curve did before.
+#
+# Soft answers beat labels by a little: over ten seeds never behind, 0.8 points ahead in the mean. Noise, for all its
+# soft answers, teaches next to nothing: **that gap is what data-free distillation has to close.** Why is it so wide?
+# Ask the teacher what it takes noise for.
+#
+# *Predict before you run: in notebook 00 two digits never occurred in 500 images of noise. And in 1,000? How many digits
+# get a fair share, 10 % or more?*
+
+# %%
+noise = baselines.Noise(1, 32).sample(1000, torch.Generator().manual_seed(0)).images  # (1000, 1, 32, 32)
+with torch.no_grad():
+    share = 100 * teacher(noise).argmax(1).bincount(minlength=10).numpy() / len(noise)
+bars = [charts.Line("share of 1,000 images of noise", np.arange(10), share, 0, "bars")]
+even, classes = (10.0, "even share: 10 %"), list("0123456789")
+charts.Curves("what noise is to the teacher", bars, "the teacher's answer", level=even, unit=" %", ticks=classes)
+
+# %% [markdown]
+# Three digits have more than their share, one never occurs and four hardly ever. Whoever is shown no 0 and hardly a 6
+# cannot learn to read them; and what does occur is nowhere near real digits. So images are wanted that are of *all*
+# classes and that the teacher finds convincing: notebook 02 begins to paint them.
+#
+# ## What to remember
+#
+# * A soft target says what an image might have been as well; a temperature makes that visible and changes no order.
+# * $L_S = T^2\,\mathrm{KL}(p \Vert q)$: summed over classes, averaged over the batch; $T^2$ keeps the gradient's size
+#   as $T$ grows.
+# * At high $T$ the student is asked for the teacher's logits.
+# * `real` is the upper bound, `noise` the control; the gap between them is the subject of this course.
+#
+# ## The paper, the code, and what we measured
+#
+# * **Papers and published code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's published code uses $T = 10$,
+#   DAFL's $T = 1$. DAFL's authors report for this pair on MNIST, each with a schedule of their own: student with labels
+#   98.65 %, distilled with real data 98.91 %, with Gaussian noise 88.01 %; DFAD's authors found 74.7 ± 3.3 % for noise.
+# * **Measured here**: 400 steps of 128 images, 4,000 real digits; the ranges of ten seeds stand above.
+# * **Where they differ**: noise does far worse here. A few hundred steps are not their thousands of iterations, and our
+#   teacher is another; which of the two counts was not studied.
+#
+# ## New words
+#
+# | word | meaning |
+# |---|---|
+# | temperature $T$ | what logits are divided by before the softmax; above 1 it softens an answer |
+# | hard and soft target | a label; a probability for every class |
+# | dark knowledge | what the small probabilities of a soft target say about likeness between classes |
+# | nat | the unit of a natural logarithm of a probability; $\ln 2 = 0.693$ nats are one bit |
+# | Kullback-Leibler divergence | how far one distribution is from another, in nats; 0 if they are the same |
+# | control | a run that says what to compare with: the best to hope for, or what comes of nothing |

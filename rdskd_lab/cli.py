@@ -1,0 +1,428 @@
+"""The command line: `rdskd-lab distill`, `compare`, `evaluate`, `doctor` and more.  Its help is meant to teach."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .methods.rdskd import PRESETS
+from .methods.registry import METHODS
+from .networks.architectures import NETWORKS
+from .objective import ANCHORS
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="""Teach a small network what a large one knows, without the data that it was trained on.
+
+The teacher network is there, its training data is not. So a generator learns to paint images that the teacher is sure
+of, of all classes, and unlike each other; then a student learns to answer those images as the teacher does.
+
+\b
+Begin with     rdskd-lab distill --out runs/first
+then open      runs/first/report.html
+and read       rdskd-lab distill --help
+""")  # fmt: skip
+
+Data = Annotated[str, typer.Option(help="Real images: digits (shipped), mnist, svhn, cifar10, or a folder.")]
+Student = Annotated[
+    str, typer.Option(help="A network by name, or package.module:factory; else what belongs to the teacher.")
+]
+Weights = Annotated[str, typer.Option(help="The teacher's weights, a safetensors file.")]
+Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu, cuda or mps.")]
+
+
+def _table() -> str:
+    """The settings of each preset, for the help: the papers', then those for two cores."""
+    papers = {name: settings for name, settings in PRESETS.items() if name.startswith("paper")}
+    others = {name: settings for name, settings in PRESETS.items() if name not in papers}
+    return (
+        "Presets of rdskd, and what --set changes in them (rdskd_lab/methods.py says what each is; those of the other "
+        f"methods are in rdskd_lab/field.py):\n\n\b\n{_columns(papers)}\n\n\b\n{_columns(others)}"
+    )
+
+
+def _columns(presets: dict) -> str:
+    columns = [asdict(settings) for settings in presets.values()]
+    names = [name for name in columns[0] if name != "weights"]
+    rows = [("setting", *presets), *((name, *(column[name] for column in columns)) for name in names)]
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    pads = [str.ljust] + [str.rjust] * len(columns)
+    return "\n".join(
+        " ".join(pad(str(cell), n) for pad, cell, n in zip(pads, row, widths, strict=True)) for row in rows
+    )
+
+
+@app.command(epilog=_table())
+def distill(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder for all that the run leaves: new, or empty.")],
+    method: Annotated[str, typer.Option(help=" or ".join(METHODS) + ".")] = "rdskd",
+    preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
+    data: Data = "digits",
+    seed: Annotated[int, typer.Option(help="Decides first weights, latents and order.")] = 0,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            help="lenet5, lenet5-bn or lenet5-half (shipped), a LeNet-5 in a safetensors file, "
+            f"{', '.join(list(NETWORKS)[3:])} with --weights, or your own as package.module:factory."
+        ),
+    ] = "lenet5",
+    weights: Weights = "",
+    student: Student = "pair",
+    channels: Annotated[int, typer.Option(min=0, help="Of a teacher of your own: channels of its images.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="Pixels per side.")] = 0,
+    classes: Annotated[int, typer.Option(min=0, help="Classes it answers with.")] = 0,
+    mean: Annotated[str, typer.Option(help="What it subtracts from pixels in [0, 1], per channel: 0.5,0.5,0.5")] = "",
+    std: Annotated[str, typer.Option(help="What it divides by then, likewise.")] = "",
+    off: Annotated[
+        list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
+    ] = None,
+    weight: Annotated[
+        list[str] | None, typer.Option(metavar="TERM=NUMBER", help="Weigh a term, as --weight ie=5; each weighs 1.")
+    ] = None,
+    anchor: Annotated[
+        str, typer.Option(help=f"Where a rise is counted from: {', '.join(ANCHORS)}, or none (no damping).")
+    ] = "epoch",
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as --set width=32; see below."),
+    ] = None,
+    device: Device = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out where it was cut, to the same result.")
+    ] = False,
+):
+    """Distil a student without any data.
+
+    The method is rdskd, unless you say --method. First a generator learns to paint what the teacher should recognise.
+    What it is asked for is a sum of terms:
+
+    \b
+    oh  one-hot                the teacher is sure of each image
+    ie  information entropy    a batch holds all classes, equally often
+    ds  diversity seeking      images differ more than the answers to them do
+
+    oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss, so
+    the further a loss has risen above it, the harder it pulls. Then a student learns the teacher's answers to what was
+    painted. Real images only test it, at the end; the last student is the one that is reported.
+
+    \b
+    rdskd-lab distill --out runs/a                 everything as it is meant
+    rdskd-lab distill --out runs/b --off ds        what does diversity do?
+    rdskd-lab distill --out runs/c --anchor none   what does damping do?
+    rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
+    """
+    from .runs.execute import Config, RunError, execute, read_config
+
+    given = [p.opts[0] for p in context.command.params if _was_given(context, p.name)]
+    if resume and (other := [option for option in given if option not in ("--out", "--resume", "--device")]):
+        raise RunError(f"--resume goes on with a run as it was started; leave out {', '.join(other)}")
+    if resume:
+        config = read_config(out)
+        config = replace(config, device=device) if "--device" in given else config
+    else:
+        weighed = tuple((name, _number(f"weight of {name}", value)) for name, value in _pairs("--weight", weight))
+        changes = tuple(_pairs("--set", change))
+        config = Config(method, preset, data, seed, teacher, weights, student, channels, size, classes,
+                        _numbers("--mean", mean), _numbers("--std", std), tuple(off or ()), weighed, anchor, changes,
+                        device)  # fmt: skip
+    with _stoppable() as stop:
+        try:
+            found = execute(config, out, resume=resume, progress=_bar if sys.stderr.isatty() else _lines, stop=stop)
+        except KeyboardInterrupt:
+            begun = (out / "config.json").exists()
+            then = f"Go on with: rdskd-lab distill --out {out} --resume" if begun else "Nothing was begun."
+            print(f"rdskd-lab: stopped. {then}", file=sys.stderr)
+            sys.exit(128 + (stop() or signal.SIGINT))
+    print(
+        f"student: {found['student_accuracy']:.2%} of {found['test_images']:,} real images it had never seen, after "
+        f"{found['seconds']['total']:,.0f} s\n"
+        f"teacher: {found['teacher_accuracy']:.2%} of the same; both give the same answer on {found['agreement']:.2%}"
+    )
+    _report(out)
+
+
+@app.command()
+def evaluate(
+    student: Annotated[Path, typer.Argument(help="The folder of a run, or a student's safetensors file.")],
+    data: Annotated[str | None, typer.Option(help="digits, mnist or a folder; else the run's own, or digits.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="As for distill; else the run's own, or lenet5.")] = None,
+    weights: Weights = "",
+    network: Student = "pair",
+    device: Device = "auto",
+):
+    """Test a student on real images.
+
+    Says how many it gets right, how many its teacher does, and how often both answer the same, right or wrong.
+    """
+    from .distillation import find_device
+    from .evaluation.accuracy import compare
+    from .networks.weights import load_weights
+    from .runs.execute import Config, RunError, read_config
+
+    config = read_config(student) if student.is_dir() else Config(student=network)
+    config = replace(config, data=data or config.data)
+    config = replace(config, teacher=teacher, weights=weights) if teacher else config
+    path = student / "student.safetensors" if student.is_dir() else student
+    if student.is_dir() and not path.exists():
+        raise RunError(
+            f"the run in {student} has no student yet; finish it: rdskd-lab distill --out {student} --resume"
+        )
+    place, test = find_device(device), config.load("test")
+    teaching, learned = config.networks(test)
+    found = compare(teaching.to(place), load_weights(learned, path).to(place), test)
+    print(
+        f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
+        f"teacher {found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}"
+    )
+
+
+@app.command("train-teacher")
+def train_teacher(
+    out: Annotated[Path, typer.Option(help="The safetensors file to write; an old one is replaced at the end.")],
+    data: Data = "mnist",
+    network: Annotated[str, typer.Option(help=f"{', '.join(NETWORKS)}.")] = "lenet5",
+    seed: Annotated[int, typer.Option(help="Decides first weights and order.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 10,
+    device: Device = "auto",
+):
+    """Train a teacher on labelled images.
+
+    A LeNet-5: Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. This is how the shipped ones came
+    to be, in ten passes over MNIST's training images without the 5,848 that the shipped digits are from. Any other
+    network: SGD, 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
+    """
+    from .runs.execute import known
+    from .runs.train_teacher import train
+
+    known("network", network, NETWORKS)
+    for line in train(data, out, network=network, seed=seed, epochs=epochs, device=device):
+        print(line, flush=True)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, finished or not.")]):
+    """Write a run's report.html again.
+
+    One page with charts and pictures that opens in any browser, without a network.
+    """
+    from .runs.execute import read_config
+
+    read_config(folder)
+    _report(folder)
+
+
+@app.command("compare")
+def compare_(
+    out: Annotated[Path, typer.Option(help="Folder of all runs, of compare.csv and of compare.html.")],
+    methods: Annotated[str, typer.Option(help="Comma-separated, or all.")] = "all",
+    seeds: Annotated[str, typer.Option(help="Comma-separated; three at least tell a spread.")] = "0,1,2",
+    budget: Annotated[str, typer.Option(help="Seconds a run, as 60s, 2m or 1h; else the preset's own steps.")] = "",
+    data: Data = "digits",
+    preset: Annotated[str, typer.Option(help="classroom, or a paper's.")] = "classroom",
+    teacher: Annotated[str, typer.Option(help="As for distill.")] = "lenet5",
+    weights: Weights = "",
+    student: Student = "pair",
+    device: Device = "auto",
+):
+    """Compare methods: each with each seed, one table, one page.
+
+    A budget becomes steps once per method, by a short timing, so start it on an idle machine. What is finished is not
+    done again: the same command goes on where it was stopped. Methods that match BatchNorm statistics get the shipped
+    lenet5-bn where the others get lenet5; the table says which.
+    """
+    from .runs.compare import Plan, compare, seconds
+    from .runs.execute import Config
+
+    chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
+    numbers = tuple(int(_number("seeds", seed)) for seed in seeds.split(","))
+    base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
+    for line in compare(Plan(chosen, numbers, seconds(budget), base), out):
+        print(line, flush=True)
+
+
+study = typer.Typer(help="Test the paper's claims: grids of runs, their tables, and a scoreboard.")
+app.add_typer(study, name="study")
+
+
+@study.command("run")
+def study_run(
+    name: Annotated[str, typer.Argument(help="fluctuation, diversity, accuracy or robustness.")],
+    out: Annotated[Path, typer.Option(help="Folder of what is done, of NAME.csv and NAME.html.")] = Path(
+        "runs/studies"
+    ),
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else processes here.")] = "",
+    workers: Annotated[int, typer.Option(help="Processes here; 0: one a core.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Begin no trial after so many; 0: do all.")] = 0.0,
+    preset: Annotated[str, typer.Option(help="classroom, or a paper's; its own --out for each.")] = "classroom",
+    device: Annotated[str, typer.Option(help="Of each trial: cpu, cuda, mps or auto.")] = "cpu",
+):
+    """Do what is left of a study.
+
+    What is done is never done again, so stop it whenever you like: the same command goes on. The workers of a scheduler
+    need this package in the same version, and --out on a disk that all of them see.
+    """
+    from .studies.claims import planned
+    from .studies.engine import run
+    from .studies.scoreboard import page
+
+    asked = planned(name, preset, device)
+    for line in run(asked, out, scheduler=scheduler, workers=workers, minutes=minutes):
+        print(line, flush=True)
+    print(f"page:  {page(asked, out)}")
+
+
+@study.command("scoreboard")
+def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the studies' tables are.")]):
+    """Write SCOREBOARD.md from the tables in a folder: each claim, our figure, its interval, the verdict."""
+    from .networks.weights import write_whole
+    from .runs.compare import read_table
+    from .studies.claims import STUDIES
+    from .studies.scoreboard import scoreboard
+
+    tables = {name: read_table(folder / f"{name}.csv") for name in STUDIES if (folder / f"{name}.csv").exists()}
+    if not tables:
+        raise ValueError(f"there is no study's table in {folder}; make one: rdskd-lab study run fluctuation")
+    write_whole(folder / "SCOREBOARD.md", scoreboard(tables).encode())
+    print(folder / "SCOREBOARD.md")
+
+
+@app.command("doctor")
+def doctor_(
+    as_json: Annotated[bool, typer.Option("--json", help="For bug reports; holds no names or paths of yours.")] = False,
+):
+    """Look at this machine: what is wrong, and what to type.
+
+    Also measures a few training steps, and tells from them how long a run will take. Two seconds or so.
+    """
+    from .doctor.report import doctor
+
+    doctor(as_json)
+
+
+# ---- private ---------------------------------------------------------------------------------------------------------
+
+
+def _report(folder: Path) -> None:
+    from .networks.weights import why
+    from .reporting.run_report import write_report
+    from .runs.execute import RunError
+
+    try:
+        print(f"report:  {write_report(folder)}")
+    except ImportError as error:
+        print(f"rdskd-lab: no report was written: {error}; then: rdskd-lab report {folder}", file=sys.stderr)
+    except OSError as error:
+        again = f"all else that the run left is whole: mend it, then rdskd-lab report {folder}"
+        raise RunError(f"cannot make the report in {folder} ({why(error)}); {again}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
+
+
+LABELS = {"synthesise": "generator", "distill": "student", "together": "both"}
+
+
+def _bar(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
+    """Progress on a terminal: a bar with rate and time left, and where the losses are."""
+    from tqdm import tqdm
+
+    with tqdm(steps, f"{LABELS[phase]:9}", total, initial=first, unit="step", mininterval=0.5) as bar:
+        for step in bar:
+            if step.i % 20 == 0:
+                bar.set_postfix_str(_losses(step), refresh=False)
+            yield step
+
+
+def _lines(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
+    """Progress in a file or a pipe: five lines a stage."""
+    from tqdm import tqdm
+
+    start, shown = time.monotonic(), {first + -(-(total - first) * k // 5) for k in range(1, 6)}
+    for done, step in enumerate(steps, first + 1):
+        if done in shown:
+            text = "{desc}: {n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
+            text = tqdm.format_meter(done, total, time.monotonic() - start, prefix=LABELS[phase], unit="step",
+                                     bar_format=text, initial=first, postfix=_losses(step))  # fmt: skip
+            print(text, file=sys.stderr, flush=True)
+        yield step
+
+
+def _losses(step) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in step.raw.items())
+
+
+@contextmanager
+def _stoppable() -> Iterator:
+    """Ctrl-C and SIGTERM ask for a stop between two steps; a second one stops at once."""
+    asked = []
+
+    def ask(number, frame):
+        asked.append(number)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
+        print("\nrdskd-lab: stopping after this step (once more: at once) ...", file=sys.stderr)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked[0] if asked else 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _was_given(context: typer.Context, parameter: str) -> bool:
+    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
+
+
+def _pairs(option: str, values: list[str] | None) -> list[tuple[str, str]]:
+    for value in values or ():
+        if value.count("=") != 1 or value.startswith("=") or value.endswith("="):
+            raise ValueError(f"{option} takes NAME=VALUE, not {value!r}")
+    return [tuple(value.split("=")) for value in values or ()]
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"the {name} must be a number, not {text!r}") from None
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    return tuple(_number(f"numbers of {option}", part) for part in text.split(",")) if text else ()
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; what a person can mend is one sentence on stderr, and exit status 1 (2: bad usage)."""
+    args = sys.argv[1:] if args is None else args
+    try:
+        if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
+            raise KeyboardInterrupt  # newer typers make a status of it
+    except (KeyboardInterrupt, typer.Abort):
+        _leave("stopped", 128 + signal.SIGINT)
+    except OSError as error:
+        from .networks.weights import why
+
+        _leave(f"{error.filename or ''}: {why(error)}".lstrip(": "), 1)
+    except MemoryError:
+        _leave("out of memory; free some, and go on with --resume if a run was begun", 1)
+    except (ValueError, FloatingPointError) as error:
+        _leave(str(error), 1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version
+            raise
+        _leave(f"{error.format_message().rstrip('.')}; see rdskd-lab --help", 2)
+
+
+def _leave(sentence: str, status: int) -> None:
+    print("rdskd-lab:", " ".join(sentence.split()), file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

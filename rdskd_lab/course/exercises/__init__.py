@@ -1,0 +1,1 @@
+"""One file of exercises per notebook."""

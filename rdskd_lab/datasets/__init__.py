@@ -1,0 +1,1 @@
+"""Real images by name or from a folder."""

@@ -1,0 +1,5 @@
+"""What is wrong with this machine, what to type, how long things take: `doctor()` tells."""
+
+from .report import doctor
+
+__all__ = ["doctor"]

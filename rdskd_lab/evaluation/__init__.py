@@ -1,0 +1,1 @@
+"""How good a student is on real images, and how good generated images are."""

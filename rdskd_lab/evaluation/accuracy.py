@@ -1,0 +1,43 @@
+"""How good a network is on real images: accuracy, agreement with the teacher, confusion.
+
+Means of two lists of answers, so no run needs an extra package for them; a test holds each against torchmetrics.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from ..datasets.named import Split
+from ..torch_state import frozen
+
+
+@torch.no_grad()
+def answers(net: nn.Module, split: Split, batch_size: int = 250) -> Tensor:
+    """The class that `net` gives each image of a split, (N,) on the CPU.  Modes of `net` are as before afterwards."""
+    device = next(net.parameters()).device
+    with frozen(net):
+        return torch.cat([net(images).argmax(1) for images, _ in split.batches(batch_size, device)]).cpu()
+
+
+def accuracy(net: nn.Module, split: Split) -> float:
+    """Share of a split that `net` classifies as its labels say, in [0, 1]."""
+    return (answers(net, split) == split.labels).float().mean().item()
+
+
+def compare(teacher: nn.Module, student: nn.Module, split: Split) -> dict:
+    """Both networks on one split: accuracy, agreement, recall, confusion (teacher's row, student's column)."""
+    classes = len(split.classes)
+    t, s = answers(teacher, split), answers(student, split)
+    return {
+        "test_images": len(split),
+        "teacher_accuracy": (t == split.labels).float().mean().item(),
+        "student_accuracy": (s == split.labels).float().mean().item(),
+        "agreement": (t == s).float().mean().item(),
+        "per_class_recall": {name: _recall(a, split.labels, classes) for name, a in (("teacher", t), ("student", s))},
+        "confusion": torch.bincount(t * classes + s, minlength=classes**2).view(classes, classes).tolist(),
+        "classes": list(split.classes),
+    }
+
+
+def _recall(answer: Tensor, labels: Tensor, classes: int) -> list[float | None]:
+    """Share of each class's images that were recognised; None for a class without images."""
+    return [(answer[labels == k] == k).float().mean().item() if (labels == k).any() else None for k in range(classes)]

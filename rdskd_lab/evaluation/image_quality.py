@@ -1,0 +1,178 @@
+"""How good painted images are, without a look at the student: coverage, distance, fluctuation, and teacher-FID.
+
+Where a formula is in torchmetrics (extra `metrics`), it is not written again here.  FID and IS with the standard
+Inception network and LPIPS need weights that torchmetrics downloads: built, not run.  The distance in a teacher's own
+feature space is called teacher-FID, since it is comparable with no published FID.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from ..batch import Batch, last_linear, read
+from ..generator import Generator
+from ..objective import Objective
+from ..torch_state import buffers_kept, train_mode
+from ..training import painted
+
+SURVEYED = 2_000  # images of a run at most
+
+
+def coverage(histogram: Tensor) -> dict[str, float]:
+    """Classes that occur at all, and the histogram's entropy in nats, at most ln K.  histogram (K,): images a class."""
+    p = histogram.double() / histogram.sum().clamp_min(1)
+    return {"classes": int((histogram > 0).sum()), "entropy": torch.special.entr(p).sum().item()}
+
+
+def rare(histogram: Tensor) -> Tensor:
+    """Which classes have less than a tenth of an even share, (K,): too few to learn them from."""
+    return histogram * len(histogram) * 10 < histogram.sum()
+
+
+def distance(images: Tensor) -> float:
+    """Mean 2-norm |x_i - x_j| over all pairs i < j.  (N, ...) -> number, in units of x."""
+    return nn.functional.pdist(images.flatten(1).double()).mean().item()
+
+
+def fluctuation(values: list[float]) -> float:
+    """Mean positive increment per step: 1/(n-1) sum_i max(0, L_i+1 - L_i), in the unit of the loss.
+
+    `values` must be of a fixed probe batch (`Probe`): on fresh batches it is almost only sampling noise.
+    """
+    if len(values) < 2:
+        raise ValueError(f"a fluctuation needs at least two values; there are {len(values)}")
+    steps = torch.tensor(values, dtype=torch.float64).diff()
+    return steps.clamp_min(0).mean().item()
+
+
+class Probe:
+    """Measures every term of a generator on the same latents again and again, and changes nothing by looking."""
+
+    def __init__(self, teacher: nn.Module, generator: Generator, objective: Objective, n: int = 512, seed: int = 0):
+        self.teacher, self.generator, self.objective, self.n = teacher, generator, objective, n
+        self.rng = torch.Generator().manual_seed(seed)
+        self.z = generator.latents(n, self.rng)
+
+    def measure(self) -> dict[str, float]:
+        """The terms' raw values now, on the fixed latents."""
+        return self._on(self.z)
+
+    def floor(self, draws: int = 50) -> dict[str, float]:
+        """The noise floor: the fluctuation of each term with the generator frozen and fresh latents every time."""
+        rows = [self._on(self.generator.latents(self.n, self.rng)) for _ in range(draws)]
+        return {name: fluctuation([row[name] for row in rows]) for name in self.objective}
+
+    @torch.no_grad()
+    def _on(self, z: Tensor) -> dict[str, float]:
+        with buffers_kept(self.generator), train_mode(self.generator, training=True):
+            images = self.generator(z)
+        batch = read(self.teacher, Batch(images, z=z), self.objective.needs)
+        return dict(zip(self.objective, self.objective(batch).raw.tolist(), strict=True))
+
+
+# ---- through torchmetrics --------------------------------------------------------------------------------------------
+
+
+class Features(nn.Module):
+    """A teacher's penultimate features as the embedding of a Frechet distance: (N, C, S, S) -> (N, D)."""
+
+    def __init__(self, teacher: nn.Module, channels: int, size: int):
+        super().__init__()
+        self.teacher = teacher
+        device = next(teacher.parameters()).device
+        self.num_features = self(torch.zeros(1, channels, size, size, device=device)).shape[1]
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        dtype = next(self.teacher.parameters()).dtype
+        return read(self.teacher, Batch(images.to(dtype)), ("features",)).features.flatten(1)
+
+
+def teacher_fid(teacher: nn.Module, real: Tensor, images: Tensor, batch_size: int = 500) -> float:
+    """|mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^1/2) of the teacher's features: teacher-FID, 0 if alike.
+
+    real, images (N, C, S, S), normalised as the teacher expects.  It is to look at, and must choose nothing: it sees
+    real images.
+    """
+    last_linear(teacher)  # whose input is the feature; a teacher without one is refused here, in a sentence
+    features = Features(deepcopy(teacher), *real.shape[1:3])  # a copy, which set_dtype takes to float64
+    metric = _torchmetrics("image.fid").FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
+    metric = metric.to(real.device).set_dtype(torch.float64)
+    for kind, is_real in (real, True), (images, False):
+        for part in kind.split(batch_size):
+            metric.update(part, real=is_real)
+    return metric.compute().item()
+
+
+def seen(run, n: int = SURVEYED) -> Tensor:
+    """Up to `n` images that a run's student learned from, (N, C, S, S): from all along its pool, or fresh ones.
+
+    Looking moves nothing in the run (`stages.Distillation`), random numbers included.
+    """
+    if run.pool.filled:
+        rows = torch.linspace(0, run.pool.filled - 1, min(n, run.pool.filled)).round().long()
+        return run.pool.images[rows.to(run.pool.images.device)].to(next(run.teacher.parameters()).dtype)
+    return fresh(run, n)
+
+
+def fresh(run, n: int = SURVEYED) -> Tensor:
+    """`n` images that a run's source gives now, (N, C, S, S); looking moves nothing in the run."""
+    batches = painted(run.source, run.teacher, 250, torch.Generator().manual_seed(run.seed + 2))
+    return torch.cat([batch.images for batch in islice(batches, -(-n // 250))])[:n]
+
+
+def of_last(run, real: Tensor) -> dict[str, float | None]:
+    """What `of_run` says, but of images that the last generator paints; and their coverage.  Names begin with "final_".
+
+    A pool holds what all generators on the way have painted, the first one included, so it covers classes that the
+    last has lost.  A class counts if it is not `rare`.  Where no generator is, it is said of what the student saw.
+    """
+    images = fresh(run) if isinstance(run.source, Generator) else seen(run)
+    with torch.no_grad():
+        answers = torch.cat([run.teacher(part).argmax(1) for part in images.split(250)])
+    histogram = torch.bincount(answers, minlength=run.classes)
+    found = {"classes": int((~rare(histogram)).sum()), "entropy": coverage(histogram)["entropy"]}
+    return {f"final_{name}": value for name, value in (found | of_images(run, images, real)).items()}
+
+
+def of_run(run, real: Tensor) -> dict[str, float | None]:
+    """What there is to say of a finished run's images beside real ones (M, C, S, S), normalised; they choose nothing.
+
+    `distance` in normalised pixels; `feature_distance` the same in the teacher's features; `teacher_fid`, None without
+    torchmetrics.  Values in a teacher's features compare with those of the same teacher only.
+    """
+    return of_images(run, seen(run), real)
+
+
+def of_images(run, images: Tensor, real: Tensor) -> dict[str, float | None]:
+    """The same of any images (N, C, S, S)."""
+    features = Features(run.teacher, run.channels, run.size)
+    embedded = torch.cat([features(part) for part in images.split(250)])
+    try:
+        fid = teacher_fid(run.teacher, real.to(images.device), images)
+    except ImportError:
+        fid = None
+    return {"distance": distance(images), "feature_distance": distance(embedded), "teacher_fid": fid}
+
+
+def standard(images: Tensor, real: Tensor) -> dict[str, float]:
+    """FID, IS and LPIPS with their standard networks; bytes (N, 3, S, S).  Downloads weights: built, not run."""
+    fid = _torchmetrics("image.fid").FrechetInceptionDistance(2048)
+    score = _torchmetrics("image.inception").InceptionScore()
+    lpips = _torchmetrics("image.lpip").LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
+    fid.update(real, real=True), fid.update(images, real=False), score.update(images)
+    half = len(images) // 2
+    apart = lpips(images[:half].float() / 255, images[half : 2 * half].float() / 255)
+    return {"FID": fid.compute().item(), "IS": score.compute()[0].item(), "LPIPS": apart.item()}
+
+
+def _torchmetrics(module: str) -> Callable:
+    from importlib import import_module
+
+    try:
+        return import_module(f"torchmetrics.{module}")
+    except ImportError as error:
+        raise ImportError("this needs torchmetrics: pip install 'rdskd-lab[metrics]'") from error

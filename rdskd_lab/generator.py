@@ -1,0 +1,50 @@
+"""What RDSKD optimises: the weights of a Generator."""
+
+import torch
+from torch import Tensor, nn
+
+from .batch import Batch
+
+
+class Generator(nn.Module):
+    """z (N, Z) -> images (N, C, S, S).  Source: DAFL and RDSKD, published code (the same network in both).
+
+    The last BatchNorm gives each channel mean 0 and variance 1 over batch and pixels, which is the scale of
+    normalised data.  `eps=0.8` in the inner ones is theirs, probably meant as momentum; it is kept.
+    """
+
+    def __init__(self, latent: int = 100, channels: int = 1, size: int = 32, width: int = 128):
+        super().__init__()
+        if size % 4 or size < 4:
+            raise ValueError(
+                f"the generator doubles its image twice, so the size must be a multiple of 4; it is {size}"
+            )
+        self.latent, self.side, self.width = latent, size // 4, width
+        self.project = nn.Linear(latent, width * self.side**2)
+        self.paint = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width, eps=0.8),
+            nn.LeakyReLU(0.2),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(width, width // 2, 3, padding=1),
+            nn.BatchNorm2d(width // 2, eps=0.8),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width // 2, channels, 3, padding=1),
+            nn.Tanh(),
+            nn.BatchNorm2d(channels, affine=False),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.paint(self.project(z).view(-1, self.width, self.side, self.side))
+
+    def latents(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """z ~ N(0, I), (n, Z).  Drawn where `rng` lives, so one seed gives one set of latents on every device."""
+        weight = self.project.weight
+        z = torch.randn(n, self.latent, generator=rng, dtype=weight.dtype, device=rng.device if rng else weight.device)
+        return z.to(weight.device, non_blocking=True)
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
+        z = self.latents(n, rng)
+        return Batch(self(z), z=z)

@@ -1,0 +1,1 @@
+"""Pictures of the lab, as SVG and PNG."""

@@ -1,0 +1,131 @@
+"""What a played run did: every step and every edit, as numbers.  With both, the bare loop repeats it exactly."""
+
+from array import array
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from ...objective import ANCHORS, Objective, Term
+from ...training import Step
+
+FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
+STUDENT = "student"  # in the place of a term: whether the student learns along, the field "learns"
+HEAVIEST = 100.0  # weight
+PARTS = ("", "_gain", "_weight", "_anchor", "_damped")  # of a term, that are written down at each step
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of one term, or of whether the student learns, made before step `step`."""
+
+    step: int
+    term: str  # or STUDENT
+    field: str  # one of FIELDS; of STUDENT: "learns"
+    value: bool | float | str  # of `rule`: a key of ANCHORS
+
+    def check(self, objective: Objective) -> None:
+        """Refuse, in a sentence, what these terms do not have."""
+        fields = FIELDS
+        if self.term == STUDENT:
+            fields = ("learns",)
+        else:
+            objective[self.term]  # a KeyError here names the terms
+        if self.field not in fields:
+            raise ValueError(f"{self.term} has no {self.field!r} to edit; it has {', '.join(fields)}")
+        if self.field == "weight" and not (_is_number(self.value) and 0 <= self.value <= HEAVIEST):
+            raise ValueError(f"a weight lies between 0 and {HEAVIEST:g}; it is {self.value}")
+        if self.field == "rule" and self.value not in list(ANCHORS):
+            raise ValueError(f"no anchor rule {self.value!r}; there are {', '.join(ANCHORS)}")
+
+    def apply(self, objective: Objective) -> bool:
+        """Change the term; False if it was so already."""
+        value = ANCHORS[self.value] if self.field == "rule" else self.value
+        if getattr(objective[self.term], self.field) == value:
+            return False
+        setattr(objective[self.term], self.field, value)
+        return True
+
+    def __str__(self) -> str:
+        words = {"on": ("off", "on"), "damped": ("plain", "damped"), "learns": ("rests", "learns")}.get(self.field)
+        if words:
+            return f"{self.term} {words[bool(self.value)]}"
+        return f"{self.term} x {self.value:g}" if self.field == "weight" else f"{self.term} {self.value}"
+
+
+def rule_of(term: Term) -> str:
+    """The name of a term's anchor rule; "" for one of the learner's own."""
+    return next((rule for rule, function in ANCHORS.items() if function is term.rule), "")
+
+
+class Record:
+    """Columns that grow: 8 bytes a number, so that a long evening of playing fits in a few megabytes."""
+
+    def __init__(self, objective: Objective, phase: str = "synthesise"):
+        self.phase = phase
+        self.names = tuple(objective)
+        self.columns = {"step": array("q")} | {n + part: array("d") for n in objective for part in PARTS}
+        self.edits: list[Edit] = []
+        self.probe = {"step": array("q")} | {name: array("d") for name in objective}  # terms on the probe images
+        self.student = {"step": array("q"), "accuracy": array("d")}  # accuracy in [0, 1]
+        self._anchors = {name: term.anchor for name, term in objective.items()}
+
+    def __len__(self) -> int:
+        return len(self.columns["step"])
+
+    def add(self, step: Step, objective: Objective) -> None:
+        """Write a step down; its anchors are those that were in force, `objective` already has the next ones."""
+        self.columns["step"].append(step.i)
+        for name in self.names:
+            row = step.raw[name], step.gain[name], step.weight[name], self._anchors[name], objective[name].damped
+            for part, value in zip(PARTS, row, strict=True):
+                self.columns[name + part].append(value)
+            self._anchors[name] = objective[name].anchor
+
+    def add_probe(self, step: int, raw: dict[str, float]) -> None:
+        """Write down what the terms say to the probe images after `step` steps; once per step is enough."""
+        _append(self.probe, step, raw)
+
+    def add_accuracy(self, step: int, accuracy: float) -> None:
+        """Write down the student's accuracy in [0, 1] after the generator's `step` steps."""
+        _append(self.student, step, {"accuracy": accuracy})
+
+    def until(self, step: int, objective: Objective) -> "Record":
+        """A copy of the first `step` steps and the edits up to there, to go on with `objective` as it stands."""
+        copy = Record(objective, self.phase)
+        copy.columns = {name: column[:step] for name, column in self.columns.items()}
+        copy.edits = [edit for edit in self.edits if edit.step <= step]
+        for mine, its in (self.probe, copy.probe), (self.student, copy.student):
+            kept = sum(at <= step for at in mine["step"])
+            its |= {name: column[:kept] for name, column in mine.items()}
+        return copy
+
+    def column(self, name: str) -> np.ndarray:
+        """One number per step so far: "step", or NAME and its PARTS for a term; a copy."""
+        return np.array(self.columns[name], dtype=float)
+
+    def increments(self, name: str, over: int = 1) -> np.ndarray:
+        """L_i - L_{i-1} of a term on the training batches, mean of the last `over` of them; (N,), NaN at the first."""
+        raw = self.column(name)
+        i = np.arange(len(raw))
+        back = np.minimum(i, over)
+        with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where nothing came before
+            return (raw - raw[i - back]) / back
+
+    def history(self) -> dict[str, np.ndarray]:
+        """All columns, in the form that `plots` draws."""
+        return {"phase": np.full(len(self), self.phase)} | {name: self.column(name) for name in self.columns}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value)
+
+
+def _append(columns: dict[str, array], step: int, values: dict[str, float]) -> None:
+    if columns["step"] and columns["step"][-1] == step:
+        for name, value in values.items():
+            columns[name][-1] = value
+        return
+    columns["step"].append(step)
+    for name, value in values.items():
+        columns[name].append(value)

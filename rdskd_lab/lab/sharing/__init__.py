@@ -1,0 +1,1 @@
+"""What leaves a lab: a string, a script, a page."""

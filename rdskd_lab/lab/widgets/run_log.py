@@ -1,0 +1,194 @@
+"""A log of tries: every configuration that was played in a lab, how it fared, and a way back to it.
+
+A try is a run from its step 0: method, seed, and what was changed before which step.  It is written down when another
+begins in its place; the run that is on the page is the last row.  The same configuration again keeps its one row, that
+of the run that came further, since what both did is the same.  Opening a try does it again, edits and all.
+"""
+
+import weakref
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+
+import ipywidgets as widgets
+
+from ...reporting.charts import describe, number
+from ..drawing.view import classes_reached
+from ..session.cores import leave_a_core
+from ..sharing.share_string import Recipe, ShareError
+from .playback_buttons import button
+
+ORDERS = ("newest", "steps", "classes", "student")  # besides the terms; the last three largest first
+SHOWN = 8  # edits of a row
+
+
+@dataclass(frozen=True)
+class Try:
+    """One configuration and how far it came."""
+
+    number: int  # 1, 2, 3 and so on, in the order in which they began
+    method: str
+    seed: int
+    recipe: Recipe | None  # None: it cannot be made again, since an anchor rule of one's own has no name
+    steps: int  # of the generator
+    raw: dict[str, float]  # the terms on the probe images at last
+    classes: int  # that the latest training batches have at least a third of their even share of
+    student: float | None  # accuracy in [0, 1] at last; None: it was not measured
+
+    def changes(self) -> str:
+        """'oh x 2.5, ie off at 120': what was changed, and before which step."""
+        if self.recipe is None:
+            return "an anchor rule of your own"
+        edits = [f"{edit}{f' at {edit.step:,}' if edit.step else ''}" for edit in self.recipe.edits]
+        if len(edits) > SHOWN:
+            edits = [*edits[:SHOWN], f"and {len(edits) - SHOWN} edits more"]
+        return ", ".join(["terms as they stood at last:"] * self.recipe.final + edits) or "nothing"
+
+    def cells(self, terms: list[str]) -> list[str]:
+        """The row of a table: number, method, seed, changes, steps, classes, student, and each of `terms`."""
+        values = [number(self.raw[name]) if name in self.raw else "" for name in terms]
+        student = "not measured" if self.student is None else f"{self.student:.1%}"
+        return [str(self.number), self.method, str(self.seed), self.changes(), f"{self.steps:,}", str(self.classes),
+                student, *values]  # fmt: skip
+
+
+class Tries:
+    """The log of one lab, and its `panel` on the page."""
+
+    def __init__(self, lab):
+        self.lab = weakref.proxy(lab)
+        self.past: list[Try] = []
+        self._begun = 0  # tries before the one on the page
+        self.order = widgets.Dropdown(options=ORDERS, description="sort tries by", layout={"width": "230px"})
+        self.order.observe(lambda _: self.lab.player.ask(self.show), "value")
+        self.which = widgets.Dropdown(options=[], description="try", layout={"width": "420px"})
+        for control in self.order, self.which:
+            control.style.description_width = "auto"
+        self.again = button("Open this try", "folder-open", "Do it again from step 0, with its edits", self._chosen)
+        self.table = widgets.HTML()
+        row = widgets.HBox([self.order, self.which, self.again], layout={"flex_flow": "row wrap"})
+        self.panel = widgets.VBox([row, self.table])
+        self.show()
+
+    def now(self) -> Try:
+        """The run that is on the page; its number is that of the try that it does again, if it does."""
+        lab, experiment = self.lab, self.lab.experiment
+        try:
+            recipe = lab.recipe()
+        except ShareError:
+            recipe = None
+        twin = next((old.number for old in self.past if recipe is not None and old.recipe == recipe), self._begun + 1)
+        measured = lab.record.student["accuracy"]
+        return Try(
+            twin, experiment.method, experiment.seed, recipe, experiment.done, self._raw(),
+            classes_reached(experiment.shares()), measured[-1] if measured else None,
+        )  # fmt: skip
+
+    def note(self) -> None:
+        """Write down the run that is on the page, if it was played at all: another is about to take its place."""
+        if not self.lab.experiment.done:
+            return
+        made = self.now()
+        twin = next((old for old in self.past if old.number == made.number), None)
+        if twin is None:
+            self.past.append(made)
+            self._begun += 1
+        elif twin.steps <= made.steps:
+            self.past[self.past.index(twin)] = made
+
+    def all(self, by: str = "newest") -> list[Try]:
+        """Every try, the one on the page too if it was played.
+
+        by: "newest"; "steps", "classes" or "student", most first; or a term, lowest first.  What lacks it comes last.
+        """
+        if not self.lab.experiment.done:
+            return in_order(self.past, by)
+        made = self.now()
+        return in_order([*(old for old in self.past if old.number != made.number), made], by)
+
+    def open(self, which: int) -> None:
+        """Do try number `which` again from step 0, with its edits before the steps at which they were made."""
+        found = next((one for one in self.all() if one.number == which), None)
+        if found is None:
+            raise ValueError(f"there is no try {which}; there are {', '.join(str(t.number) for t in self.all())}")
+        if found.recipe is None:
+            raise ValueError(f"try {which} had an anchor rule of your own, which the log cannot name")
+        self.lab.player.ask(partial(self.lab.repeat, found.recipe, f"Try {which} again"))
+
+    def show(self) -> None:
+        """Draw the log; the panel is hidden until there is something in it."""
+        tries = self.all()
+        self.panel.layout.display = None if tries else "none"
+        terms = list(dict.fromkeys(name for one in tries for name in one.raw))
+        orders = (*ORDERS, *terms)
+        if self.order.options != orders:
+            self.order.options = orders
+        choices = [(f"{one.number}: {one.method}, seed {one.seed}, {one.changes()}"[:70], one.number) for one in tries]
+        if self.which.options != tuple(choices):
+            kept = self.which.value
+            self.which.options = choices
+            self.which.value = kept if kept in [n for _, n in choices] else choices[0][1] if choices else None
+        made = self.now().number if self.lab.experiment.done else None
+        self.table.value = html(in_order(tries, self.order.value), terms, made, self._shared())
+
+    def __str__(self) -> str:
+        tries = self.all()
+        terms = list(dict.fromkeys(name for one in tries for name in one.raw))
+        rows = [HEAD + terms, *(one.cells(terms) for one in tries)]
+        wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows)
+
+    __repr__ = __str__
+
+    @leave_a_core()
+    def _raw(self) -> dict[str, float]:
+        look = getattr(self.lab, "look", None)
+        experiment = self.lab.experiment
+        return dict(look.raw if look is not None and look.step == experiment.done else experiment.look().raw)
+
+    def _shared(self) -> str:
+        try:
+            return f"Lab.from_share({self.lab.share()!r})"
+        except ShareError as error:
+            return str(error)
+
+    def _chosen(self):
+        if self.which.value is not None:
+            self.open(self.which.value)
+
+
+def in_order(tries: list[Try], by: str) -> list[Try]:
+    """Sorted, the best first."""
+    if by not in ORDERS and tries and not any(by in one.raw for one in tries):
+        raise ValueError(f"tries are sorted by {', '.join(ORDERS)} or a term that they have; not by {by!r}")
+
+    def place(one: Try) -> tuple:
+        if by not in ORDERS:
+            return by not in one.raw, one.raw.get(by), -one.number
+        value = one.number if by == "newest" else getattr(one, by)
+        return value is None, -(value or 0), -one.number
+
+    return sorted(tries, key=place)
+
+
+HEAD = ["try", "method", "seed", "changed", "steps", "classes", "student"]
+
+
+def html(tries: list[Try], terms: list[str], now: int | None, shared: str) -> str:
+    """The log as a table, where the row of the run on the page says so; and how a classmate opens that run."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
+    top += "".join(f'<th scope="col" title="{escape(describe(name).name)}">{escape(name)}</th>' for name in terms)
+    body = "".join(
+        f"<tr{mark}><th scope=row>{escape(first)}{' (now)' if mark else ''}</th>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+        + "</tr>"
+        for one in tries
+        for mark in [' class="now"' if one.number == now else ""]
+        for first, *rest in [one.cells(terms)]
+    )
+    return (
+        '<div class="rdskd"><div class="tries" tabindex="0" role="region" aria-label="Log of tries"><table>'
+        f"<caption>What was tried in this lab<small>losses are those of the probe images</small></caption>"
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<p>For a classmate, the run on the page: <code>{escape(shared)}</code></p></div>"
+    )

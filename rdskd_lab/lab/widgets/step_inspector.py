@@ -1,0 +1,356 @@
+"""Slow motion: the next iteration taken apart, z -> G -> images -> teacher -> each loss -> sum -> gradients -> step.
+
+The step is made once on copies of generator, optimiser, terms and random state; its numbers are shown a stage at a
+time, each beside its formula and the package's own lines, which are read from the functions that compute it and so
+cannot drift from them.  With the last stage the lab makes the very step that was shown: the history is the one that it
+would have had without looking.
+"""
+
+import inspect
+import textwrap
+import weakref
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from html import escape
+
+import ipywidgets as widgets
+import torch
+from torch import Tensor, nn
+
+from ...batch import Batch, read, watch
+from ...generator import Generator
+from ...objective import Objective, Term
+from ...reporting.charts import describe, number
+from ...training import Step, descend, reanchoring, synthesise
+from ..drawing.drawing import sheet
+from ..session.cores import leave_a_core
+from ..session.experiment import Experiment, to_bytes
+from ..session.record import rule_of
+from .playback_buttons import button
+
+PICTURES = 16  # images of the batch that are shown
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stop on the way through an iteration."""
+
+    name: str
+    says: str  # what happens, in a sentence or two
+    formula: str  # HTML
+    values: tuple[tuple[str, str], ...]  # what, and its shape or number
+    code: tuple[Callable, ...]  # what computes it
+    marks: tuple[str, ...] = ()  # parts of the lines of `code` that matter here
+    picture: str = ""  # HTML
+
+    def source(self) -> list[tuple[str, list[tuple[bool, str]]]]:
+        """(where, lines) of each function, as they stand in the package; each line with whether it matters here."""
+        found = []
+        for function in self.code:
+            lines = textwrap.dedent(inspect.getsource(function)).rstrip().splitlines()
+            where = f"{function.__module__.removeprefix('rdskd_lab.').replace('.', '/')}.py, {function.__qualname__}"
+            where = where.replace("<locals>.", "").replace(".<lambda>", "")
+            found.append((where, [(any(mark in line for mark in self.marks), line) for line in lines]))
+        return found
+
+    def __str__(self) -> str:
+        wide = max((len(what) for what, _ in self.values), default=0)
+        lines = [self.name, "-" * len(self.name), *textwrap.wrap(self.says, 100), "", f"    {plain(self.formula)}", ""]
+        lines += [f"{what.ljust(wide)}  {value}" for what, value in self.values]
+        for where, code in self.source():
+            lines += ["", f"# {where}", *(f"{'>' if marked else ' '} {line}".rstrip() for marked, line in code)]
+        return "\n".join(lines) + "\n"
+
+
+class Rehearsal:
+    """The next step of an experiment, made on copies: its `stages`, and `step` itself.  Moves nothing.
+
+    Raises FloatingPointError, as the step itself would, if the guard refuses it.
+    """
+
+    def __init__(self, experiment: Experiment):
+        run = experiment.run
+        self.experiment, self.key = experiment, key(experiment)
+        self.teacher, self.student, self.classes = run.teacher, run.student, experiment.classes
+        self.generator, optimizer, self.objective = deepcopy(
+            (run.generator, run.generator_optimizer, experiment.objective)
+        )
+        self.terms = deepcopy(self.objective)  # with the anchors that were in force
+        rng = torch.Generator().set_state(run.rng.get_state())
+        self.before = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
+        self.shapes: list[tuple[str, str]] = []
+        hooks = [layer.register_forward_hook(self._note) for layer in (self.generator.project, *self.generator.paint)]
+        steps = synthesise(self.teacher, self.generator, self.objective, optimizer, start=experiment.done, rng=rng,
+                           batch_size=run.settings.batch_size, student=self.student)  # fmt: skip
+        self.step: Step = next(reanchoring(steps, self.objective))
+        for hook in hooks:
+            hook.remove()
+        self.gradients = {name: p.grad for name, p in self.generator.named_parameters() if p.grad is not None}
+        self.stages = [*self._way(), *self._losses(), *self._descent()]
+
+    def _note(self, layer, inputs, output):
+        if not isinstance(layer, nn.Identity):  # what the fast generator leaves of a doubling
+            name = {"UpsampledConv2d": "Upsample and Conv2d"}.get(type(layer).__name__, type(layer).__name__)
+            self.shapes.append((name, shape(output)))
+
+    # ---- z -> G -> images -> teacher (-> student)
+
+    def _way(self) -> Iterator[Stage]:
+        batch, n = self.step.batch, len(self.step.batch.images)
+        z, x = batch.z, batch.images
+        weights = sum(p.numel() for p in self.generator.parameters())
+        yield Stage(
+            "latents", f"{n} latents are drawn at random; each will become one image.", "z ~ N(0, I)",
+            (("z", shape(z)), ("of the first", few(z[0])), *spread(z)), (Generator.latents,), ("torch.randn",),
+        )  # fmt: skip
+        yield Stage(
+            "generator", f"A network of {weights:,} weights makes an image of each latent, layer by layer.", "x = G(z)",
+            tuple((f"{i}. {name}", size) for i, (name, size) in enumerate(self.shapes, 1)), (Generator.forward,),
+        )  # fmt: skip
+        labels, sure = batch.probs.argmax(1), batch.probs.amax(1)
+        yield Stage(
+            "images", "This is what the generator paints now. Its last layer gives pixels mean 0 and variance 1, the "
+            "scale of the data that the teacher knows.", "x = (h − mean h) ∕ √(var h + ε)",
+            (("x", shape(x)), *spread(x), ("darkest", number(x.min().item())), ("brightest", number(x.max().item()))),
+            (Generator.sample,), ("return",), paint(x, labels, sure, self.classes, self.step.i),
+        )  # fmt: skip
+        t, p = batch.logits[0], batch.probs[0]
+        yield Stage(
+            "teacher", "The frozen teacher answers each image with one logit a class; softmax makes probabilities of "
+            "them. It learns nothing, but gradients pass through it to the images.",
+            "p<sub>ik</sub> = exp t<sub>ik</sub> ∕ Σ<sub>j</sub> exp t<sub>ij</sub>",
+            (("t", shape(batch.logits)), ("t of the first", few(t, 10)), ("p of the first", few(p, 10)),
+             ("so it sees", f"{self.classes[int(labels[0])]}, and is {p.max():.0%} sure"),
+             ("sure on average", f"{sure.mean():.0%}")),
+            (read, Batch.probs.fget), ("logits = teacher", "softmax"),
+        )  # fmt: skip
+        if batch.student is not None:
+            gap = (batch.student - batch.logits).abs()
+            yield Stage(
+                "student", "The student answers the same images. It learns nothing here.", "s = S(x)",
+                (("s", shape(batch.student)), ("s of the first", few(batch.student[0], 10)),
+                 ("mean |s - t|", number(gap.mean().item()))), (watch,), ("functional_call",),
+            )  # fmt: skip
+
+    # ---- each loss, and their sum
+
+    def _losses(self) -> Iterator[Stage]:
+        total = []
+        for name, term in self.terms.items():
+            loss, gain, about = self.step.raw[name], self.step.gain[name], describe(name)
+            how = f"{figures(loss)} {about.unit}; range {about.range}"
+            damped = (("anchor a", figures(term.anchor)), ("gain exp(L - a)", figures(gain)))
+            asked = term.weight * (gain if term.damped else loss) if term.on else 0.0
+            yield Stage(
+                f"{name}: {about.name}", about.asks + ("" if term.on else " It is off: measured, but not asked for."),
+                f"L = {about.formula}",
+                (("L", how), *(damped if term.on and term.damped else ()),
+                 ("weight w", f"{term.weight:g}"), ("goes into the sum", figures(asked) if term.on else "nothing")),
+                (term.measure, *functions_of(term.measure)), (f"{name}=", f"{name}:"),
+            )  # fmt: skip
+            if term.on:
+                total.append((name, asked))
+        yield Stage(
+            "sum", "What is on is added up, a damped term as exp(L - a): its gradient is multiplied by the gain, which "
+            "grows when the loss rises above its anchor." if self.terms.asks else
+            "Nothing is asked for, so nothing will move.",
+            "total = Σ<sub>damped</sub> w exp(L − a) + Σ<sub>plain</sub> w L",
+            (*((name, figures(value)) for name, value in total), ("total", figures(sum(value for _, value in total)))),
+            (Term.asked, Objective.__call__), ("return self.weight", "sum(asked)"),
+        )  # fmt: skip
+
+    # ---- gradients and step
+
+    def _descent(self) -> Iterator[Stage]:
+        pulls = pull_of_terms(self.terms, self.teacher, self.student, self.step.batch)
+        norm = sum(g.square().sum() for g in self.gradients.values()) ** 0.5 if self.gradients else torch.zeros(())
+        yield Stage(
+            "gradients", "Backwards: how would the sum change if a pixel changed, and from there, if a weight of the "
+            "generator did?", "g = ∂ total ∕ ∂ weights",
+            (*((f"norm at the images, {name}", number(value)) for name, value in pulls.items()),
+             *((f"at {name}", f"{shape(g)}; norm {number(g.norm().item())}") for name, g in self.gradients.items()),
+             ("norm of g", figures(norm.item()))),
+            (descend,), ("zero_grad", "backward"),
+        )  # fmt: skip
+        after = {name: p.detach() for name, p in self.generator.named_parameters()}
+        moved = {name: (after[name] - self.before[name]).abs().max().item() for name in after}
+        first = next(iter(after))
+        a, b = self.before[first].flatten()[0].item(), after[first].flatten()[0].item()
+        anchors = [
+            (f"anchor of {name} ({rule_of(term) or 'own'})", f"{figures(term.anchor)} → {figures(moving.anchor)}")
+            for (name, term), moving in zip(self.terms.items(), self.objective.values(), strict=True)
+            if term.damped
+        ]
+        moves = "Adam moves each weight against its gradient, by about the learning rate"
+        moves = moves if self.terms.asks else "Nothing is asked for, so no weight moves"
+        learns = " The student learned from the latest batches." if self.experiment.learning else ""
+        yield Stage(
+            "step", f"{moves}; then the anchors move by their rules. The lab has made this step: {self.step.i + 1:,} "
+            f"are done.{learns}",
+            "weight ← weight − lr · m̂ ∕ (√v̂ + ε)",
+            (("learning rate", f"{self.experiment.run.settings.lr:g}"), (f"{first}[0]", f"{figures(a)} → {figures(b)}"),
+             ("largest move", number(max(moved.values()))), *anchors),
+            (descend, Objective.re_anchor), ("optimizer.step()", "term.anchor ="),
+        )  # fmt: skip
+
+
+class SlowMotion:
+    """The stages of one lab's next step: a `panel` for the page, and `stages` as text."""
+
+    def __init__(self, lab):
+        self.lab = weakref.proxy(lab)
+        self.rehearsal: Rehearsal | None = None
+        self.at = 0  # which stage is shown
+        self.made = False  # whether the lab has made the step that is shown
+        self.said = ""
+        self.back = button("Back a stage", "arrow-left", "The stage before", lambda: self._ask(self._back))
+        self.next = button(
+            "Next stage", "arrow-right", "The next stage of the next step", lambda: self._ask(self._next)
+        )
+        self.leave = button("Close the stages", "times", "Hide the stages", lambda: self._ask(self._leave))
+        self.body = widgets.HTML()
+        row = widgets.HBox([widgets.HTML('<div class="rdskd"><b>One step in stages</b></div>'), self.next, self.back,
+                            self.leave], layout={"flex_flow": "row wrap", "align_items": "center"})  # fmt: skip
+        self.panel = widgets.VBox([row, self.body])
+        self.refresh()
+
+    def stages(self) -> Iterator[Stage]:
+        """The stages of the next step; before the last one is given, the lab makes that step."""
+        with leave_a_core():
+            rehearsal = Rehearsal(self.lab.experiment)
+        yield from rehearsal.stages[:-1]
+        if key(self.lab.experiment) != rehearsal.key:
+            raise RuntimeError("the lab has moved on since the first stage, so this step is not its next; begin again")
+        self.lab.play(1)
+        yield rehearsal.stages[-1]
+
+    def refresh(self) -> None:
+        """Show the stage as things stand: an edit changes what the next step will be."""
+        if self.rehearsal is not None and not self.made and key(self.lab.experiment) != self.rehearsal.key:
+            if self.rehearsal.experiment is self.lab.experiment and self.rehearsal.step.i == self.lab.experiment.done:
+                self._rehearse(self.at)
+            else:
+                self.rehearsal = None
+        shown = self.rehearsal is not None
+        self.back.disabled, self.leave.disabled = not (shown and self.at), not shown
+        self.body.value = page(self.rehearsal, self.at) if shown else ""
+        if shown:
+            said = f"stage {self.at + 1} of {len(self.rehearsal.stages)}: {self.rehearsal.stages[self.at].name}"
+            if said != self.said:
+                self.said = self.lab.beacon.sentence = said
+
+    # ---- on the main thread, between two steps
+
+    def _ask(self, change):
+        self.lab.player.ask(change)
+
+    def _next(self):
+        if self.lab.player.playing:
+            self.lab.player.stop("Paused, to look at the next step in stages.")
+        if self.rehearsal is None or (self.made and self.at == len(self.rehearsal.stages) - 1):
+            self._rehearse(0)
+        else:
+            self.at += 1
+        if self.rehearsal is not None and self.at == len(self.rehearsal.stages) - 1 and not self.made:
+            self.made = True
+            self.lab.play(1)
+
+    def _back(self):
+        self.at = max(0, self.at - 1)
+
+    def _leave(self):
+        self.rehearsal, self.said = None, ""
+
+    def _rehearse(self, at):
+        try:
+            with leave_a_core():
+                self.rehearsal = Rehearsal(self.lab.experiment)
+        except FloatingPointError as error:
+            self.rehearsal = None
+            self.lab.player.stop(f"The next step cannot be made. {error}")
+        self.at, self.made = at, False
+
+
+# ---- words and numbers -----------------------------------------------------------------------------------------------
+
+
+def key(experiment: Experiment) -> tuple:
+    """What decides the next step, short of weights: another key is another step."""
+    terms = [(t.weight, t.on, t.damped, t.rule, t.anchor) for t in experiment.objective.values()]
+    return id(experiment), experiment.done, experiment.learning, *terms
+
+
+def functions_of(measure: Callable) -> list[Callable]:
+    """The package's functions that a term's measure calls, found in what it refers to."""
+    seen = inspect.getclosurevars(measure)
+    named = [*seen.nonlocals.values(), *seen.globals.values()]
+    named += [getattr(m, name, None) for m in named if inspect.ismodule(m) for name in seen.unbound]
+    return [f for f in named if inspect.isfunction(f) and f.__module__.startswith("rdskd_lab.")]
+
+
+def pull_of_terms(terms: Objective, teacher, student, batch: Batch) -> dict[str, float]:
+    """Norm of each asked term's gradient at the images, weight and damping in it."""
+    images = batch.images.detach().clone().requires_grad_()
+    seen = read(teacher, Batch(images, z=batch.z), terms.needs)
+    seen = watch(student, seen, "training" in terms.needs) if "student" in terms.needs else seen
+    pulls = {}
+    for name, term in terms.items():
+        if term.on and term.weight:
+            (gradient,) = torch.autograd.grad(term.asked(term.measure(seen)), images, retain_graph=True)
+            pulls[name] = gradient.norm().item()
+    return pulls
+
+
+def page(rehearsal: Rehearsal, at: int) -> str:
+    """A stage as HTML, under the way that the iteration goes."""
+    stage = rehearsal.stages[at]
+    way = "".join(
+        f"<li{' aria-current=step' if k == at else ''}>{escape(one.name.split(':')[0])}</li>"
+        for k, one in enumerate(rehearsal.stages)
+    )
+    rows = "".join(f"<tr><th scope=row>{escape(w)}</th><td>{escape(v)}</td></tr>" for w, v in stage.values)
+    code = "".join(
+        f"<h5>{escape(where)}</h5><pre tabindex=0>"
+        + "\n".join(f"<mark>{escape(line)}</mark>" if marked else escape(line) for marked, line in lines)
+        + "</pre>"
+        for where, lines in stage.source()
+    )
+    return (
+        f'<div class="rdskd"><div class="stage"><ol>{way}</ol>'
+        f"<h4>Step {rehearsal.step.i:,}, stage {at + 1} of {len(rehearsal.stages)}: {escape(stage.name)}</h4>"
+        f'<p>{escape(stage.says)}</p><p class="formula">{stage.formula}</p>'
+        f'<div class="both"><div><table><tbody>{rows}</tbody></table>{stage.picture}</div><div>{code}</div></div>'
+        "</div></div>"
+    )
+
+
+def plain(formula: str) -> str:
+    """A formula's HTML as text: subscripts behind an underscore."""
+    return formula.replace("<sub>", "_").replace("</sub>", "")
+
+
+def shape(tensor: Tensor) -> str:
+    """'64 x 1 x 32 x 32'"""
+    return " x ".join(map(str, tensor.shape)) or "one number"
+
+
+def few(row: Tensor, n: int = 5) -> str:
+    """The first numbers of a row."""
+    return "  ".join(f"{value:.2f}" for value in row.flatten()[:n].tolist()) + ("  ..." if row.numel() > n else "")
+
+
+def spread(tensor: Tensor) -> tuple[tuple[str, str], tuple[str, str]]:
+    return ("mean", number(tensor.mean().item())), ("standard deviation", number(tensor.std().item()))
+
+
+def figures(value: float) -> str:
+    """Six significant digits: enough to see that a step is the one that was announced."""
+    return f"{value:.6g}"
+
+
+def paint(images: Tensor, labels: Tensor, sure: Tensor, classes: list[str], step: int) -> str:
+    """The first images of a batch, framed as those of the probe are."""
+    some = slice(0, PICTURES)
+    title = f"<h5>The first {len(images[some])} images of this batch</h5>"
+    return title + sheet(to_bytes(images[some]), labels[some].numpy(), sure[some].numpy(), classes, step)

@@ -1,0 +1,1 @@
+"""The methods, one file each; `rdskd` first, `registry` names them all."""

@@ -1,0 +1,85 @@
+"""What a comparison needs beside its methods: how far noise gets, and how far real images would.
+
+Controls with real images train on the training split of the data at hand (4,000 shipped digits, or MNIST's training
+images past those), never on what is reported.
+"""
+
+import torch
+from torch import nn
+
+from ..batch import Batch
+from ..generator import Generator
+from ..torch_state import train_mode
+from .building_blocks import generator
+from .method import Settings
+
+
+class Noise(nn.Module):
+    """Images of N(0, 1) in every pixel: the scale of normalised data, and nothing else of them."""
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.shape = channels, size, size
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
+        return Batch(torch.randn(n, *self.shape, generator=rng))
+
+
+class Real(nn.Module):
+    """Real images (M, C, S, S) and their labels, held as bytes, drawn with replacement."""
+
+    def __init__(self, split):
+        super().__init__()
+        self.split = split
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
+        rows = torch.randint(len(self.split), (n,), generator=rng)
+        return Batch(self.split.normalise(self.split.images[rows]), targets=self.split.labels[rows])
+
+
+class OnDevice(nn.Module):
+    """What a source without parameters paints on the CPU, taken to where the teacher lives."""
+
+    def __init__(self, source: nn.Module, device: torch.device):
+        super().__init__()
+        self.source, self.device = source, device
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
+        return self.source.sample(n, rng).map(lambda t: t.to(self.device))
+
+
+def noise(run) -> nn.Module:
+    """Gaussian noise for a source."""
+    return OnDevice(Noise(run.channels, run.size), run.device)
+
+
+def real(run) -> nn.Module:
+    """The data's own training images for a source."""
+    if run.data is None:
+        raise ValueError("this control learns from real images: give Distillation(..., data=load(NAME, 'train'))")
+    return OnDevice(Real(run.data), run.device)
+
+
+def untrained(run) -> Generator:
+    """A generator of first weights, whose BatchNorms have seen 100 batches, so that its images have their scale."""
+    source, rng = generator(run), torch.Generator().manual_seed(run.seed + 3)
+    with torch.no_grad(), train_mode(source, training=True):
+        for _ in range(100):
+            source.sample(64, rng)
+    return source
+
+
+# ---- the controls, as methods ---------------------------------------------------------------------------------------
+
+CONTROL = {
+    "classroom": Settings(
+        generator_steps=0, width=16, student_steps=4_000, student_batch_size=128, student_lr=4e-3,
+        student_schedule="cosine",
+    ),
+    "paper-mnist": Settings(generator_steps=0),
+    "paper-svhn": Settings(generator_steps=0, latent=1000),
+    "paper-cifar10": Settings(generator_steps=0, latent=1000, student_schedule="late"),
+    "small-cifar10": Settings(
+        generator_steps=0, latent=256, width=64, student_steps=4_000, student_batch_size=128, student_schedule="cosine",
+    ),
+}  # fmt: skip

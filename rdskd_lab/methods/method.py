@@ -1,0 +1,51 @@
+"""What a method is: a table of terms, what is optimised, when the student watches, and its settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..objective import Objective
+from ..training import imitation
+from . import building_blocks as blocks
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is made of.  The defaults are the published MNIST schedule of RDSKD."""
+
+    # ---- the source learns
+    generator_steps: int = 2_400  # 20 epochs of 120 iterations
+    batch_size: int = 512  # images a step; even, since diversity pairs the two halves
+    latent: int = 100  # numbers in z
+    width: int = 128  # channels of the generator's first convolution
+    lr: float = 1e-3  # Adam, constant
+    sheet_steps: int = 1  # steps on one batch of images; many where the images themselves are optimised
+    jitter: int = 0  # pixels by which a sheet of images is rolled at most
+
+    # ---- the student learns
+    student_steps: int = 120_000  # 1,000 epochs of 120 iterations
+    student_turn: int = 1  # steps at a time, where student and source take turns
+    student_batch_size: int = 512  # images a step
+    student_optimizer: str = "adam"  # or "sgd": momentum 0.9, weight decay 5e-4
+    student_lr: float = 2e-3
+    student_schedule: str = "constant"  # or "cosine": half of one, to 0; "steps": / 10 at 40 and 80 %; "late": at 80 %
+    temperature: float = 10.0  # T in T^2 KL
+    pooled: bool = False  # learn from the images that trained the source; False: from fresh ones, as published
+    augment: float = 0.0  # how far pooled images are warped before the teacher answers anew; 0: not at all
+    reuse: int = 1  # how often a warped image is learnt from before it is warped anew
+
+    weights: tuple[tuple[str, float], ...] = ()  # of terms, where they differ from the table's
+
+
+@dataclass(frozen=True)
+class Method:
+    """What tells one method from another.  The loop is the same for all."""
+
+    terms: Callable[[], Objective]  # what the source is asked for
+    presets: dict[str, Settings]
+    lessons: Callable = blocks.finished  # what the student sees
+    turns: Callable = blocks.after  # when it sees it
+    student: Callable[[float], Objective] = imitation  # what the student is asked for; of the temperature
+    source: Callable = blocks.generator  # what is optimised
+    adapters: tuple[Callable, ...] = (blocks.pooling,)  # what is kept of the source's steps
+    real_images: bool = False  # whether it is a control that learns from them
+    seen: str = "images that a generator painted, and the teacher's answers to them"  # by the student, in words

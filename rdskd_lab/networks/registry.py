@@ -1,0 +1,92 @@
+"""Which networks a run is made of, by name: ours, shipped or trained, and those that somebody else has written."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import nn
+
+from .architectures import NETWORKS, LeNet5
+from .weights import SHIPPED, WeightsError, load_weights
+
+# The pairs of the papers, and one of the same family for a CPU.  A teacher by any other name is paired with WRN-16-1,
+# which takes every size and number of channels.
+PAIRS = {
+    "lenet5": "lenet5-half",
+    "lenet5-bn": "lenet5-half",
+    "lenet5-half": "lenet5-half",
+    "wrn-40-2": "wrn-16-1",
+    "wrn-16-2": "wrn-16-1",
+    "resnet34": "resnet18",
+}
+
+
+class Shape(NamedTuple):
+    """What networks take and give: images (N, channels, size, size), answers (N, classes)."""
+
+    channels: int
+    size: int
+    classes: int
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a name says where to find somebody else's network: package.module:factory."""
+    module, colon, factory = name.partition(":")
+    return bool(colon) and factory.isidentifier() and not Path(name).exists()
+
+
+def make_teacher(name: str, weights: str, shape: Shape) -> nn.Module:
+    """A teacher: shipped, one of NETWORKS with a weights file, a LeNet-5's file, or package.module:factory."""
+    if is_foreign(name):
+        net = _made_by(name)
+        return load_weights(net, weights) if weights else net
+    if name in NETWORKS and name not in SHIPPED and not weights:
+        raise WeightsError(
+            f"no {name} is shipped; give its --weights (rdskd-lab train-teacher --network {name} makes them)"
+        )
+    net = NETWORKS.get(name, LeNet5)(shape.channels, shape.classes)
+    return load_weights(net, weights or name)
+
+
+def weights_of(name: str, weights: str) -> str | None:
+    """The file that decides a teacher, if there is one."""
+    return weights or (None if is_foreign(name) else name)
+
+
+def student_of(teacher: str, name: str = "pair") -> str:
+    """The student's name: `name`, or what belongs to the teacher.  A bare weights file is a LeNet-5's."""
+    if name != "pair":
+        return name
+    return PAIRS.get(teacher, "wrn-16-1" if is_foreign(teacher) or teacher in NETWORKS else "lenet5-half")
+
+
+def make_student(name: str, shape: Shape) -> nn.Module:
+    """A student with first weights: one of NETWORKS, or package.module:factory."""
+    if is_foreign(name):
+        return _made_by(name)
+    if name not in NETWORKS:
+        raise WeightsError(f"no student {name!r}; there are {', '.join(NETWORKS)}, or package.module:factory")
+    if name.startswith("lenet") and shape.size != 32:
+        raise WeightsError(f"{name} takes images of 32 x 32, not {shape.size} x {shape.size}; try --student wrn-16-1")
+    return NETWORKS[name](shape.channels, shape.classes)
+
+
+def _made_by(name: str) -> nn.Module:
+    """What package.module:factory returns when called; looked for in the working directory too."""
+    module, _, factory = name.partition(":")
+    sys.path.insert(0, "")
+    try:
+        make: Callable = getattr(import_module(module), factory)
+    except (ImportError, AttributeError) as error:
+        raise WeightsError(f"cannot find {name} ({error}); it should be package.module:factory") from error
+    finally:
+        sys.path.remove("")
+    try:
+        net = make()
+    except TypeError as error:
+        raise WeightsError(f"{name} must give a network when called without arguments ({error})") from error
+    if not isinstance(net, nn.Module):
+        raise WeightsError(f"{name} must give a torch.nn.Module; it gave {type(net).__name__}")
+    return net

@@ -1,0 +1,1 @@
+"""Runs on disk: what was asked for, its folder, its result."""

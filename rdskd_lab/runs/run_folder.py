@@ -1,0 +1,334 @@
+"""The folder of one run, written so that a kill at any moment costs seconds of work and never the run.
+
+    config.json                what was asked for; written first, never changed
+    history.csv                one row a step; only grows
+    pool.images, pool.logits   what the student will learn from; only grow; gone when the run is finished
+    checkpoint.pt              everything else, and how much of the growing files belongs to it; replaced as a whole
+    .lock                      which process works here; the system lets go of it however that process ends
+    generator.safetensors, student.safetensors, samples.npz, result.json    written at the end, result.json last
+
+A save lets the files grow first and replaces the checkpoint last; a resumed run cuts what has grown since.  So a kill
+is covered wherever it falls.  A power cut is, but for pool rows of the last half minute, which the system may not have
+passed on to the disk yet: a checksum finds that out, and the run has to start again.
+"""
+
+import csv
+import io
+import json
+import os
+import time
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..distillation import Distillation
+from ..generator import Generator
+from ..networks.weights import save_weights, write_whole
+from ..training import Step
+
+FORMAT = 2  # of the folder; another one is refused
+SAVE_EVERY = 5.0  # seconds
+LOCK = ".lock"
+POOL = ("pool.images", "pool.logits")
+
+
+class RunError(ValueError):
+    """A run that cannot start or go on; the message says why and what to do."""
+
+
+# ---- one process at a time -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """The folder for this process alone, made if need be; gone again afterwards if nothing was put into it."""
+    made = []
+    try:
+        try:
+            made += [place for place in (path, *path.parents) if not place.exists()]
+            path.mkdir(parents=True, exist_ok=True)
+            lock = open(path / LOCK, "a+")
+        except OSError as error:
+            reason = "it is a file" if path.is_file() else error.strerror
+            raise RunError(f"cannot write in {path} ({reason}); give another --out") from error
+        with lock:
+            _take(lock, path)
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # Windows keeps an open file; it does no harm
+                    (path / LOCK).unlink()  # before it is let go, so that nobody takes it in between
+    finally:
+        for place in made:
+            with suppress(OSError):  # not empty
+                place.rmdir()
+
+
+def _take(lock, path: Path) -> None:
+    """Lock an open file and write into it who has it, or say who has."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            lock.seek(1 << 20)  # Windows locks bytes; these lie beyond the text, which stays readable
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(lock.fileno()), os.stat(path / LOCK)):
+            raise FileNotFoundError  # its holder took it away between our opening and our locking it
+    except OSError as error:
+        lock.seek(0)
+        who = lock.read() or "another process"
+        raise RunError(f"{path} is in use by {who}; wait for it, stop it, or give another --out") from error
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+    lock.flush()
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+class Growing:
+    """A file to which rows are added.  Its first `size` bytes, with checksum `crc`, count; the rest is written over."""
+
+    def __init__(self, path: Path):
+        self.path, self.size, self.crc = path, 0, 0
+
+    def add(self, rows: bytes | np.ndarray, sync: bool = False) -> None:
+        """Write after what counts.  From then on the system has it, whatever becomes of this process."""
+        with open(self.path, "r+b" if self.path.exists() else "wb") as file:
+            file.truncate(self.size)
+            file.seek(self.size)
+            file.write(rows)
+            if sync:  # from then on the disk has it
+                file.flush()
+                os.fsync(file.fileno())
+        self.size, self.crc = self.size + memoryview(rows).nbytes, zlib.crc32(rows, self.crc)
+
+    def cut(self, size: int, crc: int) -> None:
+        """Go back to the first `size` bytes, if they are still those that had checksum `crc`."""
+        found, self.size, self.crc = 0, size, crc
+        if not self.path.is_file():
+            raise RunError(f"{self.path} is missing")
+        with open(self.path, "rb") as file:
+            while left := size - file.tell():
+                if not (part := file.read(min(left, 1 << 20))):
+                    raise RunError(f"{self.path} has {file.tell():,} bytes where the checkpoint counts {size:,}")
+                found = zlib.crc32(part, found)
+        if found != crc:
+            raise RunError(f"{self.path} has changed since it was written")
+        os.truncate(self.path, size)
+
+
+def read_json(path: Path) -> dict:
+    """An object from a JSON file of a run."""
+    try:
+        facts = json.loads(path.read_bytes())
+        if not isinstance(facts, dict):
+            raise ValueError("no object")
+        return facts
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error})") from error
+
+
+def read_checkpoint(path: Path) -> dict:
+    """A checkpoint of this format, as plain data, on the CPU wherever it was saved; nothing in it is executed."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch has opinions on foreign pickles
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        form, version = checkpoint["format"], checkpoint["version"]
+    except Exception as error:  # a foreign file can fail in any way
+        raise RunError(
+            f"{path} is not a whole checkpoint of rdskd-lab ({type(error).__name__}); start again in a new folder"
+        ) from error
+    check_format(path, form, version)
+    return checkpoint
+
+
+def check_format(path: Path, form: int, version: str) -> None:
+    """Refuse what another version of the package wrote in another way."""
+    if form != FORMAT:
+        raise RunError(
+            f"{path} was written by rdskd-lab {version} in format {form}, and this is {__version__} with format "
+            f"{FORMAT}; go on with that version, or start again in a new folder"
+        )
+
+
+# ---- the folder ------------------------------------------------------------------------------------------------------
+
+
+class Folder:
+    """The files of one run, and its clock, which a change of the time of day does not touch."""
+
+    def __init__(self, path: Path, run: Distillation, facts: dict):
+        """`facts` is what config.json says of the run; a checkpoint with other facts belongs to another run."""
+        self.path, self.run, self.facts = path, run, json.loads(json.dumps(facts))
+        self.history, self.images, self.logits = (Growing(path / name) for name in ("history.csv", *POOL))
+        self.pooled = 0  # images of the pool that are on disk
+        self.seconds = {"synthesise": 0.0, "distill": 0.0}
+        self.pictures: list[dict] = []
+        self.columns = ["phase", "step", "seconds"]
+        for name in [*run.objective, *(name for name in run.lesson_terms if name not in run.objective)]:
+            self.columns += [name, f"{name}_gain", f"{name}_weight"]
+        self.columns.append("accuracy")
+        self.rows = io.StringIO()  # of the history, not on disk yet
+        self.table = csv.writer(self.rows, lineterminator="\n")
+        self.tick = self.saved = time.monotonic()
+
+    def start(self) -> None:
+        """Write down what is going to be done; until the first save, this is the run."""
+        if any(path.name != LOCK and not _is_part(path) for path in self.path.iterdir()):
+            raise RunError(f"{self.path} is not empty; give another --out, or --resume to go on with the run in it")
+        write_whole(self.path / "config.json", _json(self.facts))
+        self.table.writerow(self.columns)
+
+    def note(self, step: Step, accuracy: float | None) -> None:
+        """Put a step in the history, and its time on the clock."""
+        now = time.monotonic()
+        self.seconds[step.phase] += now - self.tick
+        self.tick = now
+        row = {key: value if key in ("phase", "step") else f"{value:.7g}" for key, value in step.row().items()}
+        row["seconds"] = f"{sum(self.seconds.values()):.3f}"
+        row["accuracy"] = "" if accuracy is None else f"{accuracy:.6f}"
+        self.table.writerow([row.get(column, "") for column in self.columns])
+
+    def save_if_due(self) -> None:
+        if time.monotonic() - self.saved >= SAVE_EVERY:
+            self.save()
+
+    def save(self) -> None:
+        """Write all that going on needs, in an order that may be cut anywhere."""
+        self.save_history()
+        pool = self.run.pool
+        if pool.filled > self.pooled:
+            for file, rows in (self.images, pool.images), (self.logits, pool.logits):
+                file.add(rows[self.pooled : pool.filled].cpu().numpy())
+            self.pooled = pool.filled
+        checkpoint = {
+            "format": FORMAT,
+            "version": __version__,
+            "facts": self.facts,
+            "state": self.run.state(),
+            "seconds": self.seconds,
+            "pictures": self.pictures,
+            "sizes": {file.path.name: (file.size, file.crc) for file in (self.history, self.images, self.logits)},
+        }
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_whole(self.path / "checkpoint.pt", content.getbuffer())
+        self.saved = time.monotonic()
+
+    def save_history(self) -> None:
+        """Write the newest rows of the history; they can be looked at, but count only once a checkpoint says so."""
+        self.history.add(self.rows.getvalue().encode(), sync=True)
+        self.rows.seek(0)
+        self.rows.truncate()
+
+    def restore(self) -> None:
+        """Put the run back to its last checkpoint, or to its start if it was killed before there was one."""
+        sweep(self.path)
+        _agree(self.facts, read_json(self.path / "config.json"), self.path / "config.json")
+        path = self.path / "checkpoint.pt"
+        if not path.exists():
+            self.table.writerow(self.columns)
+            return
+        checkpoint = read_checkpoint(path)
+        try:
+            _agree(self.facts, checkpoint["facts"], path)
+            self._cut(checkpoint["sizes"])
+            self.run.restore(checkpoint["state"])
+            self.seconds, self.pictures = checkpoint["seconds"], checkpoint["pictures"]
+            self._read_pool()
+        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+            raise RunError(f"{path} is damaged ({error!r}); start again in a new folder") from error
+        self.tick = self.saved = time.monotonic()
+
+    def _cut(self, sizes: dict) -> None:
+        for file in self.history, self.images, self.logits:
+            size, crc = sizes[file.path.name]
+            try:
+                if size:
+                    file.cut(size, crc)
+            except RunError as error:
+                where = self._broken_row() if file is self.history else ""
+                raise RunError(f"{error}{where}; put it back as it was, or start again in a new folder") from error
+
+    def _broken_row(self) -> str:
+        """Where the history is visibly damaged, as part of a sentence."""
+        lines = self.history.path.read_text("utf-8", errors="replace").splitlines()
+        for n, line in enumerate(lines[1:], 2):
+            phase, *numbers = line.split(",")
+            if phase not in self.seconds or len(numbers) + 1 != len(self.columns) or not all(map(_is_number, numbers)):
+                return f": line {n} is not a step ({line[:60]!r})"
+        return ""
+
+    def _read_pool(self) -> None:
+        pool = self.run.pool
+        self.pooled = pool.filled
+        if self.pooled:
+            for file, kept in (self.images, pool.images), (self.logits, pool.logits):
+                rows = kept[: self.pooled].cpu()  # on the CPU this is the pool's own memory
+                if rows.nbytes != file.size:
+                    raise RuntimeError(f"{file.path.name} holds another number of images than the pool")
+                with open(file.path, "rb") as source:
+                    source.readinto(memoryview(rows.numpy()).cast("B"))
+                kept[: self.pooled] = rows
+
+    def finish(self, result: dict) -> None:
+        """Write what the run was for, the result last, and drop what only going on needs."""
+        run, samples = self.run, io.BytesIO()
+        if isinstance(run.source, Generator):
+            shape = {name: str(getattr(run.settings, name)) for name in ("latent", "width")}
+            save_weights(run.source, self.path / "generator.safetensors", **shape)
+        save_weights(run.student, self.path / "student.safetensors")
+        arrays = {key: np.stack([np.asarray(picture[key]) for picture in self.pictures]) for key in self.pictures[0]}
+        np.savez_compressed(samples, **arrays)
+        write_whole(self.path / "samples.npz", samples.getbuffer())
+        write_whole(self.path / "result.json", _json(result))
+        sweep(self.path, "checkpoint.pt", *POOL)
+
+
+def sweep(path: Path, *names: str) -> None:
+    """Delete from a folder what `names` says, and the halves of files whose writing was cut."""
+    for found in list(path.iterdir()):
+        if found.name in names or _is_part(found):
+            found.unlink(missing_ok=True)
+
+
+def _agree(facts: dict, found: dict, path: Path) -> None:
+    """Refuse a file that tells of another run than `facts` does."""
+    flat, other = ({key: value for key, value in _flat(which)} for which in (facts, found))
+    for key in [*flat, *other]:
+        if key not in ("version", "device") and flat.get(key) != other.get(key):
+            raise RunError(
+                f"{path} belongs to another run: {key} is {other.get(key)!r} there and {flat.get(key)!r} in the run "
+                "that was asked for; put back what was changed (config.json, the teacher's file, or the version of "
+                "rdskd-lab), or start again in a new folder"
+            )
+
+
+def _flat(facts: dict, before: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in facts.items():
+        yield from _flat(value, f"{before}{key} ") if isinstance(value, dict) else [(before + key, value)]
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        return text == "" or float(text) is not None
+    return False
+
+
+def _json(facts: dict) -> bytes:
+    return (json.dumps(facts, indent=1) + "\n").encode()

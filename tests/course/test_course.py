@@ -1,0 +1,411 @@
+"""The course's frame: every exercise meets an empty, each wrong and a right answer; bands, seeds, result files."""
+
+import ast
+import importlib.util
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import rdskd_lab as lab
+from rdskd_lab import course
+from rdskd_lab.course import bands, class_figure, classroom, lesson, stored, student_seed, tables
+from rdskd_lab.course.exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
+
+TOP = Path(__file__).resolve().parents[2]
+NOTEBOOKS = TOP / "notebooks"
+NAMES = sorted(path.stem[2:] for path in (Path(course.__file__).parent / "exercises").glob("ex[0-9][0-9]_*.py"))
+ALL = [(name, number, item) for name in NAMES for number, item in enumerate(lesson.find_exercises(name), 1)]
+EACH = pytest.mark.parametrize("item", [row[2] for row in ALL], ids=[f"{name[:2]}.{number}" for name, number, _ in ALL])
+
+
+def load(name):
+    """A script of tools/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, TOP / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# ---- every exercise ----------------------------------------------------------------------------------------------------
+
+
+@EACH
+@pytest.mark.parametrize("empty", [lambda *args: None, lambda *args: ..., None, ..., lambda x=0, *args: -(...).mean()])
+def test_an_empty_answer_is_met_with_a_friendly_sentence(item, empty):
+    verdict = item.examine(empty)
+    assert verdict.kind == "empty" and verdict.says.startswith("Nothing here yet.")
+
+
+@EACH
+def test_the_solution_is_right(item):
+    assert item.examine(item.answer) == ("right", f"Right. {item.right}", "")
+
+
+@EACH
+def test_each_misconception_is_recognised_by_its_own_name(item):
+    assert item.misconceptions
+    for wrong in item.misconceptions:
+        verdict = item.examine(wrong.answer)
+        assert (verdict.kind, verdict.name) == ("misconception", wrong.name), verdict.says
+        assert wrong.says in verdict.says
+
+
+@EACH
+def test_it_speaks_as_a_teacher_would(item):
+    assert len(item.hints) == 3
+    sentences = [item.right, *item.hints, *(wrong.says for wrong in item.misconceptions)]
+    for text in sentences:
+        assert text.rstrip(")`").endswith((".", "?")), text
+        assert 20 < len(text) < 420 and "!" not in text, text
+    assert item.source().startswith(f"def {item.answer.__name__}(")
+
+
+@EACH
+def test_a_check_leaves_the_learners_random_numbers_alone(item):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    item.examine(item.answer)
+    assert torch.equal(torch.rand(3), expected)
+
+
+# ---- one exercise, made for the tests ----------------------------------------------------------------------------------
+
+
+def square(x):
+    return (x**2).sum()
+
+
+def cube(x):
+    return (x**3).sum()
+
+
+def _watch(answer):
+    value, gradient = value_and_gradient(answer, torch.tensor([1.0, 2.0]))
+    return {"the value": value, "the gradient": gradient}
+
+
+@pytest.fixture
+def squares():
+    return Exercise(
+        "squares", ("One.", "Two.", "Three."), square, _watch, "It is.", (Misconception(cube, "cube", "No."),)
+    )
+
+
+@pytest.mark.parametrize(
+    "answer, says",
+    [
+        (lambda x: x, "shape (2,)"),
+        (lambda x: 5.0, "is a float"),
+        (lambda x: square(x.detach()) + 0 * 1, "carries no gradient"),
+        (lambda x: 2 * square(x), "The value should be 5.0000; yours is 10.0000."),
+        (lambda x: square(x) + x[0] - x[0].item(), "The gradient should be 2.0000 at [0]; yours is 3.0000."),
+        (lambda x: x @ torch.zeros(3).double(), "stopped in its line 1 (RuntimeError"),
+        (lambda: 1, "could not be called (TypeError"),
+        (lambda x: {"a": 1}, "is a dict"),
+        (torch.tensor(5.0), "check wants the function itself: lesson[1].check(square)"),
+    ],
+)
+def test_what_a_wrong_answer_is_told(squares, answer, says):
+    verdict = squares.examine(answer)
+    assert verdict.kind == "wrong" and says in verdict.says
+
+
+def test_an_answer_of_nan_is_not_right(squares):
+    assert squares.examine(lambda x: square(x) * torch.nan).kind == "wrong"
+
+
+def test_two_faults_of_which_one_is_a_nan_are_told_one_after_the_other(squares):
+    def watch(answer):
+        return _watch(answer) | {"far out": answer(torch.tensor([1e200]).double())}
+
+    def tamed(x):  # wrong far out only: nothing that is finite of the answers below tells it from the right one
+        return square(x) if x[0] < 10 else x.sum()
+
+    squares.watch, squares.misconceptions = watch, (Misconception(tamed, "tamed", "No."), *squares.misconceptions)
+    assert squares.examine(lambda x: cube(x) + 0 * (x**4).sum()).name == "cube"  # the wrong power, and NaN far out
+    alone = squares.examine(lambda x: square(x) + 0 * (x**4).sum())  # right but for the NaN: no misconception
+    assert alone.kind == "wrong" and "far out" in alone.says.lower()
+
+
+def test_what_a_learner_really_wrote_is_met_as_it_should_be():
+    def each_image_with_torchs_own_std(images):
+        return (images - images.mean((1, 2, 3), keepdim=True)) / images.std((1, 2, 3), keepdim=True)
+
+    def asks_first(a, b):
+        return a.norm() / b.norm() if b.norm() > 0 else 0 * a.sum()
+
+    def sum_without_anchors(t, x, anchor_oh, anchor_ie):
+        return lab.one_hot(t) + lab.information_entropy(t) + lab.diversity_seeking(x, t.softmax(1))
+
+    scale, quotient, loss = (
+        lesson.find_exercises(name)[number - 1]
+        for name, number in (("02_generator", 2), ("05_inter_sample_diversity", 2), ("08_rdskd", 1))
+    )
+    assert scale.examine(each_image_with_torchs_own_std).name == "each image, all channels together"
+    assert quotient.examine(asks_first).kind == "right"
+    assert loss.examine(sum_without_anchors).name == "exponential forgotten"
+
+
+def test_an_answer_that_forgets_to_return_is_not_called_empty(squares):
+    def forgets(x):
+        if x.sum() < 0:
+            return square(x)
+
+    verdict = squares.examine(forgets)
+    assert verdict.kind == "wrong" and "gave nothing back" in verdict.says
+
+
+def test_a_gradient_that_torch_did_not_keep_is_explained(squares):
+    def steps(x):
+        x = 2 * x
+        square(x).backward()
+        return x.grad.sum()
+
+    with pytest.warns(UserWarning, match="leaf"):
+        assert "x.detach().requires_grad_()" in squares.examine(steps).says
+    assert "detach" not in squares.examine(lambda x: None * x).says
+
+
+def test_hints_come_one_after_the_other_and_the_solution_is_the_code_that_runs(squares, capsys):
+    for _ in range(4):
+        squares.hint()
+    squares.solution()
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == ["Hint 1 of 3: One.", "Hint 2 of 3: Two.", "Hint 3 of 3: Three."]
+    assert "lesson[1].solution()" in said[3] and said[4:] == ["def square(x):", "    return (x**2).sum()"]
+
+
+def test_typical_errors_show_the_code_and_what_is_said(squares, capsys):
+    squares.typical_errors()
+    said = capsys.readouterr().out
+    assert "def cube(x):" in said and "-> Not yet (cube). No." in said
+
+
+def test_a_judge_decides_where_many_answers_are_right(squares):
+    squares.judge = lambda seen: "" if seen["the value"] > 0 else "It should be above 0."
+    assert squares.examine(lambda x: x.sum()).kind == "right"
+    assert "above 0" in squares.examine(lambda x: -x.sum()).says
+
+
+def test_differing_names_the_first_thing_that_does():
+    assert differing({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 2.0 + 1e-9}) == ""
+    assert differing({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 2.1}) == "b"
+    assert differing({"a": torch.zeros(2)}, {"a": torch.zeros(3)}) == "a"
+    assert differing({"told": "x"}, {"a": 1.0}) == "a"
+
+
+def test_value_and_gradient_computes_in_double_precision():
+    value, gradient = value_and_gradient(square, torch.tensor([0.1, 0.2], dtype=torch.float32))
+    assert value.dtype == gradient.dtype == torch.float64
+    with pytest.raises(Wrong):
+        value_and_gradient(lambda x: x, torch.ones(2))
+
+
+# ---- the first cell ----------------------------------------------------------------------------------------------------
+
+
+def test_begin_tells_the_time_gives_the_exercises_and_a_seed(capsys, monkeypatch):
+    monkeypatch.setattr(lesson, "look", lambda: None)
+    monkeypatch.setattr(lesson, "diagnose", lambda facts: [])
+    monkeypatch.setattr(lesson, "estimate", lambda facts: {"notebook 03": 12.3})
+    begun = course.begin("03_authenticity", student="Ada")
+    assert capsys.readouterr().out.splitlines() == [
+        "03_authenticity: about 12 s of computing here.",
+        f"Seed {student_seed('Ada')}, which is yours.",
+    ]
+    assert list(begun) == [1, 2, 3] and begun[2].call == "lesson[2]"
+    with pytest.raises(KeyError, match="there are 1, 2, 3"):
+        begun[4]
+    with pytest.raises(ValueError, match="no notebook '99_nothing'"):
+        course.begin("99_nothing")
+    monkeypatch.setenv("RDSKD_LAB_SEED", "7")
+    assert course.begin("03_authenticity").seed == 7
+
+
+def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
+    from test_doctor import WELL, replace
+
+    for facts, said in (
+        (WELL, []),
+        (replace(WELL, memory=10**9), ["memory"]),
+        (replace(WELL, step=1.6, lesson=0.4), ["training"]),
+        (replace(WELL, gpu="", gpu_memory=None), []),
+        (replace(WELL, gpu="", front_end="Colab", versions=WELL.versions | {"ipywidgets": "7.7.1"}), ["GPU"]),
+    ):
+        monkeypatch.setattr(lesson, "look", lambda facts=facts: facts)
+        course.begin("03_authenticity")
+        *findings, last = capsys.readouterr().out.splitlines()
+        assert last.startswith("03_authenticity") and re.findall(r"^(\w+): ", "\n".join(findings), re.M) == said
+
+
+# ---- bands -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value, unit, digits, said",
+    [
+        (0.969, "%", 3, "acc: yours 96.9 %, typical 96.4 to 97.4 % (3 seeds)"),
+        (0.95, "%", 3, "acc: yours 95.0 % (below what is typical; look at a; b), typical 96.4 to 97.4 % (3 seeds)"),
+        (0.99, "%", 3, "acc: yours 99.0 % (above what is typical; look at a; b), typical 96.4 to 97.4 % (3 seeds)"),
+        (0.97, "", 2, "acc: yours 0.97, typical 0.96 to 0.97 (3 seeds)"),
+    ],
+)
+def test_a_band_is_told_beside_the_number(value, unit, digits, said):
+    assert bands.tell("acc", value, [0.964, 0.97, 0.974], unit, digits, "look at a, b.") == said
+    if "look at" in said:  # where nothing is named to look at: what chance does, stated once
+        plain = said.replace("look at a; b", "by luck 2 runs of 4 lie outside")
+        assert bands.tell("acc", value, [0.964, 0.97, 0.974], unit, digits) == plain
+
+
+def test_what_differs_between_machines_is_what_nbval_does_not_compare():
+    import configparser
+    import re
+
+    rules = configparser.ConfigParser()
+    rules.read(TOP / "tests" / "nbval_sanitize.cfg")
+    a, b = (bands.tell("acc", value, [0.964, 0.974], "%", 3, "look, there.") for value in (0.97, 0.91))
+    for section in rules.sections():
+        a, b = (re.sub(rules[section]["regex"], rules[section]["replace"], text) for text in (a, b))
+    assert a == b and "96.4 to 97.4" in a
+
+
+def test_stored_bands_have_ten_seeds_of_notebooks_that_exist():
+    stored = json.loads(bands.FILE.read_text()) if bands.FILE.is_file() else {}
+    assert set(stored) <= {path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")}
+    for notebook, rows in stored.items():
+        source = (NOTEBOOKS / "src" / f"{notebook}.py").read_text()
+        for name, values in rows.items():
+            assert len(values) == 10 and np.isfinite(values).all(), (notebook, name)
+            assert f'"{name}"' in source, f"{notebook} has no band {name!r} any more"
+
+
+# ---- a class -----------------------------------------------------------------------------------------------------------
+
+
+def test_stored_results_are_read_from_a_clone_or_from_the_installed_package(tmp_path, monkeypatch):
+    clone, installed = tmp_path / "results", tmp_path / "tables"
+    monkeypatch.setattr(tables, "PLACES", (clone, installed))
+    installed.mkdir()
+    (installed / "toy.csv").write_text("method,accuracy,budget\nrdskd,0.975,90s\nnoise,,\n")
+    installed_rows = [
+        dict(method="rdskd", accuracy=0.975, budget="90s"),
+        dict(method="noise", accuracy=None, budget=None),
+    ]
+    assert stored("toy") == installed_rows
+    clone.mkdir()
+    (clone / "toy.csv").write_text("method,accuracy\nrdskd,0.5\n")
+    assert stored("toy") == [dict(method="rdskd", accuracy=0.5)]
+    with pytest.raises(FileNotFoundError, match="no stored results 'other'; take results/other.csv"):
+        stored("other")
+
+
+def test_what_notebooks_read_travels_with_the_installed_package():
+    top = Path(__file__).resolve().parents[2]
+    wheel = tomllib.loads((top / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    hook = (top / wheel["hooks"]["custom"]["path"]).read_text()
+    read = {
+        name
+        for path in (top / "notebooks" / "src").glob("*.py")
+        for name in re.findall(r'stored\("(\w+)"\)', path.read_text())
+    }
+    assert set(ast.literal_eval(re.search(r"TABLES = (.*)", hook)[1])) == read
+    assert read and all((top / "results" / f"{name}.csv").is_file() for name in read)
+
+
+def test_a_students_seed_is_the_names_alone():
+    assert student_seed("Ada Lovelace") == student_seed("  ada   lovelace ") != student_seed("Ada")
+    seeds = {student_seed(f"student {i}") for i in range(300)}
+    assert len(seeds) == 300 and min(seeds) >= 10 and max(seeds) < 1_000_000
+    with pytest.raises(ValueError, match="no name"):
+        student_seed("  ")
+
+
+def test_a_folder_of_result_files_becomes_one_figure(tmp_path):
+    for seed, value in ((11, 0.5), (12, 0.7), (13, 0.9)):
+        classroom.write_result(tmp_path, "03_authenticity", seed, {"classes": value})
+    figure = class_figure(tmp_path)
+    assert figure.values["classes"].tolist() == [0.5, 0.7, 0.9]
+    assert "3 students, mean 0.7, from 0.5 to 0.9" in figure.alt_text()
+    assert figure.png()[:4] == b"\x89PNG"
+    assert "Ada" not in (tmp_path / "03_authenticity-11.json").read_text()
+
+
+def test_strange_files_and_mixed_folders_are_refused_in_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="holds no result file"):
+        class_figure(tmp_path)
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    with pytest.raises(ValueError, match="other.json is no result file"):
+        class_figure(tmp_path)
+    (tmp_path / "other.json").unlink()
+    classroom.write_result(tmp_path, "03_authenticity", 1, {"a": 1.0})
+    classroom.write_result(tmp_path, "08_rdskd", 1, {"a": 1.0})
+    with pytest.raises(ValueError, match="03_authenticity and 08_rdskd"):
+        class_figure(tmp_path)
+    with pytest.raises(ValueError, match="no result yet"):
+        classroom.write_result(tmp_path, "08_rdskd", 1, {})
+
+
+# ---- notebooks and exercises -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebooks_blanks_are_its_modules_exercises(name):
+    build = load("build_notebooks")
+    notebook = build.read(NOTEBOOKS / "src" / f"{name}.py")
+    blanks = {build.exercise(cell): cell.source for cell in notebook.cells if build.exercise(cell)}
+    exercises = lesson.find_exercises(name)
+    assert sorted(blanks) == list(range(1, len(exercises) + 1))
+    for number, item in enumerate(exercises, 1):
+        head = f"def {item.answer.__name__}("
+        assert blanks[number].startswith(head) or f"\n{head}" in blanks[number], f"the blank is not called {head}"
+        assert "..." in blanks[number] and f"lesson[{number}].check({item.answer.__name__})" in blanks[number]
+        for asked in ("hint", "solution"):
+            assert f"# lesson[{number}].{asked}()" in blanks[number]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_instructors_version_is_solved_and_tells_typical_errors(name):
+    build = load("build_notebooks")
+    notebook = build.teach(NOTEBOOKS / "src" / f"{name}.py")
+    sources = [cell.source for cell in notebook.cells]
+    for number, item in enumerate(lesson.find_exercises(name), 1):
+        solved = next(i for i, text in enumerate(sources) if text.startswith(item.source()))
+        assert sources[solved].endswith(f"lesson[{number}].check({item.answer.__name__})")
+        assert sources[solved + 1] == f"lesson[{number}].typical_errors()"
+    assert "Instructor" in sources[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_instructors_version_runs_and_every_answer_is_right(name, tmp_path):
+    build = load("build_notebooks")
+    notebook = build.execute(build.teach(NOTEBOOKS / "src" / f"{name}.py"))
+    build.write(notebook, tmp_path / f"{name}.ipynb")
+    for cell in notebook.cells:
+        if build.exercise(cell):
+            assert "".join(output.get("text", "") for output in cell.outputs).startswith("Right."), cell.source
+
+
+def test_colabs_cell_does_nothing_elsewhere_and_installs_without_dependencies_there(monkeypatch, capsys):
+    import types
+
+    build = load("build_notebooks")
+    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
+    exec(build.COLAB.format(address="https://example.org/x"), {})  # and nothing happened
+    enabled, ran = [], []
+    output = types.SimpleNamespace(enable_custom_widget_manager=lambda: enabled.append(1))
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(output=output))
+    monkeypatch.setattr("subprocess.run", lambda command, check: ran.append(command))
+    exec(build.COLAB.format(address="https://example.org/x"), {})
+    assert enabled == [1] and ran[0][1:4] == ["-m", "pip", "install"]
+    assert "--no-deps" in ran[0] and ran[0][-1] == "git+https://example.org/x"
+    exec(build.COLAB.format(address=""), {})
+    assert len(ran) == 1 and "does not know where it came from" in capsys.readouterr().out

@@ -1,0 +1,631 @@
+"""The live lab without a browser: the player in its modes, every control's callback, what is recorded and replayed."""
+
+import asyncio
+import base64
+import html
+import io
+import json
+import random
+import subprocess
+import sys
+import threading
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from toys import copied, same  # noqa: F401
+
+pytest.importorskip("ipywidgets")
+pytest.importorskip("anywidget")
+
+import ipywidgets as widgets  # noqa: E402
+
+from rdskd_lab.datasets.named import Split  # noqa: E402
+from rdskd_lab.lab import Lab, Player, Transport
+from rdskd_lab.lab.drawing.drawing import Stroke, bars, chart, png, thin  # noqa: E402
+from rdskd_lab.lab.drawing.view import sentence  # noqa: E402
+from rdskd_lab.lab.session import player  # noqa: E402
+from rdskd_lab.lab.session.experiment import PLAYABLE, Experiment  # noqa: E402
+from rdskd_lab.lab.session.record import Edit  # noqa: E402
+from rdskd_lab.lab.session.tracefile import open_trace, save  # noqa: E402
+from rdskd_lab.lab.widgets import redraw_throttle
+from rdskd_lab.methods.method import Settings  # noqa: E402
+from rdskd_lab.methods.rdskd import PRESETS
+from rdskd_lab.methods.registry import METHODS  # noqa: E402
+from rdskd_lab.networks.architectures import LeNet5  # noqa: E402
+from rdskd_lab.reporting.charts import number  # noqa: E402
+from rdskd_lab.torch_state import seeded  # noqa: E402
+
+SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
+
+
+@pytest.fixture
+def lab():
+    """A small lab in inline mode: a wish is granted before the control's callback returns."""
+    made = Lab(mode="inline", settings=SMALL, steps=5)
+    yield made
+    made.close()
+
+
+def numbers(lab) -> dict[str, np.ndarray]:
+    return {name: column for name, column in lab.record.history().items() if name != "phase"}
+
+
+def equal(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k], equal_nan=True) for k in a)
+
+
+def replay(edits: list[Edit], steps: int, seed: int = 0) -> Experiment:
+    """The bare loop, with the same edits before the same steps."""
+    experiment = Experiment("rdskd", seed, settings=SMALL)
+    todo = list(edits)
+    experiment.rows = []
+    pull = experiment.steps()
+    for i in range(steps):
+        while todo and todo[0].step == i:
+            experiment.change(todo.pop(0))
+        experiment.rows.append(next(pull))
+    return experiment
+
+
+def assert_replays(lab) -> None:
+    """The lab's history and its generator are those of the bare loop with the recorded edits, bit for bit."""
+    bare = replay(lab.record.edits, len(lab.record), lab.experiment.seed)
+    for name in lab.record.names:
+        assert lab.record.column(name).tolist() == [step.raw[name] for step in bare.rows]
+        assert lab.record.column(f"{name}_gain").tolist() == [step.gain[name] for step in bare.rows]
+        assert lab.record.column(f"{name}_weight").tolist() == [step.weight[name] for step in bare.rows]
+    assert same(copied(lab.experiment.run.generator), copied(bare.run.generator))
+
+
+# ---- the player ------------------------------------------------------------------------------------------------------
+
+
+def test_a_loop_of_ones_own_is_played_in_five_lines():
+    def my_loop():
+        for i in range(10_000):
+            yield {"loss": 1 / (i + 1)}
+
+    transport = Transport(Player(my_loop(), mode="inline", at_once=7))
+    transport.play.click()
+    transport.one.click()
+    transport.ten.click()
+    assert transport.player.pulled == 7 + 1 + 10
+    assert transport.status.value == "18 steps. Paused."
+
+
+def test_wishes_are_granted_between_two_steps_in_their_order():
+    seen, state = [], {"x": 0}
+    play = Player((dict(state) for _ in range(9)), on_step=lambda s: seen.append(s["x"]), mode="inline")
+    play.ask(lambda: state.update(x=1))
+    play.ask(lambda: state.update(x=state["x"] + 1))
+    play.play(2)
+    play.ask(lambda: state.update(x=5))
+    play.play(1)
+    assert seen == [2, 2, 5]
+
+
+def test_steps_that_end_or_raise_end_in_a_sentence_and_can_be_played_again():
+    def breaks():
+        yield 1
+        raise ValueError("the weight is too large; lower it")
+
+    play = Player(breaks, mode="inline")
+    play.play(5)
+    assert (play.playing, play.reason) == (False, "Stopped. the weight is too large; lower it")
+    play.play(1)
+    assert (play.pulled, play.reason) == (2, "Paused.")
+    ended = Player(iter([1, 2]), mode="inline")
+    ended.play(5)
+    assert (ended.pulled, ended.reason) == (2, "There are no more steps.")
+
+
+def test_an_interrupt_in_the_foreground_pauses():
+    def interrupted():
+        yield 1
+        raise KeyboardInterrupt
+
+    play = Player(interrupted, mode="inline")
+    play.play(5)
+    assert (play.playing, play.reason) == (False, "Interrupted. Press Play to go on.")
+
+
+def test_a_task_plays_pauses_and_hears_wishes_from_another_thread():
+    async def scene():
+        stream = iter(range(10**9))
+        play = Player(stream, mode="task")
+        play.play()
+        await asyncio.sleep(0.2)
+        assert play.playing and play.pulled > 10 and play.threads == {"MainThread"}
+        other = threading.Thread(target=play.pause)
+        other.start()
+        await asyncio.sleep(0.2)
+        other.join()
+        stopped = play.pulled
+        await asyncio.sleep(0.1)
+        assert not play.playing and play.pulled == stopped and play.reason == "Paused."
+        play.play(3)
+        await asyncio.sleep(0.2)
+        assert play.pulled == stopped + 3
+
+    asyncio.run(scene())
+
+
+def test_one_trains_at_a_time_and_the_other_says_why():
+    async def scene():
+        first, second = (Player(iter(range(10**9)), mode="task") for _ in range(2))
+        first.play()
+        await asyncio.sleep(0.1)
+        second.play()
+        await asyncio.sleep(0.1)
+        assert second.playing and not first.playing and "another lab" in first.reason
+        second.close()
+
+    asyncio.run(scene())
+
+
+def test_chunks_end_within_two_seconds_and_go_on_by_themselves(monkeypatch):
+    monkeypatch.setattr(player, "CHUNK", 0.05)
+
+    async def scene():
+        play = Player(iter(range(10**9)), mode="chunk")
+        play.play()
+        first = play.pulled
+        assert first > 0  # in the foreground: before the callback has returned
+        await asyncio.sleep(0.3)
+        assert play.playing and play.pulled > first
+        play.pause()
+        stopped = play.pulled
+        await asyncio.sleep(0.2)
+        assert play.pulled == stopped
+
+    asyncio.run(scene())
+
+
+def test_slow_motion_takes_its_time():
+    async def scene():
+        play = Player(iter(range(10**9)), mode="task")
+        play.ask(lambda: setattr(play, "slow", True))
+        play.play()
+        await asyncio.sleep(0.9)
+        assert 1 <= play.pulled <= 2
+        play.close()
+
+    asyncio.run(scene())
+
+
+def test_the_seconds_of_a_step_are_the_median_of_the_latest_five_steps(monkeypatch):
+    clock, takes = [0.0], iter([9.0, 0.25, 0.5, 2.0, 2.0, 2.0, 0.5])
+
+    def steps():
+        for took in takes:
+            clock[0] += took
+            yield took
+
+    monkeypatch.setattr(player, "perf_counter", lambda: clock[0])
+    played, paces = Player(steps(), mode="inline"), []
+    for _ in range(7):
+        played.play(1)
+        paces.append(played.step_seconds)
+    assert paces == [0, 0, 0.5, 1.25, 2.0, 2.0, 2.0]  # nothing is said of two steps: the first one warms up
+
+
+def test_below_a_step_a_second_the_lab_offers_recorded_runs(lab):
+    lab.play(3)
+    assert "Museum()" not in lab.view.status.value
+    lab.player._took.extend([1.5] * 5)
+    lab._draw()
+    assert "A step takes 1.5 s here; recorded runs play at once" in lab.view.status.value
+
+
+def test_an_unknown_mode_is_refused(monkeypatch):
+    monkeypatch.setenv("RDSKD_LAB_MODE", "thread")
+    with pytest.raises(ValueError, match="unset it"):
+        player.find_mode()
+    monkeypatch.setenv("RDSKD_LAB_MODE", "replay")  # of which the doctor speaks: it is no way to train
+    with pytest.raises(ValueError, match="Replay\\(path\\) plays it without training"):
+        player.find_mode()
+
+
+def test_a_forced_drawing_is_never_lost_and_drawings_keep_their_distance(monkeypatch):
+    async def scene():
+        times = []
+        loop = asyncio.get_running_loop()
+        draw = redraw_throttle.Pace(lambda: times.append(loop.time()), loop)
+        for _ in range(50):
+            draw(True)
+            await asyncio.sleep(0.01)
+        last = loop.time()
+        await asyncio.sleep(0.3)
+        assert times[-1] >= last - 0.02
+        assert min(np.diff(times)) > 0.19 and len(times) <= 5
+
+    asyncio.run(scene())
+
+
+# ---- every control ---------------------------------------------------------------------------------------------------
+
+
+def test_buttons_play_step_and_reset(lab):
+    t = lab.transport
+    t.one.click()
+    assert lab.experiment.done == 1
+    t.ten.click()
+    assert lab.experiment.done == 11
+    t.play.click()
+    assert lab.experiment.done == 16  # five more: what this lab trains in inline mode
+    t.pause.click()
+    assert lab.player.reason == "Paused."
+    first = numbers(lab)
+    lab.same.click()
+    assert (lab.experiment.done, len(lab.record), lab.experiment.seed) == (0, 0, 0)
+    lab.play(16)
+    assert equal(numbers(lab), first)
+    lab.new.click()
+    assert lab.experiment.seed == 1
+    lab.play(16)
+    assert not equal(numbers(lab), first)
+
+
+def test_every_control_of_a_term_edits_it_before_the_next_step(lab):
+    term, row = lab.experiment.objective["ie"], lab.console.rows["ie"]
+    lab.play(3)
+    row.on.value = False
+    row.weight.value = 2.5
+    row.damped.value = False
+    row.rule.value = "average"
+    assert (term.on, term.weight, term.damped, term.rule.__name__) == (False, 2.5, False, "average")
+    edits = [("on", False), ("weight", 2.5), ("damped", False), ("rule", "average")]
+    assert lab.record.edits == [Edit(3, "ie", field, value) for field, value in edits]
+    lab.play(3)
+    assert lab.record.column("ie_gain").tolist()[3:] == [0, 0, 0]
+    assert np.isfinite(lab.record.column("ie")).all()  # off, and still drawn
+    assert "gain <b>off</b>" in row.pull.value
+
+
+def test_a_reset_keeps_the_settings_and_repeats_the_run_with_the_same_edits(lab):
+    lab.edit("ds", "on", False)
+    lab.play(4)
+    lab.reset()
+    assert not lab.experiment.objective["ds"].on and lab.record.edits == [Edit(0, "ds", "on", False)]
+    lab.play(4)
+    assert_replays(lab)
+
+
+def test_the_method_brings_its_own_terms_back(lab):
+    lab.edit("ds", "weight", 7)
+    lab.player.ask(lambda: lab._begin("rdskd", None))
+    assert lab.experiment.objective["ds"].weight == 1 == lab.console.rows["ds"].weight.value
+    lab.play(2)
+    assert_replays(lab)
+
+
+@pytest.mark.parametrize("method", PLAYABLE)
+def test_every_method_with_a_generator_can_be_played(lab, method):
+    lab.use(method)
+    lab.learn()
+    lab.play(3)
+    assert lab.experiment.method == method and lab.experiment.done == 3, lab.player.reason
+    assert list(lab.experiment.look().raw) == list(lab.experiment.objective) == list(METHODS[method].terms())
+
+
+def test_the_student_learns_along_and_does_not_disturb_the_generator(lab):
+    before = copied(lab.experiment.run.student)
+    lab.play(6)
+    assert same(copied(lab.experiment.run.student), before)
+    lab.learn()
+    lab.play(6)
+    assert not same(copied(lab.experiment.run.student), before)
+    assert 0 <= lab.record.student["accuracy"][-1] <= 1
+    assert_replays(lab)
+
+
+def test_slow_motion_is_a_wish_like_any_other(lab):
+    lab.transport.slow.value = True
+    assert lab.player.slow
+    lab.transport.slow.value = False
+    assert not lab.player.slow
+
+
+def test_everything_off_moves_nothing_and_says_so(lab):
+    lab.play(3)
+    for row in lab.console.rows.values():
+        row.on.value = False
+    before = copied(lab.experiment.run.generator)
+    lab.play(5)
+    assert same(copied(lab.experiment.run.generator), before)
+    assert "no weight and no buffer" in lab.view.status.value
+    assert_replays(lab)
+
+
+def test_looking_changes_nothing(lab):
+    lab.play(3)
+    before, rng = copied(lab.experiment.run.generator), lab.experiment.run.rng.get_state()
+    lab.experiment.look()
+    assert same(copied(lab.experiment.run.generator), before)
+    assert torch.equal(lab.experiment.run.rng.get_state(), rng)
+    assert all(p.grad is None for p in lab.experiment.run.teacher.parameters())
+
+
+def test_the_evidence_adds_up(lab):
+    lab.play(3)
+    look = lab.experiment.look()
+    assert sum(look.share.values()) == pytest.approx(1)
+    assert all(-1.0001 <= c <= 1.0001 for c in look.cosine.values())
+    lab.edit("ie", "on", False)
+    lab.edit("ds", "on", False)
+    look = lab.experiment.look()
+    assert look.share == pytest.approx({"oh": 1, "ie": 0, "ds": 0}) and look.cosine["oh"] == pytest.approx(1, abs=1e-5)
+    assert look.norm["ie"] > 0
+
+
+def test_an_exploding_term_stops_before_it_moves_anything_and_can_be_mended(lab):
+    lab.play(2)
+    lab.experiment.objective["oh"].anchor = -200.0
+    before = copied(lab.experiment.run.generator)
+    weights = {k: v for k, v in before.items() if "running" not in k and "num_batches" not in k}
+    lab.play(2)
+    assert "'oh'" in lab.player.reason and "'oh'" in lab.view.status.value.replace("&#x27;", "'")
+    assert same({k: v for k, v in copied(lab.experiment.run.generator).items() if k in weights}, weights)
+    lab.edit("oh", "damped", False)
+    lab.play(2)
+    assert lab.experiment.done == 4
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("oh", "colour", 1),
+        ("oh", "weight", -1),
+        ("oh", "weight", float("nan")),
+        ("oh", "rule", "never"),
+        ("xx", "on", 1),
+    ],
+)
+def test_a_wrong_edit_is_refused_in_a_sentence(lab, edit):
+    with pytest.raises((ValueError, KeyError)) as error:
+        lab.edit(*edit)
+    assert len(str(error.value)) > 20
+    assert lab.record.edits == []
+
+
+def test_a_storm_of_a_thousand_actions(lab):
+    rng = random.Random(0)
+    rows = list(lab.console.rows.values())
+
+    def act():
+        row, t = rng.choice(list(lab.console.rows.values())), lab.transport
+        return rng.choice([
+            lambda: setattr(row.on, "value", not row.on.value),
+            lambda: setattr(row.weight, "value", rng.choice([-5, 0, 0.3, 1, 2, 1000])),
+            lambda: setattr(row.damped, "value", not row.damped.value),
+            lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
+            lambda: setattr(lab.student, "value", not lab.student.value),
+            t.one.click, t.pause.click, t.play.click if rng.random() < 0.1 else t.one.click,
+            lab.same.click if rng.random() < 0.02 else t.one.click,
+            lab.new.click if rng.random() < 0.02 else t.one.click,
+        ])  # fmt: skip
+
+    lab.pace.draw = lambda: None  # drawing is tested elsewhere; here it is a thousand times the cost
+    for _ in range(1000):
+        act()()
+        assert not lab.player.playing
+        assert not lab.player.reason.startswith("Stopped."), lab.player.reason
+    for name, row in lab.console.rows.items():
+        term = lab.experiment.objective[name]
+        assert (row.on.value, row.weight.value, row.damped.value, row.rule.value) == (
+            term.on, term.weight, term.damped, term.rule.__name__)  # fmt: skip
+    assert rows == list(lab.console.rows.values())
+    assert lab.record.edits == sorted(lab.record.edits, key=lambda edit: edit.step)
+    assert_replays(lab)
+
+
+def test_the_lab_plays_in_chunks_and_its_switches_act_between_them(monkeypatch):
+    monkeypatch.setattr(player, "CHUNK", 0.05)
+
+    async def scene():
+        lab = Lab(mode="chunk", settings=SMALL)
+        lab.transport.play.click()
+        assert lab.experiment.done > 0
+        lab.console.rows["ie"].on.value = False
+        await asyncio.sleep(0.3)
+        lab.transport.pause.click()
+        assert lab.record.edits[0].step > 0 and not lab.experiment.objective["ie"].on
+        assert_replays(lab)
+        lab.close()
+
+    asyncio.run(scene())
+
+
+# ---- what is shown and what stays ------------------------------------------------------------------------------------
+
+
+def test_the_pictures_say_what_they_show(lab):
+    lab.play(3)
+    lab.learn()
+    lab.play(3)
+    page = lab.view.paintings.value + lab.view.charts.value
+    assert 'alt="40 generated images after 6 steps; the teacher sees' in page
+    assert page.count('role="img" aria-label="') == 1 + 3 + 3 + 1 + 1  # histogram, terms, increments, gain, student
+    words = sentence(lab.experiment, lab.record, lab.look)
+    assert words.startswith("step 6, one-hot loss ") and " of 10 classes, student " in words
+    assert lab.beacon.sentence == words
+
+
+def test_increments_are_what_a_loss_rose_by_since_the_step_before(lab):
+    lab.play(25)
+    raw = lab.record.column("oh").tolist()
+    one = [raw[i] - raw[i - 1] for i in range(1, 25)]
+    assert lab.record.increments("oh")[1:].tolist() == pytest.approx(one, abs=1e-12)
+    mean = [sum(one[max(0, i - 10) : i]) / min(i, 10) for i in range(1, 25)]
+    assert lab.record.increments("oh", 10)[1:].tolist() == pytest.approx(mean, abs=1e-12)
+    assert np.isnan(lab.record.increments("oh")[0])
+
+
+def told(page: str, title: str) -> list[str]:
+    """The sentences that a screen reader hears of the picture with this title."""
+    return html.unescape(next(said for said in page.split('aria-label="')[1:] if said.startswith(title))).split(". ")
+
+
+def test_the_damping_panel_tells_increments_gains_and_anchors(lab):
+    lab.edit("ie", "rule", "previous")
+    lab.play(20)
+    lab.edit("ds", "on", False)
+    lab.play(20)
+    page, record = lab.view.charts.value, lab.record
+    for name in "oh", "ie":
+        rise = record.increments(name, 10)
+        assert told(page, f"increments of {name} per step, mean of 10")[1].startswith(
+            f"{name}: from {number(rise[1])} to {number(rise[-1])}, lowest {number(np.nanmin(rise))}"
+        )
+    assert told(page, "increments of ds")[2].startswith("ds while off")
+    gain = np.exp(record.column("ie") - record.column("ie_anchor"))
+    assert told(page, "gain in force")[2].startswith(f"ie: from {number(gain[0])} x to {number(gain[-1])} x")
+    assert np.allclose(gain, record.column("ie_gain"), rtol=1e-5)
+    oh, ie = (number(lab.experiment.objective[name].anchor) for name in ("oh", "ie"))
+    assert f"<b>oh {oh}</b> since step 2, <b>ie {ie}</b> since step 40;" in page
+    assert ie == number(record.column("ie")[-1])  # the rule "previous"
+    assert page.split('"c6 dots" d="')[1].split('"')[0].count("l0 0") == 39  # one at a time: an anchor of ie, or both
+    for name in "oh", "ie":
+        lab.edit(name, "damped", False)
+    assert "No term is damped" in lab.view.charts.value
+
+
+def test_the_card_shows_increments_and_anchors_too(lab):
+    lab.play(30)
+    dots = lab.view.charts.value.split('"c6 dots" d="')[1].split('"')[0]
+    assert dots.count("l0 0") == 1  # the rule "epoch" has moved both anchors at once
+    words = lab.postcard.alt_text()
+    assert "Increment of oh " in words and "anchor " in words and "gain of ie " in words
+    assert [len(row) for row in lab.postcard.rows()] == [2, 2, 2, 1]
+
+
+def test_a_toggle_is_marked_on_the_axis(lab):
+    lab.play(3)
+    lab.edit("ie", "on", False)
+    lab.play(3)
+    assert "ie off</i>" in lab.view.charts.value
+
+
+def test_the_output_is_two_bundles_the_second_with_png_and_words(lab, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **kw: shown.append((data, kw.get("metadata"))))
+    lab._ipython_display_()  # in inline mode this trains
+    (page, _), (card, about) = shown
+    assert lab.experiment.done == 5
+    assert page["text/plain"] == card["text/plain"] == "[lab: rdskd, seed 0]"
+    assert "image/png" not in page and card["image/png"].startswith(b"\x89PNG") and len(card["image/png"]) < 200_000
+    assert about["image/png"]["alt"].startswith("40 generated images after 5 steps")
+    json.dumps(page)
+
+
+def test_afterwards_there_are_charts_to_explore(lab):
+    assert lab.charts() == []
+    lab.play(5)
+    titles = [chart.title for chart in lab.charts()]
+    assert titles[:3] == ["one-hot loss (oh)", "increments of oh", "information entropy loss (ie)"]
+
+
+def test_a_cell_that_is_run_again_leaves_no_widget_behind():
+    Lab(mode="inline", settings=SMALL).close()
+    alive = getattr(widgets.widgets.widget, "_instances", None)  # ipywidgets 8, and 7
+    alive = widgets.Widget.widgets if alive is None else alive
+    before = len(alive)
+    first = Lab(mode="inline", settings=SMALL)
+    second = Lab(mode="inline", settings=SMALL)  # no front end tells the cells apart: the same one
+    assert first.closed and not second.closed
+    second.close()
+    assert len(alive) <= before
+
+
+def test_a_core_is_left_to_the_page_while_it_trains():
+    from rdskd_lab.lab.session.cores import leave_a_core
+
+    torch.set_num_threads(64)
+    try:
+        with leave_a_core():
+            assert torch.get_num_threads() == max(1, len(__import__("os").sched_getaffinity(0)) - 1)
+        assert torch.get_num_threads() == 64
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_nobody_watching_pauses(lab):
+    lab.beacon._hear(None, {}, [])
+    lab.beacon.seen -= 1000
+    lab.player.playing = True
+    lab._draw()
+    assert lab.player.reason.startswith("Paused, because no page")
+
+
+# ---- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def test_thin_keeps_ends_and_extremes():
+    y = np.random.default_rng(0).normal(size=5000)
+    x, kept = thin(np.arange(5000), y)
+    assert len(kept) <= 152 and kept.min() == y.min() and kept.max() == y.max() and (x[0], x[-1]) == (0, 4999)
+    assert (np.diff(x) >= 0).all()
+    x, kept = thin(np.arange(4), np.array([np.nan, 1, np.nan, 2]))
+    assert kept[1::2].tolist() == [1, 2]
+    y = np.where((np.arange(4000) > 1000) & (np.arange(4000) < 3000), np.nan, 1.0)
+    drawn = chart("t", [Stroke("a", np.arange(4000), y, "c0")], until=4000)
+    assert drawn.split('d="')[1].split('"')[0].count("M") == 2  # a gap is not bridged
+
+
+def test_the_lab_would_paint_in_colour(monkeypatch, tmp_path):
+    """No colour data is shipped, so a set of three classes stands in the digits' place here."""
+    from PIL import Image
+
+    pixels = torch.randint(0, 256, (9, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    toy = Split(pixels, torch.arange(9) % 3, (0.5,) * 3, (0.25,) * 3, ("red", "green", "blue"), "toy test")
+    monkeypatch.setattr("rdskd_lab.lab.session.experiment.named.load", lambda *_: toy)
+    lab = Lab(mode="inline", settings=SMALL, teacher=seeded(0, LeNet5, 3, 3))
+    lab.learn()
+    lab.play(21)
+    assert lab.look.images.shape == (40, 3, 32, 32) and 0 <= lab.record.student["accuracy"][-1] <= 1
+    assert "of class red" in lab.view.paintings.value or "of class green" in lab.view.paintings.value
+    source = lab.view.paintings.value.split("data:image/png;base64,")[1].split('"')[0]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
+    first = lab.look.images[0].transpose(1, 2, 0)  # its channels stay apart, and in their order
+    assert sheet.shape == (160, 256, 3) and np.abs(sheet[:32, :32].astype(int) - first).max() <= 9
+    assert np.ptp(sheet.astype(int), axis=2).max() > 50
+    card = np.asarray(Image.open(io.BytesIO(lab.postcard.png())))
+    assert np.ptp(card[:, : card.shape[1] // 5].astype(int), axis=2).max() > 50
+    back = open_trace(save(lab.trace, tmp_path / "colour.npz"))
+    assert np.array_equal(back.moments[20].look.images, lab.trace.moments[20].look.images)
+    lab.close()
+
+
+@pytest.mark.parametrize("y", [[], [1.0], [2.0, 2.0], [0.0, 1e-9], [-1e6, 1e6], [np.nan, np.nan]])
+def test_a_chart_survives_any_numbers(y):
+    drawn = chart("t", [Stroke("a & b", np.arange(len(y)), np.array(y), "c0")], until=float(len(y)), level=1.0)
+    assert "nan" not in drawn and "inf" not in drawn
+
+
+def test_a_png_is_one(tmp_path):
+    from PIL import Image
+
+    for channels in 1, 3:
+        pixels = np.random.default_rng(0).integers(0, 256, (6, 10, channels), dtype=np.uint8)
+        (tmp_path / "a.png").write_bytes(png(pixels))
+        back = np.asarray(Image.open(tmp_path / "a.png")).reshape(6, 10, channels)
+        assert np.abs(back.astype(int) - pixels).max() <= 9  # 16 levels
+    assert "even" not in bars("t", np.array([0.5, 0.5]), ["<0>", "1"]) and "&lt;0&gt;" in bars("t", np.ones(1), ["<0>"])
+
+
+def test_the_classroom_is_what_is_played():
+    lab = Lab(mode="inline")
+    s, classroom = lab.experiment.run.settings, PRESETS["classroom"]
+    assert (s.batch_size, s.width, s.lr) == (classroom.batch_size, classroom.width, classroom.lr)
+    bare = Experiment().steps()
+    lab.play(5)
+    assert lab.record.column("oh").tolist() == [step.raw["oh"] for step in islice(bare, 5)]
+    lab.close()
+
+
+def test_the_lab_loads_no_plotting_until_it_is_needed(tmp_path):
+    code = "import sys, rdskd_lab.lab; print([m for m in ('plotly', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,442 @@
+"""The other methods against flat loops written from methods.md in float64, and every method as a run that can be cut."""
+
+import copy
+import math
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_distillation import record, through_a_file  # noqa: E402
+from torch import nn
+from toys import (  # noqa: E402, F401
+    CLASSES,
+    F64,
+    LATENT,
+    SIZE,
+    WIDTH,
+    Adam,
+    SpecGenerator,
+    ToyStudent,
+    ToyTeacher,
+    apart,
+    copied,
+    ln_softmax,
+    same,
+    seeded,
+)
+
+from rdskd_lab import losses
+from rdskd_lab.datasets.named import Split  # noqa: E402
+from rdskd_lab.distillation import Distillation  # noqa: E402
+from rdskd_lab.methods import dafl, zskd
+from rdskd_lab.methods.method import Settings  # noqa: E402
+from rdskd_lab.methods.registry import METHODS  # noqa: E402
+
+LIVE = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=WIDTH, student_steps=6, temperature=1.0)
+SHEET = Settings(generator_steps=8, batch_size=6, sheet_steps=4, lr=0.05, jitter=1, pooled=True, student_steps=5,
+                 student_batch_size=4, temperature=3.0)  # fmt: skip
+BARE = Settings(generator_steps=0, latent=LATENT, width=WIDTH, student_steps=5, student_batch_size=4)
+TINY = {
+    **dict.fromkeys(("rdskd", "rdskd+bn"), replace(LIVE, student_steps=4, student_batch_size=4)),
+    **dict.fromkeys(("dafl", "mskd"), LIVE),
+    **dict.fromkeys(("zskd", "deepinversion"), SHEET),
+    "adaptive": replace(SHEET, student_turn=3, student_steps=6, augment=1.0),
+    "dfad": replace(LIVE, student_turn=2, student_steps=12, student_batch_size=4),
+    **dict.fromkeys(("noise", "untrained", "real", "labels"), BARE),
+}
+
+
+@pytest.fixture
+def double():
+    torch.set_default_dtype(F64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def digits(n=20):
+    images = torch.randint(0, 256, (n, 1, SIZE, SIZE), generator=seeded(5)).to(torch.uint8)
+    labels = torch.arange(n) % CLASSES
+    return Split(images, labels, (0.4,), (0.3,), tuple("abcde"), "toys train")
+
+
+def run(name, seed=0, settings=None, student=None, teacher=None):
+    method = METHODS[name]
+    return Distillation(teacher or ToyTeacher(), student or ToyStudent(), method.terms(), settings or TINY[name],
+                        method=method, seed=seed, size=SIZE, data=digits() if method.real_images else None)  # fmt: skip
+
+
+def test_every_method_and_control_is_tested_here():
+    assert set(TINY) == set(METHODS)
+
+
+# ---- losses, each written a second time ------------------------------------------------------------------------------
+
+
+def test_activation_is_minus_the_mean_of_the_absolute_features():
+    f = torch.randn(3, 4, dtype=F64, generator=seeded(0))
+    assert losses.activation(f).item() == pytest.approx(-sum(abs(v) for v in f.flatten().tolist()) / 12, abs=1e-12)
+
+
+def test_mode_seeking_divides_mean_absolute_differences_and_takes_the_reciprocal():
+    x, z = (torch.randn(4, *s, dtype=F64, generator=seeded(1)) for s in ((1, 2, 2), (3,)))
+    dx = sum(abs(a - b) for a, b in zip(x[2:].flatten().tolist(), x[:2].flatten().tolist(), strict=True)) / 8
+    dz = sum(abs(a - b) for a, b in zip(z[2:].flatten().tolist(), z[:2].flatten().tolist(), strict=True)) / 6
+    assert losses.mode_seeking(x, z).item() == pytest.approx(1 / (dx / dz + 1e-5), abs=1e-12)
+
+
+def test_total_variation_sums_four_norms_over_the_whole_batch():
+    x = torch.randn(2, 1, 3, 3, dtype=F64, generator=seeded(2))
+    want = 0.0
+    for di, dj in (0, 1), (1, 0), (1, 1), (1, -1):
+        square = 0.0
+        for n in range(2):
+            for i in range(3):
+                for j in range(3):
+                    if 0 <= i + di < 3 and 0 <= j + dj < 3:
+                        square += (x[n, 0, i, j] - x[n, 0, i + di, j + dj]).item() ** 2
+        want += math.sqrt(square)
+    assert losses.total_variation(x).item() == pytest.approx(want, abs=1e-12)
+
+
+def test_bn_statistics_are_norms_that_are_not_squared_summed_over_layers():
+    layers = [tuple(torch.rand(3, dtype=F64, generator=seeded(i + 4 * k)) for i in range(4)) for k in range(2)]
+    want = sum(
+        math.sqrt(sum((a - b) ** 2 for a, b in zip(v.tolist(), rv.tolist(), strict=True)))
+        + math.sqrt(sum((a - b) ** 2 for a, b in zip(m.tolist(), rm.tolist(), strict=True)))
+        for m, v, rm, rv in layers
+    )
+    assert losses.bn_statistics(layers).item() == pytest.approx(want, abs=1e-12)
+
+
+def test_competition_is_one_minus_the_clamped_divergence_from_the_mixture():
+    s, t = (torch.randn(4, 3, dtype=F64, generator=seeded(k)) * 9 for k in (6, 7))
+    total = 0.0
+    for a, b in zip(s, t, strict=True):
+        p, q = (ln_softmax((v / 3)[None])[0].exp().tolist() for v in (a, b))
+        m = [(x + y) / 2 for x, y in zip(p, q, strict=True)]
+        p, q, m = ([min(max(x, 0.01), 0.99) for x in d] for d in (p, q, m))
+        total += sum(x * math.log(x / y) + x * math.log(x / w) for x, y, w in zip(m, p, q, strict=True)) / 2
+    assert losses.competition(s, t).item() == pytest.approx(1 - min(max(total / 4, 0), 1), abs=1e-12)
+
+
+def test_dafls_weight_5_on_log10_is_2_171_in_nats():
+    # methods.md 2.1: 1 nat = 0.4343 digits
+    table = dafl.dafl()
+    assert table["ie"].weight == pytest.approx(2.171, abs=5e-4)
+    p = torch.rand(6, 4, dtype=F64, generator=seeded(8)).log()
+    mean = p.softmax(1).mean(0)
+    digits = 5 * (mean * mean.log10()).sum().item()
+    batch = type("B", (), {"logits": p})
+    assert table["ie"].asked(table["ie"].measure(batch)).item() == pytest.approx(digits, abs=1e-12)
+    cifar = dict(METHODS["dafl"].presets["paper-cifar10"].weights)
+    assert (cifar["oh"], cifar["act"]) == (0.05, 0.01) and cifar["ie"] == pytest.approx(2.171, abs=5e-4)
+
+
+# ---- ZSKD's targets --------------------------------------------------------------------------------------------------
+
+
+def test_dirichlet_targets_follow_the_similarity_of_the_last_layers_rows():
+    head = nn.Linear(4, 3)
+    w = head.weight.detach()
+    r = [[float(a @ b / (a.norm() * b.norm())) for b in w] for a in w]
+    alpha = [[(v - min(row)) / (max(row) - min(row)) for v in row] for row in r]
+    draws = zskd.dirichlet_targets(head, 30_000, 1.0, seeded(0))
+    assert draws.shape == (30_000, 3) and draws.sum(1).allclose(torch.ones(30_000), atol=1e-5)
+    for c in range(3):
+        want = torch.tensor([a + 1e-4 for a in alpha[c]])
+        assert draws[c::3].mean(0).tolist() == pytest.approx((want / want.sum()).tolist(), abs=0.02)
+
+
+def test_beta_of_a_tenth_really_makes_spikier_targets():
+    # methods.md 4.3: in the published code the factor cancels
+    torch.manual_seed(0)
+    head = nn.Linear(8, 5)
+    entropy = [
+        -(y := zskd.dirichlet_targets(head, 2000, beta, seeded(1)).clamp_min(1e-30)).mul(y.log()).sum(1).mean().item()
+        for beta in (1.0, 0.1)
+    ]
+    assert entropy[1] < 0.6 * entropy[0]
+
+
+# ---- flat loops ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["dafl", "mskd"])
+def test_dafl_is_one_backward_through_the_sum_of_all_terms(double, name):
+    """methods.md 2.1 and 3: G and S step together; the detaches give G its terms and S the KL at temperature 1."""
+    r = run(name, seed=3)
+    spec, student, teacher = SpecGenerator(copied(r.source)), copy.deepcopy(r.student), copy.deepcopy(r.teacher)
+    rng, g, s = seeded(3), Adam([*spec.w.values()], 1e-3), Adam(student.parameters(), 2e-3)
+    student.train()
+    steps = list(r)
+    for k in range(6):
+        z = torch.randn(6, LATENT, generator=rng)
+        x = spec(z, training=True)
+        features = x
+        for layer in list(teacher)[:-1]:
+            features = layer(features)
+        t = teacher(x)
+        p = ln_softmax(t).exp().sum(0) / 6
+        oh = -ln_softmax(t)[range(6), t.argmax(1)].sum() / 6
+        ie, act = (p * p.log10()).sum(), -features.abs().sum() / features.numel()
+        loss = oh + 5 * ie + 0.1 * act
+        if name == "mskd":
+            ms = 1 / ((x[3:] - x[:3]).abs().mean() / (z[3:] - z[:3]).abs().mean() + 1e-5)
+            loss = loss + ms
+        fixed = x.detach()
+        ln_t, ln_s = ln_softmax(t.detach()), ln_softmax(student(fixed))
+        kd = (ln_t.exp() * (ln_t - ln_s)).sum() / 6
+        grown, learned = steps[2 * k], steps[2 * k + 1]
+        assert (grown.phase, learned.phase, grown.i, learned.i) == ("synthesise", "distill", k, k)
+        want = {"oh": oh.item(), "ie": ie.item() * math.log(10), "act": act.item()}
+        want |= {"ms": ms.item()} if name == "mskd" else {}
+        assert grown.raw == pytest.approx(want, abs=1e-8) and learned.raw == pytest.approx({"kd": kd.item()}, abs=1e-8)
+        g.step(loss), s.step(kd)
+    assert apart(r.student.state_dict(), student.state_dict()) < 1e-6
+
+
+def test_dfad_lets_the_student_close_a_gap_and_the_generator_open_it(double):
+    """methods.md 7: student steps on fresh images first, then one generator step on -mean |s - t|, student in train mode."""
+    r = run("dfad", seed=2)
+    spec, student, teacher = SpecGenerator(copied(r.source)), copy.deepcopy(r.student), copy.deepcopy(r.teacher)
+    rng, g, s = seeded(2), Adam([*spec.w.values()], 1e-3), Adam(student.parameters(), 2e-3)
+    student.train()
+    steps = iter(list(r))
+    for _ in range(6):
+        for _ in range(2):
+            with torch.no_grad():
+                x = spec(torch.randn(4, LATENT, generator=rng), training=True)
+                t = teacher(x)
+            gap = (student(x) - t).abs().sum() / (4 * CLASSES)
+            step = next(steps)
+            assert step.phase == "distill" and step.raw["l1"] == pytest.approx(gap.item(), abs=1e-8)
+            s.step(gap)
+        kept = copied(student)
+        x = spec(torch.randn(6, LATENT, generator=rng), training=True)
+        loss = -(student(x) - teacher(x)).abs().sum() / (6 * CLASSES)
+        step = next(steps)
+        assert step.phase == "synthesise" and step.raw["adv"] == pytest.approx(loss.item(), abs=1e-8)
+        g.step(loss)
+        student.load_state_dict(kept)  # the statistics of a generator's step are not the student's
+    assert apart(r.student.state_dict(), student.state_dict()) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["deepinversion", "adaptive"])
+def test_deepinversion_descends_its_sum_over_rolled_pixels_and_returns_the_best_of_each_sheet(double, name):
+    """methods.md 5.1; the student, where there is a competition, is in eval mode and not trained by it."""
+    settings = replace(TINY[name], student_turn=1, student_steps=2) if name == "adaptive" else TINY[name]
+    r = run(name, seed=7, settings=settings)
+    teacher, student, rng = copy.deepcopy(r.teacher), copy.deepcopy(r.student).eval(), seeded(7)
+    conv, bn = teacher[0], teacher[1]
+    images, kept = torch.randn(6, 1, SIZE, SIZE, generator=rng), None
+    y = torch.arange(6) % CLASSES
+    best, adam, x = (math.inf, None), None, images.requires_grad_()
+    adam = Adam([x], 0.05)
+    for k, step in enumerate(islice(r.synthesise(), 4)):
+        shift = torch.randint(-1, 2, (2,), generator=rng).tolist()
+        seen = x.roll(shift, (2, 3))
+        h = conv(seen)
+        mean = h.mean((0, 2, 3))
+        var = ((h - mean[:, None, None]) ** 2).mean((0, 2, 3))
+        ce = -ln_softmax(teacher(seen))[range(6), y].sum() / 6
+        rf = ((var - bn.running_var) ** 2).sum().sqrt() + ((mean - bn.running_mean) ** 2).sum().sqrt()
+        tv = sum(
+            (a - b).pow(2).sum().sqrt()
+            for a, b in (
+                (seen[:, :, :, 1:], seen[:, :, :, :-1]),
+                (seen[:, :, 1:], seen[:, :, :-1]),
+                (seen[:, :, 1:, 1:], seen[:, :, :-1, :-1]),
+                (seen[:, :, 1:, :-1], seen[:, :, :-1, 1:]),
+            )
+        )
+        loss = ce + 10 * rf + 2.5e-5 * tv
+        want = {"ce": ce.item(), "bn": rf.item(), "tv": tv.item(), "l2": seen.pow(2).sum().sqrt().item()}
+        if name == "adaptive":
+            p, q = (ln_softmax(net(seen) / 3).exp() for net in (student, teacher))
+            m = (p + q) / 2
+            p, q, m = (d.clamp(0.01, 0.99) for d in (p, q, m))
+            js = ((m * (m / p).log()).sum(1).mean() + (m * (m / q).log()).sum(1).mean()) / 2
+            loss = loss + 1 - js.clamp(0, 1)
+            want["comp"] = 1 - js.clamp(0, 1).item()
+        assert step.raw == pytest.approx(want, abs=1e-8), k
+        if loss.item() < best[0]:
+            best = (loss.item(), seen.detach().clone())
+        adam.step(loss)
+    kept = r.pool.images[:6].double()
+    assert r.pool.filled == 6 and (kept - best[1]).abs().max() < 2e-3  # half precision
+    assert torch.equal(r.source.images.detach(), torch.randn(6, 1, SIZE, SIZE, generator=rng))  # a new sheet
+    assert not r.source_optimizer.state and r.source.lowest == math.inf
+
+
+def test_the_best_images_are_a_copy_and_really_the_best(double):
+    r = run("deepinversion", settings=replace(SHEET, lr=5.0, jitter=0))  # so wild that the last is not the best
+    totals, seen = [], []
+    for step in islice(r.synthesise(), 4):
+        totals.append(sum(step.weight[n] * step.raw[n] for n in step.raw))
+        seen.append(step.batch.images.clone())
+        assert torch.equal(step.batch.images, seen[-1])
+    assert totals.index(min(totals)) < 3
+    assert torch.equal(r.pool.images[:6], seen[totals.index(min(totals))].half())
+
+
+def test_zskd_descends_soft_cross_entropy_at_20_and_relabels_by_the_teacher(double):
+    settings = replace(SHEET, jitter=0, temperature=20.0, augment=0.0)
+    r = run("zskd", seed=1, settings=settings)
+    y, x = r.source.targets.clone(), r.source.images.detach().clone().requires_grad_()
+    teacher, adam, best = copy.deepcopy(r.teacher), Adam([x], 0.05), (math.inf, None)
+    for step in islice(r.synthesise(), 4):
+        loss = -(y * ln_softmax(teacher(x) / 20)).sum() / 6
+        assert step.raw["ce"] == pytest.approx(loss.item(), abs=1e-9)
+        best = min(best, (loss.item(), x.detach().clone()), key=lambda pair: pair[0])
+        adam.step(loss)
+    with torch.no_grad():
+        assert (r.pool.logits[:6].double() - teacher(best[1])).abs().max() < 1e-4
+    assert not torch.equal(y, r.source.targets)  # the second sheet has other targets
+
+
+def test_rdskd_bn_is_rdskd_and_a_tenth_of_deepinversions_statistics():
+    a, b = run("rdskd"), run("rdskd+bn")
+    assert list(b.objective) == [*a.objective, "bn"] and b.objective["bn"].weight == 0.1
+    first, second = next(iter(a)), next(iter(b))
+    assert all(first.raw[n] == pytest.approx(second.raw[n], rel=1e-6) for n in first.raw) and second.raw["bn"] > 0
+
+
+# ---- every method ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_can_be_cut_between_any_two_steps_and_leaves_the_rest_alone(name):
+    teacher, before = ToyTeacher(), torch.get_rng_state()
+    fixed = copied(teacher)
+    whole = run(name, teacher=teacher)
+    want = record(whole)
+    assert len(want) == sum(whole.stages.values()) and same(fixed, teacher.state_dict())
+    assert torch.equal(torch.get_rng_state(), before)
+    for cut in range(len(want) + 1):
+        first = run(name)
+        done = record(islice(first, cut))
+        state, rows = through_a_file(first.state()), through_a_file([first.pool.images, first.pool.logits])
+        second = run(name, student=ToyStudent(seed=8))
+        second.pool.images.copy_(rows[0]), second.pool.logits.copy_(rows[1])
+        second.restore(state)
+        assert done + record(second) == want, cut
+        assert same(whole.student.state_dict(), second.student.state_dict()), cut
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_shows_40_images_and_looking_changes_nothing(name):
+    r = run(name)
+    next(iter(r))
+    state = through_a_file(r.state())
+    a, b = r.picture(), r.picture()
+    assert a["images"].shape == (40, 1, SIZE, SIZE) and torch.equal(a["images"], b["images"])
+    assert same(state["student"], r.state()["student"]) and torch.equal(state["rng"], r.rng.get_state())
+    assert "generator" not in state or same(state["generator"], r.state()["generator"])
+
+
+def test_when_a_sheet_is_finished_its_best_images_are_shown_not_the_noise_that_follows():
+    r = run("deepinversion")
+    steps, sheet = r.synthesise(), r.settings.sheet_steps
+    record(islice(steps, sheet))
+    kept = r.pool.images[: r.pool.filled][-40:]
+    shown = r._painted()
+    assert torch.equal(shown[: len(kept)].half(), kept) and not torch.equal(shown[:1], r.source.images[:1])
+    next(steps)
+    assert not torch.equal(r._painted()[: len(kept)].half(), kept)
+
+
+def test_a_live_student_with_a_pool_sees_what_was_painted_so_far_and_can_be_cut_too():
+    settings = replace(LIVE, pooled=True, student_turn=2, student_steps=12, student_batch_size=4)
+    r, seen = run("dafl", settings=settings), []
+    for step in r:
+        if step.phase == "distill":
+            pool = r.pool.images[: r.pool.filled].float()
+            assert all(any(torch.equal(image, kept) for kept in pool) for image in step.batch.images.float())
+            seen.append(r.pool.filled)
+    assert seen == [6 * (k // 2 + 1) for k in range(12)]
+    want, first = record(run("dafl", settings=settings)), run("dafl", settings=settings)
+    done = record(islice(first, 10))
+    second = run("dafl", settings=settings, student=ToyStudent(seed=8))
+    second.pool.images.copy_(first.pool.images), second.pool.logits.copy_(first.pool.logits)
+    second.restore(through_a_file(first.state()))
+    assert done + record(second) == want
+
+
+@pytest.mark.parametrize("name", ["dfad", "adaptive"])
+def test_a_step_of_the_source_changes_nothing_in_a_student_that_watches(name):
+    r = run(name)
+    before = copied(r.student)
+    list(islice(r.synthesise(), 3))
+    assert same(before, r.student.state_dict()) and all(p.grad is None for p in r.student.parameters())
+
+
+@pytest.mark.parametrize("name", ["deepinversion", "rdskd+bn"])
+def test_statistics_of_a_teacher_without_batchnorm_are_refused_unless_the_term_is_off(name):
+    teacher = ToyTeacher(bn=False)
+    with pytest.raises(ValueError, match="has no BatchNorm2d layer, so term 'bn' .*lenet5-bn.*--off bn"):
+        run(name, teacher=teacher)
+    method = METHODS[name]
+    objective = method.terms()
+    objective["bn"].on = False
+    r = Distillation(teacher, ToyStudent(), objective, TINY[name], method=method, size=SIZE)
+    assert next(iter(r)).raw["bn"] == 0
+
+
+def test_labels_learn_from_labels_and_real_from_the_teacher():
+    data = digits()
+    for name in "labels", "real":
+        r = run(name)
+        step = next(iter(r))
+        rows = torch.randint(20, (4,), generator=seeded(0))
+        images = (data.images[rows].float() / 255 - 0.4) / 0.3
+        assert (step.batch.images - images).abs().max() < 1e-6 and torch.equal(step.batch.targets, data.labels[rows])
+        fresh = ToyStudent().train()
+        answer = fresh(images)
+        with torch.no_grad():
+            t = r.teacher(images)
+        want = F.cross_entropy(answer, data.labels[rows]) if name == "labels" else 100 * F.kl_div(
+            ln_softmax(answer / 10), ln_softmax(t / 10), reduction="batchmean", log_target=True)  # fmt: skip
+        assert step.raw == pytest.approx({"ce" if name == "labels" else "kd": want.item()}, rel=1e-4)
+
+
+def test_real_images_are_asked_for_where_there_are_none():
+    with pytest.raises(ValueError, match="learns from real images"):
+        Distillation(ToyTeacher(), ToyStudent(), METHODS["real"].terms(), BARE, method=METHODS["real"], size=SIZE)
+
+
+def test_turns_that_do_not_fit_the_students_steps_are_refused():
+    with pytest.raises(ValueError, match="student_steps must be 6, not 7"):
+        run("dafl", settings=replace(LIVE, student_steps=7))
+
+
+def test_every_preset_of_every_method_can_be_planned():
+    for name, method in METHODS.items():
+        assert {"classroom"} <= set(method.presets), name
+        for preset, s in method.presets.items():
+            counted = [0, 0]
+            for turn in islice(method.turns(s), 5):
+                counted[turn == "distill"] += 1
+            assert sum(counted) == 5 and s.generator_steps % s.sheet_steps == 0 and s.batch_size % 2 == 0, (
+                name,
+                preset,
+            )
+
+
+def test_the_published_schedules():
+    # methods.md 2.2, 5.2, 7
+    dafl, dfad = METHODS["dafl"].presets, METHODS["dfad"].presets
+    mnist = dafl["paper-mnist"]
+    assert (mnist.generator_steps, mnist.batch_size, mnist.lr, mnist.student_lr, mnist.temperature) == (
+        24_000, 512, 0.2, 2e-3, 1.0)  # fmt: skip
+    cifar = dafl["paper-cifar10"]
+    assert (cifar.generator_steps, cifar.batch_size, cifar.latent, cifar.lr) == (240_000, 1024, 1000, 0.02)
+    assert (cifar.student_optimizer, cifar.student_lr, cifar.student_schedule) == ("sgd", 0.1, "steps")
+    deep = METHODS["deepinversion"].presets["paper-cifar10"]
+    assert (deep.batch_size, deep.sheet_steps, deep.lr, deep.jitter, deep.temperature) == (256, 2_000, 0.05, 2, 3.0)
+    assert deep.generator_steps // deep.sheet_steps * deep.batch_size == 256_000
+    zero = METHODS["zskd"].presets["paper-mnist"]
+    assert (zero.generator_steps // zero.sheet_steps * zero.batch_size, zero.temperature) == (40_000, 20.0)
+    assert (dfad["paper-mnist"].generator_steps, dfad["paper-mnist"].student_turn) == (40 * 50, 5)
+    assert METHODS["adaptive"].presets["paper-cifar10"].student_turn == 50

@@ -1,0 +1,120 @@
+"""The committed notebooks are what their sources say, executed, clean and small."""
+
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+spec = importlib.util.spec_from_file_location("build", NOTEBOOKS.parent / "tools" / "build_notebooks.py")
+build = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(build)
+
+
+@pytest.fixture(params=build.sources(), ids=lambda path: path.stem)
+def pair(request):
+    """(the notebook as its source describes it, the notebook as committed)"""
+    return build.read(request.param), nbformat.read(NOTEBOOKS / f"{request.param.stem}.ipynb", 4)
+
+
+def test_every_notebook_has_a_source():
+    assert {p.stem for p in NOTEBOOKS.glob("*.ipynb")} == {p.stem for p in build.sources()} != set()
+
+
+def test_committed_cells_are_those_of_the_source(pair):
+    source, committed = ([(c.cell_type, c.source, c.metadata.get("tags", [])) for c in n.cells] for n in pair)
+    assert committed == source
+
+
+def test_every_code_cell_was_executed_in_order(pair):
+    counts = [c.execution_count for c in pair[1].cells if c.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_nothing_is_stored_that_a_reader_does_not_need(pair):
+    _, committed = pair
+    assert "widgets" not in committed.metadata
+    assert not any("execution" in c.metadata for c in committed.cells)
+    assert len(nbformat.writes(committed)) <= build.LIMIT
+
+
+def test_a_learner_who_opens_and_saves_a_notebook_in_jupyter_writes_to_that_file_alone(tmp_path):
+    """Paired by jupytext, it would open without kernel and first cell, and saving would put answers into the source."""
+    from jupyter_server.services.contents.largefilemanager import LargeFileManager
+
+    module = pytest.importorskip("jupytext.sync_contentsmanager", reason="another name in a jupytext of another age")
+    (tmp_path / "notebooks" / "src").mkdir(parents=True)
+    for name in ("pyproject.toml", "notebooks/src/02_generator.py", "notebooks/02_generator.ipynb"):
+        shutil.copy(NOTEBOOKS.parent / name, tmp_path / name)
+    source, committed = (tmp_path / "notebooks" / name for name in ("src/02_generator.py", "02_generator.ipynb"))
+    before, stored = source.read_text(), nbformat.read(committed, 4)
+
+    server = module.build_sync_jupytext_contents_manager_class(LargeFileManager)(root_dir=str(tmp_path))
+    opened = server.get("notebooks/02_generator.ipynb")["content"]
+    assert opened["metadata"]["kernelspec"]["name"] == "python3"
+    assert [cell["source"] for cell in opened["cells"]] == [cell["source"] for cell in stored.cells]
+
+    opened["cells"][2]["source"] = "answer = 1"
+    server.save({"type": "notebook", "format": "json", "content": opened}, "notebooks/02_generator.ipynb")
+    assert source.read_text() == before and "answer = 1" in committed.read_text()
+
+
+def test_every_picture_has_a_text_alternative(pair):
+    for cell in pair[1].cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"]["alt"].strip(), cell.source
+
+
+# ---- the shape of a lesson ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lesson(pair):
+    """A notebook as committed."""
+    return pair[1]
+
+
+def headings(notebook):
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [line for text in texts for line in text.splitlines() if line.startswith("#")]
+
+
+def test_it_has_a_goal_a_time_a_prediction_and_an_end(lesson):
+    first = lesson.cells[0].source
+    assert any("lesson = begin(" in cell.source for cell in lesson.cells[:3])
+    assert first.startswith("# ") and "**Goal.**" in first and "**Time.**" in first
+    prose = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    assert "*Predict before you run: " in prose.replace("\n", " ")
+    assert headings(lesson)[-3:] == [
+        "## What to remember", "## The paper, the code, and what we measured", "## New words"
+    ]  # fmt: skip
+    assert "| word | meaning |" in lesson.cells[-1].source
+
+
+def test_it_has_as_many_exercises_as_its_place_asks_for(lesson, request):
+    name = request.node.callspec.params["pair"].stem
+    tasks = [line for line in headings(lesson) if line.startswith("### Exercise ")]
+    blanks = [cell for cell in lesson.cells if build.exercise(cell)]
+    assert len(tasks) == len(blanks) == (3 if "02" <= name[:2] <= "08" else 1)
+
+
+def test_every_blank_was_left_blank_and_met_kindly(lesson):
+    for cell in lesson.cells:
+        if build.exercise(cell):
+            assert "".join(output.get("text", "") for output in cell.outputs).startswith("Nothing here yet.")
+
+
+def test_it_prints_three_numbers_to_four_digits(lesson):
+    printed = "".join(o.get("text", "") for cell in lesson.cells for o in cell.get("outputs", []))
+    assert len(re.findall(r"\d\.\d{4}\b", printed)) >= 3
+
+
+def test_no_output_is_an_error_or_a_warning(pair):
+    for cell in pair[1].cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", output.get("text")

@@ -1,0 +1,92 @@
+"""A study's pictures: what they say in words is what they draw, and it is read from the table."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from rdskd_lab.reporting.study_charts import Interactive, Interval, Intervals, Setting, Spreads
+from rdskd_lab.studies import claims as C
+from rdskd_lab.studies import scoreboard as B
+
+CHARTS = {
+    "intervals": Intervals("claims", [Interval("a", 2.0, 1.0, 3.0, "holds"), Interval("b", 0.5, -1.0, 2.0, "no")], "points"),
+    "spreads": Spreads("settings", [Setting("x", "default", np.array([90.0, 92.0])), Setting("x", "lr x 4", np.array([10.0, 60.0])),
+                                    Setting("y", "default", np.array([95.0, 95.0]))]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_notebook_gets_a_figure_to_point_at_a_png_and_words(name):
+    data, meta = Interactive(CHARTS[name])._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG") and meta["image/png"]["alt"] == CHARTS[name].alt_text()
+    figure = json.loads(json.dumps(data["application/vnd.plotly.v1+json"]))
+    assert figure["data"] and "xaxis" in figure["layout"]
+
+
+def test_an_interval_is_drawn_from_end_to_end_and_its_word_has_a_mark_of_its_own():
+    chart = CHARTS["intervals"]
+    holds, other = chart.plotly().data
+    assert (holds.name, holds.x, holds.error_x.array, holds.error_x.arrayminus) == ("holds", (2.0,), (1.0,), (1.0,))
+    assert other.marker.symbol != holds.marker.symbol and other.marker.color != holds.marker.color
+    ends = [
+        list(map(float, line.get_xdata())) for line in chart.matplotlib().axes[0].lines if len(line.get_xdata()) == 2
+    ]
+    assert [1.0, 3.0] in ends and [-1.0, 2.0] in ends
+    assert "a: +2 (+1 to +3), holds; b: +0.5 (-1 to +2), no" in chart.alt_text()
+
+
+def test_a_setting_stands_at_its_mean_and_the_worst_is_named():
+    chart = CHARTS["spreads"]
+    assert chart.methods() == ["y", "x"]
+    assert "x: default 91 %, worst 35 % (lr x 4), best 91 % (default)" in chart.alt_text()
+    changed, default = chart.plotly().data
+    assert list(changed.x) == [35.0] and list(default.x) == [91.0, 95.0]
+    assert [t.get_text() for t in chart.matplotlib().axes[0].texts] == ["default", "lr x 4"]
+
+
+def test_verdicts_are_drawn_with_their_own_numbers_and_those_without_an_interval_left_out():
+    verdict = C.Verdict("a claim", "s", "how", 1.0, 0.5, 1.5, 5, " points", label="x against y")
+    none = C.Verdict("another", "s", "how", *[float("nan")] * 3, 1)
+    chart = B.intervals("title", [verdict, none])
+    assert chart.rows == [Interval("x against y", 1.0, 0.5, 1.5, "holds")] and "points" in chart.xlabel
+    assert "ln of a ratio" in B.intervals("title", [C.Verdict("c", "s", "ln (a / b)", 1.0, 0.5, 1.5, 5)]).xlabel
+
+
+def test_no_two_intervals_of_a_picture_bear_one_label():
+    for name, study in C.STUDIES.items():
+        rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "teacher": t.config.teacher,
+                 "batch_size": 64.0, "latent": 100.0, "width": 16.0, "temperature": 10.0, "student_accuracy": 0.9,
+                 **dict.fromkeys("oh_probe ie_probe final_teacher_fid final_entropy final_distance "
+                                 "final_feature_distance".split(), 1.0)} for t in study.trials()]  # fmt: skip
+        labels = [v.label for v in C.VERDICTS[name](rows)]
+        assert len(set(labels)) == len(labels) and max(map(len, labels)) <= 70
+
+
+def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(tmp_path):
+    trials = C.STUDIES["accuracy"].trials()
+
+    def page(kept):
+        rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "outcome": "finished",
+                 "teacher": t.config.teacher,
+                 "student_accuracy": 0.9 + 0.01 * t.config.seed * (t.config.method == "rdskd")}
+                for t in trials if t.config.seed in kept]  # fmt: skip
+        with open(tmp_path / "accuracy.csv", "w", newline="") as file:
+            table = csv.DictWriter(file, rows[0])
+            table.writeheader(), table.writerows(rows)
+        return B.page(C.STUDIES["accuracy"], tmp_path).read_text()
+
+    first, more = page({0}), page({0, 1, 2})
+    assert "13 of 65 trials are done" in first and "too few pairs" in first and 'class="plot"' not in first
+    assert "39 of 65 trials are done" in more and "not at this scale" in more and 'class="plot"' in more
+    assert "rdskd against dafl: +1 (-1.48 to +3.48), not at this scale" in more  # 0, 1, 2 points: 1 ± 4.303 / sqrt(3)
+
+
+def test_a_stopped_run_is_drawn_as_a_guess():
+    rows = [
+        {"method": "x", "setting": "default", "seed": float(s), "student_accuracy": a}
+        for s, a in enumerate((0.9, None))
+    ]
+    (setting,) = B.settings_chart(rows).settings
+    assert setting.accuracy.tolist() == [90.0, 10.0]

@@ -1,0 +1,309 @@
+"""The frame around the package: pins, environments, layout, paths. Needs no network and trains nothing."""
+
+import configparser
+import importlib.metadata
+import importlib.util
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+TOP = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+ALLOWED = {
+    "notebooks", "rdskd_lab", "tests", "benchmarks", "results", "tools", "docs", "hatch_build.py", "binder", ".ci", ".github",
+    "pyproject.toml", "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md", "README.md", "environment.yml",
+    "CONTRIBUTING.md", "CITATION.cff", ".pre-commit-config.yaml", ".gitignore", ".gitattributes",
+}  # fmt: skip
+
+
+# ---- pins ----------------------------------------------------------------------------------------------------------
+
+
+def requirements(*extras):
+    """{name: SpecifierSet} of the core dependencies and the extras named."""
+    rows = PROJECT["dependencies"] + [row for extra in extras for row in EXTRAS[extra]]
+    return {canonicalize_name(Requirement(row).name): Requirement(row).specifier for row in rows}
+
+
+def pins(text):
+    """{name: version} of a constraints file that holds nothing but comments and `name==version`."""
+    found = {}
+    for line in filter(None, (row.split("#")[0].strip() for row in text.splitlines())):
+        match = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.!]*)", line)
+        assert match, f"constraints.txt: {line!r} is not a plain pin"
+        assert canonicalize_name(match[1]) not in found, f"constraints.txt: {match[1]} is there twice"
+        found[canonicalize_name(match[1])] = match[2]
+    return found
+
+
+def unmet(wanted, pinned):
+    return [f"{name}{spec}: {pinned.get(name)}" for name, spec in wanted.items() if pinned.get(name) not in spec]
+
+
+def brought(names):
+    """Names that installing `names` brings here, themselves included, as the installed packages tell it."""
+    seen, queue = set(), [(canonicalize_name(name), "") for name in names]
+    while queue:
+        name, extra = queue.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        try:
+            rows = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        for row in map(Requirement, rows):
+            if row.marker is None or row.marker.evaluate(default_environment() | {"extra": extra}):
+                queue += [(canonicalize_name(row.name), sub) for sub in {"", *row.extras}]
+    return {name for name, _ in seen}
+
+
+PINNED = pins((TOP / "constraints.txt").read_text())
+
+
+def test_pins_meet_the_floors_and_name_every_dependency():
+    wanted = requirements("lab", "dev")
+    assert not unmet(wanted, PINNED)
+    assert unmet(wanted, PINNED | {"ipykernel": "7.0.1"}) == [f"ipykernel{wanted['ipykernel']}: 7.0.1"]
+    assert unmet(wanted, {k: v for k, v in PINNED.items() if k != "torch"}) == [f"torch{wanted['torch']}: None"]
+
+
+def test_the_versions_and_floors_that_were_promised():
+    assert PINNED["torch"] == "2.14.1" and PINNED["torchvision"] == "0.29.1"
+    core, lab = requirements(), requirements("lab")
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert sorted(core) == ["numpy", "safetensors", "torch", "torchvision", "tqdm", "typer"]
+    for name, floor, below in (("torch", "2.6", "2.5.1"), ("ipywidgets", "7.7.1", "7.7"), ("plotly", "5.24", "5.23")):
+        assert floor in lab[name] and below not in lab[name]
+
+
+def test_what_comes_along_is_pinned_too():
+    names = brought(requirements("lab", "dev"))
+    assert {"jupyter-server", "scipy", "filelock"} <= names  # the walk does reach what nobody asks for by name
+    assert not names - set(PINNED)
+
+
+@pytest.mark.parametrize("line", ["torch>=2", "rdskd-lab @ file:///home/me", "-e .", "torch==2.14.1\nTorch==2.14.1"])
+def test_pins_refuses_anything_but_plain_pins(line):
+    with pytest.raises(AssertionError):
+        pins(line)
+
+
+# ---- conda and Binder ----------------------------------------------------------------------------------------------
+
+CONDA = {"pytorch": "torch", "pytorch-cpu": "torch"}  # conda-forge's names
+VERSIONS = [f"{major}.{minor}.{patch}" for major in range(13) for minor in range(60) for patch in (0, 1, 2)]
+
+
+def conda(path):
+    """{pip's name: SpecifierSet} of the conda lines of an environment file, and the lines under `pip:`."""
+    named, under_pip = {}, []
+    for row in yaml.safe_load((TOP / path).read_text())["dependencies"]:
+        if isinstance(row, dict):
+            under_pip = row["pip"]
+            continue
+        name, spec = re.fullmatch(r"([a-z0-9_-]+)(.*)", row).groups()
+        spec = f"=={spec[1:]}.*" if re.match(r"=\d", spec) else spec  # conda's `=3.12` means any 3.12
+        named[CONDA.get(name, name)] = SpecifierSet(spec)
+    return named, under_pip
+
+
+def test_conda_environments_name_the_packages_of_pyproject():
+    wanted = set(requirements("lab")) | {"python", "pip", "nbval"}
+    for path in ("environment.yml", "binder/environment.yml"):
+        assert set(conda(path)[0]) == wanted, path
+    assert conda("environment.yml")[1] == ["-e ."]
+    assert conda("binder/environment.yml")[1] == []  # binder/postBuild installs the package
+
+
+def test_conda_ranges_lie_within_those_of_pyproject():
+    asked = requirements("lab", "dev") | {"python": SpecifierSet(PROJECT["requires-python"]), "pip": SpecifierSet()}
+    wide, narrow = conda("environment.yml")[0], conda("binder/environment.yml")[0]
+    for name in wide:
+        loose = [v for v in VERSIONS if v in wide[name] and v not in asked[name]]
+        assert not loose, f"environment.yml lets {name} {loose[:3]} in, pyproject.toml does not"
+        loose = [v for v in VERSIONS if v in narrow[name] and v not in wide[name]]
+        assert not loose, f"binder/environment.yml lets {name} {loose[:3]} in, environment.yml does not"
+        assert any(v in narrow[name] for v in VERSIONS), f"no version of {name} suits binder/environment.yml"
+    assert "7.0.1" not in narrow["ipykernel"]  # Binder's own pin
+
+
+def test_conda_ranges_are_those_of_pyproject_but_for_three_that_binder_asks_for_otherwise():
+    asked = requirements("lab", "dev")
+    wide, narrow = conda("environment.yml")[0], conda("binder/environment.yml")[0]
+    assert [name for name in wide if name in asked and wide[name] != asked[name]] == []
+    assert {name for name in wide if narrow[name] != wide[name]} == {"python", "ipywidgets", "ipykernel"}
+
+
+# ---- layout and paths ----------------------------------------------------------------------------------------------
+
+
+def files():
+    """What git tracks; before the first commit, what it would. Skips where the source is no git checkout."""
+
+    def git(*args):
+        return subprocess.run(["git", "-C", TOP, "ls-files", "-z", *args], capture_output=True, text=True, check=True)
+
+    try:
+        listed = git().stdout or git("--others", "--exclude-standard").stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"not a git checkout, so nothing says which files are ours: {error}")
+    return [path for path in map(Path, filter(None, listed.split("\0"))) if (TOP / path).is_file()]
+
+
+def machine_paths(content, top=TOP, home=None):
+    """Which paths of this or somebody's machine the bytes name."""
+    home = home or Path.home()
+    everyday = {Path("/"), Path(tempfile.gettempdir()), *home.parents}  # a clone may lie right in one of these
+    folders = {folder for folder in (top, top.parent, home) if folder not in everyday}
+    named = {str(folder) + "/" for folder in folders if (str(folder) + "/").encode() in content}
+    return named | {m.decode() for m in re.findall(rb"(?:/home|/Users|C:\\{1,2}Users)[/\\]+\w+[/\\]", content)}
+
+
+def test_top_level_holds_only_what_belongs_there():
+    top = {path.parts[0] for path in files()}
+    assert {"pyproject.toml", "rdskd_lab", "tests"} <= top
+    assert not top - ALLOWED
+
+
+def test_no_file_names_a_machine_path():
+    named = {str(path): machine_paths((TOP / path).read_bytes()) for path in files()}
+    assert not {path: found for path, found in named.items() if found}
+
+
+def test_machine_paths_are_recognised():
+    top, home = Path("/srv/lent/clone"), Path("/people/ada")
+    seen = {b"see /srv/lent/data", b'"/srv/lent/clone/rdskd_lab"', b"/people/ada/x", b"/ho" + b"me/ada/x"}
+    assert all(machine_paths(content, top, home) for content in seen)
+    assert not machine_paths(b"~/.cache, /usr/bin/env, ../shared/data, /tmp/x, /srv/lentil", top, home)
+    assert not machine_paths(b"/people/bob/x", Path("/people/clone"), home)  # cloned beside the homes
+
+
+def test_scripts_can_be_run():
+    for path in (".ci/run", ".ci/env", "binder/postBuild"):
+        assert (TOP / path).stat().st_mode & 0o100, f"{path} is not executable"
+        shell = "bash" if "bash" in (TOP / path).read_text().splitlines()[0] else "sh"
+        subprocess.run([shell, "-n", TOP / path], check=True)
+
+
+# ---- those who take part --------------------------------------------------------------------------------------------
+
+
+def test_hooks_run_from_our_own_environment_and_fetch_nothing():
+    repositories = yaml.safe_load((TOP / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repository["repo"] for repository in repositories] == ["local"]
+    for hook in repositories[0]["hooks"]:
+        assert hook["language"] == "system" and hook["entry"].startswith(".venv/bin/python -m "), hook["id"]
+
+
+def test_the_workflow_is_what_ci_runs_and_no_more():
+    jobs = yaml.safe_load((TOP / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    steps = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert steps[-1] == ".ci/run" and all(step.startswith("git config") for step in steps[:-1])
+
+
+def test_issue_forms_ask_what_the_doctor_says():
+    forms = list((TOP / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    assert len(forms) >= 2
+    for form in forms:
+        asked = {part["id"]: part for part in yaml.safe_load(form.read_text())["body"]}
+        assert "rdskd-lab doctor --json" in asked["doctor"]["attributes"]["description"], form.name
+    bug = yaml.safe_load((TOP / ".github" / "ISSUE_TEMPLATE" / "bug.yml").read_text())["body"]
+    assert next(part for part in bug if part["id"] == "doctor")["validations"]["required"]
+
+
+def test_the_citation_names_this_version_and_the_paper():
+    cite = yaml.safe_load((TOP / "CITATION.cff").read_text())
+    assert (cite["version"], cite["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert [entry["value"] for entry in cite["preferred-citation"]["identifiers"]] == ["arXiv:2011.03749"]
+
+
+def test_contributing_names_only_files_and_targets_that_exist():
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    for target in re.findall(r"make ([a-z-]+)", text):
+        assert re.search(rf"^{target}:.*## ", (TOP / "Makefile").read_text(), re.MULTILINE), target
+    for name in re.findall(r"`([\w/]+\.(?:py|yml|toml|txt))`", text):
+        found = [*TOP.glob(name), *TOP.glob(f"rdskd_lab/**/{name}"), *TOP.glob(f"tests/**/{name}")]
+        assert found or name in ("utils.py", "NAME.py"), name
+    for word, file in (("BELOW", "tests/test_house.py"), ("TERMS", "rdskd_lab/plots.py"), ("TINY", "tests/test_field.py"),
+                       ("METHODS", "rdskd_lab/field.py"), ("WORK", "rdskd_lab/doctor.py"),
+                       ("RANGES", "rdskd_lab/checkup.py")):  # fmt: skip
+        assert f"`{word}`" in text and re.search(rf"^{word}\b.*= ", (TOP / file).read_text(), re.MULTILINE), word
+
+
+# ---- badges ----------------------------------------------------------------------------------------------------------
+
+spec = importlib.util.spec_from_file_location("badges", TOP / "tools" / "badges.py")
+badges = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(badges)
+
+
+def test_while_no_repository_is_named_there_are_no_badges_and_no_invented_address():
+    readme = (TOP / "README.md").read_text()
+    repository = badges.find_repository((TOP / "pyproject.toml").read_text())
+    names = sorted(path.stem for path in (TOP / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    assert badges.write_badges(readme, repository, names) == readme  # `make badges` was run after the last change
+    assert repository or ("badge" not in readme and "github.com" not in readme)
+
+
+def test_badges_come_and_go_with_the_address_and_twice_is_once():
+    bare = "# Title\n\nText.\n"
+    once = badges.write_badges(bare, "ada/lab", ["00_start", "08_rdskd"])
+    assert badges.write_badges(once, "ada/lab", ["00_start", "08_rdskd"]) == once
+    assert badges.write_badges(once, "", []) == bare
+    assert once.startswith("# Title\n\n<!--") and once.endswith("\n\nText.\n")
+    assert once.count("/github/ada/lab/blob/main/notebooks/") == 2 and once.count("/v2/gh/ada/lab/main") == 1
+
+
+@pytest.mark.parametrize("end", ["", "/", ".git"])
+def test_an_address_may_end_as_it_likes_but_is_one_of_github(end):
+    text = '[tool.rdskd-lab]\nrepository = "{}"'
+    assert badges.find_repository(text.format("https://github.com/ada/lab" + end)) == "ada/lab"
+    with pytest.raises(SystemExit, match="leave it empty"):
+        badges.find_repository(text.format("https://example.org/ada/lab" + end))
+
+
+# ---- notebooks -----------------------------------------------------------------------------------------------------
+
+
+def test_only_two_phrases_are_left_out_when_notebooks_are_compared():
+    config = configparser.ConfigParser()
+    config.read(TOP / "tests" / "nbval_sanitize.cfg")
+    assert len(config.sections()) == 2
+
+    def clean(text):
+        for section in config.sections():
+            text = re.sub(config[section]["regex"], config[section]["replace"], text)
+        return text
+
+    one = "accuracy: yours 71.3 %, typical 66-75 %\nall: yours 0.91\nabout 40 s here, 10 classes"
+    two = "accuracy: yours 9 %, typical 66-75 %\nall: yours 1e-3\nabout 2.5 min here, 10 classes"
+    assert clean(one) == clean(two)
+    for other in (one.replace("66-75", "60-75"), one.replace("10 classes", "9 classes"), one.replace("yours", "ours")):
+        assert clean(one) != clean(other)
+    assert clean("all yours, about right, 71.3 % in 40 s") == "all yours, about right, 71.3 % in 40 s"
+
+
+def test_binder_builds_what_the_folder_binder_says_by_repo2dockers_own_account():
+    pytest.importorskip("repo2docker")
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(TOP)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Building conda environment for python=3.12" in done.stderr
+    recipe = done.stdout
+    steps = ['env update -p ${NB_PYTHON_PREFIX} --file "binder/environment.yml"', "COPY --chown=0:0 src/ ${REPO_DIR}/",
+             "chmod +x binder/postBuild", "RUN ./binder/postBuild"]  # fmt: skip
+    assert [recipe.count(step) for step in steps] == [1] * len(steps)
+    assert sorted(steps, key=recipe.index) == steps
+    assert '--file "environment.yml"' not in recipe and "requirements.txt" not in recipe.replace("#", "")

@@ -1,0 +1,700 @@
+"""One run on disk: what it leaves, and what becomes of it when it is cut, filled up, tampered with or asked nonsense.
+
+Runs are tiny (6 + 8 steps) and save after every step.  A run is really killed: by SIGKILL, in a process of its own.
+"""
+
+import csv
+import errno
+import json
+import math
+import multiprocessing
+import os
+import pickle
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rdskd_lab.datasets.named import load
+from rdskd_lab.generator import Generator
+from rdskd_lab.methods.rdskd import PRESETS
+from rdskd_lab.networks import weights
+from rdskd_lab.networks.architectures import LeNet5
+from rdskd_lab.networks.weights import load_weights, save_weights
+from rdskd_lab.runs import execute as execution
+from rdskd_lab.runs import run_folder
+from rdskd_lab.runs.execute import Config, execute, read_config
+from rdskd_lab.runs.run_folder import RunError, held
+
+STEPS = {"generator_steps": "6", "student_steps": "8", "batch_size": "16", "width": "4", "student_batch_size": "16"}
+POOLED = Config(change=tuple(STEPS.items()))  # as the preset classroom: pool, warps, cosine
+FRESH = replace(POOLED, preset="paper-mnist")  # as the published one: fresh images, constant rate
+LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetensors", "samples.npz", "result.json"}
+
+
+def few(data, split):
+    return load(data, split)[:100]
+
+
+def quick(patch=setattr, save_every=0.0):
+    """Let runs in this process save after every step, look at little, and compute in one thread."""
+    patch(run_folder, "SAVE_EVERY", save_every)
+    patch(execution, "MEASURES", 2)
+    patch(execution, "SURVEYED", 64)
+    patch(execution, "load", few)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    quick(monkeypatch.setattr)
+
+
+def history(out, without="seconds"):
+    """The rows without their seconds, which no two runs share."""
+    rows = csv.DictReader((out / "history.csv").read_text().splitlines())
+    return [{key: value for key, value in row.items() if key != without} for row in rows]
+
+
+def essence(out):
+    """All that two runs of one configuration must share to the last bit."""
+    nets = [(out / name).read_bytes() for name in ("generator.safetensors", "student.safetensors", "samples.npz")]
+    return nets, history(out)
+
+
+def content(out):
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+@pytest.fixture(scope="module", params=[POOLED, FRESH], ids=["pooled", "fresh"])
+def whole(request, tmp_path_factory):
+    """A configuration and its run that nothing disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patched:
+        quick(patched.setattr, save_every=99.0)
+        execute(request.param, out)
+    return request.param, out
+
+
+pooled_only = pytest.mark.parametrize("whole", [POOLED], ids=["pooled"], indirect=True)
+fresh_only = pytest.mark.parametrize("whole", [FRESH], ids=["fresh"], indirect=True)
+
+
+class Stop:
+    """Asks for a stop after so many steps in all."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def __call__(self):
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    """A run that was stopped in its student stage."""
+    out = tmp_path_factory.mktemp("cut") / "run"
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        quick(patched.setattr)
+        execute(POOLED, out, stop=Stop(9))
+    return out
+
+
+@pytest.fixture
+def copy(cut, tmp_path):
+    return shutil.copytree(cut, tmp_path / "run")
+
+
+# ---- what is left --------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_its_files_and_nothing_else(whole):
+    config, out = whole
+    assert {path.name for path in out.iterdir()} == LEFT
+    assert list(out.parent.iterdir()) == [out]  # and nothing beside it
+    result = json.loads((out / "result.json").read_text())
+    assert {"method", "preset", "seed", "data", "test_images", "teacher_accuracy", "student_accuracy", "agreement",
+            "seconds", "peak_rss_mb", "versions", "class_histogram", "machine"} <= set(result)  # fmt: skip
+    assert set(result["seconds"]) == {"generator", "student", "total"} and result["test_images"] == 100
+    assert result["preset"] == config.preset and result["teacher_accuracy"] > 0.98
+    with np.load(out / "samples.npz") as samples:
+        assert samples["steps"].tolist() == [0, 1, 2, 3, 4, 6] and samples["images"].shape == (6, 40, 1, 32, 32)
+    rows = history(out)
+    assert [(row["phase"], int(row["step"])) for row in rows] == [
+        *(("synthesise", i) for i in range(6)), *(("distill", i) for i in range(8))]  # fmt: skip
+    assert [row["step"] for row in rows if row["accuracy"]] == ["3", "7"]  # of the student, twice
+    seconds = [float(row["seconds"]) for row in history(out, without="")]
+    assert seconds == sorted(seconds) and seconds[-1] == pytest.approx(result["seconds"]["total"], abs=1e-3)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(whole, tmp_path):
+    config, out = whole
+    execute(config, tmp_path / "again")
+    assert essence(tmp_path / "again") == essence(out)
+    execute(replace(config, seed=1), tmp_path / "other")
+    assert content(tmp_path / "other")["student.safetensors"] != content(out)["student.safetensors"]
+
+
+def test_terms_are_switched_weighed_and_anchored_as_asked(tmp_path):
+    config = replace(POOLED, off=("ds",), weight=(("ie", 5.0),), anchor="previous")
+    execute(config, tmp_path / "run")
+    facts = json.loads((tmp_path / "run/config.json").read_text())
+    assert facts["terms"]["ds"]["on"] is False and facts["terms"]["ie"] == {
+        "weight": 5.0, "on": True, "damped": True, "rule": "previous"}  # fmt: skip
+    assert facts["settings"]["width"] == 4 and facts["settings"]["student_schedule"] == "cosine"
+    rows = [row for row in history(tmp_path / "run") if row["phase"] == "synthesise"]
+    assert {row["ds_gain"] for row in rows} == {"0"} and all(float(row["ds"]) > 0 for row in rows)
+    assert {row["ie_weight"] for row in rows} == {"5"} and {row["oh_weight"] for row in rows} == {"1"}
+    for before, row in zip(rows, rows[1:], strict=False):
+        for name in "oh", "ie":
+            assert float(row[f"{name}_gain"]) == pytest.approx(math.exp(float(row[name]) - float(before[name])), 1e-5)
+    assert read_config(tmp_path / "run") == config
+
+
+def test_without_damping_every_gain_is_1(tmp_path):
+    execute(replace(POOLED, anchor="none"), tmp_path / "run")
+    rows = [row for row in history(tmp_path / "run") if row["phase"] == "synthesise"]
+    assert {row[f"{name}_gain"] for row in rows for name in ("oh", "ie", "ds")} == {"1"}
+
+
+# ---- killed --------------------------------------------------------------------------------------------------------
+
+
+def break_write(n, strike):
+    """Let the `n`-th write to the folder from now on be half done when `strike` is called.  n = 0: none."""
+    add, whole, fsync, number = run_folder.Growing.add, weights.write_whole, os.fsync, count(1)
+
+    def half_add(self, rows, sync=False):
+        if next(number) == n:
+            rows = bytes(memoryview(rows).cast("B"))
+            with open(self.path, "ab") as file:
+                file.write(rows[: len(rows) // 2])
+                file.flush()
+                strike()
+        add(self, rows, sync)
+
+    def half_whole(path, content):
+        os.fsync = strike if next(number) == n else fsync
+        try:
+            whole(path, content)
+        finally:
+            os.fsync = fsync
+
+    run_folder.Growing.add, run_folder.write_whole, weights.write_whole = half_add, half_whole, half_whole
+
+
+def child(config, out, resume, write, seconds):
+    """In a process of its own: run, and die in the midst of a write, or so long after the folder was opened."""
+
+    def die(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def timed(path, run, facts, real=execution.Folder):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        return real(path, run, facts)
+
+    def slowly(self, *args, real=run_folder.Folder.note):
+        real(self, *args)
+        time.sleep(0.01 if seconds else 0)
+
+    quick()
+    sys.stderr = open(os.devnull, "w")
+    break_write(write, die)
+    signal.signal(signal.SIGALRM, die)
+    execution.Folder, run_folder.Folder.note = timed, slowly
+    execute(config, out, resume=resume)
+
+
+def run_and_die(config, out, *, resume=True, write=0, seconds=0.0):
+    """Exit status of a run in a process of its own: -9 if it was killed."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rdskd_lab.runs.execute", "torch._dynamo"])  # which any optimiser of torch's loads
+    process = context.Process(target=child, args=(config, out, resume, write, seconds))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+
+
+# How many writes after its start each process dies.  Pooled, a save is history, images, logits, checkpoint (before it,
+# in a new run, config.json); fresh, history and checkpoint.  The last write of all is result.json.
+@needs_kill
+@pytest.mark.parametrize(
+    ("whole", "deaths"),
+    [(POOLED, (2, 5, 3, 27)), (FRESH, (3, 11))],
+    ids=["pooled", "fresh"],
+    indirect=["whole"],
+)
+def test_a_killed_run_goes_on_to_the_same_bytes(whole, deaths, tmp_path):
+    config, straight = whole
+    out, resume = tmp_path / "run", False
+    for write in deaths:
+        assert run_and_die(config, out, resume=resume, write=write) == -signal.SIGKILL
+        assert (out / run_folder.LOCK).exists() and not (out / "result.json").exists()  # it did die at work
+        resume = True
+    execute(read_config(out), out, resume=True)
+    assert essence(out) == essence(straight)
+    assert {path.name for path in out.iterdir()} == LEFT
+
+
+@needs_kill
+def test_killed_in_its_very_first_write_a_run_leaves_a_folder_that_counts_as_empty(tmp_path):
+    assert run_and_die(POOLED, tmp_path / "run", resume=False, write=1) == -signal.SIGKILL
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {run_folder.LOCK, next(name for name in names if name.endswith(".part"))}
+    with pytest.raises(RunError, match=r"no config\.json"):
+        read_config(tmp_path / "run")
+    execute(POOLED, tmp_path / "run", stop=Stop(99))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
+
+
+@pytest.mark.slow
+@needs_kill
+@pytest.mark.parametrize("whole", [POOLED, FRESH], ids=["pooled", "fresh"], indirect=True)
+def test_25_kills_at_random_moments(whole, tmp_path):
+    """Each run dies several times, at any moment of either stage, and ends as if nothing had been."""
+    config, straight = whole
+    rng = random.Random(0)
+    kills, stages = 0, {"nothing": 0, "synthesise": 0, "distill": 0, "finished": 0}
+    while kills < 25:
+        out, resume = tmp_path / f"run{kills}", False
+        for longest in 0.3, 0.6, 0.9, 1.2:
+            status = run_and_die(config, out, resume=resume, seconds=rng.uniform(0.0, longest))
+            assert status in (0, -signal.SIGKILL)
+            resume = (out / "config.json").exists()
+            kills += status != 0
+            rows = history(out) if (out / "history.csv").exists() else []
+            stages["finished" if status == 0 else rows[-1]["phase"] if rows else "nothing"] += 1
+            if status == 0:
+                break
+        execute(config, out, resume=resume)
+        assert essence(out) == essence(straight)
+        assert {path.name for path in out.iterdir()} == LEFT
+    print("died in:", stages)
+    assert stages["synthesise"] and stages["distill"]
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path):
+    config, straight = whole
+    for steps in 3, 5, 1:
+        with pytest.raises(KeyboardInterrupt):
+            execute(config, tmp_path / "run", resume=(tmp_path / "run").exists(), stop=Stop(steps))
+    execute(config, tmp_path / "run", resume=True)
+    assert essence(tmp_path / "run") == essence(straight)
+
+
+@pooled_only
+def test_a_change_of_the_time_of_day_changes_nothing(whole, tmp_path, monkeypatch):
+    config, straight = whole
+    clock = random.Random(0)
+    for name in "time", "time_ns":
+        monkeypatch.setattr(time, name, lambda: clock.randrange(-(10**9), 10**9))
+    result = execute(config, tmp_path / "run")
+    assert essence(tmp_path / "run") == essence(straight)
+    assert 0 < result["seconds"]["total"] < 60
+
+
+@pooled_only
+def test_a_finished_run_is_not_done_again_and_is_tidied_up(whole, tmp_path):
+    config, straight = whole
+    out = shutil.copytree(straight, tmp_path / "run")
+    for name in "checkpoint.pt", "pool.images", "pool.logits", ".result.json.1.part":
+        (out / name).write_bytes(b"left by a kill between two lines of finish()")
+    assert execute(config, out, resume=True) == json.loads((straight / "result.json").read_text())
+    assert content(out) == content(straight)
+
+
+@pooled_only
+def test_a_finished_run_whose_result_is_damaged_keeps_its_networks(whole, tmp_path):
+    config, straight = whole
+    out = shutil.copytree(straight, tmp_path / "run")
+    os.truncate(out / "result.json", 99)
+    with pytest.raises(RunError, match="result.json is damaged .*; the networks are whole: rdskd-lab evaluate"):
+        execute(config, out, resume=True)
+    assert {path.name for path in out.iterdir()} == LEFT
+
+
+# ---- full disks ----------------------------------------------------------------------------------------------------
+
+WRITES = {"config.json": 1, "history": 2, "images": 7, "logits": 8, "checkpoint": 9, "student": -3, "result": -1}
+
+
+@pooled_only
+@pytest.mark.parametrize("what", WRITES)
+def test_a_full_disk_stops_the_run_in_a_sentence_and_it_goes_on(what, whole, tmp_path, monkeypatch):
+    config, straight = whole
+    for module, name in (run_folder.Growing, "add"), (run_folder, "write_whole"), (weights, "write_whole"):
+        monkeypatch.setattr(module, name, getattr(module, name))  # so that it is put back
+    total = 1 + 6 * 4 + 1 * 2 + 8 * 2 + 2 + 4  # config, saves of each stage and at their ends, four files at the end
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        for module, name in (run_folder.Growing, "add"), (run_folder, "write_whole"), (weights, "write_whole"):
+            patched.setattr(module, name, getattr(module, name))
+        break_write(WRITES[what] % (total + 1), full)
+        with pytest.raises(RunError, match="the disk is full") as error:
+            execute(config, out)
+    if what == "config.json":
+        assert "nothing was begun" in str(error.value) and not out.exists()
+    else:
+        assert "--resume" in str(error.value)
+        assert not (out / "result.json").exists()
+        assert not [path for path in out.iterdir() if path.name.startswith(".")]
+        execute(config, out, resume=True)
+        assert essence(out) == essence(straight)
+        assert {path.name for path in out.iterdir()} == LEFT
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
+@pooled_only
+@pytest.mark.parametrize("kilobytes", [4, 200, 900])
+def test_a_really_full_disk(kilobytes, whole, tmp_path):
+    config, straight = whole
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", tmp_path], stderr=-3).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with pytest.raises(RunError, match="the disk is full"):
+            execute(config, tmp_path / "run")
+        assert kilobytes > 4 or not (tmp_path / "run").exists()
+        subprocess.run(["mount", "-o", "remount,size=64m", tmp_path], check=True)
+        execute(config, tmp_path / "run", resume=kilobytes > 4)
+        assert essence(tmp_path / "run") == essence(straight)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+# ---- two at once ---------------------------------------------------------------------------------------------------
+
+
+def test_the_second_process_is_told_who_has_the_folder(copy):
+    before = content(copy)
+    with held(copy):
+        for config, resume in (POOLED, False), (read_config(copy), True):
+            with pytest.raises(RunError, match=rf"in use by process {os.getpid()} since \d{{4}}-\d\d-\d\d \d\d:\d\d"):
+                execute(config, copy, resume=resume)
+    assert content(copy) == before
+    execute(read_config(copy), copy, resume=True)
+
+
+def test_a_lock_that_a_killed_process_left_holds_nobody_up(copy):
+    (copy / run_folder.LOCK).write_text("process 1 since yesterday")
+    execute(read_config(copy), copy, resume=True)
+    assert {path.name for path in copy.iterdir()} == LEFT
+
+
+# ---- a folder that is not as it was left ---------------------------------------------------------------------------
+
+
+def rewrite(path, change):
+    checkpoint = torch.load(path, weights_only=True)
+    change(checkpoint)
+    torch.save(checkpoint, path)
+
+
+class Code:
+    """Unpickling it would run a command."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def edit(path, old, new):
+    text = path.read_bytes()
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1))
+
+
+CASES = {
+    "truncated checkpoint": (
+        lambda out: os.truncate(out / "checkpoint.pt", 100_000), "checkpoint.pt is not a whole checkpoint"),
+    "empty checkpoint": (lambda out: os.truncate(out / "checkpoint.pt", 0), "is not a whole checkpoint"),
+    "foreign checkpoint": (
+        lambda out: torch.save({"epoch": 3}, out / "checkpoint.pt"), r"is not a whole checkpoint .*\(KeyError\)"),
+    "checkpoint of another format": (
+        lambda out: rewrite(out / "checkpoint.pt", lambda c: c.update(format=0, version="0.0.9")),
+        "written by rdskd-lab 0.0.9 in format 0"),
+    "run of another format": (
+        lambda out: edit(out / "config.json", b'"format": 2', b'"format": 7'), "config.json was written by .* format 7"),
+    "checkpoint of another run": (
+        lambda out: rewrite(out / "checkpoint.pt", lambda c: c["facts"]["settings"].update(width=8)),
+        "checkpoint.pt belongs to another run: settings width is 8 there and 4"),
+    "checkpoint without weights": (
+        lambda out: rewrite(out / "checkpoint.pt", lambda c: c["state"].pop("student")), "checkpoint.pt is damaged"),
+    "checkpoint with weights of another shape": (
+        lambda out: rewrite(out / "checkpoint.pt", lambda c: c["state"]["student"].update({"fc2.bias": torch.ones(3)})),
+        "checkpoint.pt is damaged"),
+    "configuration changed by hand": (
+        lambda out: edit(out / "config.json", b'"seed": 0', b'"seed": 1'), "seed is 0 there and 1"),
+    "settings of another version": (
+        lambda out: edit(out / "config.json", b'"temperature": 10.0', b'"temperature": 4.0'), "temperature is 4.0"),
+    "configuration that is no JSON": (
+        lambda out: os.truncate(out / "config.json", 99), "config.json is damaged"),
+    "configuration without a seed": (
+        lambda out: edit(out / "config.json", b'"seed"', b'"sead"'), r"config.json is damaged \(KeyError\('seed'"),
+    "pool too short": (
+        lambda out: os.truncate(out / "pool.images", 999), "pool.images has 999 bytes where the checkpoint counts"),
+    "pool gone": (lambda out: (out / "pool.logits").unlink(), "pool.logits is missing"),
+    "pool changed": (
+        lambda out: edit(out / "pool.images", b"\x3c", b"\x3d"), "pool.images has changed since it was written"),
+    "history too short": (lambda out: os.truncate(out / "history.csv", 150), "history.csv has 150 bytes"),
+    "corrupt line in the history": (
+        lambda out: edit(out / "history.csv", b"\nsynthesise,3,", b"\nsynthesise,3,x"), "history.csv.*: line 5 is not"),
+    "torn line in the history": (
+        lambda out: edit(out / "history.csv", b"\nsynthesise,4,", b"\n"), "history.csv.*: line 6 is not"),
+    "another number in the history": (
+        lambda out: edit(out / "history.csv", b"\nsynthesise,3,", b"\nsynthesise,9,"), "history.csv has changed since"),
+    "result that is no JSON": (
+        lambda out: (out / "result.json").write_text('{"student_acc'), r"result.json is damaged .*; delete it and go on with --resume"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_damaged_or_foreign_folder_is_refused_in_a_sentence_and_left_alone(case, copy):
+    damage, sentence = CASES[case]
+    damage(copy)
+    before = content(copy)
+    with pytest.raises(RunError, match=sentence):
+        execute(read_config(copy), copy, resume=True)
+    after = content(copy)
+    assert after.keys() == before.keys()
+    assert all(before[name].startswith(after[name]) for name in before)  # at most cut to the checkpoint, as it would be
+    assert not (copy / run_folder.LOCK).exists()
+
+
+def test_a_checkpoint_with_code_in_it_is_not_executed(copy, tmp_path):
+    for write in (torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing))):
+        write({"format": run_folder.FORMAT, "version": Code(tmp_path / "ran")}, copy / "checkpoint.pt")
+        with pytest.raises(RunError, match="is not a whole checkpoint"):
+            execute(read_config(copy), copy, resume=True)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_from_a_gpu_is_read_onto_the_cpu(copy, monkeypatch):
+    """No GPU was seen here: what is checked is that every tensor is asked for on the CPU, as plain data."""
+    asked = []
+
+    def recorded(*args, load=torch.load, **options):
+        asked.append(options)
+        return load(*args, **options)
+
+    monkeypatch.setattr(torch, "load", recorded)
+    execute(read_config(copy), copy, resume=True)
+    assert asked == [{"map_location": "cpu", "weights_only": True}]
+
+
+def test_a_checkpoint_whose_tensors_say_cuda_goes_on_on_the_cpu(copy, tmp_path, monkeypatch):
+    other = shutil.copytree(copy, tmp_path / "other")
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        rewrite(other / "checkpoint.pt", lambda checkpoint: None)
+    assert b"cuda:0" in (other / "checkpoint.pt").read_bytes()
+    for out in copy, other:
+        execute(read_config(out), out, resume=True)
+    assert essence(other) == essence(copy)
+
+
+@pytest.mark.gpu
+def test_a_run_begun_on_a_gpu_goes_on_on_the_cpu(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        execute(replace(POOLED, device="cuda"), tmp_path / "run", stop=Stop(9))
+    execute(replace(POOLED, device="cpu"), tmp_path / "run", resume=True)
+    assert len(history(tmp_path / "run")) == 14
+
+
+def test_a_run_whose_teacher_changed_meanwhile_is_refused(tmp_path):
+    config = replace(POOLED, teacher=str(tmp_path / "teacher.safetensors"))
+    net = load_weights(LeNet5(), "lenet5")
+    save_weights(net, config.teacher)
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, tmp_path / "run", stop=Stop(2))
+    with torch.no_grad():
+        net.fc2.bias += 1
+    save_weights(net, config.teacher)
+    with pytest.raises(RunError, match="teacher sha256 is"):
+        execute(config, tmp_path / "run", resume=True)
+
+
+# ---- what is refused before it begins ------------------------------------------------------------------------------
+
+REFUSED = {
+    "preset": (replace(POOLED, preset="clasroom"), "no preset 'clasroom'; there are .*Did you mean 'classroom'"),
+    "method": (replace(POOLED, method="rdsk"), "no method 'rdsk'; there are rdskd.* Did you mean 'rdskd'"),
+    "term off": (replace(POOLED, off=("de",)), "no term 'de'; there are oh, ie, ds"),
+    "term weighed": (replace(POOLED, weight=(("xx", 1.0),)), "no term 'xx'; there are oh, ie, ds"),
+    "weight": (replace(POOLED, weight=(("ie", math.inf),)), "the weight of ie must be a finite number, not inf"),
+    "anchor": (replace(POOLED, anchor="epochs"), "no anchor rule 'epochs'.*epoch, previous, average, none"),
+    "data": (replace(POOLED, data="digit"), "No data 'digit'"),
+    "seed": (replace(POOLED, seed=-1), "the seed must be from 0"),
+    "device": (replace(POOLED, device="warp"), "device 'warp' cannot be used here"),
+    "a control": (replace(POOLED, method="noise"), "setting generator_steps must be 0 where no source learns, not 6"),
+    "teacher": (replace(POOLED, teacher="lenet6"), "there is no weights file lenet6; .*lenet5"),
+    **{
+        text: (replace(POOLED, change=(*POOLED.change, tuple(text.split("=")))), sentence)
+        for text, sentence in {
+            "widht=4": "no setting 'widht'; .*Did you mean 'width'",
+            "width=x": "setting width takes a whole number, not 'x'",
+            "width=1": "setting width must be at least 2, not 1",
+            "lr=x": "setting lr takes a number, not 'x'",
+            "lr=nan": "setting lr must be a number above 0, not nan",
+            "student_lr=inf": "setting student_lr must be a number above 0",
+            "temperature=0": "setting temperature must be a number above 0",
+            "augment=-1": "setting augment must be 0 or a number above",
+            "pooled=maybe": "setting pooled takes true or false, not 'maybe'",
+            "generator_steps=0": "setting generator_steps must be at least 1, not 0",
+            "student_steps=-3": "setting student_steps must be at least 1, not -3",
+            "batch_size=15": "setting batch_size must be even, since diversity seeking pairs the two halves",
+            "student_batch_size=97": r"setting student_batch_size must not exceed the pool, .* = 96 images; it is 97",
+            "student_schedule=line": "no student_schedule 'line'; there are constant, cosine",
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_makes_no_run_is_refused_before_anything_is_written(case, tmp_path):
+    config, sentence = REFUSED[case]
+    with pytest.raises(ValueError, match=sentence):
+        execute(config, tmp_path / "new" / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_setting_is_judged_with_all_the_others():
+    """One by one, a batch of 128 would be drawn from a pool of 96."""
+    assert POOLED.settings() == replace(PRESETS["classroom"], **{name: int(value) for name, value in STEPS.items()})
+    assert replace(POOLED, change=(*POOLED.change, ("pooled", "FALSE"))).settings().pooled is False
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("dear")
+    with pytest.raises(RunError, match="is not empty; give another --out, or --resume"):
+        execute(POOLED, tmp_path)
+    assert content(tmp_path) == {"thesis.txt": b"dear"}
+
+
+@pytest.mark.parametrize("where", ["file", "file/below", "/proc/rdskd/run"])
+def test_a_folder_that_cannot_be_made_is_refused(where, tmp_path):
+    if where.startswith("/proc") and not Path("/proc/self").exists():
+        pytest.skip("no /proc here")
+    (tmp_path / "file").write_text("dear")
+    with pytest.raises(RunError, match=r"cannot write in .*; give another --out"):
+        execute(POOLED, tmp_path / where)
+    assert content(tmp_path) == {"file": b"dear"}
+
+
+# ---- what goes wrong while it runs ---------------------------------------------------------------------------------
+
+
+def test_a_value_that_is_not_finite_stops_the_run_names_the_term_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    sample, number = Generator.sample, count()
+
+    def poisoned(self, *args):
+        batch = sample(self, *args)
+        return replace(batch, images=batch.images * (math.nan if next(number) == 3 else 1))
+
+    monkeypatch.setattr(run_folder, "SAVE_EVERY", 99.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(Generator, "sample", poisoned)
+        with pytest.raises(FloatingPointError, match="synthesise step 3: the value of term 'oh' is nan"):
+            execute(POOLED, tmp_path / "run")
+    assert [row["step"] for row in history(tmp_path / "run")] == ["0", "1", "2"]  # to be looked at
+    execute(POOLED, tmp_path / "run", resume=True)
+    assert len(history(tmp_path / "run")) == 14
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 12"), torch.OutOfMemoryError("CUDA")],
+    ids=["python", "cpu", "cuda"],
+)
+def test_out_of_memory_names_the_setting_to_lower(error, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise error
+
+    for owner, name, sentence in (
+        (
+            execution,
+            "Distillation",
+            r"the images that the student will learn from: .* lower generator_steps or batch_size",
+        ),
+        (Generator, "sample", r"the generator stage: .* lower batch_size or width .*--resume"),
+        (execution, "class_histogram", r"what comes after a stage: .* lower student_batch_size .*--resume"),
+        (execution.Distillation, "lessons", r"the student stage: .* lower student_batch_size .*--resume"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, refuse)
+            with pytest.raises(RunError, match=f"out of memory for {sentence}"):
+                execute(POOLED, tmp_path / "run", resume=(tmp_path / "run").exists())
+    execute(POOLED, tmp_path / "run", resume=True)
+
+
+def test_another_runtime_error_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
+    def broken(*args):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Generator, "sample", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        execute(POOLED, tmp_path / "run")
+
+
+# ---- a generator that collapses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counts", "missing"),
+    [
+        ([100] * 10, None),
+        ([0, 0, 125, 125, 125, 125, 125, 125, 125, 125], None),  # two of ten: a fifth, not more
+        ([0, 9, 9, 139, 139, 139, 139, 139, 139, 148], "0, 1, 2"),  # 1 % of 1,000 images is 10
+        ([10, 10, 10, 970], None),  # four classes: a tenth of an even share is 25
+        ([1000, 0], "1"),
+    ],
+)
+def test_missing_classes_are_told_with_the_histogram(counts, missing, capsys):
+    classes = tuple(map(str, range(len(counts))))
+    if counts == [10, 10, 10, 970]:
+        missing = "0, 1, 2"
+    execution.warn_of_collapse(torch.tensor(counts), classes)
+    said = capsys.readouterr().err
+    if missing is None:
+        assert said == ""
+    else:
+        assert said.count("\n") == 1 and f"collapsed: {missing} are hardly" in said
+        assert all(f"{name}: {n:,}" in said for name, n in zip(classes, counts, strict=True))
+
+
+@fresh_only
+def test_a_collapse_is_told_between_the_stages_and_looking_changes_nothing(whole, tmp_path, monkeypatch, capsys):
+    config, straight = whole
+    seen = []
+    monkeypatch.setattr(execution, "warn_of_collapse", lambda histogram, classes: seen.append(histogram))
+    result = execute(config, tmp_path / "run")
+    assert len(seen) == 1 and seen[0].tolist() == result["class_histogram"]
+    assert seen[0].sum() == 64
+    monkeypatch.setattr(execution, "class_histogram", lambda run: torch.ones(run.classes))
+    execute(config, tmp_path / "unseen")
+    assert essence(tmp_path / "run") == essence(tmp_path / "unseen") == essence(straight)
+
+
+def test_peak_memory_is_this_process_own_and_not_that_of_the_one_which_started_it():
+    big = torch.ones(int(2e9 // 4))  # 2 GB, held while the other process starts
+    code = "from rdskd_lab.runs.execute import peak_rss_mb; print(peak_rss_mb())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 50 < float(found) < 1500 < execution.peak_rss_mb() and big[-1] == 1
