@@ -32,6 +32,18 @@ ANCHORS = {"epoch": epoch, "previous": previous, "average": average}
 # ---- the table -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a term is, for people: labels, reports, the lab and the exported script are made of these texts."""
+
+    name: str
+    formula: str  # HTML; the others are plain text
+    unit: str
+    range: str
+    purpose: str  # what it wants, in a sentence or two
+    script: str = ""  # its call in a plain script: x images, z latents, t logits, `seen` what hooks saw, `student`
+
+
 @dataclass
 class Term:
     """One row: what to measure, and how hard to ask for it.  `on` is whether, `weight` is how much."""
@@ -43,6 +55,7 @@ class Term:
     rule: Callable[[int, float, float], float] = epoch  # moves the anchor after each step
     anchor: float = 0.0  # in the unit of the loss; the published code starts at 0
     needs: tuple[str, ...] = ()  # what has to be fetched for it: "features", "bn", "student" (and "training": its mode)
+    words: Words | None = None
 
     def asked(self, loss: Tensor) -> Tensor:
         """What is added to the total: w exp(L - a), or w L.  d/dx w exp(L - a) = w exp(L - a) dL/dx."""

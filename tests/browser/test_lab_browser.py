@@ -87,7 +87,7 @@ def test_every_control_does_in_the_training_what_it_says(page):
     page.press("Step x 10")
     wait_for(lambda: page.ask(PLAYING) == (False, 11))
     for name in "oh", "ie", "ds":
-        label = page.ask(f"lab.console.rows[{name!r}].on.description")
+        label = page.ask(f"lab.term_controls.rows[{name!r}].on.description")
         was = term(page, name, "damped")
         page.control(label).uncheck()
         wait_for(lambda name=name: term(page, name, "on") is False)
@@ -114,7 +114,7 @@ def test_every_control_does_in_the_training_what_it_says(page):
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 0))
     page.press("New seed")
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 1))
-    assert page.ask("[m for m in lab.preset.options]") == page.control("method").locator("option").all_inner_texts()
+    assert page.ask("[m for m in lab.method_choice.options]") == page.control("method").locator("option").all_inner_texts()
     assert page.ask("lab.player.threads") == {"MainThread"}
     assert page.errors == []
 
@@ -220,7 +220,7 @@ def test_a_storm_of_presses(page):
     """300 random actions in a minute at full speed: nothing breaks, and the record replays bit for bit."""
     rng, end = random.Random(0), time.monotonic() + 60
     page.press("Play")
-    labels = [page.ask(f"lab.console.rows[{n!r}].on.description") for n in ("oh", "ie", "ds")]
+    labels = [page.ask(f"lab.term_controls.rows[{n!r}].on.description") for n in ("oh", "ie", "ds")]
 
     def act(name):
         rng.choice([
@@ -285,7 +285,7 @@ def test_a_restarted_kernel_is_noticed(page):
 @slow
 def test_a_closed_tab_leaves_no_running_trainer(page):
     page.press("Play")
-    wait_for(lambda: page.ask("lab.beacon.seen") is not None and page.ask("lab.experiment.done") >= 3)
+    wait_for(lambda: page.ask("lab.liveness.seen") is not None and page.ask("lab.experiment.done") >= 3)
     page.ask("setattr(__import__('rdskd_lab.lab.widgets.page_liveness').lab.widgets.page_liveness, 'UNWATCHED', 8)")
     page.rest(6)
     assert page.ask("lab.player.playing")  # a page that is there is heard
@@ -323,7 +323,7 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
 @slow
 def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):  # noqa: F811
     page.press("Step x 10")
-    wait_for(lambda: page.ask("lab.postcard._step") == 10, 20)
+    wait_for(lambda: page.ask("lab.snapshot._step") == 10, 20)
     page.rest(1)
     page.view.keyboard.press("Control+s")
     saved = wait_for(lambda: "image/png" in page.path.read_text() and page.path.read_text(), 20)

@@ -16,7 +16,7 @@ pytest.importorskip("anywidget")
 from rdskd_lab.lab import Lab
 from rdskd_lab.lab.session import trace, tracefile  # noqa: E402
 from rdskd_lab.lab.session.experiment import Experiment  # noqa: E402
-from rdskd_lab.lab.session.trace import Scene, TraceError, begin, retrain  # noqa: E402
+from rdskd_lab.lab.session.trace import RecordedStep, TraceError, begin, retrain  # noqa: E402
 from rdskd_lab.lab.session.tracefile import open_trace, save  # noqa: E402
 from rdskd_lab.methods.method import Settings  # noqa: E402
 
@@ -60,7 +60,7 @@ def assert_goes_on(kept, experiment, start: int) -> None:
     for name in kept.record.names:
         assert [step.raw[name] for _, step in pairs] == kept.record.columns[name][start:].tolist(), name
         assert [step.gain[name] for _, step in pairs] == kept.record.columns[f"{name}_gain"][start:].tolist(), name
-    again = pairs[-1][0] if pairs else kept.revive(start)
+    again = pairs[-1][0] if pairs else kept.resume(start)
     assert again.done == experiment.done
     assert same(copied(again.run.generator), copied(experiment.run.generator))
     assert same(copied(again.run.student), copied(experiment.run.student))
@@ -119,7 +119,7 @@ def test_a_step_that_the_guard_refuses_leaves_no_trace():
 
 def test_a_trace_cut_at_a_checkpoint_goes_on_as_a_record(short):
     kept, _ = short
-    cut = kept.until(20, kept.revive(20))
+    cut = kept.until(20, kept.resume(20))
     assert (len(cut), sorted(cut.moments), sorted(cut.checkpoints)) == (20, [0, 20], [20])
     assert all(edit.step <= 20 for edit in cut.record.edits)
 
@@ -127,10 +127,10 @@ def test_a_trace_cut_at_a_checkpoint_goes_on_as_a_record(short):
 def test_a_scene_shows_a_moment_without_training(short, monkeypatch):
     kept, _ = short
     monkeypatch.setattr(Experiment, "__init__", None)
-    scene = Scene(kept, 33)
+    scene = RecordedStep(kept, 33)
     assert (scene.done, scene.look().step, len(scene.record), scene.record.probe["step"]) == (33, 20, 33, [0, 20])
     assert len(scene.look().images) == trace.SHOWN and scene.shares().sum() == pytest.approx(1)
-    assert Scene(kept, 0).done == 0
+    assert RecordedStep(kept, 0).done == 0
 
 
 # ---- size ------------------------------------------------------------------------------------------------------------
@@ -142,8 +142,8 @@ def test_thinning_leaves_few_and_evenly_spread(monkeypatch):
     kept, _ = recorded(240, freeze=10)
     assert sorted(kept.moments) == [0, 80, 160, 240] and sorted(kept.checkpoints) == [80, 160, 240]
     kept.checkpoints[240]["terms"] = np.zeros(10**7)
-    kept.note(kept.revive(160))
-    assert kept._weight() <= trace.HEAVIEST
+    kept.note(kept.resume(160))
+    assert kept._size() <= trace.LARGEST
 
 
 @pytest.mark.slow
@@ -168,7 +168,7 @@ def test_a_later_format_no_file_and_a_stepless_place_are_refused_in_a_sentence(s
     with pytest.raises(TraceError, match="there is no file"):
         open_trace(tmp_path / "none.npz")
     with pytest.raises(TraceError, match="the last before it is 20"):
-        kept.revive(33)
+        kept.resume(33)
 
 
 def test_a_pickle_is_not_opened(short, tmp_path):
@@ -185,7 +185,7 @@ def test_a_pickle_is_not_opened(short, tmp_path):
 def test_a_teacher_of_ones_own_has_to_be_given_again():
     kept = begin(Experiment(settings=SMALL), own_teacher=True)
     with pytest.raises(TraceError, match="teacher of your own"):
-        kept.revive(0)
+        kept.resume(0)
 
 
 ODD = [None, True, -1, 10**30, float("nan"), "", "x" * 300, [], {}, [1], {"a": 1}, "__import__('os')"]
@@ -229,8 +229,8 @@ def assert_opens_or_says_why(content: bytes, path) -> None:
         with np.errstate(all="ignore"):
             found = open_trace(path)
             for step in (0, len(found) // 2, len(found)):
-                Scene(found, step)
-            found.revive(max(found.checkpoints, default=0))
+                RecordedStep(found, step)
+            found.resume(max(found.checkpoints, default=0))
     except TraceError as error:
         assert 20 < len(str(error)) < 600 and "\n" not in str(error)
 

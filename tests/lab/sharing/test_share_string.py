@@ -171,7 +171,7 @@ def test_a_classmate_gets_the_same_experiment_bit_for_bit(method):
     other = Lab.from_share(f" '{text}'\n", mode="inline")
     assert other.share() == text  # before a step was made, too
     other.play(4)
-    assert not other.console.rows["ie"].on.value  # the controls follow
+    assert not other.term_controls.rows["ie"].on.value  # the controls follow
     other.play(12)
     assert_the_same(kept(other), first)
     assert other.share() == text
