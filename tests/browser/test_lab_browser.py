@@ -114,7 +114,9 @@ def test_every_control_does_in_the_training_what_it_says(page):
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 0))
     page.press("New seed")
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 1))
-    assert page.ask("[m for m in lab.method_choice.options]") == page.control("method").locator("option").all_inner_texts()
+    assert (
+        page.ask("[m for m in lab.method_choice.options]") == page.control("method").locator("option").all_inner_texts()
+    )
     assert page.ask("lab.player.threads") == {"MainThread"}
     assert page.errors == []
 

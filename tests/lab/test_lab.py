@@ -22,7 +22,7 @@ pytest.importorskip("anywidget")
 import ipywidgets as widgets  # noqa: E402
 
 from rdskd_lab.datasets.named import Split  # noqa: E402
-from rdskd_lab.lab import Lab, Player, PlaybackButtons
+from rdskd_lab.lab import Lab, PlaybackButtons, Player
 from rdskd_lab.lab.drawing.drawing import Stroke, bars, chart, png, thin  # noqa: E402
 from rdskd_lab.lab.drawing.view import sentence  # noqa: E402
 from rdskd_lab.lab.session import player  # noqa: E402
@@ -297,7 +297,10 @@ def test_the_method_brings_its_own_terms_back(lab):
     lab.edit("ds", "weight", 7)
     lab.play(2)
     lab.use("rdskd")  # which the control shows already
-    assert lab.experiment.done == 0 and lab.experiment.objective["ds"].weight == 1 == lab.term_controls.rows["ds"].weight.value
+    assert (
+        lab.experiment.done == 0
+        and lab.experiment.objective["ds"].weight == 1 == lab.term_controls.rows["ds"].weight.value
+    )
     lab.play(2)
     assert_replays(lab)
 

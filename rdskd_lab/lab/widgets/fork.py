@@ -228,7 +228,9 @@ class ForkControls(widgets.HBox):
     def follow(self, objective: Objective) -> None:
         """Offer the terms of `objective`."""
         if self.term.options != tuple(objective):
+            chosen = self.term.value
             self.term.options = tuple(objective)
+            self.term.value = chosen if chosen in objective else next(iter(objective))
 
     def chosen(self) -> tuple[str, str, float | str | None]:
         """Return what is chosen as (term, field, value); None for a switch, which is turned when the fork is made."""

@@ -195,7 +195,11 @@ def test_a_fork_in_a_cell_of_its_own_stays_when_a_branch_is_kept(lab):
     assert [branch.experiment.done for branch in fork.branches] == [4, 4] and lab.experiment.done == 7
     lab.use("dafl")
     fork.keep(0)
-    assert lab.experiment.method == lab.method_choice.value == "rdskd" and list(lab.term_controls.rows) == ["oh", "ie", "ds"]
+    assert lab.experiment.method == lab.method_choice.value == "rdskd" and list(lab.term_controls.rows) == [
+        "oh",
+        "ie",
+        "ds",
+    ]
     assert lab.forks.term.options == ("oh", "ie", "ds") and lab.experiment.done == 4
     lab.close()
     fork.keep(0)
