@@ -41,8 +41,9 @@ def page(notebook):  # noqa: F811
 
 
 def say_paused(page: Page, timeout: float = 10) -> None:
-    page.view.wait_for_function("() => !document.querySelector('.status').innerText.includes('Training')", polling=20,
-                                timeout=1000 * timeout)  # fmt: skip
+    page.view.wait_for_function(
+        "() => !document.querySelector('.status').innerText.includes('Training')", polling=20, timeout=1000 * timeout
+    )
 
 
 def term(page: Page, name: str, field: str):
@@ -225,14 +226,18 @@ def test_a_storm_of_presses(page):
     labels = [page.ask(f"lab.term_controls.rows[{n!r}].on.description") for n in ("oh", "ie", "ds")]
 
     def act(name):
-        rng.choice([
-            lambda: page.control(rng.choice(labels)).click(),
-            lambda: type_into(page, f"{name} weight", rng.choice([0, 0.5, 1, 2])),
-            lambda: page.control(f"{name} damped").click(),
-            lambda: page.control(f"{name} anchor").select_option(rng.choice(["epoch", "previous", "average"])),
-            lambda: page.control("student learns along").click(),
-            lambda: page.press("Pause"), lambda: page.press("Play"), lambda: page.press("Step"),
-        ])()  # fmt: skip
+        rng.choice(
+            [
+                lambda: page.control(rng.choice(labels)).click(),
+                lambda: type_into(page, f"{name} weight", rng.choice([0, 0.5, 1, 2])),
+                lambda: page.control(f"{name} damped").click(),
+                lambda: page.control(f"{name} anchor").select_option(rng.choice(["epoch", "previous", "average"])),
+                lambda: page.control("student learns along").click(),
+                lambda: page.press("Pause"),
+                lambda: page.press("Play"),
+                lambda: page.press("Step"),
+            ]
+        )()
 
     done = 0
     while done < 300 and time.monotonic() < end:

@@ -455,16 +455,20 @@ def test_a_storm_of_a_thousand_actions(lab):
 
     def act():
         row, t = rng.choice(list(lab.term_controls.rows.values())), lab.buttons
-        return rng.choice([
-            lambda: setattr(row.on, "value", not row.on.value),
-            lambda: setattr(row.weight, "value", rng.choice([-5, 0, 0.3, 1, 2, 1000])),
-            lambda: setattr(row.damped, "value", not row.damped.value),
-            lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
-            lambda: setattr(lab.student, "value", not lab.student.value),
-            t.one.click, t.pause.click, t.play.click if rng.random() < 0.1 else t.one.click,
-            lab.same.click if rng.random() < 0.02 else t.one.click,
-            lab.new.click if rng.random() < 0.02 else t.one.click,
-        ])  # fmt: skip
+        return rng.choice(
+            [
+                lambda: setattr(row.on, "value", not row.on.value),
+                lambda: setattr(row.weight, "value", rng.choice([-5, 0, 0.3, 1, 2, 1000])),
+                lambda: setattr(row.damped, "value", not row.damped.value),
+                lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
+                lambda: setattr(lab.student, "value", not lab.student.value),
+                t.one.click,
+                t.pause.click,
+                t.play.click if rng.random() < 0.1 else t.one.click,
+                lab.same.click if rng.random() < 0.02 else t.one.click,
+                lab.new.click if rng.random() < 0.02 else t.one.click,
+            ]
+        )
 
     lab.redraw.draw = lambda: None  # drawing is tested elsewhere; here it is a thousand times the cost
     for _ in range(1000):
@@ -474,7 +478,11 @@ def test_a_storm_of_a_thousand_actions(lab):
     for name, row in lab.term_controls.rows.items():
         term = lab.experiment.objective[name]
         assert (row.on.value, row.weight.value, row.damped.value, row.rule.value) == (
-            term.on, term.weight, term.damped, term.rule.__name__)  # fmt: skip
+            term.on,
+            term.weight,
+            term.damped,
+            term.rule.__name__,
+        )
     assert rows == list(lab.term_controls.rows.values())
     assert lab.record.edits == sorted(lab.record.edits, key=lambda edit: edit.step)
     assert_replays(lab)

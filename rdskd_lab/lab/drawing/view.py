@@ -131,9 +131,16 @@ def gain_chart(record: Record, until: float, marks: list[Mark]) -> str:
         strokes.append(Stroke("", at, np.where(np.arange(len(at)) % 2, np.nan, 0.0), "c6 dots"))
         note += "; dots: an anchor moves"
     return chart(
-        "gain in force", strokes, until=until, level=0.0, marks=marks, tall=True, note=note,
-        ticks=np.log(GAINS).tolist(), scale=lambda y: f"{number(float(np.exp(y)))} x",
-    )  # fmt: skip
+        "gain in force",
+        strokes,
+        until=until,
+        level=0.0,
+        marks=marks,
+        tall=True,
+        note=note,
+        ticks=np.log(GAINS).tolist(),
+        scale=lambda y: f"{number(float(np.exp(y)))} x",
+    )
 
 
 def anchors(objective: Objective, record: Record) -> str:
@@ -153,9 +160,12 @@ def student_chart(record: Record, until: float) -> str:
     """The student's accuracy on the shipped test digits, in percent."""
     steps, accuracy = np.array(record.student["step"]), 100 * np.array(record.student["accuracy"])
     return chart(
-        "student: right answers on 1,000 real digits", [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
-        until=until, note="from painted images only", scale=lambda y: f"{y:.0f} %",
-    )  # fmt: skip
+        "student: right answers on 1,000 real digits",
+        [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
+        until=until,
+        note="from painted images only",
+        scale=lambda y: f"{y:.0f} %",
+    )
 
 
 def sentence(experiment: Experiment, record: Record, look: Look) -> str:

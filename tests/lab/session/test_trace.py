@@ -277,11 +277,18 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
     else:
         name = rng.choice(list(arrays))
         array = arrays[name]
-        arrays[name] = rng.choice([
-            lambda: array[:-1] if array.ndim else array[None], lambda: array.astype(rng.choice([np.uint8, np.float16])),
-            lambda: np.full_like(array, rng.choice([0, 1, 255, 77])), lambda: array.reshape(-1), lambda: np.zeros(0),
-            lambda: array.T, lambda: np.full(array.shape, np.nan), lambda: array.astype("S5"),
-        ])()  # fmt: skip
+        arrays[name] = rng.choice(
+            [
+                lambda: array[:-1] if array.ndim else array[None],
+                lambda: array.astype(rng.choice([np.uint8, np.float16])),
+                lambda: np.full_like(array, rng.choice([0, 1, 255, 77])),
+                lambda: array.reshape(-1),
+                lambda: np.zeros(0),
+                lambda: array.T,
+                lambda: np.full(array.shape, np.nan),
+                lambda: array.astype("S5"),
+            ]
+        )()
         if rng.random() < 0.3:
             del arrays[name]
     file = io.BytesIO()

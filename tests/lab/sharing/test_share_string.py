@@ -20,8 +20,12 @@ from rdskd_lab.objective import Objective, Term  # noqa: E402
 
 CASES = int(os.environ.get("RDSKD_FUZZ", 1000))  # mutated strings
 SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
-VALUES = {"on": (True, False), "weight": (0.0, 0.3, 2.171, 12.34), "damped": (True, False),
-          "rule": ("epoch", "previous", "average")}  # fmt: skip
+VALUES = {
+    "on": (True, False),
+    "weight": (0.0, 0.3, 2.171, 12.34),
+    "damped": (True, False),
+    "rule": ("epoch", "previous", "average"),
+}
 
 
 @pytest.fixture

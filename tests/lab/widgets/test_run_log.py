@@ -46,8 +46,10 @@ def three(lab):
 def test_every_configuration_is_a_row_with_its_outcome(three):
     log = three.run_log.all("steps")
     assert [(t.number, t.method, t.seed, t.steps) for t in log] == [
-        (1, "rdskd", 0, 6), (2, "rdskd", 1, 4), (3, "dafl", 1, 2)
-    ]  # fmt: skip
+        (1, "rdskd", 0, 6),
+        (2, "rdskd", 1, 4),
+        (3, "dafl", 1, 2),
+    ]
     assert log[0].changes() == "ie x 2.5 at 3, student learns at 3, student rests at 6"
     assert log[1].changes() == "ie off, ie x 2.5"
     assert log[2].changes() == "nothing" and list(log[2].raw) == ["oh", "ie", "act"]
