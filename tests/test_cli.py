@@ -13,7 +13,7 @@ import torch
 from test_weights import Code
 
 from rdskd_lab import cli
-from rdskd_lab.datasets.named import load
+from rdskd_lab.datasets import load
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half

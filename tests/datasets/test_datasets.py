@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rdskd_lab.datasets.named import DataError, Split, load
 
 from rdskd_lab.datasets import named
-from rdskd_lab.datasets.named import DataError, Split, load
 
 ASSET = Path(named.__file__).parents[1] / "assets" / "digits.npz"
 REPORT_SEED = 2011_03749  # the arXiv number of the RDSKD paper; nothing was tried before it, nothing chosen after

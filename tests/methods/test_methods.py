@@ -28,7 +28,7 @@ from toys import (  # noqa: E402, F401
 )
 
 from rdskd_lab import losses
-from rdskd_lab.datasets.named import Split  # noqa: E402
+from rdskd_lab.datasets import Split  # noqa: E402
 from rdskd_lab.distillation import Distillation  # noqa: E402
 from rdskd_lab.methods import dafl, zskd
 from rdskd_lab.methods.method import Settings  # noqa: E402

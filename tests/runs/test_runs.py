@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 import torch
 
-from rdskd_lab.datasets.named import load
+from rdskd_lab.datasets import load
 from rdskd_lab.generator import Generator
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.networks import weights
