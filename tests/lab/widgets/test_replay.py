@@ -7,11 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-from test_trace import SMALL, mutated, recorded
 from toys import copied, same
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
+
+from recorded import SMALL, mutated, recorded  # noqa: E402
 
 from rdskd_lab.lab import Lab, Replay  # noqa: E402
 from rdskd_lab.lab.session.experiment import Experiment  # noqa: E402
