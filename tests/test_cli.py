@@ -10,7 +10,7 @@ import time
 
 import pytest
 import torch
-from test_weights import Code
+from pickles import Code
 
 from rdskd_lab import cli
 from rdskd_lab.datasets import load

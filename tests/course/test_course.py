@@ -230,7 +230,9 @@ def test_begin_tells_the_time_gives_the_exercises_and_a_seed(capsys, monkeypatch
 
 
 def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
-    from test_doctor import WELL, replace
+    from dataclasses import replace
+
+    from machines import WELL
 
     for facts, said in (
         (WELL, []),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from machines import VERSIONS, WELL
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -19,14 +20,6 @@ from rdskd_lab.doctor.facts import RANGES, Facts
 from rdskd_lab.doctor.report import MEND, NOTE, OK, diagnose, estimate, fits, write_json, write_page
 
 TOP = Path(__file__).resolve().parents[2]
-VERSIONS = {"torch": "2.14.1", "torchvision": "0.29.1", "numpy": "2.4.6", "safetensors": "0.6.2", "tqdm": "4.70.1",
-            "typer": "0.20.0", "plotly": "7.1.0", "matplotlib": "3.11.2", "ipywidgets": "8.1.9", "anywidget": "0.11.0",
-            "jupyterlab": "4.6.6", "ipykernel": "7.4.0", "jupytext": "1.19.6", "jupyterlab_widgets": "3.0.16"}  # fmt: skip
-WELL = Facts(
-    package="0.1.0", system="Linux x86_64", python="3.12.4", front_end="Jupyter", mode="task", versions=VERSIONS,
-    memory=8 * 10**9, machine_memory=16 * 10**9, cores=2, gpu="A GPU", gpu_memory=16 * 10**9, digits=True, mnist=True,
-    disk=50 * 10**9, here_writable=True, home_writable=True, step=0.02, lesson=0.01,
-)  # fmt: skip
 
 
 def having(**versions):
