@@ -1,7 +1,7 @@
 """The live lab in a real JupyterLab: every control is pressed in the page, and the kernel is asked what happened.
 
-One quick test runs in `make test`; the others, marked slow, in `make test-all`, there also under other ipykernels
-(`python tests/overlay.py`).  What is timed is measured by hand, on two cores that do nothing else: pytest -s -m measure.
+One quick test runs in `make test`; the others, marked slow, in `make test-all`, those marked front_end there also under
+other ipykernels (`python tests/overlay.py`).  What is timed is measured by hand, on two cores that do nothing else: pytest -s -m measure.
 """
 
 import json
@@ -17,6 +17,7 @@ from jupyter import LAB, PLAYING, THEME, Page, type_into, violations, wait_for  
 
 pytestmark = pytest.mark.browser
 slow = pytest.mark.slow
+front_end = pytest.mark.front_end
 
 IMPORTS = "import rdskd_lab.lab"
 
@@ -67,6 +68,7 @@ def test_a_learner_runs_the_cell_plays_switches_and_pauses(page):
 
 
 @slow
+@front_end
 def test_every_control_does_in_the_training_what_it_says(page):
     page.press("Step")
     wait_for(lambda: page.ask("lab.experiment.done") == 1)
@@ -202,6 +204,7 @@ def test_the_numbers(page):
 
 
 @slow
+@front_end
 def test_a_storm_of_presses(page):
     """300 random actions in a minute at full speed: nothing breaks, and the record replays bit for bit."""
     rng, end = random.Random(0), time.monotonic() + 60
@@ -244,6 +247,7 @@ def test_a_storm_of_presses(page):
 
 
 @slow
+@front_end
 def test_an_interrupt_pauses_with_a_sentence_and_play_goes_on(page):
     page.press("Play")
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
@@ -269,6 +273,7 @@ def test_a_restarted_kernel_is_noticed(page):
 
 
 @slow
+@front_end
 def test_a_closed_tab_leaves_no_running_trainer(page):
     page.press("Play")
     wait_for(lambda: page.ask("lab.beacon.seen") is not None and page.ask("lab.experiment.done") >= 3)
@@ -281,6 +286,7 @@ def test_a_closed_tab_leaves_no_running_trainer(page):
 
 
 @slow
+@front_end
 def test_two_labs_take_turns_and_say_so(notebook):
     page = notebook([LAB, LAB.replace("lab =", "other =").replace("\nlab", "\nother")])
     page.run(0)
@@ -295,6 +301,7 @@ def test_two_labs_take_turns_and_say_so(notebook):
 
 
 @slow
+@front_end
 def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
     page.ask("globals().update(old=lab)")
     page.press("Play")

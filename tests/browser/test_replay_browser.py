@@ -33,7 +33,7 @@ replay
 FORK = SMALL + "lab = Lab(settings=small)\nlab\n"
 
 
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
+@pytest.fixture(params=[pytest.param("JupyterLab Light", marks=pytest.mark.front_end), "JupyterLab Dark"])
 def opened(request, server, browser):
     """opened(cell) -> the page on which the cell was run, in a light and in a dark JupyterLab."""
     pages = []
