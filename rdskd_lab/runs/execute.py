@@ -82,9 +82,7 @@ class Config:
 
     def objective(self) -> Objective:
         """The method's terms with this run's switches, weights and anchor rule."""
-        objective = self.how().terms()
-        for name, value in self.settings().weights:
-            objective[name].weight = value
+        objective = self.how().objective(self.settings())
         use_anchor(objective, known("anchor rule", self.anchor, (*ANCHORS, "none")))
         for name in self.off:
             objective[known("term", name, objective)].on = False
