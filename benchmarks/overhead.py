@@ -28,6 +28,7 @@ from pathlib import Path
 from rdskd_lab.runs.compare import as_csv
 from rdskd_lab.runs.execute import Config
 from rdskd_lab.studies import engine
+from rdskd_lab.studies.students import train_student
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "overhead.csv"
 WORKERS = {"bare": 0, "one": 1, "two": 2, "one-wide": 1}
@@ -50,7 +51,7 @@ def _stamped(config: Config, place: Path, threads: int) -> dict:
 
     torch.set_num_threads(threads)
     begun = time.time()
-    found = engine.taught(config, place)
+    found = train_student(config, place)
     return {"outcome": found["outcome"], "begun": begun, "ended": time.time()}
 
 

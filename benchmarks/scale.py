@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.runs.compare import read_table
-from rdskd_lab.studies.claims import STUDIES
+from rdskd_lab.studies.registry import STUDIES
 from rdskd_lab.studies.scoreboard import span
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
