@@ -115,9 +115,9 @@ def test_a_key_is_of_the_bytes_of_the_teachers_weights_and_not_of_their_place(tm
 def test_a_key_is_the_same_in_another_process():
     paths = [str(Path(trial_key.__file__).parents[2]), str(Path(__file__).parent)]
     here = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "7"}
-    text = "from tiny_trials import tiny; print(tiny(method='zskd').key)"
+    text = "from tiny_trials import tiny; print(tiny(method='dafl').key)"
     done = subprocess.run([sys.executable, "-c", text], env=here, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == tiny(method="zskd").key
+    assert done.stdout.strip() == tiny(method="dafl").key
 
 
 def test_every_part_of_a_method_has_a_name_of_its_own():
