@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 from rdskd_lab.runs.compare import as_csv
-from rdskd_lab.runs.execute import Config
+from rdskd_lab.runs.config import Config
 from rdskd_lab.studies import engine
 from rdskd_lab.studies.students import train_student
 

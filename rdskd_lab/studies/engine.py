@@ -10,7 +10,6 @@ worker that is lost costs the work since its last save: another one resumes in t
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,8 @@ from .. import __version__
 from ..methods.registry import METHODS
 from ..networks.weights import write_whole
 from ..runs.compare import as_csv
-from ..runs.execute import Config, known, machine
+from ..runs.config import Config, Setup, known, resolve
+from ..runs.machine import machine, usable_cores
 from ..runs.run_folder import RunError, read_json
 from .trial_key import key_of
 from .verdict import Verdict
@@ -49,6 +49,11 @@ class Trial:
         """Arm and point in words, as tables show them."""
         return label(self.arm, self.point)
 
+    @property
+    def setup(self) -> Setup:
+        """What its run is made of."""
+        return resolve(self.config)
+
     @cached_property
     def key(self) -> str:
         return key_of(self.config, self.measure)
@@ -61,15 +66,9 @@ def label(arm: str, point: str = DEFAULT) -> str:
 
 def plan_trial(method: str, seed: int, measure: Callable, point: str = DEFAULT, kind: str = "", arm: str = "", *,
                change: dict | None = None, **config) -> Trial:  # fmt: skip
-    """Make a trial with the settings in `change`, and with the teacher that its method can use unless one is named."""
-    config.setdefault("teacher", teacher_for(method))
+    """Make a trial with the settings in `change`."""
     pairs = tuple((name, str(value)) for name, value in (change or {}).items())
     return Trial(Config(method=method, seed=seed, change=pairs, **config), measure, point, kind, arm)
-
-
-def teacher_for(method: str) -> str:
-    """Name the shipped teacher that a method can use: one with BatchNorm where a term matches its statistics."""
-    return "lenet5-bn" if "bn" in METHODS[method].terms().needs else "lenet5"
 
 
 def do(trial: Trial, out: str) -> str:
@@ -199,7 +198,7 @@ def _client(scheduler: str, workers: int):
             raise RunError(
                 f"no Dask scheduler answers at {scheduler!r} ({error}); start one: dask scheduler"
             ) from error
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = max(1, int(usable_cores()))
     workers = workers or cores
     threads = str(max(1, cores // workers))
     pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
@@ -220,11 +219,11 @@ def rows(study: Study, out: Path) -> list[dict]:
     for trial in study.trials():
         if measured := _finished(trial, out):
             measured.pop("curves", None)
-            c, s = trial.config, trial.config.settings()
+            setup = trial.setup
             found.append(
                 {name: getattr(trial, name) for name in ("setting", "arm", "point", "kind", "key")}
-                | {name: getattr(c, name) for name in ("method", "seed", "data", "teacher", "anchor")}
-                | {name: getattr(s, name) for name in SHOWN_SETTINGS}
+                | {name: getattr(setup.config, name) for name in ("method", "seed", "data", "teacher", "anchor")}
+                | {name: getattr(setup.settings, name) for name in SHOWN_SETTINGS}
                 | {"study": study.name, "measure": trial.measure.__name__, **measured}
             )
     return found

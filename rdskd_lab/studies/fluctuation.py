@@ -10,7 +10,8 @@ import numpy as np
 from ..evaluation.image_quality import Probe, fluctuation
 from ..methods.rdskd import PRESETS
 from ..reporting.charts import Curves, Line
-from ..runs.execute import Config, prepare
+from ..runs.config import Config
+from ..runs.execute import prepare
 from .engine import DEFAULT, Study, Trial, label, plan_trial
 from .verdict import Verdict, judge, paired
 
@@ -34,7 +35,7 @@ def measure_constant_weight(config: Config, place: Path) -> dict:
     try:
         for step in damped.synthesise():
             for name in names:
-                total[name] += step.gain[name] / config.settings().generator_steps
+                total[name] += step.gain[name] / damped.settings.generator_steps
     except FloatingPointError as error:
         return {"outcome": f"its damped run: {error}"}
     for name in names:

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..methods import building_blocks
 from ..methods.registry import METHODS
+from ..networks.registry import shipped_teacher
 from ..networks.weights import SHIPPED
 from ..reporting.study_charts import Setting, Spreads
-from .engine import DEFAULT, Study, Trial, plan_trial, teacher_for
+from .engine import DEFAULT, Study, Trial, plan_trial
 from .students import RIVALS, WORDS, right, train_student
 from .verdict import Verdict, judge, of_the_grid
 
@@ -66,7 +67,7 @@ def points_of(method: str, preset: str, short: dict) -> list[tuple[str, str, dic
     if method != "dfad":  # whose student knows no temperature
         found += [(named("T", t), "T", {"change": {"temperature": t}})
                   for t in (1.0, 4.0, 10.0, 20.0) if t != s.temperature]  # fmt: skip
-    given = teacher_for(method)
+    given = shipped_teacher(how.terms().needs)
     usable = [name for name in TEACHERS if name != given and not (given == "lenet5-bn" and "bn" not in name)]
     return found + [(named("teacher", name), "teacher", {"teacher": name}) for name in usable]
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ..evaluation.image_quality import of_last
 from ..runs.compare import look, row
-from ..runs.execute import Config, execute
+from ..runs.config import Config
+from ..runs.execute import execute
 
 RIVALS = ("dafl", "mskd", "zskd", "deepinversion")  # of the paper
 GUESS = 0.1  # a run that was stopped counts as what guessing gives

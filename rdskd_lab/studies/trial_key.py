@@ -20,17 +20,18 @@ import torch
 from ..batch import Batch
 from ..methods.method import Method
 from ..networks.architectures import NETWORKS
-from ..networks.registry import is_foreign, student_of, weights_of
+from ..networks.registry import is_foreign, weights_of
 from ..networks.weights import fingerprint
 from ..objective import Objective, Term
-from ..runs.execute import Config
+from ..runs.config import Config, resolve
 
 TRAINING_VERSION = 1  # raise it when the same settings give another result: every stored row is then measured again
 
 
 def key_of(config: Config, measure: Callable) -> str:
     """Hash what decides the result of `measure` on a run: 16 hexadecimal digits, the same in every process."""
-    method, settings = config.how(), config.settings()
+    setup = resolve(config)
+    config, method, settings = setup.config, setup.method, setup.settings
     weights = weights_of(config.teacher, config.weights)
     facts = {
         "training": TRAINING_VERSION,
@@ -40,11 +41,11 @@ def key_of(config: Config, measure: Callable) -> str:
         # a bare weights file is a LeNet-5's, so neither its name nor where it lies decides anything
         "teacher": config.teacher if is_foreign(config.teacher) or config.teacher in NETWORKS else "lenet5",
         "weights": _bytes_of(weights) if weights else "",
-        "student": student_of(config.teacher, config.student),
+        "student": setup.student,
         "images": _changed(config, "channels", "size", "classes", "mean", "std"),
         "settings": _changed(settings, *(f.name for f in fields(settings) if f.name != "weights")),
         "parts": _parts(method),
-        "terms": _table(config.objective(), method.terms),
+        "terms": _table(setup.objective, method.terms),
         "student terms": _table(method.student(settings.temperature), method.student, settings.temperature),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

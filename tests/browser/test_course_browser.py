@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from jupyter import browser, notebook, server, wait_for  # noqa: E402, F401
+from jupyter import wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -17,7 +17,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_run_all_ends_without_an_error_and_the_figures_are_there(path, notebook):  # noqa: F811
+def test_run_all_ends_without_an_error_and_the_figures_are_there(path, notebook):
     committed = nbformat.read(path, 4)
     blank = deepcopy(committed)  # so that what is found afterwards was run here
     for cell in blank.cells:

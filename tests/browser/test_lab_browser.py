@@ -13,18 +13,16 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import THEME, Page, browser, notebook, server, wait_for  # noqa: E402, F401
+from jupyter import LAB, PLAYING, THEME, Page, type_into, violations, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.browser
 slow = pytest.mark.slow
 
 IMPORTS = "import rdskd_lab.lab"
-LAB = "from rdskd_lab.lab import Lab\nlab = Lab()\nlab"
-PLAYING = "(lab.player.playing, lab.experiment.done)"
 
 
 @pytest.fixture
-def page(notebook):  # noqa: F811
+def page(notebook):
     """A notebook whose second cell is a lab, run and shown."""
     made = notebook([IMPORTS, LAB])
     made.run(0)
@@ -48,18 +46,6 @@ def say_paused(page: Page, timeout: float = 10) -> None:
 def term(page: Page, name: str, field: str):
     expression = f"lab.experiment.objective[{name!r}].{field}"
     return page.ask(f"{expression}.__name__" if field == "rule" else expression)
-
-
-def type_into(page: Page, label: str, value) -> None:
-    page.control(label).fill(str(value))
-    page.view.keyboard.press("Enter")
-
-
-def violations(page: Page) -> list[str]:
-    """Serious and critical findings of axe-core in the lab's output."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page.view, context=".rdskd-box").response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
 
 
 def test_a_learner_runs_the_cell_plays_switches_and_pauses(page):
@@ -140,7 +126,7 @@ def test_the_keyboard_reaches_and_works_every_control(page):
 
 @slow
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_nothing_serious(server, browser, theme):  # noqa: F811
+def test_axe_finds_nothing_serious(server, browser, theme):
     server.set(THEME, theme=theme)
     page = Page(server, browser, [LAB])
     try:
@@ -295,7 +281,7 @@ def test_a_closed_tab_leaves_no_running_trainer(page):
 
 
 @slow
-def test_two_labs_take_turns_and_say_so(notebook):  # noqa: F811
+def test_two_labs_take_turns_and_say_so(notebook):
     page = notebook([LAB, LAB.replace("lab =", "other =").replace("\nlab", "\nother")])
     page.run(0)
     page.shown()
@@ -321,7 +307,7 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
 
 
 @slow
-def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):  # noqa: F811
+def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):
     page.press("Step x 10")
     wait_for(lambda: page.ask("lab.postcard._step") == 10, 20)
     page.rest(1)
@@ -334,7 +320,7 @@ def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):  #
 
 
 @slow
-def test_twenty_runs_of_the_cell_and_many_steps_leak_nothing(notebook):  # noqa: F811
+def test_twenty_runs_of_the_cell_and_many_steps_leak_nothing(notebook):
     page = notebook([LAB])
     memory = "(__import__('gc').collect(), __import__('psutil').Process().memory_info().rss / 1e6)[1]"
     for _ in range(3):

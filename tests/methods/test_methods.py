@@ -8,7 +8,6 @@ from itertools import islice
 import pytest
 import torch
 import torch.nn.functional as F
-from test_distillation import record, through_a_file  # noqa: E402
 from torch import nn
 from toys import (  # noqa: E402, F401
     CLASSES,
@@ -23,12 +22,14 @@ from toys import (  # noqa: E402, F401
     apart,
     copied,
     ln_softmax,
+    record,
     same,
     seeded,
+    through_a_file,
 )
 
 from rdskd_lab import losses
-from rdskd_lab.datasets.named import Split  # noqa: E402
+from rdskd_lab.datasets import Split  # noqa: E402
 from rdskd_lab.distillation import Distillation  # noqa: E402
 from rdskd_lab.methods import dafl, zskd
 from rdskd_lab.methods.method import Settings  # noqa: E402

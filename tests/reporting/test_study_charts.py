@@ -59,7 +59,7 @@ def test_verdicts_are_drawn_with_their_own_numbers_and_those_without_an_interval
 def test_no_two_intervals_of_a_picture_bear_one_label():
     for study in STUDIES.values():
         rows = [{"method": t.config.method, "setting": t.setting, "arm": t.arm, "point": t.point,
-                 "kind": t.kind, "seed": t.config.seed, "teacher": t.config.teacher,
+                 "kind": t.kind, "seed": t.config.seed, "teacher": t.setup.config.teacher,
                  "batch_size": 64.0, "latent": 100.0, "width": 16.0, "temperature": 10.0, "student_accuracy": 0.9,
                  **dict.fromkeys("oh_probe ie_probe final_teacher_fid final_entropy final_distance "
                                  "final_feature_distance".split(), 1.0)} for t in study.trials()]  # fmt: skip
@@ -72,7 +72,7 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
 
     def page(kept):
         rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "outcome": "finished",
-                 "teacher": t.config.teacher,
+                 "teacher": t.setup.config.teacher,
                  "student_accuracy": 0.9 + 0.01 * t.config.seed * (t.config.method == "rdskd")}
                 for t in trials if t.config.seed in kept]  # fmt: skip
         with open(tmp_path / "accuracy.csv", "w", newline="") as file:

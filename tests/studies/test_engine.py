@@ -206,7 +206,7 @@ def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
 PLAN = """
 import time
 from pathlib import Path
-from rdskd_lab.runs.execute import peak_rss_mb
+from rdskd_lab.runs.machine import peak_rss_mb
 from rdskd_lab.studies import robustness, engine
 begun, before = time.process_time(), peak_rss_mb()
 trials = [t for seed in range(120) for t in robustness.plan(seeds=[seed], repeats=0)][:10_000]

@@ -37,10 +37,10 @@ def toy_table(name: str, trials: list[S.Trial], wrong: float = 0.0) -> list[dict
     """A study's table with figures of which any but `wrong` of 0 takes the accuracy of rdskd down with the seed."""
     found = []
     for n, t in enumerate(trials):
-        s, bad = t.config.settings(), wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
+        s, bad = t.setup.settings, wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
         row = {"method": t.config.method, "setting": t.setting, "arm": t.arm, "point": t.point, "kind": t.kind,
                "seed": float(t.config.seed), "outcome": "finished",
-               "teacher": t.config.teacher, "data": t.config.data, "generator_steps": float(s.generator_steps),
+               "teacher": t.setup.config.teacher, "data": t.config.data, "generator_steps": float(s.generator_steps),
                "student_steps": float(s.student_steps), "final_classes": 10.0, "final_entropy": 2.0 + math.sin(n) / 9,
                "final_distance": 20 + math.sin(2 * n), "final_feature_distance": 9 + math.sin(4 * n),
                "batch_size": float(s.batch_size), "latent": float(s.latent), "width": float(s.width),

@@ -10,6 +10,7 @@ from tiny_trials import tiny
 
 from rdskd_lab.evaluation.image_quality import distance, fresh, seen
 from rdskd_lab.methods.registry import METHODS
+from rdskd_lab.runs.config import resolve
 from rdskd_lab.runs.execute import prepare
 from rdskd_lab.studies import accuracy, fluctuation, robustness, verdict
 from rdskd_lab.studies.fluctuation import measure_constant_weight, measure_fluctuation
@@ -80,13 +81,13 @@ def test_a_constant_weight_of_mean_gain_one_is_no_damping_at_all(tmp_path):
 def test_every_planned_run_could_start_and_no_two_are_the_same(name):
     trials = STUDIES[name].trials()
     for trial in trials:
-        trial.config.settings(), trial.config.objective()
-        assert trial.config.method not in ("deepinversion", "rdskd+bn") or trial.config.teacher == "lenet5-bn"
+        config = trial.setup.config
+        assert config.method not in ("deepinversion", "rdskd+bn") or config.teacher == "lenet5-bn"
     assert len({t.key for t in trials}) == len(trials)
 
 
 def test_accuracy_shows_every_student_as_many_images():
-    settings = {t.config.method: t.config.settings() for t in accuracy.plan(seeds=[0])}
+    settings = {t.config.method: t.setup.settings for t in accuracy.plan(seeds=[0])}
     assert {s.student_steps * s.student_batch_size for s in settings.values()} == {512_000} and len(settings) == 12
     lived = settings["dfad"]  # whose student learns while its generator does: both stages keep their rhythm
     assert lived.generator_steps * lived.student_turn == lived.student_steps
@@ -98,10 +99,10 @@ def test_robustness_changes_one_setting_at_a_time_from_each_methods_own_default(
     for method in robustness.FIELD:
         mine = {t.setting: t.config for t in trials if t.config.method == method}
         s = METHODS[method].presets["classroom"]
-        assert mine["default"].settings() == replace(
+        assert resolve(mine["default"]).settings == replace(
             s, generator_steps=s.generator_steps // 4, student_steps=s.student_steps // 4)  # fmt: skip
         for setting, config in mine.items():
-            own, other = vars(mine["default"].settings()), vars(config.settings())
+            own, other = vars(resolve(mine["default"]).settings), vars(resolve(config).settings)
             changed = {name for name in own if own[name] != other[name]} | {name for name, _ in config.weight}
             changed |= {config.teacher} if config.teacher != mine["default"].teacher else set()
             sheet = method in ("zskd", "deepinversion") and setting.startswith("batch")
@@ -117,7 +118,7 @@ def test_sheets_of_another_size_make_as_many_images_as_before():
         mine = [t for t in robustness.plan(seeds=[0]) if t.config.method == method]
         images = {}
         for t in (t for t in mine if t.setting == "default" or t.setting.startswith("batch")):
-            s = t.config.settings()
+            s = t.setup.settings
             assert s.generator_steps % s.sheet_steps == 0
             images[t.setting] = s.generator_steps // s.sheet_steps * s.batch_size
         assert len(images) == 4 and max(images.values()) <= 1.25 * min(images.values()), images
@@ -203,8 +204,10 @@ def test_accuracy_compares_students_of_the_same_teacher():
     found = {v.claim.split()[-1]: v for v in accuracy.verdicts(rows)}
     assert found["dafl"].estimate == pytest.approx(10) and found["deepinversion"].estimate == pytest.approx(-10)
     assert "teacher lenet5-bn" in found["deepinversion"].value
-    planned = {(t.config.method, t.config.teacher) for t in accuracy.plan()}
-    assert all(("rdskd", t.config.teacher) in planned for t in accuracy.plan() if t.config.method in robustness.RIVALS)
+    planned = {(t.config.method, t.setup.config.teacher) for t in accuracy.plan()}
+    assert all(
+        ("rdskd", t.setup.config.teacher) in planned for t in accuracy.plan() if t.config.method in robustness.RIVALS
+    )
 
 
 def row(method, setting, seed, right, **more):
@@ -220,15 +223,15 @@ def test_a_study_at_the_published_schedule_is_the_same_plan_with_other_settings_
     here, there = STUDIES[name].trials(), STUDIES[name].at("paper-mnist", "cuda").trials()
     assert not {t.key for t in here} & {t.key for t in there}
     assert {t.config.device for t in here} == {"cpu"} and {t.config.device for t in there} == {"cuda"}
-    assert all(t.config.settings().width >= 64 for t in there if t.config.method == "rdskd")  # each makes a run
-    usual = next(t for t in there if t.setting.endswith("default")).config.settings()
+    assert all(t.setup.settings.width >= 64 for t in there if t.config.method == "rdskd")  # each makes a run
+    usual = next(t for t in there if t.setting.endswith("default")).setup.settings
     parts = {"fluctuation": (360, 120_000), "robustness": (600, 30_000)}
     assert (usual.generator_steps, usual.student_steps) == parts.get(name, (2_400, 120_000))
     assert [t.key for t in STUDIES[name].at("classroom", "cpu").trials()] == [t.key for t in here]
 
 
 def test_a_study_needs_a_preset_that_every_method_of_it_has():
-    assert STUDIES["diversity"].at("long", "cpu").trials()[0].config.settings().student_steps == 40_000
+    assert STUDIES["diversity"].at("long", "cpu").trials()[0].setup.settings.student_steps == 40_000
     with pytest.raises(ValueError, match="no preset of dafl 'long'; there are .*paper-mnist"):
         STUDIES["robustness"].at("long", "cpu")
 

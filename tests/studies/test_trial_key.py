@@ -16,7 +16,8 @@ from rdskd_lab.methods.method import Method, Settings
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.weights import SHIPPED
 from rdskd_lab.objective import ANCHORS, Objective, Term
-from rdskd_lab.runs.execute import Config, prepare
+from rdskd_lab.runs.config import Config
+from rdskd_lab.runs.execute import prepare
 from rdskd_lab.studies import trial_key
 from rdskd_lab.studies.fluctuation import measure_fluctuation
 
@@ -99,7 +100,7 @@ def test_a_new_setting_with_a_neutral_default_changes_no_key(monkeypatch):
         name: wider(**asdict(settings) | {"weights": settings.weights}) for name, settings in RDSKD.presets.items()
     }
     monkeypatch.setitem(METHODS, "rdskd", replace(RDSKD, presets=presets))
-    assert tiny().config.settings().new == 0 and tiny().key == before
+    assert tiny().setup.settings.new == 0 and tiny().key == before
     assert tiny(change=(("new", "1"),)).key != before
 
 

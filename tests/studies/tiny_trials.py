@@ -1,6 +1,6 @@
 """What tests of studies share: a trial of a few steps."""
 
-from rdskd_lab.runs.execute import Config
+from rdskd_lab.runs.config import Config
 from rdskd_lab.studies.engine import Trial
 from rdskd_lab.studies.students import train_student
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ... import datasets
 from ...batch import Batch, read, watch
-from ...datasets import named
 from ...distillation import Distillation
 from ...evaluation import accuracy
 from ...methods import building_blocks
@@ -49,7 +49,7 @@ class Experiment:
         if method not in PLAYABLE:
             raise ValueError(f"the lab plays {', '.join(PLAYABLE)}; not {method!r}")
         self.method, self.seed = method, seed
-        self.test = named.load("digits", "test")
+        self.test = datasets.load("digits", "test")
         self.classes = list(self.test.classes)
         how = replace(PLAYABLE[method], turns=building_blocks.after)  # the student watches when the learner says so
         terms, shape = how.terms(), Shape(*self.test.images.shape[1:3], len(self.classes))
