@@ -3,7 +3,7 @@
 A term is identified by what it computes, its value and gradients on one small fixed batch.  Its name says nothing about
 its formula, its source text changes with every rewording but not with a loss that it calls, and its bytecode differs
 between Pythons.  An anchor rule is identified by where it puts the anchor.  What cannot be tried that cheaply (the
-source of images, lessons, turns, adapters, a memory) is identified by its name; what these and the loops do inside is
+source of images, batches, turns, adapters, a memory) is identified by its name; what these and the loops do inside is
 TRAINING_VERSION, which a test holds against the results of short runs.
 
 Settings and parts with their default value are left out, so that a new one with a neutral default changes no key.
@@ -57,10 +57,10 @@ def _changed(record, *names: str) -> dict:
     return {name: value for name in names if (value := getattr(record, name)) != defaults[name]}
 
 
-def _parts(method: Method) -> dict:
-    """A method's parts that are not the default ones, by name; its tables are identified otherwise."""
-    names = [f.name for f in fields(method) if f.name not in ("terms", "student", "presets", "seen")]
-    return {name: _name(value) for name, value in _changed(method, *names).items()}
+def _parts(method: Method) -> list:
+    """Name the parts of a method that are not the default ones.  Its tables are identified by what they compute."""
+    names = [f.name for f in fields(method) if f.name not in ("terms", "student", "presets", "real_images", "seen")]
+    return sorted((_name(part) for part in _changed(method, *names).values()), key=str)
 
 
 def _name(part):
@@ -69,9 +69,9 @@ def _name(part):
         return [_name(p) for p in part]
     if isinstance(part, partial):
         return [_name(part.func), list(part.args), part.keywords]
-    if callable(part) and "<lambda>" in part.__qualname__:
+    if "<lambda>" in part.__qualname__:
         raise ValueError(f"{part.__qualname__} is a part of a method: define it by `def`, for studies know it by name")
-    return part.__qualname__ if callable(part) else part
+    return part.__qualname__
 
 
 def _table(objective: Objective, table: Callable[..., Objective], *given) -> list:
@@ -104,7 +104,7 @@ def _on_fixed_batch(term: Term) -> list:
         slopes = [None] * len(leaves)
         if loss.requires_grad:
             slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-    except (AttributeError, TypeError, RuntimeError):
+    except (AttributeError, TypeError, ValueError, LookupError, RuntimeError):
         return [_name(term.measure)]
     norms = {name: slope.norm().item() for name, slope in zip(leaves, slopes, strict=True) if slope is not None}
     return [round(loss.item(), 6), {name: round(norm, 6) for name, norm in norms.items()}]
