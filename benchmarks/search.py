@@ -2,7 +2,7 @@
 
 A line is a set of changes to the method's preset `classroom` as it was that day (all settings stand in the log's last
 column): settings, or weights of terms by their keys.  It is scored on the 4,000 tuning digits only; no test image is
-looked at.  Rows go to search.csv as they are done and are never computed again.
+looked at.  Rows are written to search.csv as they are finished and are never computed again.
 """
 
 import csv

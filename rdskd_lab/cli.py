@@ -285,11 +285,12 @@ def study_run(
     Finished runs are never repeated, so stop whenever you like: the same command resumes. The workers of a scheduler
     need this package in the same version, and --out on a disk that all of them can write to.
     """
-    from .studies.claims import planned
+    from .runs.config import known
     from .studies.engine import run
+    from .studies.registry import STUDIES
     from .studies.scoreboard import page
 
-    asked = planned(name, preset, device)
+    asked = STUDIES[known("study", name, STUDIES)].at(preset, device)
     for line in run(asked, out, scheduler=scheduler, workers=workers, minutes=minutes):
         print(line, flush=True)
     print(f"page:  {page(asked, out)}")
@@ -300,10 +301,11 @@ def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the stud
     """Write SCOREBOARD.md from the tables in a folder: each claim, our number, its interval, the verdict."""
     from .networks.weights import write_whole
     from .runs.compare import read_table
-    from .studies.claims import STUDIES
+    from .studies.registry import STUDIES
     from .studies.scoreboard import scoreboard
 
-    tables = {name: read_table(folder / f"{name}.csv") for name in STUDIES if (folder / f"{name}.csv").exists()}
+    paths = [(study, folder / f"{name}.csv") for name, study in STUDIES.items()]
+    tables = [(study, read_table(path)) for study, path in paths if path.exists()]
     if not tables:
         raise ValueError(f"there is no study's table in {folder}; make one: rdskd-lab study run fluctuation")
     write_whole(folder / "SCOREBOARD.md", scoreboard(tables).encode())

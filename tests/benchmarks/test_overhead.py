@@ -28,11 +28,11 @@ def test_a_process_first_trial_and_its_start_are_no_part_of_the_steady_state():
     assert math.isnan(overhead.figures(pairs[:2], 100, 160, workers=2)["trial_s"])
 
 
-def test_ratios_are_taken_within_a_repeat_and_told_as_median_least_and_most():
+def test_ratios_are_taken_within_a_repeat_and_given_as_median_least_and_most():
     rows = [{"repeat": str(n), "way": way, "trial_s": s, "whole_s": s, "cpu_s": s}
             for n, pace in enumerate((1, 10, 100)) for way, s in (("bare", 10 * pace), ("one", (11 + n) * pace))]  # fmt: skip
     assert overhead.ratios(rows, "one", "bare", "trial_s") == pytest.approx([1.1, 1.2, 1.3])
-    first, *rest = overhead.told(rows)
+    first, *rest = overhead.sentences(rows)
     assert first == "one worker takes 1.200 (1.100 to 1.300, n = 3) times the bare loop's time for a trial"
     assert len(rest) == 2  # nothing is said of ways that were not measured
 
