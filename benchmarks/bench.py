@@ -36,8 +36,8 @@ from rdskd_lab.training import descend
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 PAPER = PRESETS["paper-mnist"]
 ROWS: list[dict] = []
-HEAD = """"The published way" is the same computation as the released code does it, in a flat loop of ours. What is compared
-took turns in one run. Times are medians."""
+HEAD = """"The published way" is the same computation as the released code does it, in a flat loop of ours. What is
+compared took turns in one run. Times are medians."""
 
 
 def note(group, what, value, unit, **more):
