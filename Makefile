@@ -1,13 +1,14 @@
 # Everything runs in .venv, which each command makes or refreshes by itself (.ci/env does the work and says what is missing).
-# pytest's exit status 5 in test-all means that no test bears the mark yet.
-# Settings: PYTHON=python3.12 (the Python that .venv starts from), CHROMIUM=/path/to/chromium, PYTEST_ARGS=..., LAB_ARGS=...
+# `make test` and `make test-all` together are all that CI runs; no test is in both (docs/testing.md).
+# Settings: PYTHON=python3.12 (the Python that .venv starts from), CHROMIUM=/path/to/chromium, WORKERS=2, PYTEST_ARGS=..., LAB_ARGS=...
 PY       := .venv/bin/python
-STRICT   := $(sort $(wildcard $(foreach n,00 03 07 08,notebooks/$n_*.ipynb)))
-ALL      := $(sort $(wildcard notebooks/*.ipynb))
+WORKERS  ?= 2
 CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome-stable google-chrome; do command -v $$name; done; true))
-PYTEST    = $(PY) -m pytest $(PYTEST_ARGS)
-NBVAL     = RDSKD_LAB_MODE=inline $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg
-MISSING   = $(if $(CHROMIUM),,@echo "Browser tests were left out: no Chromium found; install it or name one with CHROMIUM=/path/to/it.")
+PYTEST    = OMP_NUM_THREADS=1 $(PY) -m pytest $(PYTEST_ARGS)
+# Tests and notebooks in processes of one thread each; a file, and so a notebook, stays in one process.
+PARALLEL  = JUPYTER_PATH="$(CURDIR)/tests" $(PYTEST) tests notebooks -n $(WORKERS) --dist loadfile \
+	--nbval --nbval-kernel-name offline --nbval-cell-timeout 100 --nbval-sanitize-with tests/nbval_sanitize.cfg
+BROWSER   = $(if $(CHROMIUM),$(PYTEST) tests/browser,@echo "Browser tests were left out: no Chromium found; install it or name one with CHROMIUM=/path/to/it."; true)
 # As rdskd_lab/__init__.py says; here for kernels that import torch first.
 GOMP_SPINCOUNT ?= 1000
 export CHROMIUM PYTHON NEED_GB GOMP_SPINCOUNT
@@ -34,17 +35,15 @@ lab: .venv/.ready  ## open JupyterLab on notebooks/
 	@PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks \
 	$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
-test: .venv/.ready  ## lint, tests, the main notebooks, a browser test where Chromium is found (12 minutes at most)
-	$(PY) -m ruff check .
-	$(PYTEST) -m "not slow and not measure$(if $(CHROMIUM),, and not browser)"
-	$(if $(STRICT),$(NBVAL) $(STRICT),@echo "No notebook to check yet.")
-	$(MISSING)
+test: .venv/.ready  ## lint, tests, four notebooks, a browser test where Chromium is found
+	$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	$(PARALLEL) -m "not slow and not measure and not browser"
+	$(BROWSER) -m "not slow and not measure"
 
-test-all: .venv/.ready  ## what make test leaves out: slow tests, every notebook, browser tests, other kernels' versions
-	$(PYTEST) -m "$(if $(CHROMIUM),(slow or browser) and not measure,slow and not browser)" || test $$? -eq 5
-	$(if $(CHROMIUM),$(PY) tests/overlay.py,$(PY) tests/overlay.py colab colab-notebooks)
-	$(if $(ALL),$(NBVAL) $(ALL),@echo "No notebook to check yet.")
-	$(MISSING)
+test-all: .venv/.ready  ## what make test leaves out: slow tests, the other notebooks, browser tests, older front ends
+	$(PARALLEL) -m "slow and not measure and not browser"
+	$(BROWSER) -m "slow and not measure"
+	$(PY) tests/overlay.py $(if $(CHROMIUM),,colab)
 
 notebooks: .venv/.ready  ## build notebooks/*.ipynb from their .py: execute, clean, write (NAME=08_rdskd for one)
 	$(PY) tools/build_notebooks.py $(NAME)

@@ -1,7 +1,7 @@
-"""Measure speed: `make bench` writes bench.csv and bench.md beside this file.  About a quarter of an hour on two cores.
+"""Measure speed: `make bench` writes results/bench.csv and bench.md.  About a quarter of an hour on two cores.
 
-Times of a shared machine drift, so whatever is compared is interleaved in one run, A B A B, and medians are quoted.
-"The published way" is a flat loop of ours with the habits of the published code: two teacher calls a generator step,
+Times of a shared machine drift, so what is compared is interleaved in one run, A B A B, and medians are quoted.
+"The published way" is a flat loop of ours that computes as the released code does: two teacher calls a generator step,
 teacher gradients computed and kept, default memory layout, plain upsampling, four reads of the record a step, and, in
 the student stage, a graph through generator and teacher that nobody uses.
 """
@@ -29,13 +29,15 @@ from rdskd_lab.methods.rdskd import PRESETS, rdskd
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
 from rdskd_lab.networks.weights import SHIPPED, load_weights
 from rdskd_lab.objective import Objective, Term
-from rdskd_lab.runs.execute import machine
+from rdskd_lab.runs.machine import machine
 from rdskd_lab.torch_state import seeded
 from rdskd_lab.training import descend
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 PAPER = PRESETS["paper-mnist"]
 ROWS: list[dict] = []
+HEAD = """"The published way" is the same computation as the released code does it, in a flat loop of ours. What is
+compared took turns in one run. Times are medians."""
 
 
 def note(group, what, value, unit, **more):
@@ -227,7 +229,7 @@ def write():
         table = csv.DictWriter(file, ROWS[0], lineterminator="\n")
         table.writeheader()
         table.writerows(ROWS)
-    lines = ["# Speed", "", "Written by `make bench` (benchmarks/bench.py); do not edit.", ""]
+    lines = ["# Speed", "", "Written by `make bench` (benchmarks/bench.py); do not edit.", "", HEAD, ""]
     lines += [
         f"Machine: {machine(torch.device('cpu'))}; torch {torch.__version__}, Python {platform.python_version()}.",
         "",

@@ -1,8 +1,8 @@
 """What damping changes: `python benchmarks/damping.py` writes damping.csv, and damping.md from it.
 
-A small generator (width 8) learns for 100 steps under each anchor rule, from the same weights and on the same latents.
-After each step every term is measured on one fixed probe batch of 64 latents.  "constant" is the plain sum with the
-weights that the published rule's gains had on average in the run with the same seed.
+A small generator (width 8) is trained for 100 steps under each anchor rule, from the same weights and on the same
+latents.  After each step every term is measured on one fixed probe batch of 64 latents.  "constant" is the plain sum
+with constant weights: the mean gains that the released rule had in the run with the same seed.
 """
 
 import csv
@@ -27,7 +27,7 @@ SETTINGS = {
 }
 RULES = ("none", "epoch", "previous", "average", "at 0", "constant")
 NAMES = {
-    "none": "none (plain sum)", "epoch": "epoch (published)", "previous": "previous", "average": "average",
+    "none": "none (plain sum)", "epoch": "epoch (released code)", "previous": "previous", "average": "average",
     "at 0": "0, never moved", "constant": "none, constant weights",
 }  # fmt: skip
 STEPS, EARLY, LAST, SEEDS = 100, 20, 20, range(10)
@@ -96,7 +96,7 @@ def table() -> str:
         rows = list(csv.DictReader(file))
     lines = ["# What damping changes", "", __doc__.split("\n\n", 1)[1].strip(), ""]
     lines += [
-        "F is the mean positive increment per step on the probe, in 0.001 nats: over all steps, and over the first 20.",
+        "F is the mean positive increment per step on the probe, in 0.001 nats, over all steps and over the first 20.",
         "The end is the mean of the last 20 values, in nats. *Lower*: in how many seeds F is below the plain sum's.",
         "",
     ]

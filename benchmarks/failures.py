@@ -1,4 +1,4 @@
-"""Try everything that can go wrong: `python benchmarks/failures.py` writes FAILURES.md into results/.  A few minutes.
+"""Try what can go wrong: `python benchmarks/failures.py` writes FAILURES.md into results/.  A few minutes.
 
 Each trial is a command line in a process of its own, in a new folder that the table calls DIR.  Disks are really
 full and memory is really scarce; where this machine does not allow that (mounting needs root), the trial is left out
@@ -96,7 +96,7 @@ def nets(run: Path) -> list[bytes]:
 
 
 class Bench:
-    """A folder for all trials, with a run that nothing disturbed and one that was stopped in its student stage."""
+    """A folder for all trials, with an undisturbed run and one that was stopped in its student stage."""
 
     def __init__(self, base: Path):
         self.base, self.number = base, 0
@@ -117,8 +117,8 @@ class Bench:
         """Whether the run in DIR/run ends, resumed, with the networks of the undisturbed one."""
         status, err = lab(words, folder)
         if status:
-            return f"does not go on: {err}"
-        return "" if nets(folder / "run") == nets(self.straight) else "goes on to other weights"
+            return f"is not resumed: {err}"
+        return "" if nets(folder / "run") == nets(self.straight) else "ends with other weights"
 
 
 # ---- bad inputs ----------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ FRESH = {  # what is tried: the command, and what is there before; a run must no
     "a setting that is no number": (f"{NEW} --set width=wide", nothing),
     "a setting out of its range": (f"{NEW} --set lr=-1", nothing),
     "an odd batch": (f"{NEW} --set batch_size=15", nothing),
-    "a lesson larger than the pool": (f"{NEW} --set generator_steps=1", nothing),
+    "a batch of the student larger than the pool": (f"{NEW} --set generator_steps=1", nothing),
     "a seed out of its range": (f"{NEW} --seed -1", nothing),
     "a teacher that is not there": (f"{NEW} --teacher lenet6", nothing),
     "a teacher with 7 classes": (TAUGHT, teacher(1, 7)),
@@ -267,7 +267,7 @@ def refused(bench: Bench, what: str, command: str, prepare: Callable[[Path], Non
 
 
 def damaged(bench: Bench, what: str, command: str, damage: Callable[[Path], None]) -> Row:
-    """A command that must refuse a damaged run and leave it so that, mended, it goes on."""
+    """A command that must refuse a damaged run and leave it so that, repaired, it can be resumed."""
     folder = bench.folder()
     whole = content(shutil.copytree(bench.cut, folder / "run"))
     damage(folder)
@@ -280,7 +280,9 @@ def damaged(bench: Bench, what: str, command: str, damage: Callable[[Path], None
     for name, text in whole.items():
         if before.get(name) != text:
             (folder / "run" / name).write_bytes(text)
-    row.left += "put back, it goes on to the same weights" if before != whole else "it goes on to the same weights"
+    row.left += (
+        "put back and resumed, it ends with the same weights" if before != whole else "it ends with the same weights"
+    )
     row.fault = row.fault or bench.goes_on(folder)
     return row
 
@@ -336,7 +338,7 @@ def full_in_a_stage(bench: Bench) -> Iterator[Row]:
             left = listing(folder / "run")
             enlarge(folder)
             fault = bench.goes_on(folder)
-        left += "; with room again, it goes on to the same weights"
+        left += "; with room again and --resume, it ends with the same weights"
         yield judged(f"disk full while a checkpoint of the {stage} stage is written", folder, status, err, left, fault)
 
 
@@ -392,7 +394,7 @@ def clock(bench: Bench) -> Iterator[Row]:
     same = nets(folder / "run") == nets(bench.straight)
     said = " ".join(sentences(err, folder))
     yield Row(
-        "the time of day jumps by decades, at every look", said or "nothing but its progress", status,
+        "the time of day jumps by decades whenever it is read", said or "nothing but its progress", status,
         f"all files of a finished run; the same weights, seconds that only grow ({seconds[-1]:.1f} in all)",
         "" if sane and same and status == 0 else "the clock was believed",
     )  # fmt: skip
@@ -421,7 +423,7 @@ def signals(bench: Bench) -> Iterator[Row]:
         until(process, moment)
         process.send_signal(number)
         _, err = process.communicate()
-        left = listing(folder / "run") + "; it goes on to the same weights"
+        left = listing(folder / "run") + "; it ends with the same weights"
         fault = bench.goes_on(folder)
         if number == signal.SIGKILL:
             yield Row(what, "nothing", process.returncode, left, fault)
@@ -470,7 +472,7 @@ def trials(bench: Bench, only: str) -> Iterator[tuple[str, Row]]:
                 yield from (("Hard failures", row) for row in trial(bench))
         except PermissionError as error:
             yield "Hard failures", Row(f"{trial.__name__.replace('_', ' ')}: not tried", str(error), 0, "")
-    for group, way, cases in ("Bad input", refused, FRESH), ("A run that was meddled with", damaged, BEGUN):
+    for group, way, cases in ("Bad input", refused, FRESH), ("A run whose files were changed", damaged, BEGUN):
         yield from ((group, way(bench, what, *case)) for what, case in cases.items() if only in what)
 
 
@@ -486,12 +488,12 @@ def table(rows: list[tuple[str, Row]]) -> str:
     return "\n".join(text) + "\n"
 
 
-HEAD = f"""# What goes wrong, and what is printed then
+HEAD = f"""# What can go wrong, and what is then printed
 
 Written by `python benchmarks/failures.py` (rdskd-lab {__version__}, torch {torch.__version__.split("+")[0]}), which
-really tries each: a command line in a process of its own, in a new folder, here called DIR. Every message is one line
+tries each one: a command line in a process of its own, in a new folder, here called DIR. Every message is one line
 on stderr after `rdskd-lab:`; "the same weights" means that generator and student are, byte for byte, those of a run
-that nothing disturbed. Progress is left out here.
+that was not disturbed. Progress is left out here.
 """
 
 

@@ -1,8 +1,8 @@
 """Measure a GPU: `python benchmarks/gpu.py` on a machine that has one writes gpu.csv into results/; a minute or two.
 
-How long one step takes with the GPU to itself and, in the same run, on this machine's CPU with one thread; then what
-several equal processes that share the GPU do together.  Every step ends with a read of its record, so a step's time by
-the clock is the GPU's and Python's together.
+How long one step takes with the GPU to itself and, in the same run, on this machine's CPU with one thread; then how
+many steps several equal processes that share the GPU do together.  Every step ends by reading its record, so the time
+of a step is that of the GPU and of Python together.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from rdskd_lab.distillation import Distillation
 from rdskd_lab.methods.rdskd import PRESETS, rdskd
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
 from rdskd_lab.networks.weights import SHIPPED, load_weights
-from rdskd_lab.runs.execute import machine
+from rdskd_lab.runs.machine import machine
 from rdskd_lab.torch_state import seeded
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "gpu.csv"
@@ -32,7 +32,7 @@ START, WINDOW = 20.0, 3.0  # seconds until all processes have to be ready, and t
 
 
 def steps(what: str, device: str):
-    """An endless run's steps of one kind; endless, so it cannot keep a pool of what it painted."""
+    """An endless run's steps of one kind; endless, so it cannot keep a pool of its images."""
     preset, stage = STEPS[what]
     settings = replace(PRESETS[preset], generator_steps=10**6, student_steps=10**6, pooled=False)
     teacher, student = load_weights(LeNet5(), SHIPPED["lenet5"]), seeded(0, LeNet5Half)
@@ -103,7 +103,7 @@ def shared() -> list[dict]:
 def main(words: list[str]) -> None:
     """Measure all and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rank", type=int, help="count steps beside others and leave: what the script calls itself")
+    parser.add_argument("--rank", type=int, help="count steps beside others and exit: for the script itself")
     parser.add_argument("--begin", type=float, help="with --rank: when, in seconds since the epoch")
     asked = parser.parse_args(words)
     if not torch.cuda.is_available():

@@ -1,7 +1,7 @@
-"""Kill runs at random moments, go on, and compare: `python benchmarks/kills.py [SEED]` writes kills.md into results/.
+"""Kill runs at random moments, resume them, compare: `python benchmarks/kills.py [SEED]` writes results/kills.md.
 
 Runs of every preset, shortened, are killed by SIGKILL at steps drawn from a seeded random generator, over both
-stages, most of them several times, and each is taken up again until it ends.  Then one whole `classroom` run is timed
+stages, most of them several times, and each is resumed until it ends.  Then one whole `classroom` run is timed
 to see what its saving costs.  A few minutes on two cores; exit status 1 if a single byte differs.
 """
 
@@ -21,7 +21,9 @@ import torch
 
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.runs import run_folder
-from rdskd_lab.runs.execute import Config, execute, machine, read_config
+from rdskd_lab.runs.config import Config, read_config
+from rdskd_lab.runs.execute import execute
+from rdskd_lab.runs.machine import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 KILLS = 32  # at least so many in all, the same number for each preset
@@ -133,7 +135,7 @@ def main(seed: int = 0) -> None:
         cost = cost_of_saving(Path(base) / "whole")
     kills, every = sum(f[0].total() for f in found.values()), all(runs == same for _, runs, same in found.values())
     text = [
-        "# Killed at random moments",
+        "# Runs killed at random moments",
         "",
         f"`python benchmarks/kills.py {seed}`: {kills} times SIGKILL, each preset shortened to {STAGES['generator']} "
         f"generator and {STAGES['student']} student steps (`--set` {', '.join(f'{k}={v}' for k, v in SHORT.items())}), "
@@ -142,9 +144,9 @@ def main(seed: int = 0) -> None:
         *table(found),
         "",
         f"`generator.safetensors` and `student.safetensors` {'are' if every else 'ARE NOT'} byte for byte those of the "
-        "runs that nothing disturbed.",
+        "undisturbed runs.",
         "",
-        f"Cost of saving, over one whole `classroom` run of {cost['total']:.0f} s on the same machine: "
+        f"The cost of saving, over one whole `classroom` run of {cost['total']:.0f} s on the same machine: "
         f"{cost['saves']} saves, {cost['spent']:.2f} s together, {cost['share']:.2%} of the run.",
     ]
     (RESULTS / "kills.md").write_text("\n".join(text) + "\n")

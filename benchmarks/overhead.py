@@ -1,8 +1,8 @@
-"""What the engine of the studies costs: `python benchmarks/overhead.py` on an idle machine writes overhead.csv into
-results/.  Half an hour or so on two cores.
-`--trials 2 --generator-steps 20 --student-steps 40 --repeats 1` only tries it.
+"""Measure what the studies' engine costs: `python benchmarks/overhead.py` writes results/overhead.csv.
 
-A grid of equal trials is done in several ways, each in a fresh process, taking turns, since a machine's pace drifts:
+On an idle machine: half an hour or so on two cores.
+`--trials 2 --generator-steps 20 --student-steps 40 --repeats 1` only tries it.
+A grid of equal trials is run in several ways, each in a fresh process, taking turns, since a machine's pace drifts:
 
     bare        a plain loop in one process, without Dask
     one         `engine.run` with one worker
@@ -26,8 +26,9 @@ import time
 from pathlib import Path
 
 from rdskd_lab.runs.compare import as_csv
-from rdskd_lab.runs.execute import Config
+from rdskd_lab.runs.config import Config
 from rdskd_lab.studies import engine
+from rdskd_lab.studies.students import train_student
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "overhead.csv"
 WORKERS = {"bare": 0, "one": 1, "two": 2, "one-wide": 1}
@@ -36,7 +37,7 @@ COLUMNS = ("repeat", "way", "trials", "startup_s", "trial_s", "whole_s", "cpu_s"
 
 
 def stamped(config: Config, place: Path) -> dict:
-    """A whole run with one thread, and when it began and ended, in seconds since the epoch."""
+    """Do a whole run with one thread, and note when it began and ended, in seconds since the epoch."""
     return _stamped(config, place, 1)
 
 
@@ -50,7 +51,7 @@ def _stamped(config: Config, place: Path, threads: int) -> dict:
 
     torch.set_num_threads(threads)
     begun = time.time()
-    found = engine.taught(config, place)
+    found = train_student(config, place)
     return {"outcome": found["outcome"], "begun": begun, "ended": time.time()}
 
 
@@ -62,7 +63,7 @@ def grid(way: str, trials: int, steps: tuple[int, int]) -> list[engine.Trial]:
 
 
 def work(way: str, out: Path, trials: list[engine.Trial]) -> None:
-    """Do the grid in this process, or in workers of it; leave a row a trial in `out`/done."""
+    """Run the grid in this process, or in workers of it; leave a row a trial in `out`/done."""
     if way != "bare":
         for _ in engine.run(engine.Study("overhead", "?", lambda: trials), out, workers=WORKERS[way]):
             pass
@@ -95,7 +96,7 @@ def measure(way: str, asked: argparse.Namespace) -> dict:
             raise SystemExit(f"{way}: its process ended with status {process.returncode}")
         rows = [json.loads(path.read_text()) for path in (Path(folder) / "done").glob("*.json")]
     if len(rows) != asked.trials or any(row["outcome"] != "finished" for row in rows):
-        raise SystemExit(f"{way}: {len(rows)} rows of {asked.trials} trials, or one that the guard stopped: {rows}")
+        raise SystemExit(f"{way}: {len(rows)} rows of {asked.trials} trials, or one that stopped: {rows}")
     found = figures([(row["begun"], row["ended"]) for row in rows], begun, ended, WORKERS[way])
     found = {name: round(seconds, 2) for name, seconds in found.items()}
     return {"way": way, "trials": asked.trials, **found, "cpu_s": round(used.ru_utime + used.ru_stime, 2),
@@ -109,8 +110,8 @@ def ratios(rows: list[dict], a: str, b: str, column: str) -> list[float]:
     return [of[n, a] / of[n, b] for n in sorted({n for n, _ in of}) if (n, a) in of and (n, b) in of]
 
 
-def told(rows: list[dict]) -> list[str]:
-    """What the table says, a sentence a ratio: medians over the repeats, with their least and most."""
+def sentences(rows: list[dict]) -> list[str]:
+    """Say what the table says, a sentence a ratio: medians over the repeats, with their least and most."""
     asked = (
         ("one", "bare", "trial_s", "one worker takes {} times the bare loop's time for a trial"),
         ("one", "bare", "whole_s", "one worker takes {} times the bare loop's time from start to end"),
@@ -128,14 +129,14 @@ def told(rows: list[dict]) -> list[str]:
 
 
 def main(words: list[str]) -> None:
-    """Measure all ways in turn, a few times; write the table and tell what it says."""
+    """Measure all ways in turn, a few times; write the table and print what it says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=6, help="in the grid; even, for two workers")
     parser.add_argument("--generator-steps", type=int, default=400)
     parser.add_argument("--student-steps", type=int, default=2_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--table", type=Path, default=TABLE)
-    parser.add_argument("--way", choices=WORKERS, help="do the grid in one way and leave: what the script calls itself")
+    parser.add_argument("--way", choices=WORKERS, help="run the grid in one way and exit: for the script itself")
     parser.add_argument("--out", type=Path, help="with --way: where")
     asked = parser.parse_args(words)
     if asked.way:
@@ -146,7 +147,7 @@ def main(words: list[str]) -> None:
             rows.append({"repeat": repeat, **measure(way, asked)})
             print(rows[-1], flush=True)
             asked.table.write_bytes(as_csv(rows, COLUMNS))
-    print(*told(rows), sep="\n")
+    print(*sentences(rows), sep="\n")
 
 
 if __name__ == "__main__":

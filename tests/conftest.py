@@ -5,23 +5,27 @@ import os
 import pytest
 import torch
 
+MAIN = ("00", "03", "07", "08")  # notebooks that `make test` checks; the others are slow
+
 
 def pytest_configure(config):
-    """The others expect the same bits twice from one seed, which a GPU does not give."""
+    """Hide GPUs from all other tests, which expect the same bits twice from one seed."""
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch reads it when CUDA is first asked for; children inherit it
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at the marks
 def pytest_collection_modifyitems(items):
-    if not torch.cuda.is_available():
-        for item in items:
-            if item.get_closest_marker("gpu"):
-                item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU and -m gpu"))
+    for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU and -m gpu"))
+        if item.path.suffix == ".ipynb" and not item.path.name.startswith(MAIN):
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Networks of a few hundred numbers lose time with more threads."""
+    """Compute in one thread: networks of a few hundred numbers lose time with more."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,4 @@
-"""A real JupyterLab with a real Chromium, for tests: fixtures `server`, `browser` and `notebook`.
+"""A real JupyterLab with a real Chromium, for the tests in `browser/`, whose conftest.py makes fixtures of them.
 
 `notebook(cells)` opens a notebook and gives a `Page`: it runs cells, presses what a learner presses, counts what
 travels over the websocket, and asks the kernel itself, over its own channel, for the state of the training.
@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
+from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
@@ -30,6 +31,8 @@ FLAGS = (
 NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 THEME = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 SAVING = "@jupyterlab/docmanager-extension/plugin.jupyterlab-settings"
+LAB = "from rdskd_lab.lab import Lab\nlab = Lab()\nlab"
+PLAYING = "(lab.player.playing, lab.experiment.done)"
 
 
 class Server:
@@ -167,46 +170,16 @@ class Page:
         self.bytes += len(payload)
 
 
-def wait_for(found, seconds: float = 10, every: float = 0.05):
-    """The first truthy `found()`; an AssertionError when there was none in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = found()
-        if value:
-            return value
-        time.sleep(every)
-    raise AssertionError(f"nothing within {seconds} s")
+def type_into(page: Page, label: str, value) -> None:
+    page.control(label).fill(str(value))
+    page.view.keyboard.press("Enter")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    made = Server(tmp_path_factory.mktemp("jupyter"))
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def notebook(server, browser):
-    """notebook(cells, ...) -> Page; all are closed at the end."""
-    pages = []
-
-    def open_notebook(cells, **options):
-        pages.append(Page(server, browser, cells, **options))
-        return pages[-1]
-
-    yield open_notebook
-    for page in pages:
-        page.close()
+def violations(page: Page) -> list[str]:
+    """Serious and critical findings of axe-core in the lab's output."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page.view, context=".rdskd-box").response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
 
 
 def _free_port() -> int:

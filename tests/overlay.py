@@ -1,10 +1,9 @@
-"""Run the lab's tests with other versions of what a notebook is made of: `python tests/overlay.py [NAME ...]`.
+"""Run tests of widgets and figures with other versions of what a notebook is made of: `python tests/overlay.py [NAME ...]`.
 
 An overlay is a folder of the packages that differ, put in front of this environment's own; torch is not installed
-twice.  `ipykernel-*` repeat the lab's browser tests that assert the training's state, since each of these kernels runs
-a control's callback elsewhere, and each test ends by asking which threads trained; `colab` runs the package's tests
-without a browser, the lab in chunk and inline mode among them, on what Colab has; `colab-notebooks` runs every
-notebook there.
+twice.  `ipykernel-*` repeat the browser tests marked `front_end`, since each of these kernels runs a control's callback
+elsewhere, and each test ends by asking which threads trained; `colab` runs, without a browser, the tests of what draws
+or makes a widget on what Colab has, with labs in chunk and inline mode among them.  Nothing else is repeated.
 """
 
 import os
@@ -14,19 +13,24 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# Every browser test of the lab that asserts what was trained; left out are those about looks, files and memory, and
-# what is timed by hand.
-BROWSER = ["tests/test_lab_browser.py", "tests/test_replay_browser.py", "-m", "browser and not measure",
-           "-k", "not axe and not saved and not leak and not Dark"]  # fmt: skip
-FLOOR = ["tests", "-m", "not browser and not slow", "--ignore=tests/test_frame.py"]  # that one is about our pins
-LESSONS = ["tests/test_offline.py", "-k", "every_notebook"]  # each notebook as a script, its lab inline
-COLAB = ["ipykernel==6.17.1", "nest-asyncio==1.6.0", "ipywidgets==7.7.1", "ipython-genutils==0.2.0",
-         "widgetsnbextension==3.6.10", "plotly==5.24.1", "tenacity==9.1.2", "anywidget==0.9.21"]  # fmt: skip
+BROWSER = ["tests/browser", "-m", "front_end and not measure"]
+WITHOUT = [
+    "tests/lab/test_lab.py",
+    "tests/lab/widgets",
+    "tests/reporting",
+    "tests/doctor",
+    "-n",
+    "2",
+    "--dist",
+    "loadfile",
+]
+WITHOUT += ["-m", "not slow"]
+COLAB = ["ipykernel==6.17.1", "nest-asyncio==1.6.0", "ipywidgets==7.7.1", "ipython-genutils==0.2.0"]
+COLAB += ["widgetsnbextension==3.6.10", "plotly==5.24.1", "tenacity==9.1.2", "anywidget==0.9.21"]
 OVERLAYS = {
     "ipykernel-7.3": (["ipykernel==7.3.0"], BROWSER),
     "ipykernel-6.31": (["ipykernel==6.31.0", "nest-asyncio==1.6.0"], BROWSER),
-    "colab": (COLAB, FLOOR),
-    "colab-notebooks": (COLAB, LESSONS),
+    "colab": (COLAB, WITHOUT),
 }
 
 

@@ -1,7 +1,6 @@
 """A distillation in memory: published settings, the flat loops end to end, and a cut anywhere that changes nothing."""
 
 import copy
-import io
 from dataclasses import replace
 from itertools import islice
 
@@ -20,8 +19,10 @@ from toys import (  # noqa: E402, F401
     copied,
     flat_generator_stage,
     flat_student_stage,
+    record,
     same,
     seeded,
+    through_a_file,
 )
 
 from rdskd_lab.batch import Batch  # noqa: E402
@@ -43,10 +44,6 @@ def run(settings=TINY, seed=0, anchor="epoch", teacher=None, student=None):
     use_anchor(objective, anchor)
     teacher = teacher or ToyTeacher()
     return Distillation(teacher, student or ToyStudent(), objective, settings, seed=seed, size=SIZE)
-
-
-def record(steps):
-    return [(s.phase, s.i, s.raw, s.gain, s.weight) for s in steps]
 
 
 # ---- settings --------------------------------------------------------------------------------------------------------
@@ -185,13 +182,6 @@ def test_a_runs_generator_starts_from_the_weights_that_its_seed_gives_a_plain_on
 
 
 # ---- cut and go on ---------------------------------------------------------------------------------------------------
-
-
-def through_a_file(thing):
-    file = io.BytesIO()
-    torch.save(thing, file)
-    file.seek(0)
-    return torch.load(file, weights_only=True, map_location="cpu")
 
 
 @pytest.mark.parametrize("anchor", [*ANCHORS, "none"])

@@ -4,6 +4,8 @@ Everything is float64.  `paint`, `Adam` and the two flat loops are written out o
 package's own pieces would prove nothing.
 """
 
+import io
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -84,6 +86,19 @@ def leaves(output: Tensor) -> set[Tensor]:
             found.add(node.variable)
         todo += [n for n, _ in node.next_functions]
     return found
+
+
+def record(steps) -> list[tuple]:
+    """What steps of a run say, to be compared."""
+    return [(s.phase, s.i, s.raw, s.gain, s.weight) for s in steps]
+
+
+def through_a_file(thing):
+    """What is left of it after it was saved and opened again."""
+    file = io.BytesIO()
+    torch.save(thing, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True, map_location="cpu")
 
 
 # ---- methods.md 0.2: the generator, one line a layer ----------------------------------------------------------------

@@ -87,9 +87,9 @@ def exercise(cell: nbformat.NotebookNode) -> int | None:
 
 def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Run all cells in a fresh kernel, a lab inline, and keep what a reader needs."""
-    os.environ["RDSKD_LAB_MODE"] = "inline"
     where = {"metadata": {"path": NOTEBOOKS}}
-    NotebookClient(notebook, timeout=600, store_widget_state=False, resources=where).execute()
+    client = NotebookClient(notebook, timeout=600, store_widget_state=False, resources=where)
+    client.execute(env=os.environ | {"RDSKD_LAB_MODE": "inline"})
     notebook.metadata.pop("widgets", None)
     notebook.metadata.pop("language_info", None)
     for cell in notebook.cells:

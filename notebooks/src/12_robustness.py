@@ -25,7 +25,9 @@ import rdskd_lab as lab
 from rdskd_lab.course import begin, stored
 from rdskd_lab.reporting.charts import Panels
 from rdskd_lab.reporting.study_charts import Interactive
-from rdskd_lab.studies import claims, scoreboard
+from rdskd_lab.studies import fluctuation, robustness, scoreboard
+from rdskd_lab.studies.registry import STUDIES
+from rdskd_lab.studies.verdict import interval
 
 lesson = begin("12_robustness")
 
@@ -57,12 +59,12 @@ for name, found in (("careful", CAREFUL), ("brilliant", BRILLIANT)):
 # no setting is changed? What a method does not have, it cannot be asked about.
 
 # %%
-plan = claims.robustness_trials()
+plan = robustness.plan()
 print(f"{len(plan)} runs: one setting at a time, three seeds; each default with ten")
-for method in claims.FIELD:
-    names = dict.fromkeys(trial.setting for trial in plan if trial.config.method == method)
-    kinds = [claims.kind(name) for name in names]
-    counts = {kind: kinds.count(kind) for kind in claims.KINDS if kind in kinds}
+for method in robustness.FIELD:
+    names = {trial.setting: trial.kind for trial in plan if trial.config.method == method}
+    kinds = list(names.values())
+    counts = {kind: kinds.count(kind) for kind in robustness.KINDS if kind in kinds}
     grid = np.prod([1 + n for n in counts.values()])
     listed = ", ".join(f"{kind} {n}" for kind, n in counts.items())
     print(f"{method:14} {len(names):3} settings ({listed}); combined {grid:,}")
@@ -86,12 +88,12 @@ for n in (3, 10):
     d = np.resize(differences, n)
     half = student_t.ppf(0.975, n - 1) * differences.std(ddof=1) / n**0.5
     print(f"{n:2} seeds: t = {student_t.ppf(0.975, n - 1):.4f}, mean {differences.mean():.4f} ± {half:.4f}")
-mean, low, high, n = claims.interval(differences)
+mean, low, high, n = interval(differences)
 print(f"the package, three seeds: {mean:.4f} ({low:.4f} to {high:.4f})")
 
 # %% [markdown]
 # **The scoreboard's rule** is this and nothing more: the whole interval above 0, the claim *holds*; the whole interval below 0,
-# it *does not hold*; else *not at this scale*, which means that we do not know. An interval of 95 % misses one time in twenty,
+# it *does not hold*; else *undecided*, which means that we do not know. An interval of 95 % misses one time in twenty,
 # and the scoreboard has dozens.
 #
 # ### Exercise 1: is it more robust?
@@ -127,14 +129,14 @@ tables = {
     "robustness": stored("robustness"),
 }
 for name, rows in tables.items():
-    study, stopped = claims.STUDIES[name], sum(row["outcome"] != "finished" for row in rows)
+    study, stopped = STUDIES[name], sum(row["outcome"] != "finished" for row in rows)
     print(f"{name}: {len(rows)} of {len(study.trials())} runs; the guard stopped {stopped}. {study.question}")
 
 
 def tell(name, words=""):
     """Print a study's verdicts whose claim or comparison holds these words; their picture.  *: named before any run."""
-    found = [v for v in claims.VERDICTS[name](tables[name]) if words in f"{v.claim} ({v.value})"]
-    chart = scoreboard.intervals(claims.STUDIES[name].question, found)
+    found = [v for v in STUDIES[name].verdicts(tables[name]) if words in f"{v.claim} ({v.value})"]
+    chart = scoreboard.intervals(STUDIES[name].question, found)
     print(f"{found[0].claim} ({found[0].value}), and so on:")
     for v in found:
         print(f" {'*' if v.main else ' '} {v.label}: {v.interval}: {v.verdict}")
@@ -171,7 +173,8 @@ tell("fluctuation", "constant weight")
 
 # %% tags=["not-banded"]
 curves = stored("fluctuation_curves")
-Panels("One seed, step by step", scoreboard.curve_charts(curves, "batches") + scoreboard.curve_charts(curves, "probe"))
+charts = [chart for where in ("batches", "probe") for chart in fluctuation.curve_charts(curves, where)]
+Panels("One seed, step by step", charts)
 
 # %% [markdown]
 # Each step has a batch of its own in training, so a loss also rises and falls by who is in the batch. The *floor* is what a
@@ -210,16 +213,16 @@ tell("accuracy")
 # %% tags=["not-banded"]
 rows = tables["robustness"]
 print(f"{'method':14} runs   mean  worst     sd  collapsed | default   luck  collapsed")
-for r in claims.robustness_table(rows):
+for r in robustness.summary(rows):
     changed = f"{r.trials:4} {r.mean:6.1f} {r.worst:6.1f} {r.sd:6.1f} {r.collapsed:8.0f} %"
     print(f"{r.method:14} {changed} | {r.default:7.1f} {r.luck:6.1f} {r.fallen:8.0f} %")
-worst = claims.unluckiest(rows)
+worst = robustness.unluckiest(rows)
 for method in dict.fromkeys(row["method"] for row in rows):
     of = [(mean, name) for (m, kind), (name, mean) in worst.items() if m == method and kind != "default"]
     print(f"{method}: worst of all {min(of)[1]} ({min(of)[0]:.1f} %)")
 
 # %% tags=["not-banded"]
-Interactive(scoreboard.settings_chart(tables["robustness"]))
+Interactive(robustness.settings_chart(tables["robustness"]))
 
 # %% [markdown]
 # Point at a mark to see which setting it is. *Luck* is the spread of ten runs with **no** setting changed: whatever part of `sd`
@@ -273,9 +276,9 @@ lesson.band("dafl, sd over three learning rates", slices["dafl"].std(ddof=1), "p
 # half-width shrinks with the root of their number. The eight that are nearest:
 
 # %% tags=["not-banded"]
-told = [v for name, rows in tables.items() for v in claims.VERDICTS[name](rows)]
+told = [v for name, rows in tables.items() for v in STUDIES[name].verdicts(rows)]
 print({word: sum(v.verdict == word for v in told) for word in sorted({v.verdict for v in told})})
-undecided = [v for v in told if v.verdict == "not at this scale" and v.estimate]
+undecided = [v for v in told if v.verdict == "undecided" and v.estimate]
 needed = {v: int(np.ceil(v.n * ((v.high - v.low) / 2 / v.estimate) ** 2)) for v in undecided}
 for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being decided
     print(f"{v.study}: {v.claim}\n    ({v.value}): about {needed[v]:,} seeds instead of {v.n}")
@@ -295,7 +298,7 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 # * "Robust" needs a number, chosen before the runs: mean, worst, spread, share that collapsed can each name another winner.
 # * Seeds are repeats, settings are not: pair by seed, take the spread over settings, count what was stopped.
 # * Whatever makes a loss quieter must beat the dull control that makes it as soft.
-# * "Not at this scale" means not known. It is neither yes nor no.
+# * "Undecided" means not known. It is neither yes nor no.
 #
 # ## The paper, the code, and what we measured
 #

@@ -1,8 +1,8 @@
-"""How good painted images are, without a look at the student: coverage, distance, fluctuation, and teacher-FID.
+"""Measure generated images without looking at the student: coverage, distance, fluctuation, and teacher-FID.
 
-Where a formula is in torchmetrics (extra `metrics`), it is not written again here.  FID and IS with the standard
-Inception network and LPIPS need weights that torchmetrics downloads: built, not run.  The distance in a teacher's own
-feature space is called teacher-FID, since it is comparable with no published FID.
+Formulas that torchmetrics (extra `metrics`) has are taken from there.  FID and IS with the standard Inception network
+and LPIPS need weights that torchmetrics downloads: not tested.  The Frechet distance in a teacher's own feature space
+is called teacher-FID, since it is comparable with no published FID.
 """
 
 from collections.abc import Callable
@@ -22,25 +22,25 @@ SURVEYED = 2_000  # images of a run at most
 
 
 def coverage(histogram: Tensor) -> dict[str, float]:
-    """Classes that occur at all, and the histogram's entropy in nats, at most ln K.  histogram (K,): images a class."""
+    """Count the classes that occur, and compute the entropy in nats, at most ln K.  histogram (K,): images a class."""
     p = histogram.double() / histogram.sum().clamp_min(1)
     return {"classes": int((histogram > 0).sum()), "entropy": torch.special.entr(p).sum().item()}
 
 
 def rare(histogram: Tensor) -> Tensor:
-    """Which classes have less than a tenth of an even share, (K,): too few to learn them from."""
+    """Mark the classes that have less than a tenth of an even share, (K,): too few to learn them from."""
     return histogram * len(histogram) * 10 < histogram.sum()
 
 
 def distance(images: Tensor) -> float:
-    """Mean 2-norm |x_i - x_j| over all pairs i < j.  (N, ...) -> number, in units of x."""
+    """Compute the mean 2-norm |x_i - x_j| over all pairs i < j.  (N, ...) -> number, in units of x."""
     return nn.functional.pdist(images.flatten(1).double()).mean().item()
 
 
 def fluctuation(values: list[float]) -> float:
-    """Mean positive increment per step: 1/(n-1) sum_i max(0, L_i+1 - L_i), in the unit of the loss.
+    """Compute the mean positive increment per step: 1/(n-1) sum_i max(0, L_i+1 - L_i), in the unit of the loss.
 
-    `values` must be of a fixed probe batch (`Probe`): on fresh batches it is almost only sampling noise.
+    `values` must be of a fixed probe batch (`Probe`): on fresh batches they are almost only sampling noise.
     """
     if len(values) < 2:
         raise ValueError(f"a fluctuation needs at least two values; there are {len(values)}")
@@ -49,7 +49,7 @@ def fluctuation(values: list[float]) -> float:
 
 
 class Probe:
-    """Measures every term of a generator on the same latents again and again, and changes nothing by looking."""
+    """Measures every term on the same latents of a generator, as often as asked, and changes nothing."""
 
     def __init__(self, teacher: nn.Module, generator: Generator, objective: Objective, n: int = 512, seed: int = 0):
         self.teacher, self.generator, self.objective, self.n = teacher, generator, objective, n
@@ -57,11 +57,11 @@ class Probe:
         self.z = generator.latents(n, self.rng)
 
     def measure(self) -> dict[str, float]:
-        """The terms' raw values now, on the fixed latents."""
+        """Measure the terms' raw values now, on the fixed latents."""
         return self._on(self.z)
 
     def floor(self, draws: int = 50) -> dict[str, float]:
-        """The noise floor: the fluctuation of each term with the generator frozen and fresh latents every time."""
+        """Measure the noise floor: each term's fluctuation with a frozen generator and fresh latents every time."""
         rows = [self._on(self.generator.latents(self.n, self.rng)) for _ in range(draws)]
         return {name: fluctuation([row[name] for row in rows]) for name in self.objective}
 
@@ -92,12 +92,11 @@ class Features(nn.Module):
 
 
 def teacher_fid(teacher: nn.Module, real: Tensor, images: Tensor, batch_size: int = 500) -> float:
-    """|mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^1/2) of the teacher's features: teacher-FID, 0 if alike.
+    """Compute teacher-FID, |mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^1/2) of the teacher's features: 0 if alike.
 
-    real, images (N, C, S, S), normalised as the teacher expects.  It is to look at, and must choose nothing: it sees
-    real images.
+    real, images (N, C, S, S), normalised as the teacher expects.  It uses real images, so it must not select anything.
     """
-    last_linear(teacher)  # whose input is the feature; a teacher without one is refused here, in a sentence
+    last_linear(teacher)  # whose input is the feature; refuses a teacher without one
     features = Features(deepcopy(teacher), *real.shape[1:3])  # a copy, which set_dtype takes to float64
     metric = _torchmetrics("image.fid").FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
     metric = metric.to(real.device).set_dtype(torch.float64)
@@ -108,9 +107,9 @@ def teacher_fid(teacher: nn.Module, real: Tensor, images: Tensor, batch_size: in
 
 
 def seen(run, n: int = SURVEYED) -> Tensor:
-    """Up to `n` images that a run's student learned from, (N, C, S, S): from all along its pool, or fresh ones.
+    """Take up to `n` images that a run's student learned from, (N, C, S, S): evenly from its pool, or fresh ones.
 
-    Looking moves nothing in the run (`stages.Distillation`), random numbers included.
+    Nothing in the run (`Distillation`) changes, its random numbers included.
     """
     if run.pool.filled:
         rows = torch.linspace(0, run.pool.filled - 1, min(n, run.pool.filled)).round().long()
@@ -119,16 +118,16 @@ def seen(run, n: int = SURVEYED) -> Tensor:
 
 
 def fresh(run, n: int = SURVEYED) -> Tensor:
-    """`n` images that a run's source gives now, (N, C, S, S); looking moves nothing in the run."""
+    """Generate `n` images with a run's source as it is now, (N, C, S, S), without changing the run."""
     batches = painted(run.source, run.teacher, 250, torch.Generator().manual_seed(run.seed + 2))
     return torch.cat([batch.images for batch in islice(batches, -(-n // 250))])[:n]
 
 
 def of_last(run, real: Tensor) -> dict[str, float | None]:
-    """What `of_run` says, but of images that the last generator paints; and their coverage.  Names begin with "final_".
+    """Measure what `of_run` does, and coverage, on images from the last generator.  Names begin with "final_".
 
-    A pool holds what all generators on the way have painted, the first one included, so it covers classes that the
-    last has lost.  A class counts if it is not `rare`.  Where no generator is, it is said of what the student saw.
+    A pool holds images from the whole training of the generator, so it covers classes that the last generator has
+    lost.  A class counts if it is not `rare`.  Without a generator, the images are those that the student saw.
     """
     images = fresh(run) if isinstance(run.source, Generator) else seen(run)
     with torch.no_grad():
@@ -139,16 +138,16 @@ def of_last(run, real: Tensor) -> dict[str, float | None]:
 
 
 def of_run(run, real: Tensor) -> dict[str, float | None]:
-    """What there is to say of a finished run's images beside real ones (M, C, S, S), normalised; they choose nothing.
+    """Compare a finished run's images with real ones (M, C, S, S), normalised, which must not select anything.
 
     `distance` in normalised pixels; `feature_distance` the same in the teacher's features; `teacher_fid`, None without
-    torchmetrics.  Values in a teacher's features compare with those of the same teacher only.
+    torchmetrics.  Values in a teacher's features are comparable for the same teacher only.
     """
     return of_images(run, seen(run), real)
 
 
 def of_images(run, images: Tensor, real: Tensor) -> dict[str, float | None]:
-    """The same of any images (N, C, S, S)."""
+    """Measure the same for any images (N, C, S, S)."""
     features = Features(run.teacher, run.channels, run.size)
     embedded = torch.cat([features(part) for part in images.split(250)])
     try:
@@ -159,7 +158,7 @@ def of_images(run, images: Tensor, real: Tensor) -> dict[str, float | None]:
 
 
 def standard(images: Tensor, real: Tensor) -> dict[str, float]:
-    """FID, IS and LPIPS with their standard networks; bytes (N, 3, S, S).  Downloads weights: built, not run."""
+    """Compute FID, IS and LPIPS with their standard networks; bytes (N, 3, S, S).  Downloads weights: not tested."""
     fid = _torchmetrics("image.fid").FrechetInceptionDistance(2048)
     score = _torchmetrics("image.inception").InceptionScore()
     lpips = _torchmetrics("image.lpip").LearnedPerceptualImagePatchSimilarity("alex", normalize=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from rdskd_lab.runs.config import resolve
+
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 spec = importlib.util.spec_from_file_location("overhead", RESULTS.parent / "benchmarks" / "overhead.py")
 overhead = importlib.util.module_from_spec(spec)
@@ -26,18 +28,19 @@ def test_a_process_first_trial_and_its_start_are_no_part_of_the_steady_state():
     assert math.isnan(overhead.figures(pairs[:2], 100, 160, workers=2)["trial_s"])
 
 
-def test_ratios_are_taken_within_a_repeat_and_told_as_median_least_and_most():
+def test_ratios_are_taken_within_a_repeat_and_given_as_median_least_and_most():
     rows = [{"repeat": str(n), "way": way, "trial_s": s, "whole_s": s, "cpu_s": s}
             for n, pace in enumerate((1, 10, 100)) for way, s in (("bare", 10 * pace), ("one", (11 + n) * pace))]  # fmt: skip
     assert overhead.ratios(rows, "one", "bare", "trial_s") == pytest.approx([1.1, 1.2, 1.3])
-    first, *rest = overhead.told(rows)
+    first, *rest = overhead.sentences(rows)
     assert first == "one worker takes 1.200 (1.100 to 1.300, n = 3) times the bare loop's time for a trial"
     assert len(rest) == 2  # nothing is said of ways that were not measured
 
 
 def test_the_bare_loop_does_every_trial_of_the_grid_with_one_thread(tmp_path):
     trials = overhead.grid("bare", 2, (4, 4))
-    assert [t.config.seed for t in trials] == [0, 1] and {t.config.settings().generator_steps for t in trials} == {4}
+    assert [t.config.seed for t in trials] == [0, 1]
+    assert {resolve(t.config).settings.generator_steps for t in trials} == {4}
     threads = torch.get_num_threads()
     try:
         overhead.work("bare", tmp_path, trials)

@@ -1,7 +1,7 @@
 """The live lab in a real JupyterLab: every control is pressed in the page, and the kernel is asked what happened.
 
-One quick test runs in `make test`; the others, marked slow, in `make test-all`, there also under other ipykernels
-(`python tests/overlay.py`).  What is timed is measured by hand, on two cores that do nothing else: pytest -s -m measure.
+One quick test runs in `make test`; the others, marked slow, in `make test-all`, those marked front_end there also under
+other ipykernels (`python tests/overlay.py`).  What is timed is measured by hand, on two cores that do nothing else: pytest -s -m measure.
 """
 
 import json
@@ -13,18 +13,17 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import THEME, Page, browser, notebook, server, wait_for  # noqa: E402, F401
+from jupyter import LAB, PLAYING, THEME, Page, type_into, violations, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.browser
 slow = pytest.mark.slow
+front_end = pytest.mark.front_end
 
 IMPORTS = "import rdskd_lab.lab"
-LAB = "from rdskd_lab.lab import Lab\nlab = Lab()\nlab"
-PLAYING = "(lab.player.playing, lab.experiment.done)"
 
 
 @pytest.fixture
-def page(notebook):  # noqa: F811
+def page(notebook):
     """A notebook whose second cell is a lab, run and shown."""
     made = notebook([IMPORTS, LAB])
     made.run(0)
@@ -51,18 +50,6 @@ def term(page: Page, name: str, field: str):
     return page.ask(f"{expression}.__name__" if field == "rule" else expression)
 
 
-def type_into(page: Page, label: str, value) -> None:
-    page.control(label).fill(str(value))
-    page.view.keyboard.press("Enter")
-
-
-def violations(page: Page) -> list[str]:
-    """Serious and critical findings of axe-core in the lab's output."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page.view, context=".rdskd-box").response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
-
-
 def test_a_learner_runs_the_cell_plays_switches_and_pauses(page):
     assert page.bytes - page.before < 6e6  # the first display, over the websocket
     page.press("Play")
@@ -82,6 +69,7 @@ def test_a_learner_runs_the_cell_plays_switches_and_pauses(page):
 
 
 @slow
+@front_end
 def test_every_control_does_in_the_training_what_it_says(page):
     page.press("Step")
     wait_for(lambda: page.ask("lab.experiment.done") == 1)
@@ -143,7 +131,7 @@ def test_the_keyboard_reaches_and_works_every_control(page):
 
 @slow
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_nothing_serious(server, browser, theme):  # noqa: F811
+def test_axe_finds_nothing_serious(server, browser, theme):
     server.set(THEME, theme=theme)
     page = Page(server, browser, [LAB])
     try:
@@ -219,6 +207,7 @@ def test_the_numbers(page):
 
 
 @slow
+@front_end
 def test_a_storm_of_presses(page):
     """300 random actions in a minute at full speed: nothing breaks, and the record replays bit for bit."""
     rng, end = random.Random(0), time.monotonic() + 60
@@ -265,6 +254,7 @@ def test_a_storm_of_presses(page):
 
 
 @slow
+@front_end
 def test_an_interrupt_pauses_with_a_sentence_and_play_goes_on(page):
     page.press("Play")
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
@@ -290,6 +280,7 @@ def test_a_restarted_kernel_is_noticed(page):
 
 
 @slow
+@front_end
 def test_a_closed_tab_leaves_no_running_trainer(page):
     page.press("Play")
     wait_for(lambda: page.ask("lab.liveness.seen") is not None and page.ask("lab.experiment.done") >= 3)
@@ -302,7 +293,8 @@ def test_a_closed_tab_leaves_no_running_trainer(page):
 
 
 @slow
-def test_two_labs_take_turns_and_say_so(notebook):  # noqa: F811
+@front_end
+def test_two_labs_take_turns_and_say_so(notebook):
     page = notebook([LAB, LAB.replace("lab =", "other =").replace("\nlab", "\nother")])
     page.run(0)
     page.shown()
@@ -316,6 +308,7 @@ def test_two_labs_take_turns_and_say_so(notebook):  # noqa: F811
 
 
 @slow
+@front_end
 def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
     page.ask("globals().update(old=lab)")
     page.press("Play")
@@ -328,7 +321,7 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
 
 
 @slow
-def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):  # noqa: F811
+def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):
     page.press("Step x 10")
     wait_for(lambda: page.ask("lab.snapshot._step") == 10, 20)
     page.rest(1)
@@ -341,7 +334,7 @@ def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):  #
 
 
 @slow
-def test_twenty_runs_of_the_cell_and_many_steps_leak_nothing(notebook):  # noqa: F811
+def test_twenty_runs_of_the_cell_and_many_steps_leak_nothing(notebook):
     page = notebook([LAB])
     memory = "(__import__('gc').collect(), __import__('psutil').Process().memory_info().rss / 1e6)[1]"
     for _ in range(3):

@@ -10,8 +10,7 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import Page, browser, notebook, server, wait_for  # noqa: E402, F401
-from test_lab_browser import violations  # noqa: E402
+from jupyter import Page, violations, wait_for  # noqa: E402
 
 from rdskd_lab.lab.widgets.museum import EXHIBITS  # noqa: E402
 
@@ -23,7 +22,7 @@ CELL = "from rdskd_lab.lab import Museum\nmuseum = Museum()\nmuseum"
 
 
 @pytest.fixture
-def page(notebook):  # noqa: F811
+def page(notebook):
     made = notebook([IMPORTS, CELL])
     made.run(0)
     wait_for(lambda: made.ask("'rdskd_lab.lab' in __import__('sys').modules"), 120)

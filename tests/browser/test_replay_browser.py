@@ -8,8 +8,7 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import THEME, Page, browser, server, wait_for  # noqa: E402, F401
-from test_lab_browser import type_into, violations  # noqa: E402
+from jupyter import THEME, Page, type_into, violations, wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -34,8 +33,8 @@ replay
 FORK = SMALL + "lab = Lab(settings=small)\nlab\n"
 
 
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
-def opened(request, server, browser):  # noqa: F811
+@pytest.fixture(params=[pytest.param("JupyterLab Light", marks=pytest.mark.front_end), "JupyterLab Dark"])
+def opened(request, server, browser):
     """opened(cell) -> the page on which the cell was run, in a light and in a dark JupyterLab."""
     pages = []
     server.set(THEME, theme=request.param)

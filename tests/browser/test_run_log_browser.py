@@ -7,8 +7,7 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import THEME, Page, browser, notebook, server, wait_for  # noqa: E402, F401
-from test_lab_browser import LAB, PLAYING, violations  # noqa: E402
+from jupyter import LAB, PLAYING, THEME, Page, violations, wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = "(lab.slow_motion.rehearsal and lab.slow_motion.at, lab.experiment.done)"
@@ -16,7 +15,7 @@ PATIENCE = 60  # s; a browser test may share the machine
 
 
 @pytest.fixture
-def page(notebook):  # noqa: F811
+def page(notebook):
     made = notebook([LAB])
     made.run()
     made.shown(PATIENCE)
@@ -83,7 +82,7 @@ def test_every_control_of_the_log_of_tries(page):
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_nothing_serious_in_stages_and_tries(server, browser, theme):  # noqa: F811
+def test_axe_finds_nothing_serious_in_stages_and_tries(server, browser, theme):
     server.set(THEME, theme=theme)
     page = Page(server, browser, [LAB])
     try:

@@ -1,4 +1,7 @@
-"""After set-up no network is needed: demo, doctor, lab and notebooks run in a process that may open no connection."""
+"""After set-up no network is needed: demo, doctor and lab run in a process that may open no connection.
+
+Notebooks do so too: `make test` and `make test-all` compare their outputs in the kernel `offline`, behind the same wall.
+"""
 
 import os
 import subprocess
@@ -8,15 +11,13 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-WALL = """
-import socket, sys
-
-def refuse(event, args):
-    if event == "socket.getaddrinfo" or event == "socket.__new__" and args[1] in (socket.AF_INET, socket.AF_INET6):
-        raise OSError(f"no network here: {event}")
-
-sys.addaudithook(refuse)
-"""
+KERNELS = TOP / "tests" / "kernels"
+WALL = "import socket, sys; from kernel import refuse; sys.addaudithook(refuse)\n"
+ATTEMPTS = (
+    "socket.create_connection(('127.0.0.1', 9))",
+    "socket.getaddrinfo('localhost', 80)",
+    "import urllib.request as u; u.urlopen('http://localhost')",
+)
 DEMO = """
 from rdskd_lab.__main__ import main
 tiny = "generator_steps=6 student_steps=8 batch_size=16 width=4 student_batch_size=16".split()
@@ -33,30 +34,35 @@ lab.play()
 print("steps:", lab.experiment.done)
 lab.close()
 """
-NOTEBOOK = """
-import ast, asyncio, inspect
-path = sys.argv[1]
-code = compile(open(path, encoding="utf-8").read(), path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-left = eval(code, {"__name__": "__main__"})
-if inspect.iscoroutine(left):
-    asyncio.run(left)
-"""
 
 
-def walled(code: str, folder: Path, *words) -> subprocess.CompletedProcess:
+def walled(code: str, folder: Path) -> subprocess.CompletedProcess:
     """Run code in a process of its own that can open no connection, with an empty home."""
-    path = os.pathsep.join(filter(None, [str(TOP), os.environ.get("PYTHONPATH", "")]))
+    path = os.pathsep.join(filter(None, [str(TOP), str(KERNELS / "offline"), os.environ.get("PYTHONPATH", "")]))
     env = os.environ | {"HOME": str(folder), "PYTHONPATH": path, "RDSKD_LAB_MODE": "inline", "OMP_NUM_THREADS": "1"}
     env.pop("RDSKD_DATA", None)
-    command = [sys.executable, "-c", WALL + code, *map(str, words)]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
+    command = [sys.executable, "-c", WALL + code]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100)
 
 
-@pytest.mark.parametrize("attempt", ["socket.create_connection(('127.0.0.1', 9))", "socket.getaddrinfo('localhost', 80)",
-                                     "import urllib.request as u; u.urlopen('http://localhost')"])  # fmt: skip
-def test_the_wall_holds(attempt, tmp_path):
-    done = walled(attempt, tmp_path)
-    assert done.returncode == 1 and "no network here" in done.stderr
+def test_the_wall_holds(tmp_path):
+    for attempt in ATTEMPTS:
+        done = walled(attempt, tmp_path)
+        assert done.returncode == 1 and "no network here" in done.stderr, attempt
+
+
+def test_the_wall_holds_in_the_notebooks_kernel(tmp_path, monkeypatch):
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    monkeypatch.setenv("JUPYTER_PATH", str(KERNELS.parent))
+    monkeypatch.setenv("RDSKD_DATA", str(tmp_path))
+    asked = "import os; (os.environ['RDSKD_LAB_MODE'], 'RDSKD_DATA' in os.environ)"
+    book = new_notebook(cells=[new_code_cell(text) for text in ("import socket", *ATTEMPTS, asked)])
+    NotebookClient(book, timeout=60, kernel_name="offline", allow_errors=True).execute()
+    refused = [cell.outputs[0]["evalue"] for cell in book.cells[1:-1]]
+    assert all("no network here" in said for said in refused) and len(refused) == len(ATTEMPTS)
+    assert book.cells[-1].outputs[0]["data"]["text/plain"] == "('inline', False)"
 
 
 def test_the_demo_and_the_doctor_run_offline(tmp_path):
@@ -71,10 +77,3 @@ def test_the_lab_trains_offline(tmp_path):
     done = walled(LAB, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "steps: 3"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("source", sorted((TOP / "notebooks").glob("[0-9][0-9]_*.py")), ids=lambda path: path.stem)
-def test_every_notebook_runs_offline(source, tmp_path):
-    done = walled(NOTEBOOK, tmp_path, source)
-    assert done.returncode == 0, done.stderr

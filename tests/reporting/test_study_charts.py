@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from rdskd_lab.reporting.study_charts import Interactive, Interval, Intervals, Setting, Spreads
-from rdskd_lab.studies import claims as C
+from rdskd_lab.studies import robustness
 from rdskd_lab.studies import scoreboard as B
+from rdskd_lab.studies.registry import STUDIES
+from rdskd_lab.studies.verdict import Verdict
 
 CHARTS = {
     "intervals": Intervals("claims", [Interval("a", 2.0, 1.0, 3.0, "holds"), Interval("b", 0.5, -1.0, 2.0, "no")], "points"),
@@ -47,40 +49,41 @@ def test_a_setting_stands_at_its_mean_and_the_worst_is_named():
 
 
 def test_verdicts_are_drawn_with_their_own_numbers_and_those_without_an_interval_left_out():
-    verdict = C.Verdict("a claim", "s", "how", 1.0, 0.5, 1.5, 5, " points", label="x against y")
-    none = C.Verdict("another", "s", "how", *[float("nan")] * 3, 1)
+    verdict = Verdict("a claim", "s", "how", 1.0, 0.5, 1.5, 5, " points", label="x against y")
+    none = Verdict("another", "s", "how", *[float("nan")] * 3, 1)
     chart = B.intervals("title", [verdict, none])
     assert chart.rows == [Interval("x against y", 1.0, 0.5, 1.5, "holds")] and "points" in chart.xlabel
-    assert "ln of a ratio" in B.intervals("title", [C.Verdict("c", "s", "ln (a / b)", 1.0, 0.5, 1.5, 5)]).xlabel
+    assert "ln of a ratio" in B.intervals("title", [Verdict("c", "s", "ln (a / b)", 1.0, 0.5, 1.5, 5)]).xlabel
 
 
 def test_no_two_intervals_of_a_picture_bear_one_label():
-    for name, study in C.STUDIES.items():
-        rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "teacher": t.config.teacher,
+    for study in STUDIES.values():
+        rows = [{"method": t.config.method, "setting": t.setting, "arm": t.arm, "point": t.point,
+                 "kind": t.kind, "seed": t.config.seed, "teacher": t.setup.config.teacher,
                  "batch_size": 64.0, "latent": 100.0, "width": 16.0, "temperature": 10.0, "student_accuracy": 0.9,
                  **dict.fromkeys("oh_probe ie_probe final_teacher_fid final_entropy final_distance "
                                  "final_feature_distance".split(), 1.0)} for t in study.trials()]  # fmt: skip
-        labels = [v.label for v in C.VERDICTS[name](rows)]
+        labels = [v.label for v in study.verdicts(rows)]
         assert len(set(labels)) == len(labels) and max(map(len, labels)) <= 70
 
 
 def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(tmp_path):
-    trials = C.STUDIES["accuracy"].trials()
+    trials = STUDIES["accuracy"].trials()
 
     def page(kept):
         rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "outcome": "finished",
-                 "teacher": t.config.teacher,
+                 "teacher": t.setup.config.teacher,
                  "student_accuracy": 0.9 + 0.01 * t.config.seed * (t.config.method == "rdskd")}
                 for t in trials if t.config.seed in kept]  # fmt: skip
         with open(tmp_path / "accuracy.csv", "w", newline="") as file:
             table = csv.DictWriter(file, rows[0])
             table.writeheader(), table.writerows(rows)
-        return B.page(C.STUDIES["accuracy"], tmp_path).read_text()
+        return B.page(STUDIES["accuracy"], tmp_path).read_text()
 
     first, more = page({0}), page({0, 1, 2})
-    assert "13 of 65 trials are done" in first and "too few pairs" in first and 'class="plot"' not in first
-    assert "39 of 65 trials are done" in more and "not at this scale" in more and 'class="plot"' in more
-    assert "rdskd against dafl: +1 (-1.48 to +3.48), not at this scale" in more  # 0, 1, 2 points: 1 ± 4.303 / sqrt(3)
+    assert "13 of 65 trials" in first and "too few pairs" in first and 'class="plot"' not in first
+    assert "39 of 65 trials" in more and "undecided" in more and 'class="plot"' in more
+    assert "rdskd against dafl: +1 (-1.48 to +3.48), undecided" in more  # 0, 1, 2 points: 1 ± 4.303 / sqrt(3)
 
 
 def test_a_stopped_run_is_drawn_as_a_guess():
@@ -88,5 +91,5 @@ def test_a_stopped_run_is_drawn_as_a_guess():
         {"method": "x", "setting": "default", "seed": float(s), "student_accuracy": a}
         for s, a in enumerate((0.9, None))
     ]
-    (setting,) = B.settings_chart(rows).settings
+    (setting,) = robustness.settings_chart(rows).settings
     assert setting.accuracy.tolist() == [90.0, 10.0]

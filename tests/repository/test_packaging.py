@@ -229,21 +229,35 @@ def test_the_citation_names_this_version_and_the_paper():
     assert [entry["value"] for entry in cite["preferred-citation"]["identifiers"]] == ["arXiv:2011.03749"]
 
 
-def test_contributing_names_only_files_and_targets_that_exist():
-    text = (TOP / "CONTRIBUTING.md").read_text()
-    for target in re.findall(r"make ([a-z-]+)", text):
+PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_only_files_and_targets_that_exist(page):
+    text = page.read_text()
+    for target in re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:.*## ", (TOP / "Makefile").read_text(), re.MULTILINE), target
-    for name in re.findall(r"`([\w/]+\.(?:py|yml|toml|txt))`", text):
-        found = [*TOP.glob(name), *TOP.glob(f"rdskd_lab/**/{name}"), *TOP.glob(f"tests/**/{name}")]
-        assert found or name in (
-            "utils.py",
-            "src/NAME.py",
-            "rdskd_lab/course/exercises/exNN_name.py",
-            "notebooks/src/NN_name.py",
-        ), name
-    for word, file in (("BELOW", "tests/test_house.py"), ("TERMS", "rdskd_lab/plots.py"), ("TINY", "tests/test_field.py"),
-                       ("METHODS", "rdskd_lab/field.py"), ("WORK", "rdskd_lab/doctor.py"),
-                       ("RANGES", "rdskd_lab/checkup.py")):  # fmt: skip
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (page.parent / link).exists(), link
+    if page.name != "finding-your-way.md":  # it names the files of the old layout too
+        for name in re.findall(r"`([\w/]+\.(?:py|yml|toml|txt))`", text):
+            found = [*TOP.glob(name), *TOP.glob(f"rdskd_lab/**/{name}"), *TOP.glob(f"tests/**/{name}")]
+            assert found or name == "utils.py" or "NAME" in name or "NN_name" in name, name
+
+
+def test_the_readme_is_short_and_names_the_command_of_ci():
+    text = (TOP / "README.md").read_text()
+    assert len(badges.write_badges(text, "", []).split()) <= 900
+    assert "`make test`" in text and "make test" in (TOP / ".ci" / "run").read_text()
+
+
+def test_tables_that_extending_names_exist():
+    text = (TOP / "docs" / "extending.md").read_text()
+    for word, file in (
+        ("TINY", "tests/methods/test_methods.py"),
+        ("WORK", "rdskd_lab/doctor/report.py"),
+        ("EXHIBITS", "rdskd_lab/lab/widgets/museum.py"),
+    ):
         assert f"`{word}`" in text and re.search(rf"^{word}\b.*= ", (TOP / file).read_text(), re.MULTILINE), word
 
 

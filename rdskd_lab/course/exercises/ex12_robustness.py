@@ -113,7 +113,7 @@ EXERCISES = (
         ),
         answer=more_robust,
         watch=watch,
-        right="It is what claims.robustness_verdicts does. Three seeds make three differences, however many settings "
+        right="It is what studies.robustness.verdicts does. Three seeds make three differences, however many settings "
               "there are, and so the interval is wide.",
         misconceptions=(
             Misconception(settings_and_seeds_pooled, "settings and seeds pooled",

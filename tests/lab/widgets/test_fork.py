@@ -5,11 +5,12 @@ import random
 
 import numpy as np
 import pytest
-from test_trace import SMALL, trace_edit
 from toys import copied, same
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
+
+from recorded import SMALL, trace_edit  # noqa: E402
 
 from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session.experiment import Experiment  # noqa: E402

@@ -7,11 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-from test_trace import SMALL, mutated, recorded
 from toys import copied, same
+from waiting import until
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
+
+from recorded import SMALL, mutated, recorded  # noqa: E402
 
 from rdskd_lab.lab import Lab, Replay  # noqa: E402
 from rdskd_lab.lab.session.experiment import Experiment  # noqa: E402
@@ -302,16 +304,14 @@ def test_an_edit_while_it_is_on_its_way_back_is_an_edit_of_the_new_run():
     async def scene():
         lab = Lab(mode="task", settings=SMALL)
         lab.play(30)
-        while lab.experiment.done < 30:
-            await asyncio.sleep(0.05)
+        await until(lambda: lab.experiment.done >= 30)
         lab.player.ask(lambda: setattr(lab.player, "slow", True))
         lab.player.rest = 0.05
         lab.rewind(20)
         await asyncio.sleep(0.3)
         assert "Training 20 steps anew from seed 0, back to step 20." in lab.view.status.value
         lab.edit("ds", "on", False)
-        while lab.player.playing:
-            await asyncio.sleep(0.05)
+        await until(lambda: not lab.player.playing)
         assert lab.experiment.done == 20 and [str(edit) for edit in lab.record.edits] == ["ds off"]
         lab.close()
 

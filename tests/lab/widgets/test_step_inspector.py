@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 import torch
 from toys import copied, same  # noqa: F401
+from waiting import until
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
@@ -148,16 +149,14 @@ def test_the_first_stage_pauses_a_lab_that_plays_and_the_last_makes_one_step():
     async def scene():
         lab = Lab(mode="task", settings=SMALL)
         lab.play()
-        while lab.experiment.done < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: lab.experiment.done >= 3)
         lab.slow_motion.next.click()
         await asyncio.sleep(0.1)
         assert not lab.player.playing and lab.slow_motion.at == 0 and "in stages" in lab.player.reason
         done = lab.experiment.done
         for _ in range(len(RDSKD) - 1):
             lab.slow_motion.next.click()
-        while lab.experiment.done == done:
-            await asyncio.sleep(0.01)
+        await until(lambda: lab.experiment.done > done)
         await asyncio.sleep(0.1)
         assert lab.experiment.done == done + 1 and not lab.player.playing
         assert lab.record.column("oh")[-1] == lab.slow_motion.rehearsal.step.raw["oh"]

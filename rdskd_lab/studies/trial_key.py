@@ -1,0 +1,132 @@
+"""A trial's key: a hash of what decides its result, no more and no less.  Rows that were stored under it stay valid.
+
+A term is identified by what it computes, its value and gradients on one small fixed batch.  Its name says nothing about
+its formula, its source text changes with every rewording but not with a loss that it calls, and its bytecode differs
+between Pythons.  An anchor rule is identified by where it puts the anchor.  What cannot be tried that cheaply (the
+source of images, batches, turns, adapters, a memory) is identified by its name; what these and the loops do inside is
+TRAINING_VERSION, which a test holds against the results of short runs.
+
+Settings and parts with their default value are left out, so that a new one with a neutral default changes no key.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from functools import cache, partial
+
+import torch
+
+from ..batch import Batch
+from ..methods.method import Method
+from ..networks.architectures import NETWORKS
+from ..networks.registry import is_foreign, weights_of
+from ..networks.weights import fingerprint
+from ..objective import Objective, Term
+from ..runs.config import Config, resolve
+
+TRAINING_VERSION = 1  # raise it when the same settings give another result: every stored row is then measured again
+
+
+def key_of(config: Config, measure: Callable) -> str:
+    """Hash what decides the result of `measure` on a run: 16 hexadecimal digits, the same in every process."""
+    setup = resolve(config)
+    config, method, settings = setup.config, setup.method, setup.settings
+    weights = weights_of(config.teacher, config.weights)
+    facts = {
+        "training": TRAINING_VERSION,
+        "measure": measure.__name__,
+        "seed": config.seed,
+        "data": config.data,
+        # a bare weights file is a LeNet-5's, so neither its name nor where it lies decides anything
+        "teacher": config.teacher if is_foreign(config.teacher) or config.teacher in NETWORKS else "lenet5",
+        "weights": _bytes_of(weights) if weights else "",
+        "student": setup.student,
+        "images": _changed(config, "channels", "size", "classes", "mean", "std"),
+        "settings": _changed(settings, *(f.name for f in fields(settings) if f.name != "weights")),
+        "parts": _parts(method),
+        "terms": _table(setup.objective, method.terms),
+        "student terms": _table(method.student(settings.temperature), method.student, settings.temperature),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _changed(record, *names: str) -> dict:
+    """Those fields of a dataclass that differ from their defaults."""
+    defaults = {f.name: f.default for f in fields(record)}
+    return {name: value for name in names if (value := getattr(record, name)) != defaults[name]}
+
+
+def _parts(method: Method) -> list:
+    """Name the parts of a method that are not the default ones.  Its tables are identified by what they compute."""
+    names = [f.name for f in fields(method) if f.name not in ("terms", "student", "presets", "real_images", "seen")]
+    return sorted((_name(part) for part in _changed(method, *names).values()), key=str)
+
+
+def _name(part):
+    """A part's name, without its module, so that moving it changes no key.  A test keeps the names apart."""
+    if isinstance(part, tuple):
+        return [_name(p) for p in part]
+    if isinstance(part, partial):
+        return [_name(part.func), list(part.args), part.keywords]
+    if "<lambda>" in part.__qualname__:
+        raise ValueError(f"{part.__qualname__} is a part of a method: define it by `def`, for studies know it by name")
+    return part.__qualname__
+
+
+def _table(objective: Objective, table: Callable[..., Objective], *given) -> list:
+    """Every term of a table as it is used here, with its formula as `table(*given)` has it."""
+    formula = _computed(table, *given)
+    return [
+        [name, formula[name], t.weight, t.on, _moved(t.rule) if t.damped else "plain", t.anchor, sorted(t.needs)]
+        for name, t in objective.items()
+    ]
+
+
+@cache
+def _moved(rule: Callable) -> str:
+    """A hash of where a rule puts the anchor after each of 250 steps, if it was 1 and the term's value is 2."""
+    return hashlib.sha256(repr([round(rule(i, 2.0, 1.0), 6) for i in range(250)]).encode()).hexdigest()[:16]
+
+
+@cache
+def _computed(table: Callable[..., Objective], *given) -> dict[str, list]:
+    return {name: _on_fixed_batch(term) for name, term in table(*given).items()}
+
+
+def _on_fixed_batch(term: Term) -> list:
+    """A term's value and the norms of its gradients, to 6 decimals; its name where it needs what is not there."""
+    try:
+        batch = _fixed_batch()
+        leaves = {name: t for name, t in vars(batch).items() if isinstance(t, torch.Tensor)}
+        leaves |= {f"bn {i}.{j}": t for i, layer in enumerate(batch.bn) for j, t in enumerate(layer)}
+        loss = term.measure(batch)
+        slopes = [None] * len(leaves)
+        if loss.requires_grad:
+            slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    except (AttributeError, TypeError, ValueError, LookupError, RuntimeError):
+        return [_name(term.measure)]
+    norms = {name: slope.norm().item() for name, slope in zip(leaves, slopes, strict=True) if slope is not None}
+    return [round(loss.item(), 6), {name: round(norm, 6) for name, norm in norms.items()}]
+
+
+def _fixed_batch() -> Batch:
+    """Four images, three classes, every field filled in without random numbers, in float64."""
+
+    def numbers(*shape: int) -> torch.Tensor:
+        nonlocal begun
+        begun += 100
+        n = torch.Size(shape).numel()
+        return torch.arange(begun, begun + n, dtype=torch.float64).sin().view(shape)
+
+    begun = 0
+    images, z, logits, features, student = (numbers(4, *s) for s in ((1, 4, 4), (5,), (3,), (6,), (3,)))
+    bn = tuple((numbers(3), numbers(3).exp(), numbers(3), numbers(3).exp()) for _ in range(2))
+    batch = Batch(images, z=z, targets=numbers(4, 3).softmax(1), logits=3 * logits, features=features, bn=bn,
+                  student=student)  # fmt: skip
+    return batch.map(lambda t: t.detach().requires_grad_())
+
+
+@cache  # a plan asks for the same few files again and again
+def _bytes_of(weights: str) -> str:
+    return fingerprint(weights)

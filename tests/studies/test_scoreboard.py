@@ -1,0 +1,112 @@
+"""The scoreboard: every word follows from the interval beside it, and all of it from the tables."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from rdskd_lab.runs.compare import read_table
+from rdskd_lab.studies import engine as S
+from rdskd_lab.studies import scoreboard as B
+from rdskd_lab.studies.fluctuation import noise
+from rdskd_lab.studies.registry import STUDIES
+from rdskd_lab.studies.students import RIVALS
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+
+
+def board(tables: dict[str, list[dict]]) -> str:
+    return B.scoreboard([(STUDIES[name], rows) for name, rows in tables.items()])
+
+
+def judged(text: str) -> list[tuple[str, str, str]]:
+    """(low, high, the word) of every verdict that a scoreboard tells, read from its text alone."""
+    numbers = r"[-+][\d.,e+-]+"
+    lines = re.findall(rf"^\| .*\(({numbers}) to ({numbers}), n = \d+\) \| \*\*(.+)\*\* \|$", text, re.MULTILINE)
+    assert len(lines) == len(re.findall(r"\*\* \|$", text, re.MULTILINE)) - text.count("| no interval")
+    return lines
+
+
+def follows(low: str, high: str) -> str:
+    """The word that an interval allows, by the signs of its ends as they are printed."""
+    return {("+", "+"): "holds", ("-", "-"): "does not hold"}.get((low[0], high[0]), "undecided")
+
+
+def toy_table(name: str, trials: list[S.Trial], wrong: float = 0.0) -> list[dict]:
+    """A study's table with figures of which any but `wrong` of 0 takes the accuracy of rdskd down with the seed."""
+    found = []
+    for n, t in enumerate(trials):
+        s, bad = t.setup.settings, wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
+        row = {"method": t.config.method, "setting": t.setting, "arm": t.arm, "point": t.point, "kind": t.kind,
+               "seed": float(t.config.seed), "outcome": "finished",
+               "teacher": t.setup.config.teacher, "data": t.config.data, "generator_steps": float(s.generator_steps),
+               "student_steps": float(s.student_steps), "final_classes": 10.0, "final_entropy": 2.0 + math.sin(n) / 9,
+               "final_distance": 20 + math.sin(2 * n), "final_feature_distance": 9 + math.sin(4 * n),
+               "batch_size": float(s.batch_size), "latent": float(s.latent), "width": float(s.width),
+               "temperature": s.temperature, "final_teacher_fid": 5 + math.sin(3 * n), "oh_batches": 0.2,
+               "oh_batch_floor": 0.15, "ie_batches": 0.1, "ie_batch_floor": 0.02, "oh_probe": 1.1 + math.sin(5 * n),
+               "ie_probe": 1.1 + math.cos(n), "student_accuracy": 0.9 + math.sin(7 * n) / 50 - bad}  # fmt: skip
+        found.append(row)
+    return found
+
+
+@pytest.fixture(scope="module")
+def toy_tables():
+    return {name: toy_table(name, study.trials()) for name, study in STUDIES.items()}
+
+
+def test_every_word_on_the_scoreboard_follows_from_the_interval_beside_it(toy_tables):
+    tables = toy_tables | {"accuracy": toy_table("accuracy", STUDIES["accuracy"].trials(), wrong=0.1)}
+    text = board(tables)
+    lines = judged(text)
+    assert len(lines) == sum(len(STUDIES[name].verdicts(rows)) for name, rows in tables.items())
+    assert [word for *_, word in lines] == [follows(low, high) for low, high, _ in lines]
+    assert len({word for *_, word in lines}) > 1
+
+
+def test_how_much_of_a_training_curve_is_noise_is_read_from_the_table():
+    rows = [{"arm": "none", "point": "default", "oh_batches": b, "oh_batch_floor": 0.1, "ie_batches": 0.4, "ie_batch_floor": 0.1}
+            for b in (0.2, 0.4)]  # fmt: skip
+    assert "38 % of the fluctuation of oh and 25 % of the fluctuation of ie" in noise(rows) and noise([]) == ""
+
+
+def test_what_was_named_before_comes_first_and_is_all_that_a_claim_rests_on(toy_tables):
+    for name, rows in toy_tables.items():
+        judged = STUDIES[name].verdicts(rows)
+        assert 0 < sum(v.main for v in judged) <= 4 and len({(v.claim, v.value) for v in judged}) == len(judged)
+        first, _, second = board({name: rows}).partition("Also tested:")
+        for v in judged:
+            line = f"| {v.claim} | {v.value} | {v.interval} | **{v.verdict}** |"
+            assert line in (first if v.main else second) and line not in (second if v.main else first)
+
+
+def test_another_table_makes_another_scoreboard(toy_tables):
+    trials = STUDIES["accuracy"].trials()
+    bad = board({"accuracy": toy_table("accuracy", trials, wrong=0.1)})
+    assert board({"accuracy": toy_tables["accuracy"]}) != bad
+    assert {word for *_, word in judged(bad)} == {"does not hold"}
+
+
+def test_each_study_says_why_it_may_differ_from_the_paper_by_what_its_table_holds(toy_tables):
+    assert board(toy_tables).count("Why it may differ from the paper") == len(STUDIES)
+    apart = B.apart(STUDIES["fluctuation"], toy_tables["fluctuation"])
+    assert "360 generator steps" in apart and "2,400." in apart and "10 seeds" in apart
+    robustness = STUDIES["robustness"]
+    apart = B.apart(robustness, toy_tables["robustness"])
+    assert "200 generator and 1,000 student steps" in apart and "3 seeds, digits only" in apart
+    assert "lenet5, lenet5-bn, lenet5-half," in apart
+    fewer = [r | {"generator_steps": 7.0} for r in toy_tables["robustness"] if r["seed"]]
+    assert "7 generator" in B.apart(robustness, fewer) and "2 seeds" in B.apart(robustness, fewer)
+
+
+def test_a_table_with_too_few_pairs_makes_a_scoreboard_that_says_so():
+    rows = toy_table("accuracy", [t for t in STUDIES["accuracy"].trials() if t.config.seed == 0])
+    text = board({"accuracy": rows})
+    assert text.count("no interval (n = 1) | **too few pairs**") == len(RIVALS) and not judged(text)
+
+
+def test_the_scoreboard_says_what_the_stored_tables_say():
+    text = (RESULTS / "SCOREBOARD.md").read_text()
+    assert text == board({name: read_table(RESULTS / f"{name}.csv") for name in STUDIES})
+    assert [word for *_, word in judged(text)] == [follows(low, high) for low, high, _ in judged(text)]
