@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SMALL = """
 from rdskd_lab.lab import Lab, Replay
-from rdskd_lab.methods import Settings
+from rdskd_lab.methods.method import Settings
 small = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
 """
 REPLAY = (
