@@ -25,7 +25,7 @@ app = typer.Typer(
     help="""Train a small network to answer as a large one does, without its training data.
 
 You have a trained network, the teacher, but no longer the data it was trained on. So a generator is trained to
-generate images that the teacher is sure of, of all classes, and unlike each other. Then a student is trained to answer
+make images that the teacher is sure of, of all classes, and unlike each other. Then a student is trained to answer
 these images as the teacher does.
 
 \b
@@ -38,7 +38,10 @@ and read       rdskd-lab distill --help
 NAMES = ", ".join(name + " (shipped)" * record.shipped for name, record in SETS.items())
 Data = Annotated[str, typer.Option(help=f"Real images: {NAMES}, or an image folder.")]
 Student = Annotated[
-    str, typer.Option(help="A network by name, or package.module:factory; pair: the one that belongs to the teacher.")
+    str,
+    typer.Option(
+        help="The student: a network by name, or package.module:factory; pair: the one that belongs to the teacher."
+    ),
 ]
 Teacher = Annotated[
     str,
@@ -77,7 +80,7 @@ def _columns(presets: dict) -> str:
 def distill(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for all files of the run: new, or empty.")],
-    method: Annotated[str, typer.Option(help=" or ".join(METHODS) + ".")] = "rdskd",
+    method: Annotated[str, typer.Option(help=f"{', '.join(METHODS)}.")] = "rdskd",
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
     data: Data = "digits",
     seed: Annotated[int, typer.Option(help="Decides initial weights, latents and order.")] = 0,
@@ -87,8 +90,8 @@ def distill(
     channels: Annotated[int, typer.Option(min=0, help="Of your own teacher: channels of its images, 1 or 3.")] = 0,
     size: Annotated[int, typer.Option(min=0, help="Of your own teacher: pixels per side.")] = 0,
     classes: Annotated[int, typer.Option(min=0, help="Of your own teacher: number of classes.")] = 0,
-    mean: Annotated[str, typer.Option(help="Subtracted from pixels in [0, 1], per channel: 0.5,0.5,0.5")] = "",
-    std: Annotated[str, typer.Option(help="Divided by after that, per channel.")] = "",
+    mean: Annotated[str, typer.Option(help="Of your own teacher: subtracted from pixels in [0, 1], per channel.")] = "",
+    std: Annotated[str, typer.Option(help="Of your own teacher: pixels are then divided by it, per channel.")] = "",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,
@@ -250,11 +253,11 @@ def compare_(
     student: Student = "pair",
     device: Device = "auto",
 ):
-    """Compare methods: each with each seed, in one table and one page.
+    """Compare methods in one table and one page.
 
-    A budget is turned into steps by a short timing of each method, so start on an idle machine. Finished runs are not
-    repeated: the same command resumes where it was stopped. Methods that match BatchNorm statistics get the shipped
-    lenet5-bn where the others get lenet5; the table says which.
+    Each method is run with each seed. A budget is turned into steps by a short timing of each method, so start on an
+    idle machine. Finished runs are not repeated: the same command resumes where it was stopped. Methods that match
+    BatchNorm statistics get the shipped lenet5-bn where the others get lenet5; the table says which.
     """
     from .runs.compare import Plan, compare, seconds
     from .runs.config import Config
@@ -266,7 +269,7 @@ def compare_(
         print(line, flush=True)
 
 
-study = typer.Typer(help="Test the paper's claims: many runs, their tables, and a scoreboard.")
+study = typer.Typer(help="Test the paper's claims with many runs.")
 app.add_typer(study, name="study")
 
 
@@ -297,7 +300,10 @@ def study_run(
 
 @study.command("scoreboard")
 def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the studies' tables are.")]):
-    """Write SCOREBOARD.md from the tables in a folder: each claim, our number, its interval, the verdict."""
+    """Write SCOREBOARD.md from a folder's tables.
+
+    It lists each claim, our number, its interval and the verdict.
+    """
     from .networks.weights import write_whole
     from .runs.compare import read_table
     from .studies.claims import STUDIES
