@@ -159,7 +159,7 @@ class Folder:
         self.seconds = {"synthesise": 0.0, "distill": 0.0}
         self.pictures: list[dict] = []
         self.columns = ["phase", "step", "seconds"]
-        for name in [*run.objective, *(name for name in run.lesson_terms if name not in run.objective)]:
+        for name in [*run.objective, *(name for name in run.student_objective if name not in run.objective)]:
             self.columns += [name, f"{name}_gain", f"{name}_weight"]
         self.columns.append("accuracy")
         self.rows = io.StringIO()  # of the history, not on disk yet

@@ -653,7 +653,7 @@ def test_out_of_memory_names_the_setting_to_lower(error, tmp_path, monkeypatch):
         ),
         (Generator, "sample", r"the generator stage: .* lower batch_size or width .*--resume"),
         (execution, "class_histogram", r"what comes after a stage: .* lower student_batch_size .*--resume"),
-        (execution.Distillation, "lessons", r"the student stage: .* lower student_batch_size .*--resume"),
+        (execution.Distillation, "batches", r"the student stage: .* lower student_batch_size .*--resume"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(owner, name, refuse)
