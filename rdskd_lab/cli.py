@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +77,34 @@ def _columns(presets: dict) -> str:
     )
 
 
-@app.command(epilog=_table())
+def _terms() -> str:
+    """Write the terms of rdskd for the help, from their own words."""
+    words = {key: term.words for key, term in METHODS["rdskd"].terms().items()}
+    lines = [f"{key}  {w.name}. {w.purpose.partition('. ')[0]}." for key, w in words.items()]
+    return "\n".join(textwrap.fill(line, 76, subsequent_indent="    ") for line in lines)
+
+
+DISTILL = f"""Distil a student without any data.
+
+The method is rdskd unless --method says otherwise. First a generator is trained to make images that minimise a sum of
+terms:
+
+\b
+{_terms()}
+
+oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss. The
+further a loss has risen above its anchor, the harder it pulls. Then a student is trained to give the teacher's answers
+to these images. Real images only test the last student, at the end.
+
+\b
+rdskd-lab distill --out runs/a                 the whole method
+rdskd-lab distill --out runs/b --off ds        what does diversity do?
+rdskd-lab distill --out runs/c --anchor none   what does damping do?
+rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
+"""
+
+
+@app.command(help=DISTILL, epilog=_table())
 def distill(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for all files of the run: new, or empty.")],
@@ -110,26 +138,6 @@ def distill(
         bool, typer.Option("--resume", help="Resume the run in --out where it was cut; same result.")
     ] = False,
 ):
-    """Distil a student without any data.
-
-    The method is rdskd unless --method says otherwise. First a generator is trained to generate images that minimise a
-    sum of terms:
-
-    \b
-    oh  one-hot                the teacher is sure of each image
-    ie  information entropy    a batch holds all classes, equally often
-    ds  diversity seeking      images differ more than the answers to them do
-
-    oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss. The
-    further a loss has risen above its anchor, the harder it pulls. Then a student is trained to give the teacher's
-    answers to these images. Real images only test the last student, at the end.
-
-    \b
-    rdskd-lab distill --out runs/a                 the whole method
-    rdskd-lab distill --out runs/b --off ds        what does diversity do?
-    rdskd-lab distill --out runs/c --anchor none   what does damping do?
-    rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
-    """
     from .networks.registry import WITH_BATCHNORM
     from .runs.config import Config, check_same, read_config, resolve
     from .runs.execute import execute
