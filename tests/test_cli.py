@@ -23,8 +23,9 @@ from rdskd_lab.networks.weights import fingerprint, save_weights
 from rdskd_lab.runs import config, execute
 
 TINY = "--set generator_steps=6 --set student_steps=8 --set batch_size=16 --set width=4 --set student_batch_size=16"
-LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetensors", "samples.npz", "result.json",
-        "report.html"}  # fmt: skip
+LEFT = set(
+    "config.json history.csv generator.safetensors student.safetensors samples.npz result.json report.html".split()
+)
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def lab(capfd, monkeypatch):
 def done(tmp_path_factory):
     """A finished run, done by the command line."""
     out = tmp_path_factory.mktemp("done") / "run"
-    cli.main(["distill", "--out", str(out), *TINY.split(), "--off", "ds", "--weight", "ie=5", "--weight", "oh=0.5",
-              "--anchor", "previous", "--seed", "3"])  # fmt: skip
+    options = f"{TINY} --off ds --weight ie=5 --weight oh=0.5 --anchor previous --seed 3"
+    cli.main(["distill", "--out", str(out), *options.split()])
     return out
 
 

@@ -133,9 +133,15 @@ def test_ranges_are_those_of_pyproject():
 
 @pytest.mark.parametrize(
     ("name", "version", "fit"),
-    [("torch", "2.14.1+cpu", True), ("torch", "2.6.0a0+git", True), ("torch", "2.5.1", False),
-     ("ipykernel", "7.0.1", False), ("ipykernel", "7.1.0", True), ("somebody-elses", "0.1", True)],
-)  # fmt: skip
+    [
+        ("torch", "2.14.1+cpu", True),
+        ("torch", "2.6.0a0+git", True),
+        ("torch", "2.5.1", False),
+        ("ipykernel", "7.0.1", False),
+        ("ipykernel", "7.1.0", True),
+        ("somebody-elses", "0.1", True),
+    ],
+)
 def test_the_numbers_of_a_version_decide_whether_it_fits(name, version, fit):
     assert fits(name, version) is fit
 

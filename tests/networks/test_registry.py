@@ -185,8 +185,14 @@ def test_what_nobody_can_know_is_asked_for_in_one_sentence(told, sentence, stran
 @pytest.mark.parametrize(("teacher", "student"), PAIRS.items())
 def test_a_step_of_every_pair_on_the_gpu(teacher, student):
     channels = COUNTS[teacher][2]
-    run = Distillation(NETWORKS[teacher](channels, 10), NETWORKS[student](channels, 10), rdskd(), STEP,
-                       channels=channels, device="cuda")  # fmt: skip
+    run = Distillation(
+        NETWORKS[teacher](channels, 10),
+        NETWORKS[student](channels, 10),
+        rdskd(),
+        STEP,
+        channels=channels,
+        device="cuda",
+    )
     assert [step.phase for step in run] == ["synthesise", "distill"]
 
 

@@ -26,27 +26,42 @@ def system(tmp_path, monkeypatch):
 
 
 def test_limits_of_cgroup_version_2(system):
-    root = system(**{"proc__self__cgroup": "0::/class/ada", "sys__fs__cgroup__class__ada__memory.max": "max",
-                     "sys__fs__cgroup__class__memory.max": "2147483648",
-                     "sys__fs__cgroup__class__ada__cpu.max": "50000 100000"})  # fmt: skip
+    root = system(
+        **{
+            "proc__self__cgroup": "0::/class/ada",
+            "sys__fs__cgroup__class__ada__memory.max": "max",
+            "sys__fs__cgroup__class__memory.max": "2147483648",
+            "sys__fs__cgroup__class__ada__cpu.max": "50000 100000",
+        }
+    )
     assert machine.memory_limit(root) == 2**31  # the outer group's
     assert machine.usable_cores(root) == 0.5
 
 
 def test_limits_of_cgroup_version_1_seen_from_inside_a_container(system):
-    root = system(**{"proc__self__cgroup": "4:memory:/docker/0123\n2:cpu,cpuacct:/docker/0123",
-                     "sys__fs__cgroup__memory__memory.limit_in_bytes": "1000000000",
-                     "sys__fs__cgroup__cpu__cpu.cfs_quota_us": "25000",
-                     "sys__fs__cgroup__cpu__cpu.cfs_period_us": "100000"})  # fmt: skip
+    root = system(
+        **{
+            "proc__self__cgroup": "4:memory:/docker/0123\n2:cpu,cpuacct:/docker/0123",
+            "sys__fs__cgroup__memory__memory.limit_in_bytes": "1000000000",
+            "sys__fs__cgroup__cpu__cpu.cfs_quota_us": "25000",
+            "sys__fs__cgroup__cpu__cpu.cfs_period_us": "100000",
+        }
+    )
     assert machine.memory_limit(root) == 10**9
     assert machine.usable_cores(root) == 0.25
 
 
 def test_no_limit_is_no_limit(system):
-    root = system(**{"proc__self__cgroup": "4:memory:/\n1:cpu:/\n0::/",
-                     "sys__fs__cgroup__memory__memory.limit_in_bytes": "9223372036854771712",
-                     "sys__fs__cgroup__cpu__cpu.cfs_quota_us": "-1", "sys__fs__cgroup__cpu__cpu.cfs_period_us": "100000",
-                     "sys__fs__cgroup__memory.max": "max", "sys__fs__cgroup__cpu.max": "max 100000"})  # fmt: skip
+    root = system(
+        **{
+            "proc__self__cgroup": "4:memory:/\n1:cpu:/\n0::/",
+            "sys__fs__cgroup__memory__memory.limit_in_bytes": "9223372036854771712",
+            "sys__fs__cgroup__cpu__cpu.cfs_quota_us": "-1",
+            "sys__fs__cgroup__cpu__cpu.cfs_period_us": "100000",
+            "sys__fs__cgroup__memory.max": "max",
+            "sys__fs__cgroup__cpu.max": "max 100000",
+        }
+    )
     assert machine.memory_limit(root) is None
     assert machine.usable_cores(root) == machine.usable_cores(root / "nothing here") >= 1
 

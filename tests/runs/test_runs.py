@@ -126,15 +126,19 @@ def test_a_run_leaves_its_files_and_nothing_else(whole):
     assert {path.name for path in out.iterdir()} == LEFT
     assert list(out.parent.iterdir()) == [out]  # and nothing beside it
     result = json.loads((out / "result.json").read_text())
-    assert {"method", "preset", "seed", "data", "test_images", "teacher_accuracy", "student_accuracy", "agreement",
-            "seconds", "peak_rss_mb", "versions", "class_histogram", "machine"} <= set(result)  # fmt: skip
+    keys = (
+        "method preset seed data test_images teacher_accuracy student_accuracy agreement seconds peak_rss_mb versions"
+    )
+    assert {*keys.split(), "class_histogram", "machine"} <= set(result)
     assert set(result["seconds"]) == {"generator", "student", "total"} and result["test_images"] == 100
     assert result["preset"] == config.preset and result["teacher_accuracy"] > 0.98
     with np.load(out / "samples.npz") as samples:
         assert samples["steps"].tolist() == [0, 1, 2, 3, 4, 6] and samples["images"].shape == (6, 40, 1, 32, 32)
     rows = history(out)
     assert [(row["phase"], int(row["step"])) for row in rows] == [
-        *(("synthesise", i) for i in range(6)), *(("distill", i) for i in range(8))]  # fmt: skip
+        *(("synthesise", i) for i in range(6)),
+        *(("distill", i) for i in range(8)),
+    ]
     assert [row["step"] for row in rows if row["accuracy"]] == ["3", "7"]  # of the student, twice
     seconds = [float(row["seconds"]) for row in history(out, without="")]
     assert seconds == sorted(seconds) and seconds[-1] == pytest.approx(result["seconds"]["total"], abs=1e-3)
@@ -153,7 +157,11 @@ def test_terms_are_switched_weighed_and_anchored_as_asked(tmp_path):
     execute(config, tmp_path / "run")
     facts = json.loads((tmp_path / "run/config.json").read_text())
     assert facts["terms"]["ds"]["on"] is False and facts["terms"]["ie"] == {
-        "weight": 5.0, "on": True, "damped": True, "rule": "previous"}  # fmt: skip
+        "weight": 5.0,
+        "on": True,
+        "damped": True,
+        "rule": "previous",
+    }
     assert facts["settings"]["width"] == 4 and facts["settings"]["student_schedule"] == "cosine"
     rows = [row for row in history(tmp_path / "run") if row["phase"] == "synthesise"]
     assert {row["ds_gain"] for row in rows} == {"0"} and all(float(row["ds"]) > 0 for row in rows)
@@ -567,9 +575,13 @@ def test_a_method_that_matches_statistics_takes_the_shipped_teacher_that_has_som
 
 BEGUN = replace(POOLED, seed=3, teacher="lenet5", off=("ds",), weight=(("ie", 5.0),))
 SAME = {
-    "seed": 3, "preset": "classroom", "teacher": "lenet5", "off": ("ds",), "weight": (("ie", 5.0), ("oh", 1.0)),
+    "seed": 3,
+    "preset": "classroom",
+    "teacher": "lenet5",
+    "off": ("ds",),
+    "weight": (("ie", 5.0), ("oh", 1.0)),
     "change": (("width", "4"), ("temperature", "10")),
-}  # fmt: skip
+}
 OTHER = {
     "seed": (4, "--seed 3.* 4"),
     "preset": ("long", "--preset classroom.* long"),
