@@ -9,61 +9,38 @@ import torch
 from rdskd_lab.lab.session import cores
 from rdskd_lab.runs import machine
 
+VERSION_2 = """
+proc/self/cgroup = 0::/class/ada
+sys/fs/cgroup/class/ada/memory.max = max
+sys/fs/cgroup/class/memory.max = 2147483648
+sys/fs/cgroup/class/ada/cpu.max = 50000 100000"""
+VERSION_1_INSIDE_A_CONTAINER = """
+proc/self/cgroup = 4:memory:/docker/0123|2:cpu,cpuacct:/docker/0123
+sys/fs/cgroup/memory/memory.limit_in_bytes = 1000000000
+sys/fs/cgroup/cpu/cpu.cfs_quota_us = 25000
+sys/fs/cgroup/cpu/cpu.cfs_period_us = 100000"""
+NO_LIMIT = """
+proc/self/cgroup = 4:memory:/|1:cpu:/|0::/
+sys/fs/cgroup/memory/memory.limit_in_bytes = 9223372036854771712
+sys/fs/cgroup/cpu/cpu.cfs_quota_us = -1
+sys/fs/cgroup/cpu/cpu.cfs_period_us = 100000
+sys/fs/cgroup/memory.max = max
+sys/fs/cgroup/cpu.max = max 100000"""
 
-@pytest.fixture
-def system(tmp_path, monkeypatch):
-    """Write a system's control groups below a folder: path -> content.  Nobody has set a ulimit."""
+
+@pytest.mark.parametrize(
+    ("system", "memory", "cores"),
+    [(VERSION_2, 2**31, 0.5), (VERSION_1_INSIDE_A_CONTAINER, 10**9, 0.25), (NO_LIMIT, None, None), ("", None, None)],
+)
+def test_limits_of_control_groups(system, memory, cores, monkeypatch, tmp_path):
+    """The lowest of all groups that a process is in; `system` is a list of files."""
     monkeypatch.setattr(machine, "_ulimit", lambda: None)
-
-    def write(**files):
-        for path, content in files.items():
-            path = tmp_path / path.replace("__", "/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content + "\n")
-        return tmp_path
-
-    return write
-
-
-def test_limits_of_cgroup_version_2(system):
-    root = system(
-        **{
-            "proc__self__cgroup": "0::/class/ada",
-            "sys__fs__cgroup__class__ada__memory.max": "max",
-            "sys__fs__cgroup__class__memory.max": "2147483648",
-            "sys__fs__cgroup__class__ada__cpu.max": "50000 100000",
-        }
-    )
-    assert machine.memory_limit(root) == 2**31  # the outer group's
-    assert machine.usable_cores(root) == 0.5
-
-
-def test_limits_of_cgroup_version_1_seen_from_inside_a_container(system):
-    root = system(
-        **{
-            "proc__self__cgroup": "4:memory:/docker/0123\n2:cpu,cpuacct:/docker/0123",
-            "sys__fs__cgroup__memory__memory.limit_in_bytes": "1000000000",
-            "sys__fs__cgroup__cpu__cpu.cfs_quota_us": "25000",
-            "sys__fs__cgroup__cpu__cpu.cfs_period_us": "100000",
-        }
-    )
-    assert machine.memory_limit(root) == 10**9
-    assert machine.usable_cores(root) == 0.25
-
-
-def test_no_limit_is_no_limit(system):
-    root = system(
-        **{
-            "proc__self__cgroup": "4:memory:/\n1:cpu:/\n0::/",
-            "sys__fs__cgroup__memory__memory.limit_in_bytes": "9223372036854771712",
-            "sys__fs__cgroup__cpu__cpu.cfs_quota_us": "-1",
-            "sys__fs__cgroup__cpu__cpu.cfs_period_us": "100000",
-            "sys__fs__cgroup__memory.max": "max",
-            "sys__fs__cgroup__cpu.max": "max 100000",
-        }
-    )
-    assert machine.memory_limit(root) is None
-    assert machine.usable_cores(root) == machine.usable_cores(root / "nothing here") >= 1
+    for line in system.split("\n")[1:]:
+        path, content = line.split(" = ")
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(content.replace("|", "\n") + "\n")
+    assert machine.memory_limit(tmp_path) == memory
+    assert machine.usable_cores(tmp_path) == (cores or machine.usable_cores(tmp_path / "nothing here"))
 
 
 def test_a_ulimit_is_a_limit_too(monkeypatch, tmp_path):

@@ -198,33 +198,19 @@ def break_write(n, strike):
     run_folder.Growing.add, run_folder.write_whole, weights.write_whole = half_add, half_whole, half_whole
 
 
-def child(config, out, resume, write, seconds):
-    """In a process of its own: run, and die in the midst of a write, or so long after the folder was opened."""
-
-    def die(*_):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def timed(path, run, facts, real=execution.Folder):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        return real(path, run, facts)
-
-    def slowly(self, *args, real=run_folder.Folder.note):
-        real(self, *args)
-        time.sleep(0.01 if seconds else 0)
-
+def child(config, out, resume, write):
+    """In a process of its own: run, and die in the midst of a write."""
     quick()
     sys.stderr = open(os.devnull, "w")
-    break_write(write, die)
-    signal.signal(signal.SIGALRM, die)
-    execution.Folder, run_folder.Folder.note = timed, slowly
+    break_write(write, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     execute(config, out, resume=resume)
 
 
-def run_and_die(config, out, *, resume=True, write=0, seconds=0.0):
+def run_and_die(config, out, *, resume=True, write=0):
     """Exit status of a run in a process of its own: -9 if it was killed."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["rdskd_lab.runs.execute", "torch._dynamo"])  # which any optimiser of torch loads
-    process = context.Process(target=child, args=(config, out, resume, write, seconds))
+    process = context.Process(target=child, args=(config, out, resume, write))
     process.start()
     process.join()
     return process.exitcode
@@ -263,32 +249,6 @@ def test_killed_in_its_very_first_write_a_run_leaves_a_folder_that_counts_as_emp
         read_config(tmp_path / "run")
     execute(POOLED, tmp_path / "run", stop=Stop(99))
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
-
-
-@pytest.mark.slow
-@needs_kill
-@pytest.mark.parametrize("whole", [POOLED, FRESH], ids=["pooled", "fresh"], indirect=True)
-def test_25_kills_at_random_moments(whole, tmp_path):
-    """Each run dies several times, at any moment of either stage, and ends as if nothing had been."""
-    config, straight = whole
-    rng = random.Random(0)
-    kills, stages = 0, {"nothing": 0, "synthesise": 0, "distill": 0, "finished": 0}
-    while kills < 25:
-        out, resume = tmp_path / f"run{kills}", False
-        for longest in 0.3, 0.6, 0.9, 1.2:
-            status = run_and_die(config, out, resume=resume, seconds=rng.uniform(0.0, longest))
-            assert status in (0, -signal.SIGKILL)
-            resume = (out / "config.json").exists()
-            kills += status != 0
-            rows = history(out) if (out / "history.csv").exists() else []
-            stages["finished" if status == 0 else rows[-1]["phase"] if rows else "nothing"] += 1
-            if status == 0:
-                break
-        execute(config, out, resume=resume)
-        assert essence(out) == essence(straight)
-        assert {path.name for path in out.iterdir()} == LEFT
-    print("died in:", stages)
-    assert stages["synthesise"] and stages["distill"]
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path):
