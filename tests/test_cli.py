@@ -319,11 +319,11 @@ def test_a_method_that_matches_statistics_says_which_teacher_it_took(tmp_path, l
     assert json.loads((tmp_path / "run/result.json").read_text())["teacher"] == "lenet5-bn"
 
 
-def test_a_student_is_tested_on_other_data_by_the_names_of_its_classes(done, tmp_path, lab, monkeypatch):
+def test_a_student_is_tested_on_other_data_by_the_names_of_its_classes(done, tmp_path, lab):
     """A run on a set whose classes are not alphabetical, and the same pictures as a folder, which numbers them so."""
     test, names = load("digits", "test"), [f"{9 - k} as a word" for k in range(10)]
     for part in "train", "test":
-        for i in range(100):
+        for i in range(0, 1000, 10):
             place = tmp_path / "folder" / part / names[test.labels[i]]
             place.mkdir(parents=True, exist_ok=True)
             Image.fromarray(test.images[i, 0].numpy()).save(place / f"{i}.png")
@@ -331,7 +331,7 @@ def test_a_student_is_tested_on_other_data_by_the_names_of_its_classes(done, tmp
     result = json.loads((run / "result.json").read_text())
     (run / "result.json").write_text(json.dumps(result | {"classes": names}))
     out = lab("evaluate", run, "--data", tmp_path / "folder")[1]
-    assert float(out.split("teacher ")[1].split("%")[0]) > 90
+    assert float(out.split("teacher ")[1].split("%")[0]) > 80  # 0 to 20 by the folder's numbers
 
 
 def test_a_bug_is_not_dressed_up_as_a_mistake(tmp_path, monkeypatch):
