@@ -87,6 +87,12 @@ def test_a_kernel_is_asked_for_with_percent_pip_and_a_terminal_without():
     assert "%pip" in write_page(facts) and "%pip" not in write_page(replace(facts, front_end="a terminal"))
 
 
+def test_without_an_installed_package_nothing_is_said_of_versions(monkeypatch):
+    monkeypatch.setattr(report, "RANGES", {})
+    (found,) = (finding for finding in diagnose(replace(WELL, versions={})) if finding.topic == "packages")
+    assert found.level == NOTE and "pip install" in found.cure
+
+
 # ---- the mode and the times ------------------------------------------------------------------------------------------
 
 
