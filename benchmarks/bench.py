@@ -29,7 +29,7 @@ from rdskd_lab.methods.rdskd import PRESETS, rdskd
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
 from rdskd_lab.networks.weights import SHIPPED, load_weights
 from rdskd_lab.objective import Objective, Term
-from rdskd_lab.runs.execute import machine
+from rdskd_lab.runs.machine import machine
 from rdskd_lab.torch_state import seeded
 from rdskd_lab.training import descend
 

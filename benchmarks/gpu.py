@@ -21,7 +21,7 @@ from rdskd_lab.distillation import Distillation
 from rdskd_lab.methods.rdskd import PRESETS, rdskd
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
 from rdskd_lab.networks.weights import SHIPPED, load_weights
-from rdskd_lab.runs.execute import machine
+from rdskd_lab.runs.machine import machine
 from rdskd_lab.torch_state import seeded
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "gpu.csv"

@@ -21,7 +21,9 @@ import torch
 
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.runs import run_folder
-from rdskd_lab.runs.execute import Config, execute, machine, read_config
+from rdskd_lab.runs.config import Config, read_config
+from rdskd_lab.runs.execute import execute
+from rdskd_lab.runs.machine import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 KILLS = 32  # at least so many in all, the same number for each preset

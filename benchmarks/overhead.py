@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 from rdskd_lab.runs.compare import as_csv
-from rdskd_lab.runs.execute import Config
+from rdskd_lab.runs.config import Config
 from rdskd_lab.studies import engine
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "overhead.csv"

@@ -15,7 +15,8 @@ import torch
 
 from rdskd_lab.evaluation.accuracy import accuracy
 from rdskd_lab.methods.registry import METHODS
-from rdskd_lab.runs.execute import Config, prepare
+from rdskd_lab.runs.config import Config, resolve
+from rdskd_lab.runs.execute import prepare
 
 LISTS = {
     # How long, how wide and in what batches should the generator learn?  Student as in the preset.
@@ -78,7 +79,7 @@ TABLE = Path(__file__).resolve().parents[1] / "results" / "search.csv"
 
 def score(config):
     """(tuning accuracy, seconds of the source, seconds of the student)."""
-    run, tune, _ = prepare(config)
+    run, tune, *_ = prepare(config)
     seconds, before = {"synthesise": 0.0, "distill": 0.0}, time.perf_counter()
     for step in run:
         now = time.perf_counter()
@@ -93,13 +94,12 @@ def main(method, name, seeds="0"):
     for seed in map(int, seeds.split(",")):
         for change in LISTS[name]:
             terms = METHODS[method].terms()
-            teacher = "lenet5-bn" if "bn" in terms.needs else "lenet5"
-            config = Config(method=method, seed=seed, teacher=teacher, device="cpu")
+            config = Config(method=method, seed=seed, device="cpu")
             parts = [{k: v for k, v in change.items() if (k in terms) == weight} for weight in (False, True)]
             config = replace(
                 config, change=tuple((k, str(v)) for k, v in parts[0].items()), weight=tuple(parts[1].items())
             )
-            text = " ".join(f"{key}={value}" for key, value in asdict(config.settings()).items())
+            text = " ".join(f"{key}={value}" for key, value in asdict(resolve(config).settings).items())
             said = " ".join(f"{k}={v}" for k, v in change.items()) or "-"
             if (method, said, text, str(seed)) in done:
                 continue

@@ -11,7 +11,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __version__ = "0.1.0"
 
-from .datasets.named import load as load_data
+from .datasets import load as load_data
 from .distillation import Distillation, find_device, use_anchor
 from .evaluation.accuracy import accuracy
 from .evaluation.accuracy import compare as compare_networks

@@ -5,44 +5,60 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .datasets import SETS
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
 from .networks.architectures import NETWORKS
+from .networks.weights import SHIPPED
 from .objective import ANCHORS
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="""Teach a small network what a large one knows, without the data that it was trained on.
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="""Train a small network to answer as a large one does, without its training data.
 
-The teacher network is there, its training data is not. So a generator learns to paint images that the teacher is sure
-of, of all classes, and unlike each other; then a student learns to answer those images as the teacher does.
+You have a trained network, the teacher, but no longer the data it was trained on. So a generator is trained to
+generate images that the teacher is sure of, of all classes, and unlike each other. Then a student is trained to answer
+these images as the teacher does.
 
 \b
 Begin with     rdskd-lab distill --out runs/first
 then open      runs/first/report.html
 and read       rdskd-lab distill --help
-""")  # fmt: skip
+""",
+)
 
-Data = Annotated[str, typer.Option(help="Real images: digits (shipped), mnist, svhn, cifar10, or a folder.")]
+NAMES = ", ".join(name + " (shipped)" * record.shipped for name, record in SETS.items())
+Data = Annotated[str, typer.Option(help=f"Real images: {NAMES}, or an image folder.")]
 Student = Annotated[
-    str, typer.Option(help="A network by name, or package.module:factory; else what belongs to the teacher.")
+    str, typer.Option(help="A network by name, or package.module:factory; pair: the one that belongs to the teacher.")
+]
+Teacher = Annotated[
+    str,
+    typer.Option(
+        help=f"{', '.join(SHIPPED)} (shipped), a LeNet-5 in a safetensors file, "
+        f"{', '.join(name for name in NETWORKS if name not in SHIPPED)} with --weights, or your own as "
+        "package.module:factory; else the shipped one that suits data and method."
+    ),
 ]
 Weights = Annotated[str, typer.Option(help="The teacher's weights, a safetensors file.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu, cuda or mps.")]
 
 
 def _table() -> str:
-    """The settings of each preset, for the help: the papers', then those for two cores."""
+    """Write the settings of each preset for the help: the papers', then those for two cores."""
     papers = {name: settings for name, settings in PRESETS.items() if name.startswith("paper")}
     others = {name: settings for name, settings in PRESETS.items() if name not in papers}
     return (
-        "Presets of rdskd, and what --set changes in them (rdskd_lab/methods.py says what each is; those of the other "
-        f"methods are in rdskd_lab/field.py):\n\n\b\n{_columns(papers)}\n\n\b\n{_columns(others)}"
+        "Presets of rdskd, with the settings that --set changes (explained in rdskd_lab/methods/method.py; the "
+        f"presets of the other methods are beside it):\n\n\b\n{_columns(papers)}\n\n\b\n{_columns(others)}"
     )
 
 
@@ -60,33 +76,27 @@ def _columns(presets: dict) -> str:
 @app.command(epilog=_table())
 def distill(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for all that the run leaves: new, or empty.")],
+    out: Annotated[Path, typer.Option(help="Folder for all files of the run: new, or empty.")],
     method: Annotated[str, typer.Option(help=" or ".join(METHODS) + ".")] = "rdskd",
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
     data: Data = "digits",
-    seed: Annotated[int, typer.Option(help="Decides first weights, latents and order.")] = 0,
-    teacher: Annotated[
-        str,
-        typer.Option(
-            help="lenet5, lenet5-bn or lenet5-half (shipped), a LeNet-5 in a safetensors file, "
-            f"{', '.join(list(NETWORKS)[3:])} with --weights, or your own as package.module:factory."
-        ),
-    ] = "lenet5",
+    seed: Annotated[int, typer.Option(help="Decides initial weights, latents and order.")] = 0,
+    teacher: Teacher = "",
     weights: Weights = "",
     student: Student = "pair",
-    channels: Annotated[int, typer.Option(min=0, help="Of a teacher of your own: channels of its images.")] = 0,
-    size: Annotated[int, typer.Option(min=0, help="Pixels per side.")] = 0,
-    classes: Annotated[int, typer.Option(min=0, help="Classes it answers with.")] = 0,
-    mean: Annotated[str, typer.Option(help="What it subtracts from pixels in [0, 1], per channel: 0.5,0.5,0.5")] = "",
-    std: Annotated[str, typer.Option(help="What it divides by then, likewise.")] = "",
+    channels: Annotated[int, typer.Option(min=0, help="Of your own teacher: channels of its images, 1 or 3.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="Of your own teacher: pixels per side.")] = 0,
+    classes: Annotated[int, typer.Option(min=0, help="Of your own teacher: number of classes.")] = 0,
+    mean: Annotated[str, typer.Option(help="Subtracted from pixels in [0, 1], per channel: 0.5,0.5,0.5")] = "",
+    std: Annotated[str, typer.Option(help="Divided by after that, per channel.")] = "",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,
     weight: Annotated[
-        list[str] | None, typer.Option(metavar="TERM=NUMBER", help="Weigh a term, as --weight ie=5; each weighs 1.")
+        list[str] | None, typer.Option(metavar="TERM=NUMBER", help="Change a term's weight, as --weight ie=5.")
     ] = None,
     anchor: Annotated[
-        str, typer.Option(help=f"Where a rise is counted from: {', '.join(ANCHORS)}, or none (no damping).")
+        str, typer.Option(help=f"Anchor rule of the damping: {', '.join(ANCHORS)}, or none (no damping).")
     ] = "epoch",
     change: Annotated[
         list[str] | None,
@@ -94,49 +104,56 @@ def distill(
     ] = None,
     device: Device = "auto",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out where it was cut, to the same result.")
+        bool, typer.Option("--resume", help="Resume the run in --out where it was cut; same result.")
     ] = False,
 ):
     """Distil a student without any data.
 
-    The method is rdskd, unless you say --method. First a generator learns to paint what the teacher should recognise.
-    What it is asked for is a sum of terms:
+    The method is rdskd unless --method says otherwise. First a generator is trained to generate images that minimise a
+    sum of terms:
 
     \b
     oh  one-hot                the teacher is sure of each image
     ie  information entropy    a batch holds all classes, equally often
     ds  diversity seeking      images differ more than the answers to them do
 
-    oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss, so
-    the further a loss has risen above it, the harder it pulls. Then a student learns the teacher's answers to what was
-    painted. Real images only test it, at the end; the last student is the one that is reported.
+    oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss. The
+    further a loss has risen above its anchor, the harder it pulls. Then a student is trained to give the teacher's
+    answers to these images. Real images only test the last student, at the end.
 
     \b
-    rdskd-lab distill --out runs/a                 everything as it is meant
+    rdskd-lab distill --out runs/a                 the whole method
     rdskd-lab distill --out runs/b --off ds        what does diversity do?
     rdskd-lab distill --out runs/c --anchor none   what does damping do?
     rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
     """
-    from .runs.execute import Config, RunError, execute, read_config
+    from .networks.registry import WITH_BATCHNORM
+    from .runs.config import Config, check_same, read_config, resolve
+    from .runs.execute import execute
 
-    given = [p.opts[0] for p in context.command.params if _was_given(context, p.name)]
-    if resume and (other := [option for option in given if option not in ("--out", "--resume", "--device")]):
-        raise RunError(f"--resume goes on with a run as it was started; leave out {', '.join(other)}")
+    asked = {
+        **{field.name: context.params[field.name] for field in fields(Config) if field.name in context.params},
+        "mean": _numbers("--mean", mean),
+        "std": _numbers("--std", std),
+        "off": tuple(off or ()),
+        "weight": tuple((name, _number(f"weight of {name}", value)) for name, value in _pairs("--weight", weight)),
+        "change": tuple(_pairs("--set", change)),
+    }
     if resume:
-        config = read_config(out)
-        config = replace(config, device=device) if "--device" in given else config
+        config, given = read_config(out), {name: asked[name] for name in asked if _was_given(context, name)}
+        config = replace(config, device=given.pop("device", config.device))
+        check_same(config, given)
     else:
-        weighed = tuple((name, _number(f"weight of {name}", value)) for name, value in _pairs("--weight", weight))
-        changes = tuple(_pairs("--set", change))
-        config = Config(method, preset, data, seed, teacher, weights, student, channels, size, classes,
-                        _numbers("--mean", mean), _numbers("--std", std), tuple(off or ()), weighed, anchor, changes,
-                        device)  # fmt: skip
+        config = resolve(Config(**asked)).config
+        if not teacher and config.teacher in WITH_BATCHNORM.values():
+            note = f"{method} matches BatchNorm statistics, so the teacher is {config.teacher}, which has some"
+            print(f"rdskd-lab: note: {note}", file=sys.stderr)
     with _stoppable() as stop:
         try:
             found = execute(config, out, resume=resume, progress=_bar if sys.stderr.isatty() else _lines, stop=stop)
         except KeyboardInterrupt:
             begun = (out / "config.json").exists()
-            then = f"Go on with: rdskd-lab distill --out {out} --resume" if begun else "Nothing was begun."
+            then = f"Resume with: rdskd-lab distill --out {out} --resume" if begun else "Nothing was begun."
             print(f"rdskd-lab: stopped. {then}", file=sys.stderr)
             sys.exit(128 + (stop() or signal.SIGINT))
     print(
@@ -150,32 +167,35 @@ def distill(
 @app.command()
 def evaluate(
     student: Annotated[Path, typer.Argument(help="The folder of a run, or a student's safetensors file.")],
-    data: Annotated[str | None, typer.Option(help="digits, mnist or a folder; else the run's own, or digits.")] = None,
-    teacher: Annotated[str | None, typer.Option(help="As for distill; else the run's own, or lenet5.")] = None,
+    data: Annotated[str | None, typer.Option(help="As for distill; else the run's own, or digits.")] = None,
+    teacher: Annotated[str, typer.Option(help="As for distill; else the run's own.")] = "",
     weights: Weights = "",
     network: Student = "pair",
     device: Device = "auto",
 ):
     """Test a student on real images.
 
-    Says how many it gets right, how many its teacher does, and how often both answer the same, right or wrong.
+    Prints how many images the student and its teacher get right, and how often both give the same answer.
     """
     from .distillation import find_device
     from .evaluation.accuracy import compare
     from .networks.weights import load_weights
-    from .runs.execute import Config, RunError, read_config
+    from .runs.config import Config, read_config, resolve
+    from .runs.result import read_result
+    from .runs.run_folder import RunError
 
-    config = read_config(student) if student.is_dir() else Config(student=network)
+    of_run, path = student.is_dir(), student / "student.safetensors" if student.is_dir() else student
+    config = read_config(student) if of_run else Config(student=network)
+    if of_run and not path.exists():
+        raise RunError(f"the run in {student} is not finished; finish it: rdskd-lab distill --out {student} --resume")
     config = replace(config, data=data or config.data)
-    config = replace(config, teacher=teacher, weights=weights) if teacher else config
-    path = student / "student.safetensors" if student.is_dir() else student
-    if student.is_dir() and not path.exists():
-        raise RunError(
-            f"the run in {student} has no student yet; finish it: rdskd-lab distill --out {student} --resume"
-        )
-    place, test = find_device(device), config.load("test")
-    teaching, learned = config.networks(test)
-    found = compare(teaching.to(place), load_weights(learned, path).to(place), test)
+    setup = resolve(replace(config, teacher=teacher, weights=weights) if teacher else config)
+    place, test = find_device(device), setup.load("test")
+    if of_run and set(answered := read_result(student)["classes"]) == set(test.classes):
+        test = test.numbered_as(answered)  # other data may have the same classes in another order
+    trained_teacher, trained_student = setup.networks(test)
+    load_weights(trained_student, path)
+    found = compare(trained_teacher.to(place), trained_student.to(place), test)
     print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
         f"teacher {found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}"
@@ -184,20 +204,20 @@ def evaluate(
 
 @app.command("train-teacher")
 def train_teacher(
-    out: Annotated[Path, typer.Option(help="The safetensors file to write; an old one is replaced at the end.")],
+    out: Annotated[Path, typer.Option(help="The safetensors file to write; replaced only at the end.")],
     data: Data = "mnist",
     network: Annotated[str, typer.Option(help=f"{', '.join(NETWORKS)}.")] = "lenet5",
-    seed: Annotated[int, typer.Option(help="Decides first weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides initial weights and order.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 10,
     device: Device = "auto",
 ):
     """Train a teacher on labelled images.
 
-    A LeNet-5: Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. This is how the shipped ones came
-    to be, in ten passes over MNIST's training images without the 5,848 that the shipped digits are from. Any other
-    network: SGD, 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
+    A LeNet-5: Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. The shipped ones were trained so,
+    in ten passes over MNIST's training images without the 5,848 that the shipped digits are from. Any other network:
+    SGD, 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
     """
-    from .runs.execute import known
+    from .runs.config import known
     from .runs.train_teacher import train
 
     known("network", network, NETWORKS)
@@ -209,9 +229,9 @@ def train_teacher(
 def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, finished or not.")]):
     """Write a run's report.html again.
 
-    One page with charts and pictures that opens in any browser, without a network.
+    One page with charts and pictures, for any browser, without a network.
     """
-    from .runs.execute import read_config
+    from .runs.config import read_config
 
     read_config(folder)
     _report(folder)
@@ -219,25 +239,25 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, fin
 
 @app.command("compare")
 def compare_(
-    out: Annotated[Path, typer.Option(help="Folder of all runs, of compare.csv and of compare.html.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, compare.csv and compare.html.")],
     methods: Annotated[str, typer.Option(help="Comma-separated, or all.")] = "all",
-    seeds: Annotated[str, typer.Option(help="Comma-separated; three at least tell a spread.")] = "0,1,2",
-    budget: Annotated[str, typer.Option(help="Seconds a run, as 60s, 2m or 1h; else the preset's own steps.")] = "",
+    seeds: Annotated[str, typer.Option(help="Comma-separated; three or more show a spread.")] = "0,1,2",
+    budget: Annotated[str, typer.Option(help="Time for each run, as 60s, 2m or 1h; else the preset's own steps.")] = "",
     data: Data = "digits",
     preset: Annotated[str, typer.Option(help="classroom, or a paper's.")] = "classroom",
-    teacher: Annotated[str, typer.Option(help="As for distill.")] = "lenet5",
+    teacher: Annotated[str, typer.Option(help="As for distill.")] = "",
     weights: Weights = "",
     student: Student = "pair",
     device: Device = "auto",
 ):
-    """Compare methods: each with each seed, one table, one page.
+    """Compare methods: each with each seed, in one table and one page.
 
-    A budget becomes steps once per method, by a short timing, so start it on an idle machine. What is finished is not
-    done again: the same command goes on where it was stopped. Methods that match BatchNorm statistics get the shipped
+    A budget is turned into steps by a short timing of each method, so start on an idle machine. Finished runs are not
+    repeated: the same command resumes where it was stopped. Methods that match BatchNorm statistics get the shipped
     lenet5-bn where the others get lenet5; the table says which.
     """
     from .runs.compare import Plan, compare, seconds
-    from .runs.execute import Config
+    from .runs.config import Config
 
     chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
     numbers = tuple(int(_number("seeds", seed)) for seed in seeds.split(","))
@@ -246,26 +266,24 @@ def compare_(
         print(line, flush=True)
 
 
-study = typer.Typer(help="Test the paper's claims: grids of runs, their tables, and a scoreboard.")
+study = typer.Typer(help="Test the paper's claims: many runs, their tables, and a scoreboard.")
 app.add_typer(study, name="study")
 
 
 @study.command("run")
 def study_run(
     name: Annotated[str, typer.Argument(help="fluctuation, diversity, accuracy or robustness.")],
-    out: Annotated[Path, typer.Option(help="Folder of what is done, of NAME.csv and NAME.html.")] = Path(
-        "runs/studies"
-    ),
-    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else processes here.")] = "",
-    workers: Annotated[int, typer.Option(help="Processes here; 0: one a core.")] = 0,
-    minutes: Annotated[float, typer.Option(help="Begin no trial after so many; 0: do all.")] = 0.0,
-    preset: Annotated[str, typer.Option(help="classroom, or a paper's; its own --out for each.")] = "classroom",
-    device: Annotated[str, typer.Option(help="Of each trial: cpu, cuda, mps or auto.")] = "cpu",
+    out: Annotated[Path, typer.Option(help="Folder for finished runs, NAME.csv and NAME.html.")] = Path("runs/studies"),
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else this machine.")] = "",
+    workers: Annotated[int, typer.Option(help="Processes on this machine; 0: one for each core.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Start no new run after this time; 0: no limit.")] = 0.0,
+    preset: Annotated[str, typer.Option(help="classroom, or a paper's; use another --out for each.")] = "classroom",
+    device: Annotated[str, typer.Option(help="For each run: cpu, cuda, mps or auto.")] = "cpu",
 ):
-    """Do what is left of a study.
+    """Execute the runs of a study that are not finished.
 
-    What is done is never done again, so stop it whenever you like: the same command goes on. The workers of a scheduler
-    need this package in the same version, and --out on a disk that all of them see.
+    Finished runs are never repeated, so stop whenever you like: the same command resumes. The workers of a scheduler
+    need this package in the same version, and --out on a disk that all of them can write to.
     """
     from .studies.claims import planned
     from .studies.engine import run
@@ -279,7 +297,7 @@ def study_run(
 
 @study.command("scoreboard")
 def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the studies' tables are.")]):
-    """Write SCOREBOARD.md from the tables in a folder: each claim, our figure, its interval, the verdict."""
+    """Write SCOREBOARD.md from the tables in a folder: each claim, our number, its interval, the verdict."""
     from .networks.weights import write_whole
     from .runs.compare import read_table
     from .studies.claims import STUDIES
@@ -294,11 +312,11 @@ def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the stud
 
 @app.command("doctor")
 def doctor_(
-    as_json: Annotated[bool, typer.Option("--json", help="For bug reports; holds no names or paths of yours.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For bug reports; without names or paths of yours.")] = False,
 ):
-    """Look at this machine: what is wrong, and what to type.
+    """Check this machine: what is wrong, and what to type.
 
-    Also measures a few training steps, and tells from them how long a run will take. Two seconds or so.
+    Also measures a few training steps and estimates from them how long a run takes. Needs about two seconds.
     """
     from .doctor.report import doctor
 
@@ -311,14 +329,14 @@ def doctor_(
 def _report(folder: Path) -> None:
     from .networks.weights import why
     from .reporting.run_report import write_report
-    from .runs.execute import RunError
+    from .runs.run_folder import RunError
 
     try:
         print(f"report:  {write_report(folder)}")
     except ImportError as error:
         print(f"rdskd-lab: no report was written: {error}; then: rdskd-lab report {folder}", file=sys.stderr)
     except OSError as error:
-        again = f"all else that the run left is whole: mend it, then rdskd-lab report {folder}"
+        again = f"the other files of the run are intact: free some space, then rdskd-lab report {folder}"
         raise RunError(f"cannot make the report in {folder} ({why(error)}); {again}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
@@ -328,7 +346,7 @@ LABELS = {"synthesise": "generator", "distill": "student", "together": "both"}
 
 
 def _bar(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
-    """Progress on a terminal: a bar with rate and time left, and where the losses are."""
+    """Show progress on a terminal: a bar with rate, time left and losses."""
     from tqdm import tqdm
 
     with tqdm(steps, f"{LABELS[phase]:9}", total, initial=first, unit="step", mininterval=0.5) as bar:
@@ -339,15 +357,15 @@ def _bar(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
 
 
 def _lines(steps: Iterator, phase: str, first: int, total: int) -> Iterator:
-    """Progress in a file or a pipe: five lines a stage."""
+    """Show progress in a file or a pipe: five lines a stage."""
     from tqdm import tqdm
 
     start, shown = time.monotonic(), {first + -(-(total - first) * k // 5) for k in range(1, 6)}
     for done, step in enumerate(steps, first + 1):
         if done in shown:
             text = "{desc}: {n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
-            text = tqdm.format_meter(done, total, time.monotonic() - start, prefix=LABELS[phase], unit="step",
-                                     bar_format=text, initial=first, postfix=_losses(step))  # fmt: skip
+            shown_as = {"prefix": LABELS[phase], "unit": "step", "bar_format": text, "postfix": _losses(step)}
+            text = tqdm.format_meter(done, total, time.monotonic() - start, initial=first, **shown_as)
             print(text, file=sys.stderr, flush=True)
         yield step
 
@@ -358,7 +376,7 @@ def _losses(step) -> str:
 
 @contextmanager
 def _stoppable() -> Iterator:
-    """Ctrl-C and SIGTERM ask for a stop between two steps; a second one stops at once."""
+    """Let Ctrl-C and SIGTERM stop the run between two steps, and a second one at once."""
     asked = []
 
     def ask(number, frame):
@@ -398,7 +416,7 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line; what a person can mend is one sentence on stderr, and exit status 1 (2: bad usage)."""
+    """Run the command line; what a person can fix is one sentence on stderr, and exit status 1 (2: bad usage)."""
     args = sys.argv[1:] if args is None else args
     try:
         if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
@@ -410,7 +428,7 @@ def main(args: list[str] | None = None) -> None:
 
         _leave(f"{error.filename or ''}: {why(error)}".lstrip(": "), 1)
     except MemoryError:
-        _leave("out of memory; free some, and go on with --resume if a run was begun", 1)
+        _leave("out of memory; free some, and run again with --resume if a run was begun", 1)
     except (ValueError, FloatingPointError) as error:
         _leave(str(error), 1)
     except Exception as error:

@@ -4,7 +4,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from ..doctor.report import MEND, OK, diagnose, duration, estimate, look
+from ..doctor.report import FIX, OK, diagnose, duration, estimate, look
 from .bands import read_bands, tell
 from .classroom import student_seed, write_result
 from .exercise import Exercise, say
@@ -42,7 +42,7 @@ def begin(notebook: str, student: str = "") -> Lesson:
     for finding in diagnose(facts):
         colab_without_gpu = finding.topic == "GPU" and facts.front_end == "Colab" and not facts.gpu
         too_slow_to_watch = finding.topic == "training" and finding.level != OK
-        if finding.level == MEND or colab_without_gpu or too_slow_to_watch:
+        if finding.level == FIX or colab_without_gpu or too_slow_to_watch:
             say(f"{finding.topic}: {finding.says}. {finding.cure}")
     seconds = estimate(facts).get(f"notebook {notebook[:2]}")
     print(f"{notebook}: about {duration(seconds)} of computing here." if seconds is not None else f"{notebook}.")

@@ -1,4 +1,4 @@
-"""What is wrong with this machine, what to type, how long things take: `doctor()` tells."""
+"""What is wrong with this machine, what to type, how long things take: `doctor()` prints it."""
 
 from .report import doctor
 

@@ -1,41 +1,49 @@
-"""What the doctor looks at: `look()` gathers the facts of this machine in a second or two, and judges nothing."""
+"""Gather the facts of this machine: `look()`, in a second or two.  `report` judges them."""
 
 import platform
 import shutil
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import torch
+from packaging.requirements import Requirement
 
 from .. import __version__
-from ..datasets.named import MNIST_MD5, places
+from ..datasets import SETS
 from ..distillation import Distillation, find_device
 from ..methods.rdskd import PRESETS, rdskd
 from ..networks.architectures import LeNet5, LeNet5Half
-from ..networks.weights import ASSETS, SHIPPED, load_weights
+from ..networks.weights import SHIPPED, load_weights
+from ..runs.machine import machine_memory, memory_limit, usable_cores
 from ..torch_state import seeded
 from .frontend import find_front_end, find_mode
-from .resource_limits import machine_memory, memory_limit, usable_cores
 
-# What a notebook is made of, and the ranges that pyproject.toml asks for; a test compares the two.
+
+def _requirements() -> list[Requirement]:
+    try:
+        return [Requirement(row) for row in requires("rdskd-lab") or []]
+    except PackageNotFoundError:  # it runs from a folder: then nothing says which versions it needs
+        return []
+
+
+# Ranges of versions, as pyproject.toml has them and the installed package says.
 RANGES = {
-    "torch": ">=2.6", "torchvision": ">=0.21", "numpy": ">=1.26", "safetensors": ">=0.4", "tqdm": ">=4.66",
-    "typer": ">=0.12", "plotly": ">=5.24", "matplotlib": ">=3.8", "ipywidgets": ">=7.7.1,<9", "anywidget": ">=0.9.21",
-    "jupyterlab": ">=4.2", "ipykernel": ">=6.17,!=7.0.*", "jupytext": ">=1.16",
-}  # fmt: skip
-STEPS = 5  # of the generator, of which the median is told
-LESSONS = 6  # of the student, a whole round: three batches, each learnt from twice
-PATIENCE = 1.5  # s after which no further step is begun
+    row.name: row.specifier for row in _requirements() if row.marker is None or row.marker.evaluate({"extra": "lab"})
+}
+CORE = [row.name for row in _requirements() if row.marker is None]
+GENERATOR_STEPS = 5  # of which the median is reported
+STUDENT_STEPS = 6  # a whole round: three batches, each learnt from twice
+PATIENCE = 1.5  # s after which no further step is started
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one machine and one process; no name and no path of whoever sits there."""
+    """What is known of one machine and one process, without names or paths of the user."""
 
     package: str  # version of rdskd-lab
     system: str  # "Linux x86_64"
@@ -43,37 +51,48 @@ class Facts:
     front_end: str  # as `frontend.find_front_end` has it
     mode: str  # task, chunk or inline: how a lab would train if it is fast enough
     versions: dict[str, str]  # of RANGES and jupyterlab_widgets; those that are not installed are left out
-    memory: int | None  # bytes this process may use, where somebody has set a limit
+    memory: int | None  # bytes this process may use, where there is a limit
     machine_memory: int | None  # bytes
     cores: float
     gpu: str  # "": none that torch can use
     gpu_memory: int | None  # bytes
-    digits: bool  # are the shipped digits there?
-    mnist: bool
+    data: dict[str, bool]  # named set -> whether it can be read without a download
     disk: int | None  # bytes free in the working directory
     here_writable: bool  # the working directory
     home_writable: bool
-    step: float | None  # s, one of the generator's steps in preset classroom
-    lesson: float | None  # s, one of the student's
+    generator_step: float | None  # s, in preset classroom
+    student_step: float | None  # s
     trouble: str = ""  # why no step was measured
 
 
 def look() -> Facts:
-    """The facts of here and now."""
-    step, lesson, trouble = _measure_or_tell()
+    """Return the facts of here and now."""
+    generator_step, student_step, trouble = _measure_or_report()
     gpu, gpu_memory = _find_gpu()
     return Facts(
-        __version__, f"{platform.system()} {platform.machine()}", platform.python_version(),
-        find_front_end(), find_mode(), find_versions(),
-        memory_limit(), machine_memory(), usable_cores(), gpu, gpu_memory,
-        (ASSETS / "digits.npz").is_file(), _has_mnist(),
-        _free(Path()), _can_write(Path()), _can_write(Path("~")),
-        step, lesson, trouble,
-    )  # fmt: skip
+        package=__version__,
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        front_end=find_front_end(),
+        mode=find_mode(),
+        versions=find_versions(),
+        memory=memory_limit(),
+        machine_memory=machine_memory(),
+        cores=usable_cores(),
+        gpu=gpu,
+        gpu_memory=gpu_memory,
+        data={name: record.is_here() for name, record in SETS.items()},
+        disk=_free(Path()),
+        here_writable=_can_write(Path()),
+        home_writable=_can_write(Path("~")),
+        generator_step=generator_step,
+        student_step=student_step,
+        trouble=trouble,
+    )
 
 
 def find_versions() -> dict[str, str]:
-    """Versions of what is installed of RANGES, and of JupyterLab's half of ipywidgets."""
+    """Return the versions of what is installed of RANGES, and of JupyterLab's half of ipywidgets."""
     found = {}
     for name in (*RANGES, "jupyterlab_widgets"):
         try:
@@ -84,23 +103,22 @@ def find_versions() -> dict[str, str]:
 
 
 def measure() -> tuple[float, float]:
-    """Seconds of one of the generator's and of one of the student's steps in preset classroom, on the device of a run.
+    """Measure the seconds of a generator's step and of a student's step in preset classroom, on the device of a run.
 
     The first of each warms up and does not count.
     """
     teacher = load_weights(seeded(0, LeNet5), SHIPPED["lenet5"])
     run = Distillation(teacher, seeded(0, LeNet5Half), rdskd(), PRESETS["classroom"], device=find_device())
-    painted = _times(run.synthesise(), 1 + STEPS, run.device)
-    learnt = _times(run.distill(), 2 * LESSONS, run.device)
-    step = median(painted[1:])
-    first, *rest = learnt[LESSONS:] or learnt  # the first of a round warps and asks the teacher for all of them
-    return step, (first + (LESSONS - 1) * median(rest or [first])) / LESSONS
+    generator = _times(run.synthesise(), 1 + GENERATOR_STEPS, run.device)
+    student = _times(run.distill(), 2 * STUDENT_STEPS, run.device)
+    first, *rest = student[STUDENT_STEPS:] or student  # a round's first warps its images and asks the teacher for all
+    return median(generator[1:]), (first + (STUDENT_STEPS - 1) * median(rest or [first])) / STUDENT_STEPS
 
 
 def _times(steps, count: int, device: torch.device) -> list[float]:
-    """Seconds that each of the next `count` steps takes; fewer, but at least two, when patience ends.
+    """Return the seconds of each of the next `count` steps; of fewer, but at least two, when patience ends.
 
-    Two of the generator's batches are the fewest from which a lesson of the student can be drawn.
+    Two of the generator's batches are the fewest from which a batch of the student can be drawn.
     """
     times, begun = [], perf_counter()
     start = begun
@@ -115,7 +133,7 @@ def _times(steps, count: int, device: torch.device) -> list[float]:
     return times
 
 
-def _measure_or_tell() -> tuple[float | None, float | None, str]:
+def _measure_or_report() -> tuple[float | None, float | None, str]:
     try:
         return *measure(), ""
     except Exception as error:  # whatever it is, the rest of the page is worth having; its text may hold a path
@@ -129,11 +147,6 @@ def _find_gpu() -> tuple[str, int | None]:
     return ("Apple GPU", None) if torch.backends.mps.is_available() else ("", None)
 
 
-def _has_mnist() -> bool:
-    raw = [place / "MNIST" / "raw" for place in places()]
-    return any(all((folder / name).is_file() for name in MNIST_MD5) for folder in raw)
-
-
 def _free(folder: Path) -> int | None:
     try:
         return shutil.disk_usage(folder).free
@@ -142,7 +155,7 @@ def _free(folder: Path) -> int | None:
 
 
 def _can_write(folder: Path) -> bool:
-    """By trying, since permissions do not tell of read-only disks; a full disk still takes an empty file."""
+    """Try, since permissions do not show a read-only disk; a full disk still takes an empty file."""
     try:
         with tempfile.TemporaryFile(dir=folder.expanduser()):
             return True

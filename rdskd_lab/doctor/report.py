@@ -3,32 +3,33 @@
     rdskd-lab doctor                                   in a terminal
     from rdskd_lab.doctor import doctor; doctor()      in a notebook's first cell
 
-`checkup.look()` gathers facts, `diagnose(facts)` judges them, `write_page` and `write_json` tell.
+`facts.look()` gathers facts, `diagnose(facts)` judges them, `write_page` and `write_json` show the result.
 """
 
 import json
-import re
 import textwrap
 from dataclasses import asdict, dataclass
 
-from ..methods.rdskd import PRESETS
-from .facts import RANGES, Facts, look
+from packaging.version import Version
 
-OK, NOTE, MEND = "ok", "note", "MEND"  # nothing to do; good to know; will stop or cripple the course
+from ..datasets import SETS
+from ..methods.rdskd import PRESETS
+from .facts import CORE, RANGES, Facts, look
+
+OK, NOTE, FIX = "OK", "NOTE", "FIX"  # nothing to do; good to know; will stop or slow down the course
 WIDTH = 100  # characters of the page
-NEEDED = 1.3e9  # bytes of memory that the heaviest notebook may take
+NEEDED = 1.3e9  # bytes of memory that the heaviest notebook takes
 ROOM = 2e9  # bytes of disk below which runs and downloads are in danger
 SLOW = 1.0  # s; a lab whose steps take longer is no longer something to watch
-CORE = ("torch", "torchvision", "numpy", "safetensors", "tqdm", "typer")
 DRAWING = ("plotly", "matplotlib", "ipywidgets", "anywidget")  # what a notebook needs besides
 MODES = {
     "task": "task: it trains beside the cell, and every control answers at once",
     "chunk": "chunk: it trains 2 seconds at a time; where a control answers late, run the cell again",
     "inline": "inline: a cell trains until it is done; stop it with the interrupt button",
-    "replay": "no mode that trains, as a step takes too long to watch",
+    "replay": "no mode that trains, since a step takes too long to watch",
 }
 
-# Steps that a whole run or a notebook takes: (generator's, student's), each as costly as one of preset classroom.
+# Steps that a run or a notebook takes: (generator's, student's), each as expensive as one of preset classroom.
 WORK = {
     f"preset {name}": (PRESETS[name].generator_steps, PRESETS[name].student_steps) for name in ("classroom", "long")
 }
@@ -51,7 +52,7 @@ WORK |= {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: OK, NOTE or MEND, in a sentence; the cure is what to do, or type."""
+    """One thing that was checked: OK, NOTE or FIX, a sentence, and what to do or type."""
 
     topic: str
     level: str
@@ -60,7 +61,7 @@ class Finding:
 
 
 def doctor(as_json: bool = False) -> None:
-    """Print the page; or, for a bug report, the same as JSON without names or paths of yours."""
+    """Print the page; or, for a bug report, the same as JSON, without names or paths of the user."""
     facts = look()
     print(write_json(facts) if as_json else write_page(facts))
 
@@ -69,76 +70,64 @@ def doctor(as_json: bool = False) -> None:
 
 
 def diagnose(facts: Facts) -> list[Finding]:
-    """All findings, in the order of the page."""
+    """Return all findings, in the order of the page."""
     judges = (_python, _kernel, _packages, _memory, _cores, _gpu, _data, _disk, _writing, _training)
     return [judge(facts) for judge in judges]
 
 
 def choose_mode(facts: Facts) -> str:
-    """How a lab should train here: as the front end allows, or not at all where a step takes more than a second."""
-    return "replay" if facts.step is None or facts.step > SLOW else facts.mode
+    """Return how a lab should train here: as the front end allows, or not at all if a step takes over a second."""
+    return "replay" if facts.generator_step is None or facts.generator_step > SLOW else facts.mode
 
 
 def estimate(facts: Facts) -> dict[str, float]:
-    """Seconds that each row of WORK will take, by the steps measured here; nothing where none could be."""
-    if facts.step is None or facts.lesson is None:
+    """Return the seconds that each row of WORK takes, by the steps measured here; {} if none was measured."""
+    if facts.generator_step is None or facts.student_step is None:
         return {}
-    return {name: steps * facts.step + lessons * facts.lesson for name, (steps, lessons) in WORK.items()}
+    return {name: g * facts.generator_step + s * facts.student_step for name, (g, s) in WORK.items()}
 
 
-def fits(version: str, asked: str) -> bool:
-    """Whether a version lies in a range such as ">=6.17,!=7.0.*"; its numbers decide, not what follows (rc1, +cpu)."""
-    have = _numbers(version)
-    for part in asked.split(","):
-        sign, bound = re.fullmatch(r"(>=|<|!=)([0-9.]+?)(?:\.\*)?", part).groups()
-        bound = _numbers(bound)
-        padded = have + (0,) * (len(bound) - len(have))
-        kept = {">=": padded >= bound, "<": padded < bound, "!=": padded[: len(bound)] != bound}[sign]
-        if not kept:
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.match(r"\d+(?:\.\d+)*", version)[0].split(".")))
+def fits(name: str, version: str) -> bool:
+    """Say whether a version of a package lies in its range; its numbers decide, not what follows (a0, rc1, +cpu)."""
+    return name not in RANGES or RANGES[name].contains(Version(version).base_version)
 
 
 def _python(facts: Facts) -> Finding:
     says = f"{facts.python} on {facts.system}, rdskd-lab {facts.package}, in {facts.front_end}"
-    if _numbers(facts.python) < (3, 11):
-        return Finding("Python", MEND, f"{says}; 3.11 or later is needed", "Install Python 3.12, then make env.")
+    if Version(facts.python) < Version("3.11"):
+        return Finding("Python", FIX, f"{says}; 3.11 or later is needed", "Install Python 3.12, then make env.")
     return Finding("Python", OK, says)
 
 
 def _kernel(facts: Facts) -> Finding:
     kernel = facts.versions.get("ipykernel")
     if kernel is None:
-        return Finding("kernel", NOTE, "there is none, so notebooks cannot run here", _install(facts, "ipykernel"))
-    if not fits(kernel, RANGES["ipykernel"]):
+        return Finding("kernel", NOTE, "none is installed, so notebooks cannot run here", _install(facts, "ipykernel"))
+    if not fits("ipykernel", kernel):
         why = "breaks labs at their first update" if kernel.startswith("7.0") else "is too old"
-        return Finding("kernel", MEND, f"ipykernel {kernel} {why}", _install(facts, "ipykernel"))
+        return Finding("kernel", FIX, f"ipykernel {kernel} {why}", _install(facts, "ipykernel"))
     return Finding("kernel", OK, f"ipykernel {kernel}")
 
 
 def _packages(facts: Facts) -> Finding:
-    """The versions of what is imported: one cure for all that does not fit."""
+    """Judge the versions of what is imported, with one cure for all that does not fit."""
     here, notebook = facts.versions, facts.front_end != "a terminal"
     wanted = [name for name in RANGES if name in CORE or name in here or (notebook and name in DRAWING)]
     wanted = [name for name in wanted if name != "ipykernel"]  # which has a line of its own
-    wrong = [name for name in wanted if name not in here or not fits(here[name], RANGES[name])]
+    wrong = [name for name in wanted if name not in here or not fits(name, here[name])]
     if wrong:
         listed = ", ".join(f"{name} {here.get(name, 'is missing')}" for name in wrong)
         needs = ", ".join(f"{name}{RANGES[name]}" for name in wrong)
-        return Finding("packages", MEND, f"{listed}; needed: {needs}", _install(facts, *wrong))
+        return Finding("packages", FIX, f"{listed}; needed: {needs}", _install(facts, *wrong))
     widgets, half = here.get("ipywidgets"), here.get("jupyterlab_widgets")
-    if facts.front_end == "Colab" and _numbers(widgets)[0] != 7:
+    if facts.front_end == "Colab" and Version(widgets).major != 7:
         cure = '%pip install "ipywidgets==7.7.1", then Runtime > Restart session.'
-        return Finding("packages", MEND, f"Colab's page cannot show ipywidgets {widgets}", cure)
+        return Finding("packages", FIX, f"Colab's page cannot show ipywidgets {widgets}", cure)
     pairs = {7: 1, 8: 3}
-    if widgets and half and facts.front_end != "Colab" and _numbers(half)[0] != pairs[_numbers(widgets)[0]]:
-        want = pairs[_numbers(widgets)[0]]
+    if widgets and half and facts.front_end != "Colab" and Version(half).major != pairs[Version(widgets).major]:
+        want = pairs[Version(widgets).major]
         cure = f'{_pip(facts)} "jupyterlab_widgets=={want}.*", then restart JupyterLab and reload the page.'
-        return Finding("packages", MEND, f"ipywidgets {widgets} and jupyterlab_widgets {half} do not fit", cure)
+        return Finding("packages", FIX, f"ipywidgets {widgets} and jupyterlab_widgets {half} do not fit", cure)
     if absent := [name for name in DRAWING if name not in here]:
         cure = f"For notebooks and reports: {_pip(facts)} {' '.join(_quoted(name) for name in absent)}"
         return Finding("packages", NOTE, f"torch {here['torch']}; without {', '.join(absent)}", cure)
@@ -149,22 +138,20 @@ def _packages(facts: Facts) -> Finding:
 def _memory(facts: Facts) -> Finding:
     usable = min((n for n in (facts.memory, facts.machine_memory) if n), default=None)
     if usable is None:
-        return Finding("memory", NOTE, "this system does not tell how much there is",
-                       "Keep 2 GB free for the heaviest notebook.")  # fmt: skip
+        cure = "Keep 2 GB free for the heaviest notebook."
+        return Finding("memory", NOTE, "this system does not say how much there is", cure)
     of = f" of the machine's {_gb(facts.machine_memory)}" if facts.memory and facts.machine_memory else ""
     says = f"{_gb(usable)} may be used{of}"
     if usable < NEEDED:
         cure = "Close other notebooks, raise the limit of the container or server to 2 GB, or use Colab."
-        return Finding("memory", MEND, f"{says}; the heaviest notebook takes up to {_gb(NEEDED)}", cure)
+        return Finding("memory", FIX, f"{says}; the heaviest notebook takes up to {_gb(NEEDED)}", cure)
     return Finding("memory", OK, says)
 
 
 def _cores(facts: Facts) -> Finding:
     says = f"{facts.cores:g} may be used"
     if facts.cores < 1:
-        return Finding(
-            "cores", NOTE, f"{says}: training will halt at times", "Nothing to mend; the times below count it."
-        )
+        return Finding("cores", NOTE, f"{says}: training will pause at times", "No fix needed; the times include it.")
     return Finding("cores", OK, says)
 
 
@@ -173,28 +160,29 @@ def _gpu(facts: Facts) -> Finding:
         return Finding("GPU", OK, facts.gpu + (f", {_gb(facts.gpu_memory)}" if facts.gpu_memory else ""))
     if facts.front_end == "Colab":
         return Finding("GPU", NOTE, "none is switched on", "Runtime > Change runtime type, choose a GPU, Save.")
-    cure = "Nothing to mend: the course is made for a CPU. Colab lends a GPU for larger runs."
+    cure = "No fix needed: the course is made for a CPU. Colab has GPUs for larger runs."
     return Finding("GPU", NOTE, "none that torch can use", cure)
 
 
 def _data(facts: Facts) -> Finding:
-    if not facts.digits:
-        cure = f"Put the package in anew: {_pip(facts)} --force-reinstall --no-deps, with what you installed it from."
-        return Finding("data", MEND, "the 5,000 digits that come with the package are not there", cure)
-    if not facts.mnist:
-        cure = "Nothing to mend. --data mnist downloads 12 MB; or set RDSKD_DATA to a folder that holds MNIST/raw."
-        return Finding("data", NOTE, "the shipped digits are there, MNIST is not", cure)
-    return Finding("data", OK, "the shipped digits and MNIST are there")
+    if gone := [name for name, record in SETS.items() if record.shipped and not facts.data[name]]:
+        cure = f"Install the package again: {_pip(facts)} --force-reinstall --no-deps, with what you installed it from."
+        return Finding("data", FIX, f"{', '.join(gone)} should have come with the package and are missing", cure)
+    here, absent = ([name for name in SETS if facts.data[name] is there] for there in (True, False))
+    if wanted := [SETS[name] for name in absent if SETS[name].teacher]:  # a shipped teacher waits for them
+        how = ", ".join(f"--data {record.name} downloads {record.megabytes} MB" for record in wanted)
+        cure = f"No fix needed. {how}; or set RDSKD_DATA to the folder that holds {wanted[0].files[0].split('/')[0]}."
+        return Finding("data", NOTE, f"{', '.join(here)} can be read; {', '.join(absent)} not yet", cure)
+    return Finding("data", OK, f"{', '.join(here)} can be read")
 
 
 def _disk(facts: Facts) -> Finding:
     if facts.disk is None:
-        return Finding("disk", NOTE, "this folder does not tell how much is free", "Work in a folder of a local disk.")
-    if facts.disk < ROOM:
-        level, cure = (
-            (MEND if facts.disk < ROOM / 20 else NOTE),
-            "Delete old runs (the folder runs/) or work elsewhere.",
+        return Finding(
+            "disk", NOTE, "it is unknown how much is free in this folder", "Work in a folder of a local disk."
         )
+    if facts.disk < ROOM:
+        level, cure = FIX if facts.disk < ROOM / 20 else NOTE, "Delete old runs (the folder runs/) or work elsewhere."
         full = "the disk is full" if facts.disk < ROOM / 200 else "little room"
         return Finding("disk", level, f"{full}: {_gb(facts.disk)} free here", cure)
     return Finding("disk", OK, f"{_gb(facts.disk)} free here")
@@ -202,34 +190,35 @@ def _disk(facts: Facts) -> Finding:
 
 def _writing(facts: Facts) -> Finding:
     if not facts.here_writable:
-        cure = "Copy the folder to where you may write, or give --out a folder there."
-        return Finding("writing", MEND, "this folder cannot be written to, so a run leaves nothing", cure)
+        cure = "Copy the folder to a place where you may write, or give --out such a place."
+        return Finding("writing", FIX, "this folder cannot be written to, so no run can be saved", cure)
     if not facts.home_writable:
-        cure = 'Before anything is started, set HOME to a folder where you may write: export HOME="$PWD"'
-        return Finding("writing", MEND, "your home folder cannot be written to: downloads and settings fail", cure)
+        cure = 'First set HOME to a folder where you may write: export HOME="$PWD"'
+        return Finding("writing", FIX, "your home folder cannot be written to: downloads and settings fail", cure)
     return Finding("writing", OK, "this folder and your home folder can be written to")
 
 
 def _training(facts: Facts) -> Finding:
     mode = MODES[choose_mode(facts)]
-    if facts.step is None:
-        cure = "Mend what stands above first, then look again."
-        return Finding("training", MEND, f"not one step could be trained ({facts.trouble})", cure)
-    says = f"a generator's step takes {duration(facts.step)}, a student's {duration(facts.lesson)}; labs use {mode}"
-    if facts.step > SLOW:
+    if facts.generator_step is None:
+        cure = "Fix what is listed above first, then run the doctor again."
+        return Finding("training", FIX, f"not one step could be trained ({facts.trouble})", cure)
+    times = f"a generator's step takes {duration(facts.generator_step)}, a student's {duration(facts.student_step)}"
+    says = f"{times}; labs use {mode}"
+    if facts.generator_step > SLOW:
         cure = "Play recorded runs instead: from rdskd_lab.lab import Museum; Museum(). To train: a faster machine."
         return Finding("training", NOTE, says, cure)
     return Finding("training", OK, says)
 
 
-# ---- telling ---------------------------------------------------------------------------------------------------------
+# ---- showing ---------------------------------------------------------------------------------------------------------
 
 
 def write_page(facts: Facts) -> str:
-    """The findings and the times as one screen of text."""
+    """Write the findings and the times as one screen of text."""
     findings = diagnose(facts)
-    count = sum(finding.level == MEND for finding in findings)
-    lines = [f"rdskd-lab doctor: {f'{count} to mend' if count else 'nothing to mend'}."]
+    count = sum(finding.level == FIX for finding in findings)
+    lines = [f"rdskd-lab doctor: {f'{count} to fix' if count else 'no problems found'}."]
     for finding in findings:
         lines += _wrap(f"{finding.level:5}{finding.topic:10}", finding.says + ".")
         lines += _wrap(" " * 15 + "-> ", finding.cure) if finding.cure else []
@@ -243,9 +232,9 @@ def write_page(facts: Facts) -> str:
 
 
 def write_json(facts: Facts) -> str:
-    """Facts, findings and times, for a bug report; like the facts, without names or paths of the user."""
-    told = {"facts": asdict(facts), "findings": [asdict(finding) for finding in diagnose(facts)]}
-    return json.dumps({**told, "mode": choose_mode(facts), "seconds": estimate(facts)}, indent=2)
+    """Write facts, findings and times for a bug report; like the facts, without names or paths of the user."""
+    found = {"facts": asdict(facts), "findings": [asdict(finding) for finding in diagnose(facts)]}
+    return json.dumps({**found, "mode": choose_mode(facts), "seconds": estimate(facts)}, indent=2)
 
 
 def _wrap(label: str, text: str) -> list[str]:
@@ -257,7 +246,7 @@ def _pip(facts: Facts) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name}{RANGES[name]}"'
+    return f'"{name}{RANGES.get(name, "")}"'
 
 
 def _install(facts: Facts, *names: str) -> str:
@@ -270,7 +259,7 @@ def _gb(amount: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in words: "12 ms", "40 s", "3 min" or "5 h": two digits at most."""
+    """Write a time in words: "12 ms", "40 s", "3 min" or "5 h", with two digits at most."""
     for unit, size, until in (("ms", 1e-3, 1), ("s", 1, 100), ("min", 60, 6_000)):
         if seconds < until:
             return f"{float(f'{seconds / size:.2g}'):g} {unit}"

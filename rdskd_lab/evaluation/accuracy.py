@@ -6,7 +6,7 @@ Means of two lists of answers, so no run needs an extra package for them; a test
 import torch
 from torch import Tensor, nn
 
-from ..datasets.named import Split
+from ..datasets import Split
 from ..torch_state import frozen
 
 

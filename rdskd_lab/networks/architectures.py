@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 
 class LeNet5(nn.Module):
-    """(N, C, 32, 32) -> (N, K) logits; no BatchNorm; the published codes' feature is what enters `fc1`, 120 numbers.
+    """(N, C, 32, 32) -> (N, K) logits; no BatchNorm; the released code's feature is what enters `fc1`, 120 numbers.
 
-    61,706 parameters and 0.417 M multiply-adds an image for C=1, K=10.  Source: DAFL and RDSKD, published code.
+    61,706 parameters and 0.417 M multiply-adds an image for C=1, K=10.  Source: DAFL and RDSKD, released code.
     """
 
     widths = (6, 16, 120, 84)
@@ -35,7 +35,7 @@ class LeNet5Half(LeNet5):
 
 
 class LeNet5BN(LeNet5):
-    """LeNet-5 with BatchNorm after each convolution, so that methods which match BN statistics have something to match.
+    """LeNet-5 with BatchNorm after each convolution, for methods that match BatchNorm statistics.
 
     61,990 parameters for C=1, K=10.  Ours: the published LeNet-5 has none.
     """
@@ -71,7 +71,7 @@ class WideBlock(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """WRN-depth-width: (N, C, S, S) -> (N, K).  Source: RDSKD and ZSKT, published code (no dropout).
+    """WRN-depth-width: (N, C, S, S) -> (N, K).  Source: RDSKD and ZSKT, released code (no dropout).
 
     Parameters for C=3, K=10: WRN-40-2 2,243,546, WRN-16-1 175,066, WRN-16-2 691,674, WRN-40-1 563,930.
     """
@@ -116,7 +116,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """CIFAR-style ResNet, no max-pool: (N, C, S, S) -> (N, K).  Source: DAFL, RDSKD and DeepInversion, published code.
+    """CIFAR-style ResNet, no max-pool: (N, C, S, S) -> (N, K).  Source: DAFL, RDSKD and DeepInversion, released code.
 
     `blocks` per stage: (2, 2, 2, 2) is ResNet-18 with 11,173,962 parameters, (3, 4, 6, 3) ResNet-34 with 21,282,122.
     """

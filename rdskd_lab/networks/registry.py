@@ -1,7 +1,7 @@
-"""Which networks a run is made of, by name: ours, shipped or trained, and those that somebody else has written."""
+"""Networks by name: ours, shipped or trained by you, and those that somebody else has written."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +23,11 @@ PAIRS = {
 }
 
 
+WITH_BATCHNORM = {"lenet5": "lenet5-bn"}  # a shipped network -> the shipped one that has BatchNorm statistics
+
+
 class Shape(NamedTuple):
-    """What networks take and give: images (N, channels, size, size), answers (N, classes)."""
+    """The format of a network's input and output: images (N, channels, size, size), answers (N, classes)."""
 
     channels: int
     size: int
@@ -32,13 +35,13 @@ class Shape(NamedTuple):
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a name says where to find somebody else's network: package.module:factory."""
+    """Say whether a name has the form package.module:factory, which is somebody else's network."""
     module, colon, factory = name.partition(":")
     return bool(colon) and factory.isidentifier() and not Path(name).exists()
 
 
 def make_teacher(name: str, weights: str, shape: Shape) -> nn.Module:
-    """A teacher: shipped, one of NETWORKS with a weights file, a LeNet-5's file, or package.module:factory."""
+    """Return a trained teacher: shipped, one of NETWORKS with weights, a LeNet-5's file, or package.module:factory."""
     if is_foreign(name):
         net = _made_by(name)
         return load_weights(net, weights) if weights else net
@@ -50,20 +53,25 @@ def make_teacher(name: str, weights: str, shape: Shape) -> nn.Module:
     return load_weights(net, weights or name)
 
 
+def shipped_teacher(needs: Iterable[str], usual: str = "lenet5") -> str:
+    """Return the shipped teacher for terms that need `needs`: `usual`, or the one like it that has BatchNorm."""
+    return WITH_BATCHNORM.get(usual, usual) if "bn" in needs else usual
+
+
 def weights_of(name: str, weights: str) -> str | None:
-    """The file that decides a teacher, if there is one."""
+    """Return the teacher's weights file, or the shipped name, if there is one."""
     return weights or (None if is_foreign(name) else name)
 
 
 def student_of(teacher: str, name: str = "pair") -> str:
-    """The student's name: `name`, or what belongs to the teacher.  A bare weights file is a LeNet-5's."""
+    """Return the student's name: `name`, or what belongs to the teacher.  A bare weights file is a LeNet-5's."""
     if name != "pair":
         return name
     return PAIRS.get(teacher, "wrn-16-1" if is_foreign(teacher) or teacher in NETWORKS else "lenet5-half")
 
 
 def make_student(name: str, shape: Shape) -> nn.Module:
-    """A student with first weights: one of NETWORKS, or package.module:factory."""
+    """Return an untrained student: one of NETWORKS, or package.module:factory."""
     if is_foreign(name):
         return _made_by(name)
     if name not in NETWORKS:
@@ -74,7 +82,7 @@ def make_student(name: str, shape: Shape) -> nn.Module:
 
 
 def _made_by(name: str) -> nn.Module:
-    """What package.module:factory returns when called; looked for in the working directory too."""
+    """Return what package.module:factory gives when called; the working directory is searched too."""
     module, _, factory = name.partition(":")
     sys.path.insert(0, "")
     try:

@@ -1,4 +1,4 @@
-"""Weights on disk, as data: safetensors in, safetensors out, never a pickle.  And files that are written whole."""
+"""Weights on disk as safetensors, never as a pickle; and `write_whole`, which never leaves half a file."""
 
 import errno
 import json
@@ -20,13 +20,13 @@ class WeightsError(ValueError):
 
 
 def why(error: OSError) -> str:
-    """What the system said, in words that tell a person what to do."""
+    """Return what the system said, in words that say what to do."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return "the disk is full" if full else error.strerror or str(error)
 
 
 def write_whole(path: Path | str, content: bytes) -> None:
-    """Put `content` at `path` through a file beside it: `path` is as it was, or new and on the disk, never half."""
+    """Write `content` to `path` through a file beside it, so that `path` is as it was, or new and whole."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -56,7 +56,7 @@ def save_weights(net: nn.Module, path: Path | str, **facts: str) -> None:
 
 
 def load_weights(net: nn.Module, path: Path | str) -> nn.Module:
-    """Fill `net` from a safetensors file or a shipped network, wherever it was saved and wherever `net` lives."""
+    """Fill `net` from a safetensors file or a shipped network, on whatever device either is; return it."""
     path = _find(path)
     try:
         tensors = load_file(path, device="cpu")
@@ -75,13 +75,13 @@ def load_weights(net: nn.Module, path: Path | str) -> nn.Module:
             )
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise WeightsError(f"{path}: {name} holds values that are not finite; train or save that network anew")
+            raise WeightsError(f"{path}: {name} holds values that are not finite; train or save that network again")
     net.load_state_dict(tensors)
     return net
 
 
 def fingerprint(path: Path | str) -> str:
-    """sha256 of a weights file or of a shipped network's, in hex."""
+    """Return the sha256 of a weights file or of a shipped network's, in hex."""
     return sha256(_find(path).read_bytes()).hexdigest()
 
 

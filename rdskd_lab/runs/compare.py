@@ -1,12 +1,12 @@
 """Methods side by side: methods x seeds -> ordinary runs in folders, one table, one CSV, one page.
 
     OUT/plan.json          the steps that a budget came to, per method; measured once, then kept
-    OUT/METHOD-SEED/       a run as `runs.execute` leaves it, done in a process of its own so that its memory is its own
+    OUT/METHOD-SEED/       a run as `execute` leaves it, in a process of its own so that its memory can be measured
     OUT/compare.csv        one row a run
     OUT/compare.html       the page
     OUT/compare.png        its first picture, to put into a document
 
-What is finished is never done again, and what was cut goes on, so the same command after a kill completes the rest.
+What is finished is not repeated and what was cut is resumed, so the same command after a kill completes the rest.
 """
 
 import csv
@@ -23,18 +23,21 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ..evaluation.image_quality import coverage, of_run
-from ..methods.registry import METHODS
+from ..methods.registry import METHODS, describe
 from ..networks.weights import write_whole
 from ..reporting import charts, run_report
 from ..reporting.comparison_chart import Standing, Standings
-from .execute import Config, execute, known, prepare, read_config
+from .config import Config, read_config, resolve
+from .execute import execute, prepare
 from .run_folder import RunError, read_json
 
-COLUMNS = ("method", "seed", "preset", "budget", "data", "teacher", "student", "generator_steps", "student_steps",
-           "student_accuracy", "teacher_accuracy", "agreement", "seconds", "peak_rss_mb", "classes", "entropy",
-           "distance", "feature_distance", "teacher_fid", "real_images")  # fmt: skip
+COLUMNS = (
+    "method seed preset budget data teacher student generator_steps student_steps student_accuracy teacher_accuracy "
+    "agreement seconds peak_rss_mb classes entropy distance feature_distance teacher_fid real_images"
+).split()
 
 
 @dataclass(frozen=True)
@@ -47,18 +50,13 @@ class Plan:
     base: Config = Config()  # of every run: preset, data, teacher, device
 
     def config(self, method: str, seed: int) -> Config:
-        """One run's configuration, less what the budget makes of its steps."""
-        how, base = METHODS[known("method", method, METHODS)], self.base
-        teacher = base.teacher
-        if teacher == "lenet5" and any("bn" in term.needs for term in how.terms().values()):
-            teacher = "lenet5-bn"  # the shipped one that has statistics to match; each row says so
-        return replace(
-            base, method=method, seed=seed, teacher=teacher, budget=f"{self.budget:g}s" if self.budget else ""
-        )
+        """Return one run's configuration, but for the steps that the budget allows."""
+        budget = f"{self.budget:g}s" if self.budget else ""
+        return resolve(replace(self.base, method=method, seed=seed, budget=budget)).config
 
 
 def seconds(text: str) -> float:
-    """60s, 2m or 1h as seconds; "" as 0, no budget."""
+    """Read 60s, 2m or 1h as seconds; "" as 0, no budget."""
     units = {"s": 1, "m": 60, "h": 3600}
     try:
         value = float(text[:-1]) * units[text[-1:]] if text else 0.0
@@ -73,20 +71,21 @@ def seconds(text: str) -> float:
 
 
 def fitted(config: Config, budget: float) -> dict[str, int]:
-    """The preset's steps, both stages scaled alike, so that a run takes about `budget` seconds; by a short timing."""
-    s, cost = config.settings(), pace(config)
+    """Scale the preset's steps, both stages alike, so that a run takes about `budget` seconds by a short timing."""
+    setup, cost = resolve(config), pace(config)
+    s = setup.settings
     whole = s.generator_steps * cost["synthesise"] + s.student_steps * cost["distill"]
     scale = budget / whole
     rounds = max(1, round(s.generator_steps // s.sheet_steps * scale)) if s.generator_steps else 0
-    order = list(islice(config.how().turns(s), s.generator_steps + 1))  # live: the student's turn comes in between
+    order = list(islice(setup.method.turns(s), s.generator_steps + 1))  # live: the student's turn comes in between
     live = bool(s.generator_steps) and (order[0] == "distill" or "distill" in order[:-1])
     student = rounds * s.student_turn if live else max(1, round(s.student_steps * scale))
     return {"generator_steps": rounds * s.sheet_steps, "student_steps": student}
 
 
 def pace(config: Config) -> dict[str, float]:
-    """Seconds a step, the first left out: of the source over 30 steps, of the student over 200, about one round."""
-    run, _, _ = prepare(config)
+    """Measure seconds a step without the first: of the source over 30 steps, of the student over 200 (one round)."""
+    run = prepare(config).run
     source = _timed(run.synthesise(), 30) if run.settings.generator_steps else 0.0
     for tensor in run.pool.images, run.pool.logits:
         tensor.zero_()  # what is in the pool costs no time
@@ -104,11 +103,9 @@ def _timed(steps: Iterator, n: int) -> float:
 
 
 def compare(plan: Plan, out: Path) -> Iterator[str]:
-    """Do what is left to do of `plan` in `out`, telling of each run; then write the CSV and the page."""
+    """Execute the runs of `plan` that are not in `out` yet and yield a line for each; then write CSV and page."""
     out = Path(out)
     configs = {f"{m}-{s}": plan.config(m, s) for m in plan.methods for s in plan.seeds}
-    for config in configs.values():
-        config.settings(), config.objective()  # a mistake is told before anything is run
     budgets = _budgets(plan, out)
     for name, config in configs.items():
         place = out / name
@@ -128,7 +125,7 @@ def compare(plan: Plan, out: Path) -> Iterator[str]:
 
 
 def _budgets(plan: Plan, out: Path) -> dict[str, dict]:
-    """Steps per method, from plan.json or, once, by timing."""
+    """Return the steps per method, from plan.json or, the first time, by timing."""
     path = out / "plan.json"
     known_steps = read_json(path) if path.exists() else {}
     for method in plan.methods:
@@ -158,12 +155,12 @@ def _run(config: Config, place: Path, said: str) -> None:
 
 
 def look(run, test) -> dict:
-    """What a run's images are like beside up to 10,000 real ones, which choose nothing."""
+    """Measure a run's images beside up to 10,000 real ones; nothing is chosen by it."""
     return of_run(run, test.normalise(test.images[:10_000]))
 
 
 def told_time(s: float) -> str:
-    """So many seconds in words: '90 seconds', '48 minutes'."""
+    """Write seconds in words: '90 seconds', '48 minutes'."""
     return f"{s:g} seconds" if s < 120 or s % 60 else f"{s / 60:g} minutes"
 
 
@@ -171,30 +168,16 @@ def told_time(s: float) -> str:
 
 
 def row(place: Path) -> dict:
-    """One finished run as a row of the CSV."""
+    """Return one finished run as a row of the CSV."""
     config, found = read_json(place / "config.json"), read_json(place / "result.json")
-    blank = dict.fromkeys(
-        ("distance", "feature_distance", "teacher_fid")
-    )  # of runs that were made without a comparison
-    merged = {
-        **blank,
-        **config["settings"],
-        **config,
-        **found,
-        **coverage_of(found),
-        "seconds": found["seconds"]["total"],
-    }
+    merged = dict.fromkeys(("distance", "feature_distance", "teacher_fid"))  # blank where nothing compared the images
+    merged |= config["settings"] | config | found
+    merged |= coverage(torch.tensor(found["class_histogram"])) | {"seconds": found["seconds"]["total"]}
     return {name: merged[name] for name in COLUMNS}
 
 
-def coverage_of(found: dict) -> dict:
-    import torch
-
-    return coverage(torch.tensor(found["class_histogram"]))
-
-
 def summary(rows: Iterable[dict]) -> list[tuple]:
-    """One line a method, best mean first: mean +- standard deviation over seeds, seconds, memory, coverage."""
+    """Return a line a method, best mean first: mean +- standard deviation over seeds, seconds, memory, coverage."""
     by: dict[str, list[dict]] = {}
     for r in rows:
         by.setdefault(r["method"], []).append(r)
@@ -232,7 +215,7 @@ HEAD = ["method", "accuracy, %", "teacher", "seconds", "memory, MB", "classes", 
 
 
 def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
-    """A table with a header; floats to 6 digits, what a row lacks blank."""
+    """Write a table with a header; floats to 6 digits, what a row lacks blank."""
     text = io.StringIO()
     table = csv.DictWriter(text, names, lineterminator="\n")
     table.writeheader()
@@ -242,7 +225,7 @@ def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
 
 
 def read_table(path: Path | str) -> list[dict]:
-    """What `as_csv` wrote: numbers as numbers, what is blank as None."""
+    """Read what `as_csv` wrote: numbers as numbers, what is blank as None."""
     with open(path, newline="", encoding="utf-8") as file:
         return [{k: _value(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
@@ -286,8 +269,8 @@ def standings(out: Path, rows: list[dict]) -> Standings:
 
 def asked(config: Config) -> str:
     """What a run asks its images for, in words: '1 x one-hot loss, damped + ...'."""
-    terms = [(key, term) for key, term in config.objective().items() if term.on and term.weight]
-    told = [f"{term.weight:.3g} × {charts.describe(key).name}{', damped' * term.damped}" for key, term in terms]
+    terms = [(key, term) for key, term in resolve(config).objective.items() if term.on and term.weight]
+    told = [f"{term.weight:.3g} × {describe(key).name}{', damped' * term.damped}" for key, term in terms]
     return " + ".join(told) or "nothing: a control"
 
 

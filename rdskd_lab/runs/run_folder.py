@@ -4,12 +4,12 @@
     history.csv                one row a step; only grows
     pool.images, pool.logits   what the student will learn from; only grow; gone when the run is finished
     checkpoint.pt              everything else, and how much of the growing files belongs to it; replaced as a whole
-    .lock                      which process works here; the system lets go of it however that process ends
+    .lock, .holder             held while a process works here, and which one; released however that process ends
     generator.safetensors, student.safetensors, samples.npz, result.json    written at the end, result.json last
 
 A save lets the files grow first and replaces the checkpoint last; a resumed run cuts what has grown since.  So a kill
-is covered wherever it falls.  A power cut is, but for pool rows of the last half minute, which the system may not have
-passed on to the disk yet: a checksum finds that out, and the run has to start again.
+is covered wherever it falls.  A power cut is covered too, but for pool rows of the last half minute, which the system
+may not have written to the disk yet: a checksum finds that out, and the run has to start again.
 """
 
 import csv
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..distillation import Distillation
@@ -34,7 +35,7 @@ from ..training import Step
 
 FORMAT = 2  # of the folder; another one is refused
 SAVE_EVERY = 5.0  # seconds
-LOCK = ".lock"
+LOCK, HOLDER = ".lock", ".holder"
 POOL = ("pool.images", "pool.logits")
 
 
@@ -47,50 +48,32 @@ class RunError(ValueError):
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """The folder for this process alone, made if need be; gone again afterwards if nothing was put into it."""
-    made = []
+    """Keep the folder for this process alone, made if need be and removed again if nothing was put into it."""
+    made, holder, lock = [], path / HOLDER, FileLock(path / LOCK, blocking=False)
     try:
         try:
             made += [place for place in (path, *path.parents) if not place.exists()]
             path.mkdir(parents=True, exist_ok=True)
-            lock = open(path / LOCK, "a+")
+            lock.acquire()
+        except Timeout as error:
+            who = holder.read_text() if holder.is_file() else "another process"
+            raise RunError(f"{path} is in use by {who}; wait for it, stop it, or give another --out") from error
         except OSError as error:
             reason = "it is a file" if path.is_file() else error.strerror
             raise RunError(f"cannot write in {path} ({reason}); give another --out") from error
-        with lock:
-            _take(lock, path)
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # Windows keeps an open file; it does no harm
-                    (path / LOCK).unlink()  # before it is let go, so that nobody takes it in between
+        try:
+            with suppress(OSError):  # a full disk stops the run later, in a sentence of its own
+                holder.write_text(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps an open file; it does no harm
+                holder.unlink(missing_ok=True)
+                (path / LOCK).unlink()  # before it is released, so that nobody takes it in between
+            lock.release()
     finally:
         for place in made:
             with suppress(OSError):  # not empty
                 place.rmdir()
-
-
-def _take(lock, path: Path) -> None:
-    """Lock an open file and write into it who has it, or say who has."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            lock.seek(1 << 20)  # Windows locks bytes; these lie beyond the text, which stays readable
-            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(lock.fileno()), os.stat(path / LOCK)):
-            raise FileNotFoundError  # its holder took it away between our opening and our locking it
-    except OSError as error:
-        lock.seek(0)
-        who = lock.read() or "another process"
-        raise RunError(f"{path} is in use by {who}; wait for it, stop it, or give another --out") from error
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-    lock.flush()
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -103,7 +86,7 @@ class Growing:
         self.path, self.size, self.crc = path, 0, 0
 
     def add(self, rows: bytes | np.ndarray, sync: bool = False) -> None:
-        """Write after what counts.  From then on the system has it, whatever becomes of this process."""
+        """Write after what counts.  From then on the system has it, whatever happens to this process."""
         with open(self.path, "r+b" if self.path.exists() else "wb") as file:
             file.truncate(self.size)
             file.seek(self.size)
@@ -129,7 +112,7 @@ class Growing:
 
 
 def read_json(path: Path) -> dict:
-    """An object from a JSON file of a run."""
+    """Read an object from a JSON file of a run."""
     try:
         facts = json.loads(path.read_bytes())
         if not isinstance(facts, dict):
@@ -140,7 +123,7 @@ def read_json(path: Path) -> dict:
 
 
 def read_checkpoint(path: Path) -> dict:
-    """A checkpoint of this format, as plain data, on the CPU wherever it was saved; nothing in it is executed."""
+    """Read a checkpoint as plain data, onto the CPU wherever it was saved; nothing in it is executed."""
     try:
         with warnings.catch_warnings(action="ignore"):  # torch has opinions on foreign pickles
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -154,11 +137,11 @@ def read_checkpoint(path: Path) -> dict:
 
 
 def check_format(path: Path, form: int, version: str) -> None:
-    """Refuse what another version of the package wrote in another way."""
+    """Refuse a file that another version of the package wrote in another format."""
     if form != FORMAT:
         raise RunError(
             f"{path} was written by rdskd-lab {version} in format {form}, and this is {__version__} with format "
-            f"{FORMAT}; go on with that version, or start again in a new folder"
+            f"{FORMAT}; resume it with that version, or start again in a new folder"
         )
 
 
@@ -176,7 +159,7 @@ class Folder:
         self.seconds = {"synthesise": 0.0, "distill": 0.0}
         self.pictures: list[dict] = []
         self.columns = ["phase", "step", "seconds"]
-        for name in [*run.objective, *(name for name in run.lesson_terms if name not in run.objective)]:
+        for name in [*run.objective, *(name for name in run.student_objective if name not in run.objective)]:
             self.columns += [name, f"{name}_gain", f"{name}_weight"]
         self.columns.append("accuracy")
         self.rows = io.StringIO()  # of the history, not on disk yet
@@ -184,14 +167,14 @@ class Folder:
         self.tick = self.saved = time.monotonic()
 
     def start(self) -> None:
-        """Write down what is going to be done; until the first save, this is the run."""
-        if any(path.name != LOCK and not _is_part(path) for path in self.path.iterdir()):
-            raise RunError(f"{self.path} is not empty; give another --out, or --resume to go on with the run in it")
+        """Write config.json, which is all of the run until the first save."""
+        if any(path.name not in (LOCK, HOLDER) and not _is_part(path) for path in self.path.iterdir()):
+            raise RunError(f"{self.path} is not empty; give another --out, or --resume to resume the run in it")
         write_whole(self.path / "config.json", _json(self.facts))
         self.table.writerow(self.columns)
 
     def note(self, step: Step, accuracy: float | None) -> None:
-        """Put a step in the history, and its time on the clock."""
+        """Add a step to the history, and its time to the clock."""
         now = time.monotonic()
         self.seconds[step.phase] += now - self.tick
         self.tick = now
@@ -201,11 +184,12 @@ class Folder:
         self.table.writerow([row.get(column, "") for column in self.columns])
 
     def save_if_due(self) -> None:
+        """Save if the last save is some seconds ago."""
         if time.monotonic() - self.saved >= SAVE_EVERY:
             self.save()
 
     def save(self) -> None:
-        """Write all that going on needs, in an order that may be cut anywhere."""
+        """Write all that resuming needs, in an order that may be cut anywhere."""
         self.save_history()
         pool = self.run.pool
         if pool.filled > self.pooled:
@@ -227,7 +211,7 @@ class Folder:
         self.saved = time.monotonic()
 
     def save_history(self) -> None:
-        """Write the newest rows of the history; they can be looked at, but count only once a checkpoint says so."""
+        """Write the newest rows of the history; they can be read at once, but count only after the next checkpoint."""
         self.history.add(self.rows.getvalue().encode(), sync=True)
         self.rows.seek(0)
         self.rows.truncate()
@@ -262,7 +246,7 @@ class Folder:
                 raise RunError(f"{error}{where}; put it back as it was, or start again in a new folder") from error
 
     def _broken_row(self) -> str:
-        """Where the history is visibly damaged, as part of a sentence."""
+        """Return where the history is visibly damaged, as part of a sentence."""
         lines = self.history.path.read_text("utf-8", errors="replace").splitlines()
         for n, line in enumerate(lines[1:], 2):
             phase, *numbers = line.split(",")
@@ -283,7 +267,7 @@ class Folder:
                 kept[: self.pooled] = rows
 
     def finish(self, result: dict) -> None:
-        """Write what the run was for, the result last, and drop what only going on needs."""
+        """Write the networks, the samples and last the result; delete what only resuming needs."""
         run, samples = self.run, io.BytesIO()
         if isinstance(run.source, Generator):
             shape = {name: str(getattr(run.settings, name)) for name in ("latent", "width")}
@@ -297,14 +281,14 @@ class Folder:
 
 
 def sweep(path: Path, *names: str) -> None:
-    """Delete from a folder what `names` says, and the halves of files whose writing was cut."""
+    """Delete the files called `names` from a folder, and unfinished files whose writing was cut."""
     for found in list(path.iterdir()):
         if found.name in names or _is_part(found):
             found.unlink(missing_ok=True)
 
 
 def _agree(facts: dict, found: dict, path: Path) -> None:
-    """Refuse a file that tells of another run than `facts` does."""
+    """Refuse a file that describes another run than `facts` does."""
     flat, other = ({key: value for key, value in _flat(which)} for which in (facts, found))
     for key in [*flat, *other]:
         if key not in ("version", "device") and flat.get(key) != other.get(key):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
 from ..batch import Batch
-from ..datasets.named import Split, load
+from ..datasets import Split, load
 from ..distillation import find_device
 from ..evaluation.accuracy import accuracy
 from ..networks.architectures import NETWORKS, LeNet5
@@ -52,8 +52,9 @@ def recipe(net: nn.Module) -> tuple[Optimizer, dict]:
     return SGD(net.parameters(), 0.1, momentum=0.9, weight_decay=5e-4, nesterov=True), {"change": shifted_and_mirrored}
 
 
-def train(data: str, out: Path, *, network: str = "lenet5", seed: int = 0, epochs: int = 10,
-          device: str = "auto") -> Iterator[str]:  # fmt: skip
+def train(
+    data: str, out: Path, *, network: str = "lenet5", seed: int = 0, epochs: int = 10, device: str = "auto"
+) -> Iterator[str]:
     """Train, write `out`, and say so line by line.  The last network is kept: the test set chooses nothing.
 
     A file that is already there stays as it is until the new one is whole.

@@ -19,7 +19,7 @@ from ..methods import building_blocks
 from ..methods.rdskd import PRESETS
 from ..methods.registry import METHODS
 from ..networks.weights import SHIPPED
-from ..runs.execute import Config, known
+from ..runs.config import Config, known
 from .engine import Study, Trial, fluctuating, fluctuating_undamped
 
 RIVALS = ("dafl", "mskd", "zskd", "deepinversion")  # of the paper

@@ -12,7 +12,6 @@ what the rows say, stands in `claims`.
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +24,9 @@ from ..evaluation.image_quality import Probe, fluctuation, of_last
 from ..networks.registry import weights_of
 from ..networks.weights import fingerprint, write_whole
 from ..runs.compare import as_csv, look, row
-from ..runs.execute import Config, execute, machine, prepare
+from ..runs.config import Config, resolve
+from ..runs.execute import execute, prepare
+from ..runs.machine import machine, usable_cores
 from ..runs.run_folder import RunError, read_json
 
 FORMAT = 1  # of a row; part of its key
@@ -62,7 +63,7 @@ def fluctuating_undamped(config: Config, place: Path) -> dict:
     try:
         for step in damped.synthesise():
             for name in names:
-                total[name] += step.gain[name] / config.settings().generator_steps
+                total[name] += step.gain[name] / resolve(config).settings.generator_steps
     except FloatingPointError as error:
         return {"outcome": f"its damped run: {error}"}
     for name in names:
@@ -112,7 +113,8 @@ class Trial:
     @cached_property
     def key(self) -> str:
         """A hash of all that decides the outcome: 16 hexadecimal digits."""
-        facts = asdict(self.config) | {"settings": asdict(self.config.settings()), "measure": self.measure.__name__}
+        facts = asdict(self.config) | {"settings": asdict(resolve(self.config).settings)}
+        facts["measure"] = self.measure.__name__
         facts |= {"format": FORMAT, "version": __version__}
         facts["weights"] = _bytes_of(weights_of(self.config.teacher, self.config.weights))
         for name in "device", "budget", "preset", "change":  # they decide nothing that the settings do not say
@@ -234,7 +236,7 @@ def _client(scheduler: str, workers: int):
             raise RunError(
                 f"no Dask scheduler answers at {scheduler!r} ({error}); start one: dask scheduler"
             ) from error
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = max(1, int(usable_cores()))
     workers = workers or cores
     threads = str(max(1, cores // workers))
     pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
@@ -269,7 +271,7 @@ def rows(study: Study, out: Path) -> list[dict]:
     for trial in study.trials():
         if measured := _finished(trial, out):
             measured.pop("curves", None)
-            c, s = trial.config, trial.config.settings()
+            c, s = trial.config, resolve(trial.config).settings
             found.append({
                 "study": study.name, "method": c.method, "setting": trial.setting, "seed": c.seed, "data": c.data,
                 "teacher": c.teacher, "anchor": c.anchor, "measure": trial.measure.__name__, "key": trial.key,

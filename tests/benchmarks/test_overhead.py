@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from rdskd_lab.runs.config import resolve
+
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 spec = importlib.util.spec_from_file_location("overhead", RESULTS.parent / "benchmarks" / "overhead.py")
 overhead = importlib.util.module_from_spec(spec)
@@ -37,7 +39,8 @@ def test_ratios_are_taken_within_a_repeat_and_told_as_median_least_and_most():
 
 def test_the_bare_loop_does_every_trial_of_the_grid_with_one_thread(tmp_path):
     trials = overhead.grid("bare", 2, (4, 4))
-    assert [t.config.seed for t in trials] == [0, 1] and {t.config.settings().generator_steps for t in trials} == {4}
+    assert [t.config.seed for t in trials] == [0, 1]
+    assert {resolve(t.config).settings.generator_steps for t in trials} == {4}
     threads = torch.get_num_threads()
     try:
         overhead.work("bare", tmp_path, trials)

@@ -230,7 +230,7 @@ def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
     for facts, said in (
         (WELL, []),
         (replace(WELL, memory=10**9), ["memory"]),
-        (replace(WELL, step=1.6, lesson=0.4), ["training"]),
+        (replace(WELL, generator_step=1.6, student_step=0.4), ["training"]),
         (replace(WELL, gpu="", gpu_memory=None), []),
         (replace(WELL, gpu="", front_end="Colab", versions=WELL.versions | {"ipywidgets": "7.7.1"}), ["GPU"]),
     ):

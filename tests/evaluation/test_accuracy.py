@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from rdskd_lab.datasets.named import Split
+from rdskd_lab.datasets import Split
 from rdskd_lab.evaluation import accuracy
 
 K = 4

@@ -21,7 +21,7 @@ pytest.importorskip("anywidget")
 
 import ipywidgets as widgets  # noqa: E402
 
-from rdskd_lab.datasets.named import Split  # noqa: E402
+from rdskd_lab.datasets import Split  # noqa: E402
 from rdskd_lab.lab import Lab, Player, Transport
 from rdskd_lab.lab.drawing.drawing import Stroke, bars, chart, png, thin  # noqa: E402
 from rdskd_lab.lab.drawing.view import sentence  # noqa: E402
@@ -580,7 +580,7 @@ def test_the_lab_would_paint_in_colour(monkeypatch, tmp_path):
 
     pixels = torch.randint(0, 256, (9, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     toy = Split(pixels, torch.arange(9) % 3, (0.5,) * 3, (0.25,) * 3, ("red", "green", "blue"), "toy test")
-    monkeypatch.setattr("rdskd_lab.lab.session.experiment.named.load", lambda *_: toy)
+    monkeypatch.setattr("rdskd_lab.lab.session.experiment.datasets.load", lambda *_: toy)
     lab = Lab(mode="inline", settings=SMALL, teacher=seeded(0, LeNet5, 3, 3))
     lab.learn()
     lab.play(21)

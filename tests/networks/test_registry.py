@@ -168,7 +168,7 @@ def test_a_teacher_written_by_somebody_else_distils(factory, data, told, method,
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ("--channels 1 --mean 0.1", "give --size, --std, --classes (for MNIST"),
+        ("--channels 1 --mean 0.1", "give --size, --std, --classes"),
         ("--channels 1 --size 28 --classes 7 --mean 0.1 --std 0.3", "digits has 10 classes, and --classes says 7"),
         ("--channels 1 --size 28 --classes 10 --mean 0.1,0.2 --std 0.3", "Give 1 number(s) as mean"),
         (

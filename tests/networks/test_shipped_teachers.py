@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from rdskd_lab.datasets.named import load
+from rdskd_lab.datasets import load
 from rdskd_lab.evaluation.accuracy import accuracy
 from rdskd_lab.networks.architectures import NETWORKS
 from rdskd_lab.networks.weights import SHIPPED, load_weights

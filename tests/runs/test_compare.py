@@ -6,19 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from rdskd_lab import cli
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.reporting.charts import Samples
 from rdskd_lab.reporting.comparison_chart import Standing, Standings, right
 from rdskd_lab.runs import compare as C
-from rdskd_lab.runs.execute import Config, execute, read_config
+from rdskd_lab.runs.config import Config, read_config, resolve
+from rdskd_lab.runs.execute import execute
 from rdskd_lab.runs.run_folder import RunError
 
 FEW = {"width": "4", "student_batch_size": "8"}
@@ -121,10 +122,10 @@ def test_a_budget_that_is_none_is_refused(text):
 def test_a_budget_scales_both_stages_alike_and_keeps_their_turns(name, monkeypatch):
     monkeypatch.setattr(C, "pace", lambda config: {"synthesise": 0.01, "distill": 0.02})
     config = replace(Config(), method=name)
-    s = config.settings()
+    s = resolve(config).settings
     whole = s.generator_steps * 0.01 + s.student_steps * 0.02
     steps = C.fitted(config, whole / 2)
-    changed = replace(config, change=tuple((k, str(v)) for k, v in steps.items())).settings()
+    changed = resolve(replace(config, change=tuple((k, str(v)) for k, v in steps.items()))).settings
     assert changed.student_steps == s.student_steps // 2 and changed.generator_steps == s.generator_steps // 2
     assert list(METHODS[name].turns(changed)).count("distill") == changed.student_steps
 
@@ -149,8 +150,8 @@ def test_on_the_command_line_a_run_has_a_process_of_its_own(tmp_path, capfd, mon
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_comparison_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     setup = (
-        "from rdskd_lab import compare as C\n"
-        "from rdskd_lab.runs import Config\n"
+        "from rdskd_lab.runs import compare as C\n"
+        "from rdskd_lab.runs.config import Config\n"
         "import sys\n"
         f"base = Config(change={tuple(FEW.items())!r} + (('generator_steps', '300'), ('student_steps', '300')))\n"
         "if __name__ == '__main__':\n"
@@ -165,10 +166,9 @@ def test_a_comparison_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_
     whole, _ = start(tmp_path / "whole").communicate()
     assert whole.count(" after ") == 4
     kills, out = 0, tmp_path / "cut"
-    for wait_for in ("rdskd-0/checkpoint.pt", "rdskd-1/config.json", "rdskd+bn-0/history.csv"):
+    for name in ("rdskd-0/checkpoint.pt", "rdskd-1/config.json", "rdskd+bn-0/history.csv"):
         process = start(out)
-        while not (out / wait_for).exists() and process.poll() is None:
-            time.sleep(0.01)
+        wait_for(lambda: (out / name).exists() or process.poll() is not None, 90, 0.01)  # noqa: B023
         if process.poll() is None:  # the comparison and the run that it is waiting for
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1

@@ -19,7 +19,8 @@ import torch
 from rdskd_lab.evaluation.image_quality import distance, fresh, seen
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.runs.compare import read_table
-from rdskd_lab.runs.execute import Config, prepare
+from rdskd_lab.runs.config import Config, resolve
+from rdskd_lab.runs.execute import prepare
 from rdskd_lab.runs.run_folder import RunError
 from rdskd_lab.studies import claims as C
 from rdskd_lab.studies import engine as S
@@ -278,13 +279,13 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path, monkeypatch):
 def test_every_planned_run_could_start_and_no_two_are_the_same(name):
     trials = C.STUDIES[name].trials()
     for trial in trials:
-        trial.config.settings(), trial.config.objective()
+        resolve(trial.config)
         assert trial.config.method not in ("deepinversion", "rdskd+bn") or trial.config.teacher == "lenet5-bn"
     assert len({t.key for t in trials}) == len(trials)
 
 
 def test_accuracy_shows_every_student_as_many_images():
-    settings = {t.config.method: t.config.settings() for t in C.accuracy_trials(seeds=[0])}
+    settings = {t.config.method: resolve(t.config).settings for t in C.accuracy_trials(seeds=[0])}
     assert {s.student_steps * s.student_batch_size for s in settings.values()} == {512_000} and len(settings) == 12
     lived = settings["dfad"]  # whose student learns while its generator does: both stages keep their rhythm
     assert lived.generator_steps * lived.student_turn == lived.student_steps
@@ -296,10 +297,10 @@ def test_robustness_changes_one_setting_at_a_time_from_each_methods_own_default(
     for method in C.FIELD:
         mine = {t.setting: t.config for t in trials if t.config.method == method}
         s = METHODS[method].presets["classroom"]
-        assert mine["default"].settings() == replace(
+        assert resolve(mine["default"]).settings == replace(
             s, generator_steps=s.generator_steps // 4, student_steps=s.student_steps // 4)  # fmt: skip
         for setting, config in mine.items():
-            own, other = vars(mine["default"].settings()), vars(config.settings())
+            own, other = vars(resolve(mine["default"]).settings), vars(resolve(config).settings)
             changed = {name for name in own if own[name] != other[name]} | {name for name, _ in config.weight}
             changed |= {config.teacher} if config.teacher != mine["default"].teacher else set()
             sheet = method in ("zskd", "deepinversion") and setting.startswith("batch")
@@ -314,7 +315,7 @@ def test_sheets_of_another_size_make_as_many_images_as_before():
         mine = [t for t in C.robustness_trials(seeds=[0]) if t.config.method == method]
         images = {}
         for t in (t for t in mine if t.setting == "default" or t.setting.startswith("batch")):
-            s = t.config.settings()
+            s = resolve(t.config).settings
             assert s.generator_steps % s.sheet_steps == 0
             images[t.setting] = s.generator_steps // s.sheet_steps * s.batch_size
         assert len(images) == 4 and max(images.values()) <= 1.25 * min(images.values()), images
@@ -330,7 +331,7 @@ PLAN = """
 import time
 from pathlib import Path
 from rdskd_lab import claims, studies
-from rdskd_lab.runs.execute import peak_rss_mb
+from rdskd_lab.runs.machine import peak_rss_mb
 before, begun = peak_rss_mb(), time.process_time()
 trials = [t for seed in range(120) for t in claims.robustness_trials(seeds=[seed], repeats=0)][:10_000]
 todo = studies.left(trials, Path("nothing/is/there"))
@@ -436,15 +437,15 @@ def test_a_study_at_the_published_schedule_is_the_same_plan_with_other_settings_
     here, there = C.STUDIES[name].trials(), C.planned(name, "paper-mnist", "cuda").trials()
     assert not {t.key for t in here} & {t.key for t in there}
     assert {t.config.device for t in here} == {"cpu"} and {t.config.device for t in there} == {"cuda"}
-    assert all(t.config.settings().width >= 64 for t in there if t.config.method == "rdskd")  # each makes a run
-    usual = next(t for t in there if t.setting.endswith("default")).config.settings()
+    assert all(resolve(t.config).settings.width >= 64 for t in there if t.config.method == "rdskd")  # each makes a run
+    usual = resolve(next(t for t in there if t.setting.endswith("default")).config).settings
     parts = {"fluctuation": (360, 120_000), "robustness": (600, 30_000)}
     assert (usual.generator_steps, usual.student_steps) == parts.get(name, (2_400, 120_000))
     assert [t.key for t in C.planned(name).trials()] == [t.key for t in here]
 
 
 def test_a_study_needs_a_preset_that_every_method_of_it_has():
-    assert C.planned("diversity", "long").trials()[0].config.settings().student_steps == 40_000
+    assert resolve(C.planned("diversity", "long").trials()[0].config).settings.student_steps == 40_000
     with pytest.raises(ValueError, match="no preset of dafl 'long'; there are .*paper-mnist"):
         C.planned("robustness", "long")
     with pytest.raises(ValueError, match="no study 'robust'; .*Did you mean 'robustness'"):
@@ -506,7 +507,7 @@ def toy_table(name: str, trials: list[S.Trial], wrong: float = 0.0) -> list[dict
     """A study's table with figures of which any but `wrong` of 0 takes the accuracy of rdskd down with the seed."""
     found = []
     for n, t in enumerate(trials):
-        s, bad = t.config.settings(), wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
+        s, bad = resolve(t.config).settings, wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
         row = {"method": t.config.method, "setting": t.setting, "seed": float(t.config.seed), "outcome": "finished",
                "teacher": t.config.teacher, "data": t.config.data, "generator_steps": float(s.generator_steps),
                "student_steps": float(s.student_steps), "final_classes": 10.0, "final_entropy": 2.0 + math.sin(n) / 9,

@@ -1,23 +1,26 @@
-"""How much memory and how many cores this process may use: a container, a class server or `ulimit` may give it less
-than the machine has, and what it takes beyond that kills it without a word.
+"""What this machine is, and how much of it this process may use: a container, a class server or `ulimit` may allow less
+than the machine has, and a process that takes more memory than it may is killed without a message.
 """
 
 import os
+import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import torch
 
 UNLIMITED = 2**60  # cgroup v1 writes a number about as large where there is no limit
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may use, if somebody has set a limit: the lowest of its control groups' and `ulimit`."""
-    found = [_number(folder / name) for folder in _groups(root, "memory")
-             for name in ("memory.max", "memory.limit_in_bytes")]  # v2, v1  # fmt: skip
-    return min((n for n in [*found, _ulimit()] if n and n < UNLIMITED), default=None)
+    """Return the bytes that this process may use, where there is a limit: the lowest of control groups and `ulimit`."""
+    files = (folder / name for folder in _groups(root, "memory") for name in ("memory.max", "memory.limit_in_bytes"))
+    return min((n for n in [*map(_number, files), _ulimit()] if n and n < UNLIMITED), default=None)
 
 
 def machine_memory() -> int | None:
-    """Bytes that the whole machine has; None where it does not tell."""
+    """Return the bytes that the whole machine has; None where it does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -25,7 +28,7 @@ def machine_memory() -> int | None:
 
 
 def usable_cores(root: Path = Path("/")) -> float:
-    """Cores that this process may use: those it may run on, or the share of time that its control groups give it."""
+    """Return how many cores this process may use: those it may run on, or the share of time its control groups give."""
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     for folder in _groups(root, "cpu"):
         quota, _, period = _text(folder / "cpu.max").partition(" ")  # v2: "max 100000" or "50000 100000"
@@ -35,8 +38,36 @@ def usable_cores(root: Path = Path("/")) -> float:
     return cores
 
 
+def peak_rss_mb() -> float | None:
+    """Return the most memory this process has held, in MB; None on Windows, which does not say."""
+    try:  # Linux's other figure, `ru_maxrss`, begins with that of the process which started this one
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def machine(device: torch.device) -> str:
+    """Name what a run is computed on, without names of persons or hosts."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{model}, {torch.get_num_threads()} threads"
+
+
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of this process's control groups and of all that they lie in, version 1 and 2."""
+    """Yield the folders of this process's control groups and of all that they lie in, version 1 and 2."""
     bases = {"": root / "sys/fs/cgroup"} | {controller: root / "sys/fs/cgroup" / controller}
     for line in _text(root / "proc/self/cgroup").splitlines() or ["0::/", f"1:{controller}:/"]:
         _, controllers, path = line.split(":", 2)

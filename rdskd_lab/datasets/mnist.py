@@ -1,0 +1,72 @@
+"""MNIST, 28 x 28 in four files; each is read only if it is the published one, byte for byte."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import digits
+from .dataset import DataSet, Labelled, find_or_download
+from .split import DataError
+
+# The shipped digits are 5,000 of the first 5,848 training images.  A teacher that learns from index 5,848 on has
+# therefore seen none of them.
+FIRST_TRAIN = 5_848
+RAW = "MNIST/raw/"
+# md5 of the published files, unpacked. An official test set that differs by one byte is not the official test set.
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+def read(split: str, places: list[Path]) -> Labelled:
+    """Read (N, 1, 28, 28) bytes and (N,) labels; what is tuned is tuned on the shipped digits."""
+    if split == "tune":
+        return digits.read("tune")
+    stem, first = ("t10k", 0) if split == "test" else ("train", FIRST_TRAIN)
+    names = (f"{RAW}{stem}-images-idx3-ubyte", f"{RAW}{stem}-labels-idx1-ubyte")
+    instead = "Set RDSKD_DATA to the folder that holds MNIST/raw, or use the shipped digits: --data digits."
+    place = find_or_download(SET, names, places, _place, instead)
+    images, labels = (_checked_bytes(place / name) for name in names)
+    images, labels = images[16:].reshape(-1, 1, 28, 28), labels[8:]  # an idx header: 4 bytes, and 4 per dimension
+    return Labelled(torch.from_numpy(images[first:]), torch.from_numpy(labels[first:]).long(), SET.classes)
+
+
+def _place(place: Path, download: bool) -> Path:
+    if download:
+        from torchvision.datasets import MNIST  # here, because it would make `import rdskd_lab` slow
+
+        MNIST(place, download=True)
+    return place
+
+
+def _checked_bytes(path: Path) -> np.ndarray:
+    try:
+        content = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"Cannot read {path} ({error.strerror}); use the shipped digits: --data digits.") from error
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[path.name]:
+        raise DataError(
+            f"{path} ({len(content):,} bytes) is damaged: it differs from the published MNIST file. "
+            "Delete it and run again to download it anew, or use the shipped digits: --data digits."
+        )
+    return content
+
+
+SET = DataSet(
+    "mnist",
+    channels=1,
+    size=32,
+    classes=digits.SET.classes,
+    mean=(0.1307,),
+    std=(0.3081,),
+    read=read,
+    words=("54,152 official training images", "4,000 of the shipped digits", "the 10,000 official test images"),
+    files=tuple(RAW + name for name in MD5),
+    megabytes=12,
+    teacher="lenet5",
+)

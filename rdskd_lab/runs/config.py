@@ -1,0 +1,216 @@
+"""What is asked of a run (`Config`), and what it is made of (`resolve(config)`, once; all else takes its result)."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from torch import nn
+
+from .. import __version__
+from ..datasets import SETS, Split, load
+from ..distillation import SCHEDULES, Distillation, use_anchor
+from ..methods.method import Method, Settings
+from ..methods.registry import METHODS
+from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of, weights_of
+from ..networks.weights import fingerprint
+from ..objective import ANCHORS, Objective
+from ..torch_state import seeded
+from .run_folder import FORMAT, RunError, check_format, read_json
+
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run's result, and its device."""
+
+    method: str = "rdskd"
+    preset: str = "classroom"
+    data: str = "digits"
+    seed: int = 0
+    teacher: str = ""  # one of NETWORKS, a LeNet-5's file, or package.module:factory; "": the shipped one that suits
+    weights: str = ""  # the teacher's safetensors file; "": the shipped one
+    student: str = "pair"  # one of NETWORKS or package.module:factory; "pair": what belongs to the teacher
+    channels: int = 0  # what a teacher of one's own expects; 0 and (): as the data are
+    size: int = 0
+    classes: int = 0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    off: tuple[str, ...] = ()
+    weight: tuple[tuple[str, float], ...] = ()
+    anchor: str = "epoch"
+    change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
+    device: str = "auto"
+    budget: str = ""  # what the steps were chosen for, by `compare`; a note that decides nothing
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What one run is made of.  Its objective is its own, since training moves the anchors."""
+
+    config: Config  # as it was given, with the teacher's name filled in
+    method: Method
+    settings: Settings
+    objective: Objective
+    student: str  # the network's name
+
+    def load(self, split: str) -> Split:
+        """Read a split of the data as the teacher expects it."""
+        config = self.config
+        expected = {name: getattr(config, name) for name in ("channels", "size", "mean", "std")}
+        found = load(config.data, split, **{name: value for name, value in expected.items() if value})
+        if config.classes not in (0, len(found.classes)):
+            raise RunError(f"{config.data} has {len(found.classes)} classes, and --classes says {config.classes}")
+        return found
+
+    def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
+        """Return the trained teacher, and a student with the initial weights that the seed gives."""
+        shape = Shape(*test.images.shape[1:3], len(test.classes))
+        teacher = make_teacher(self.config.teacher, self.config.weights, shape)
+        return teacher, seeded(self.config.seed, make_student, self.student, shape)
+
+
+def resolve(config: Config) -> Setup:
+    """Look up and check everything that `config` names, but for data, files and device."""
+    method = METHODS[known("method", config.method, METHODS)]
+    settings = _settings(config, method)
+    objective = method.objective(settings)
+    if not config.teacher:
+        usual = SETS[config.data].teacher if config.data in SETS else "lenet5"
+        if not usual:
+            make = f"rdskd-lab train-teacher --data {config.data} --network wrn-16-2 --out FILE"
+            raise RunError(f"no teacher for {config.data} is shipped; give --teacher NAME --weights FILE ({make})")
+        config = replace(config, teacher=shipped_teacher(objective.needs, usual))
+    if is_foreign(config.teacher):
+        expected = ("channels", "size", "mean", "std", "classes")
+        if missing := [f"--{name}" for name in expected if not getattr(config, name)]:
+            raise RunError(
+                f"the input format of {config.teacher} is unknown; give {', '.join(missing)} "
+                "(for MNIST at 28 pixels: --channels 1 --size 28 --classes 10 --mean 0.1307 --std 0.3081)"
+            )
+    if not 0 <= config.seed < 2**31:
+        raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
+    use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))
+    for name in config.off:
+        objective[known("term", name, objective)].on = False
+    for name, value in config.weight:
+        if not math.isfinite(value):
+            raise RunError(f"the weight of {name} must be a finite number, not {value}")
+        objective[known("term", name, objective)].weight = value
+    return Setup(config, method, settings, objective, student_of(config.teacher, config.student))
+
+
+def known(what: str, name: str, names: Iterable[str]) -> str:
+    """Return `name` if it is one of `names`; else raise an error that lists them and suggests the nearest."""
+    if name not in names:
+        close = get_close_matches(name, names, n=1)
+        raise RunError(
+            f"no {what} {name!r}; there are {', '.join(names)}" + "".join(f". Did you mean {c!r}?" for c in close)
+        )
+    return name
+
+
+def _settings(config: Config, method: Method) -> Settings:
+    """Return the preset's settings with the run's changes."""
+    settings, changed = method.presets[known("preset", config.preset, method.presets)], {}
+    names = [field.name for field in fields(settings) if field.name != "weights"]  # which --weight changes
+    for name, value in config.change:
+        kind = type(getattr(settings, known("setting", name, names)))
+        try:
+            changed[name] = {"true": True, "false": False}[str(value).lower()] if kind is bool else kind(value)
+        except (ValueError, KeyError):
+            raise RunError(f"setting {name} takes {KINDS[kind]}, not {value!r}") from None
+    return check(replace(settings, **changed), generates=bool(method.terms()))
+
+
+def check(settings: Settings, generates: bool = True) -> Settings:
+    """Return `settings` if a run can be made of them; one that `generates` trains a source of images."""
+    least = {"generator_steps": int(generates), "batch_size": 2, "width": 2, "jitter": 0} | dict.fromkeys(
+        ("latent", "sheet_steps", "student_steps", "student_turn", "student_batch_size", "reuse"), 1
+    )
+    for name, low in least.items():
+        if getattr(settings, name) < low:
+            raise RunError(f"setting {name} must be at least {low}, not {getattr(settings, name)}")
+    if settings.generator_steps and not generates:
+        raise RunError(f"setting generator_steps must be 0 where no source learns, not {settings.generator_steps}")
+    for name in "lr", "student_lr", "temperature":
+        if not 0 < getattr(settings, name) < math.inf:
+            raise RunError(f"setting {name} must be a number above 0, not {getattr(settings, name)}")
+    if not 0 <= settings.augment < math.inf:
+        raise RunError(f"setting augment must be 0 or a number above, not {settings.augment}")
+    if settings.batch_size % 2:
+        raise RunError(
+            "setting batch_size must be even, since diversity seeking pairs the two halves of a batch, not "
+            f"{settings.batch_size}"
+        )
+    known("student_schedule", settings.student_schedule, ("constant", *SCHEDULES))
+    known("student_optimizer", settings.student_optimizer, ("adam", "sgd"))
+    if settings.generator_steps % settings.sheet_steps:
+        raise RunError(
+            f"setting generator_steps must be a multiple of sheet_steps = {settings.sheet_steps}, so that the last "
+            f"sheet is finished, not {settings.generator_steps}"
+        )
+    pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
+    each = " / sheet_steps" if settings.sheet_steps > 1 else ""
+    if settings.pooled and settings.student_batch_size > pooled:
+        raise RunError(
+            f"setting student_batch_size must not exceed the pool, generator_steps x batch_size{each} = {pooled} "
+            f"images; it is {settings.student_batch_size}"
+        )
+    return settings
+
+
+# ---- config.json -----------------------------------------------------------------------------------------------------
+
+
+def describe(setup: Setup, run: Distillation) -> dict:
+    """Return what config.json says of a run: all that was asked for, and what it amounts to."""
+    config = setup.config
+    terms = {
+        name: {"weight": t.weight, "on": t.on, "damped": t.damped, "rule": config.anchor if t.damped else "none"}
+        for name, t in run.objective.items()
+    }
+    file = weights_of(config.teacher, config.weights)
+    teacher = {"name": config.teacher, "sha256": fingerprint(file) if file else "unknown"}
+    facts = {"format": FORMAT, "version": __version__, **asdict(config), "teacher": teacher}
+    return {**facts, "student_network": setup.student, "settings": asdict(run.settings), "terms": terms}
+
+
+def read_config(out: Path | str) -> Config:
+    """Return the configuration of the run in folder `out`."""
+    path = Path(out) / "config.json"
+    if not path.is_file():
+        raise RunError(f"there is no run in {out}, for it has no config.json; start one there without --resume")
+    facts = read_json(path)
+    try:
+        check_format(path, facts["format"], facts["version"])
+        kept = {field.name: facts[field.name] for field in fields(Config)} | {"teacher": facts["teacher"]["name"]}
+        kept |= {name: tuple(kept[name]) for name in ("mean", "std", "off")}
+        kept |= {name: tuple(map(tuple, kept[name])) for name in ("weight", "change")}
+        return Config(**kept)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error!r}); put it back as it was, or start in a new folder") from error
+
+
+def check_same(config: Config, given: dict) -> None:
+    """Refuse what is `given` beside --resume if the run was started with another value, and name both."""
+
+    def compare(option: str, wanted, found) -> None:
+        if wanted != found:
+            raise RunError(
+                f"this run was started with {option} {found}, and the command says {wanted}; leave it out to "
+                "resume the run, or start another in a new folder"
+            )
+
+    lists = {name: tuple(given[name]) for name in ("off", "weight", "change") if name in given}
+    for name in given.keys() - lists.keys():
+        compare(f"--{name}", given[name], getattr(config, name))
+    before, after = resolve(config), resolve(replace(config, **{n: getattr(config, n) + v for n, v in lists.items()}))
+    for name, value in asdict(after.settings).items():
+        compare(f"--set {name} =", value, getattr(before.settings, name))
+    for name, term in after.objective.items():
+        compare(f"--weight {name} =", term.weight, before.objective[name].weight)
+        if term.on != before.objective[name].on:
+            raise RunError(f"this run was started without --off {name}; leave it out, or start in a new folder")

@@ -1,0 +1,71 @@
+"""What came of a run: result.json, and the classes that its images belong to."""
+
+import platform
+import sys
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from .. import __version__
+from ..datasets import Split
+from ..distillation import Distillation
+from ..evaluation.accuracy import compare
+from ..evaluation.image_quality import rare
+from ..training import painted
+from .config import Setup
+from .machine import machine, peak_rss_mb
+from .run_folder import RunError, read_json
+
+SURVEYED = 5_000  # fresh images whose classes are counted, where nothing is pooled
+
+
+def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, float]) -> dict:
+    """Test the student, as it is after the last step, once on every test image; return what result.json says."""
+    generator, student = seconds["synthesise"], seconds["distill"]
+    return {
+        **{name: getattr(setup.config, name) for name in ("method", "preset", "seed", "data", "teacher")},
+        "student": setup.student,
+        "seen": run.method.seen,
+        "real_images": 0 if run.data is None else len(run.data),
+        **compare(run.teacher, run.student, test),
+        "class_histogram": class_histogram(run).tolist(),
+        "seconds": {"generator": generator, "student": student, "total": generator + student},
+        "peak_rss_mb": peak_rss_mb(),
+        "versions": {"rdskd_lab": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "machine": machine(run.device),
+    }
+
+
+def class_histogram(run: Distillation) -> torch.Tensor:
+    """Count the source's images by the class that the teacher gives them, (K,): the pool's, or fresh ones."""
+    if run.pool.filled:
+        return run.pool.histogram()
+    size = min(run.settings.student_batch_size, SURVEYED)
+    rng = torch.Generator().manual_seed(run.seed + 2)  # its own: looking must not change what comes after
+    fresh = islice(painted(run.source, run.teacher, size, rng), -(-SURVEYED // size))
+    return torch.bincount(torch.cat([batch.logits.argmax(1) for batch in fresh]), minlength=run.classes)
+
+
+def warn_of_collapse(histogram: torch.Tensor, classes: tuple[str, ...]) -> None:
+    """Warn on stderr when more than a fifth of the classes have less than a tenth of an even share."""
+    missing = [name for name, few in zip(classes, rare(histogram).tolist(), strict=True) if few]
+    if len(missing) * 5 > len(classes):
+        found = ", ".join(f"{name}: {n:,}" for name, n in zip(classes, histogram.tolist(), strict=True))
+        print(
+            f"rdskd-lab: warning: the generator has collapsed: {', '.join(missing)} are hardly among its images "
+            f"({found}); the student will not learn them",
+            file=sys.stderr,
+        )
+
+
+def read_result(out: Path) -> dict:
+    """Return the result of the finished run in folder `out`."""
+    try:
+        return read_json(out / "result.json")
+    except RunError as error:
+        again = (out / "checkpoint.pt").exists()
+        then = (
+            "delete it and run again with --resume" if again else f"the networks are intact: rdskd-lab evaluate {out}"
+        )
+        raise RunError(f"{error}; {then}") from error
