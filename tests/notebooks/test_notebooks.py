@@ -1,17 +1,13 @@
 """The committed notebooks are what their sources say, executed, clean and small."""
 
-import importlib.util
 import re
 import shutil
-from pathlib import Path
 
+import build_notebooks as build
 import nbformat
 import pytest
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-spec = importlib.util.spec_from_file_location("build", NOTEBOOKS.parent / "tools" / "build_notebooks.py")
-build = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(build)
+NOTEBOOKS = build.NOTEBOOKS
 
 
 @pytest.fixture(params=build.sources(), ids=lambda path: path.stem)
