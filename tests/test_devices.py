@@ -1,5 +1,6 @@
 """Every method and the lab on a device that is not the CPU: a tensor that somebody forgot there is noticed everywhere."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -32,11 +33,11 @@ def distil(name: str, edit=lambda objective: None) -> None:
 def play(name: str, monkeypatch) -> None:
     """Play a lab with a student that learns, and look at all that it shows."""
     pytest.importorskip("ipywidgets")
-    from rdskd_lab.datasets.named import Split
     from rdskd_lab.lab.session import experiment
     from rdskd_lab.lab.widgets.step_inspector import Rehearsal
 
-    test = Split(torch.zeros(20, 1, 32, 32, dtype=torch.uint8), torch.arange(20) % 10, (0.0,), (1.0,), (*"0123456789",))
+    zeros = torch.zeros(20, 1, 32, 32, dtype=torch.uint8)
+    test = replace(digits(), images=zeros, labels=torch.arange(20) % 10, classes=tuple("0123456789"))
     monkeypatch.setattr(experiment.named, "load", lambda *of: test)
     made = experiment.Experiment(name, teacher=LeNet5BN(), settings=SMALL, device=DEVICE)
     made.learning = True
@@ -69,11 +70,8 @@ def in_an_anchor(patch):
 
 
 def in_the_pool(patch):
-    class Pool(image_pool.Pool):
-        def __init__(self, *shape):
-            super().__init__(*shape[:4])
-
-    patch.setattr("rdskd_lab.distillation.Pool", Pool)
+    init = image_pool.Pool.__init__
+    patch.setattr(image_pool.Pool, "__init__", lambda self, *shape: init(self, *shape[:4]))
     distil("deepinversion")
 
 
