@@ -163,7 +163,7 @@ def test_history_is_read_as_written(tmp_path):
     assert charts.phases(history) == ["synthesise", "joint"]
     assert charts.terms(history, "synthesise") == ["oh"] and charts.terms(history, "joint") == ["zz"]
     assert charts.curve(history, "synthesise", "oh").y.tolist() == [1.5]  # what is not finite is not drawn
-    assert charts.describe("zz").name == "zz" and "no description" in charts.describe("zz").asks
+    assert charts.describe("zz").name == "zz" and "no description" in charts.describe("zz").purpose
     path.write_text("")
     assert charts.phases(charts.read_history(path)) == []
 
