@@ -61,7 +61,8 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
     arrays = dict(np.load(io.BytesIO(content)))
     if kind == 2:
         facts = json.loads(arrays["facts"].tobytes())
-        place = rng.choice([facts, facts["settings"], *facts["edits"]])
+        terms = facts["terms"].values()
+        place = rng.choice([facts, *terms, *(term["words"] for term in terms), facts["settings"], *facts["edits"]])
         place[rng.choice(list(place))] = rng.choice(ODD)
         arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     else:

@@ -40,8 +40,9 @@ def page(notebook):
 
 
 def say_paused(page: Page, timeout: float = 10) -> None:
-    page.view.wait_for_function("() => !document.querySelector('.status').innerText.includes('Training')", polling=20,
-                                timeout=1000 * timeout)  # fmt: skip
+    page.view.wait_for_function(
+        "() => !document.querySelector('.status').innerText.includes('Training')", polling=20, timeout=1000 * timeout
+    )
 
 
 def term(page: Page, name: str, field: str):
@@ -75,7 +76,7 @@ def test_every_control_does_in_the_training_what_it_says(page):
     page.press("Step x 10")
     wait_for(lambda: page.ask(PLAYING) == (False, 11))
     for name in "oh", "ie", "ds":
-        label = page.ask(f"lab.console.rows[{name!r}].on.description")
+        label = page.ask(f"lab.term_controls.rows[{name!r}].on.description")
         was = term(page, name, "damped")
         page.control(label).uncheck()
         wait_for(lambda name=name: term(page, name, "on") is False)
@@ -102,7 +103,9 @@ def test_every_control_does_in_the_training_what_it_says(page):
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 0))
     page.press("New seed")
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 1))
-    assert page.ask("[m for m in lab.preset.options]") == page.control("method").locator("option").all_inner_texts()
+    assert (
+        page.ask("[m for m in lab.method_choice.options]") == page.control("method").locator("option").all_inner_texts()
+    )
     assert page.ask("lab.player.threads") == {"MainThread"}
     assert page.errors == []
 
@@ -209,17 +212,21 @@ def test_a_storm_of_presses(page):
     """300 random actions in a minute at full speed: nothing breaks, and the record replays bit for bit."""
     rng, end = random.Random(0), time.monotonic() + 60
     page.press("Play")
-    labels = [page.ask(f"lab.console.rows[{n!r}].on.description") for n in ("oh", "ie", "ds")]
+    labels = [page.ask(f"lab.term_controls.rows[{n!r}].on.description") for n in ("oh", "ie", "ds")]
 
     def act(name):
-        rng.choice([
-            lambda: page.control(rng.choice(labels)).click(),
-            lambda: type_into(page, f"{name} weight", rng.choice([0, 0.5, 1, 2])),
-            lambda: page.control(f"{name} damped").click(),
-            lambda: page.control(f"{name} anchor").select_option(rng.choice(["epoch", "previous", "average"])),
-            lambda: page.control("student learns along").click(),
-            lambda: page.press("Pause"), lambda: page.press("Play"), lambda: page.press("Step"),
-        ])()  # fmt: skip
+        rng.choice(
+            [
+                lambda: page.control(rng.choice(labels)).click(),
+                lambda: type_into(page, f"{name} weight", rng.choice([0, 0.5, 1, 2])),
+                lambda: page.control(f"{name} damped").click(),
+                lambda: page.control(f"{name} anchor").select_option(rng.choice(["epoch", "previous", "average"])),
+                lambda: page.control("student learns along").click(),
+                lambda: page.press("Pause"),
+                lambda: page.press("Play"),
+                lambda: page.press("Step"),
+            ]
+        )()
 
     done = 0
     while done < 300 and time.monotonic() < end:
@@ -276,7 +283,7 @@ def test_a_restarted_kernel_is_noticed(page):
 @front_end
 def test_a_closed_tab_leaves_no_running_trainer(page):
     page.press("Play")
-    wait_for(lambda: page.ask("lab.beacon.seen") is not None and page.ask("lab.experiment.done") >= 3)
+    wait_for(lambda: page.ask("lab.liveness.seen") is not None and page.ask("lab.experiment.done") >= 3)
     page.ask("setattr(__import__('rdskd_lab.lab.widgets.page_liveness').lab.widgets.page_liveness, 'UNWATCHED', 8)")
     page.rest(6)
     assert page.ask("lab.player.playing")  # a page that is there is heard
@@ -316,7 +323,7 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
 @slow
 def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):
     page.press("Step x 10")
-    wait_for(lambda: page.ask("lab.postcard._step") == 10, 20)
+    wait_for(lambda: page.ask("lab.snapshot._step") == 10, 20)
     page.rest(1)
     page.view.keyboard.press("Control+s")
     saved = wait_for(lambda: "image/png" in page.path.read_text() and page.path.read_text(), 20)

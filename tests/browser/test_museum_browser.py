@@ -40,7 +40,7 @@ def shown(page: Page) -> str:
 def test_every_control_of_the_museum(page):
     assert page.bytes - page.before < 6e6
     assert EXHIBITS["healthy"].question in shown(page)
-    wait_for(lambda: page.ask("museum.beacon.seen is not None"), 20)
+    wait_for(lambda: page.ask("museum.liveness.seen is not None"), 20)
     assert violations(page) == []
     page.control("exhibit").select_option(EXHIBITS["collapse"].title)
     wait_for(lambda: page.ask("len(museum.trace)") == 400, 20)

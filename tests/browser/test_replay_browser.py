@@ -21,7 +21,7 @@ REPLAY = (
     SMALL
     + """
 made = Lab(mode="inline", settings=small)
-made.pace.draw = lambda: None
+made.redraw.draw = lambda: None
 made.trace.freeze = 20
 made.play(30)
 made.edit("ie", "on", False)
@@ -143,7 +143,7 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     page.control("fork's term").select_option("ds")
     page.control("fork's change").select_option("set the weight")
     type_into(page, "fork's weight", 2.5)
-    is_(page, "lab.forks.edit()", ("ds", "weight", 2.5))
+    is_(page, "lab.forks.chosen()", ("ds", "weight", 2.5))
     page.press("Fork here")
     is_(page, "lab.inner is not None and [b.name for b in lab.inner.branches]", ["as it was", "ds x 2.5"], 60)
     done = "[b.experiment.done for b in lab.inner.branches]"

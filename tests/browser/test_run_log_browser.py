@@ -62,14 +62,14 @@ def test_every_control_of_the_log_of_tries(page):
     page.press("Reset")
     wait_for(lambda: page.ask("lab.experiment.done") == 0, PATIENCE)
     steps(page, "Step", 1)
-    assert page.ask("[(t.number, t.steps) for t in lab.tries.all()]") == [(2, 1), (1, 11)]
+    assert page.ask("[(t.number, t.steps) for t in lab.run_log.all()]") == [(2, 1), (1, 11)]
     rows = page.view.locator(".tries tbody th")
     wait_for(lambda: rows.all_inner_texts() == ["2 (now)", "1"], PATIENCE)
     page.control("sort tries by").select_option("steps")
     wait_for(lambda: rows.all_inner_texts() == ["1", "2 (now)"], PATIENCE)
-    assert page.ask("lab.tries.order.value") == "steps"
+    assert page.ask("lab.run_log.order.value") == "steps"
     page.control("try").select_option(index=1)
-    wait_for(lambda: page.ask("lab.tries.which.value") == 1, PATIENCE)
+    wait_for(lambda: page.ask("lab.run_log.which.value") == 1, PATIENCE)
     page.press("Open this try")
     wait_for(lambda: page.ask("(lab.experiment.done, len(lab.plan))") == (0, 1), PATIENCE)
     ie = page.control("ie: information entropy loss")

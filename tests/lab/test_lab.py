@@ -22,7 +22,7 @@ pytest.importorskip("anywidget")
 import ipywidgets as widgets  # noqa: E402
 
 from rdskd_lab.datasets import Split  # noqa: E402
-from rdskd_lab.lab import Lab, Player, Transport
+from rdskd_lab.lab import Lab, PlaybackButtons, Player
 from rdskd_lab.lab.drawing.drawing import Stroke, bars, chart, png, thin  # noqa: E402
 from rdskd_lab.lab.drawing.view import sentence  # noqa: E402
 from rdskd_lab.lab.session import player  # noqa: E402
@@ -42,7 +42,7 @@ SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8
 
 @pytest.fixture
 def lab():
-    """A small lab in inline mode: a wish is granted before the control's callback returns."""
+    """A small lab in inline mode: a request is granted before the control's callback returns."""
     made = Lab(mode="inline", settings=SMALL, steps=5)
     yield made
     made.close()
@@ -87,15 +87,15 @@ def test_a_loop_of_ones_own_is_played_in_five_lines():
         for i in range(10_000):
             yield {"loss": 1 / (i + 1)}
 
-    transport = Transport(Player(my_loop(), mode="inline", at_once=7))
-    transport.play.click()
-    transport.one.click()
-    transport.ten.click()
-    assert transport.player.pulled == 7 + 1 + 10
-    assert transport.status.value == "18 steps. Paused."
+    buttons = PlaybackButtons(Player(my_loop(), mode="inline", at_once=7))
+    buttons.play.click()
+    buttons.one.click()
+    buttons.ten.click()
+    assert buttons.player.pulled == 7 + 1 + 10
+    assert buttons.status.value == "18 steps. Paused."
 
 
-def test_wishes_are_granted_between_two_steps_in_their_order():
+def test_requests_are_granted_between_two_steps_in_their_order():
     seen, state = [], {"x": 0}
     play = Player((dict(state) for _ in range(9)), on_step=lambda s: seen.append(s["x"]), mode="inline")
     play.ask(lambda: state.update(x=1))
@@ -131,8 +131,8 @@ def test_an_interrupt_in_the_foreground_pauses():
     assert (play.playing, play.reason) == (False, "Interrupted. Press Play to go on.")
 
 
-def test_a_task_plays_pauses_and_hears_wishes_from_another_thread():
-    async def scene():
+def test_a_task_plays_pauses_and_hears_requests_from_another_thread():
+    async def played():
         stream = iter(range(10**9))
         play = Player(stream, mode="task")
         play.play()
@@ -149,11 +149,11 @@ def test_a_task_plays_pauses_and_hears_wishes_from_another_thread():
         await asyncio.sleep(0.2)
         assert play.pulled == stopped + 3
 
-    asyncio.run(scene())
+    asyncio.run(played())
 
 
 def test_one_trains_at_a_time_and_the_other_says_why():
-    async def scene():
+    async def played():
         first, second = (Player(iter(range(10**9)), mode="task") for _ in range(2))
         first.play()
         await asyncio.sleep(0.1)
@@ -162,13 +162,13 @@ def test_one_trains_at_a_time_and_the_other_says_why():
         assert second.playing and not first.playing and "another lab" in first.reason
         second.close()
 
-    asyncio.run(scene())
+    asyncio.run(played())
 
 
 def test_chunks_end_within_two_seconds_and_go_on_by_themselves(monkeypatch):
     monkeypatch.setattr(player, "CHUNK", 0.05)
 
-    async def scene():
+    async def played():
         play = Player(iter(range(10**9)), mode="chunk")
         play.play()
         first = play.pulled
@@ -180,11 +180,11 @@ def test_chunks_end_within_two_seconds_and_go_on_by_themselves(monkeypatch):
         await asyncio.sleep(0.2)
         assert play.pulled == stopped
 
-    asyncio.run(scene())
+    asyncio.run(played())
 
 
 def test_slow_motion_takes_its_time():
-    async def scene():
+    async def played():
         play = Player(iter(range(10**9)), mode="task")
         play.ask(lambda: setattr(play, "slow", True))
         play.play()
@@ -192,7 +192,7 @@ def test_slow_motion_takes_its_time():
         assert 1 <= play.pulled <= 2
         play.close()
 
-    asyncio.run(scene())
+    asyncio.run(played())
 
 
 def test_the_seconds_of_a_step_are_the_median_of_the_latest_five_steps(monkeypatch):
@@ -229,10 +229,10 @@ def test_an_unknown_mode_is_refused(monkeypatch):
 
 
 def test_a_forced_drawing_is_never_lost_and_drawings_keep_their_distance(monkeypatch):
-    async def scene():
+    async def played():
         times = []
         loop = asyncio.get_running_loop()
-        draw = redraw_throttle.Pace(lambda: times.append(loop.time()), loop)
+        draw = redraw_throttle.RedrawThrottle(lambda: times.append(loop.time()), loop)
         for _ in range(50):
             draw(True)
             await asyncio.sleep(0.01)
@@ -241,14 +241,14 @@ def test_a_forced_drawing_is_never_lost_and_drawings_keep_their_distance(monkeyp
         assert times[-1] >= last - 0.02
         assert min(np.diff(times)) > 0.19 and len(times) <= 5
 
-    asyncio.run(scene())
+    asyncio.run(played())
 
 
 # ---- every control ---------------------------------------------------------------------------------------------------
 
 
 def test_buttons_play_step_and_reset(lab):
-    t = lab.transport
+    t = lab.buttons
     t.one.click()
     assert lab.experiment.done == 1
     t.ten.click()
@@ -269,7 +269,7 @@ def test_buttons_play_step_and_reset(lab):
 
 
 def test_every_control_of_a_term_edits_it_before_the_next_step(lab):
-    term, row = lab.experiment.objective["ie"], lab.console.rows["ie"]
+    term, row = lab.experiment.objective["ie"], lab.term_controls.rows["ie"]
     lab.play(3)
     row.on.value = False
     row.weight.value = 2.5
@@ -295,8 +295,12 @@ def test_a_reset_keeps_the_settings_and_repeats_the_run_with_the_same_edits(lab)
 
 def test_the_method_brings_its_own_terms_back(lab):
     lab.edit("ds", "weight", 7)
-    lab.player.ask(lambda: lab._begin("rdskd", None))
-    assert lab.experiment.objective["ds"].weight == 1 == lab.console.rows["ds"].weight.value
+    lab.play(2)
+    lab.use("rdskd")  # which the control shows already
+    assert (
+        lab.experiment.done == 0
+        and lab.experiment.objective["ds"].weight == 1 == lab.term_controls.rows["ds"].weight.value
+    )
     lab.play(2)
     assert_replays(lab)
 
@@ -321,16 +325,66 @@ def test_the_student_learns_along_and_does_not_disturb_the_generator(lab):
     assert_replays(lab)
 
 
-def test_slow_motion_is_a_wish_like_any_other(lab):
-    lab.transport.slow.value = True
+def test_slow_motion_is_a_request_like_any_other_and_its_control_follows(lab):
+    lab.buttons.slow.value = True
     assert lab.player.slow
-    lab.transport.slow.value = False
-    assert not lab.player.slow
+    lab.player.ask(lambda: setattr(lab.player, "slow", False))
+    assert not lab.buttons.slow.value
+
+
+# ---- the flow goes one way -------------------------------------------------------------------------------------------
+
+
+def mine(i, raw, anchor):
+    return raw / 2
+
+
+def test_an_edit_reaches_the_model_whatever_the_control_shows(lab):
+    lab.experiment.objective["ie"].on = False  # past the lab: the control shows that it is on
+    lab.edit("ie", "on", True)
+    assert lab.experiment.objective["ie"].on and lab.record.edits == [Edit(0, "ie", "on", True)]
+
+
+def test_the_controls_follow_a_model_that_was_changed_past_the_lab(lab):
+    oh, row = lab.experiment.objective["oh"], lab.term_controls.rows["oh"]
+    oh.weight, oh.rule = 5, mine
+    lab.play(1)
+    assert (row.weight.value, row.rule.value) == (5, "own") and lab.record.edits == []
+    row.rule.value = "epoch"
+    assert oh.rule.__name__ == "epoch" and "own" not in row.rule.options
+
+
+def test_a_control_that_follows_asks_for_nothing(lab, monkeypatch):
+    asked = []
+    monkeypatch.setattr(lab.player, "ask", asked.append)
+    for term in lab.experiment.objective.values():
+        term.on, term.weight, term.damped, term.rule = False, 3, not term.damped, mine
+    lab.experiment.learning = lab.player.slow = True
+    lab._on_show(True)
+    assert [row.on.value for row in lab.term_controls.rows.values()] == [False] * 3 and lab.student.value
+    assert lab.buttons.slow.value and asked == []
+    lab.term_controls.rows["ie"].on.value = True
+    assert len(asked) == 1
+
+
+def test_presses_that_are_still_to_be_granted_are_granted_in_their_order():
+    async def pressed():
+        lab = Lab(mode="task", settings=SMALL)
+        ie = lab.term_controls.rows["ie"]
+        ie.on.value, ie.weight.value = False, 2
+        ie.on.value = True
+        lab.edit("ie", "on", False)
+        await asyncio.sleep(0.3)
+        assert [str(edit) for edit in lab.record.edits] == ["ie off", "ie x 2", "ie on", "ie off"]
+        assert not ie.on.value and not lab.experiment.objective["ie"].on
+        lab.close()
+
+    asyncio.run(pressed())
 
 
 def test_everything_off_moves_nothing_and_says_so(lab):
     lab.play(3)
-    for row in lab.console.rows.values():
+    for row in lab.term_controls.rows.values():
         row.on.value = False
     before = copied(lab.experiment.run.generator)
     lab.play(5)
@@ -381,42 +435,55 @@ def test_an_exploding_term_stops_before_it_moves_anything_and_can_be_mended(lab)
         ("oh", "weight", float("nan")),
         ("oh", "rule", "never"),
         ("xx", "on", 1),
+        ("ie", "on", "yes"),
+        ("ie", "damped", None),
+        ("student", "learns", 2),
     ],
 )
 def test_a_wrong_edit_is_refused_in_a_sentence(lab, edit):
     with pytest.raises((ValueError, KeyError)) as error:
         lab.edit(*edit)
-    assert len(str(error.value)) > 20
+    assert type(error.value) in (ValueError, KeyError) and len(str(error.value)) > 20
     assert lab.record.edits == []
+    with pytest.raises(ValueError, match="plays rdskd"):
+        lab.use("gan")
 
 
 def test_a_storm_of_a_thousand_actions(lab):
     rng = random.Random(0)
-    rows = list(lab.console.rows.values())
+    rows = list(lab.term_controls.rows.values())
 
     def act():
-        row, t = rng.choice(list(lab.console.rows.values())), lab.transport
-        return rng.choice([
-            lambda: setattr(row.on, "value", not row.on.value),
-            lambda: setattr(row.weight, "value", rng.choice([-5, 0, 0.3, 1, 2, 1000])),
-            lambda: setattr(row.damped, "value", not row.damped.value),
-            lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
-            lambda: setattr(lab.student, "value", not lab.student.value),
-            t.one.click, t.pause.click, t.play.click if rng.random() < 0.1 else t.one.click,
-            lab.same.click if rng.random() < 0.02 else t.one.click,
-            lab.new.click if rng.random() < 0.02 else t.one.click,
-        ])  # fmt: skip
+        row, t = rng.choice(list(lab.term_controls.rows.values())), lab.buttons
+        return rng.choice(
+            [
+                lambda: setattr(row.on, "value", not row.on.value),
+                lambda: setattr(row.weight, "value", rng.choice([-5, 0, 0.3, 1, 2, 1000])),
+                lambda: setattr(row.damped, "value", not row.damped.value),
+                lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
+                lambda: setattr(lab.student, "value", not lab.student.value),
+                t.one.click,
+                t.pause.click,
+                t.play.click if rng.random() < 0.1 else t.one.click,
+                lab.same.click if rng.random() < 0.02 else t.one.click,
+                lab.new.click if rng.random() < 0.02 else t.one.click,
+            ]
+        )
 
-    lab.pace.draw = lambda: None  # drawing is tested elsewhere; here it is a thousand times the cost
+    lab.redraw.draw = lambda: None  # drawing is tested elsewhere; here it is a thousand times the cost
     for _ in range(1000):
         act()()
         assert not lab.player.playing
         assert not lab.player.reason.startswith("Stopped."), lab.player.reason
-    for name, row in lab.console.rows.items():
+    for name, row in lab.term_controls.rows.items():
         term = lab.experiment.objective[name]
         assert (row.on.value, row.weight.value, row.damped.value, row.rule.value) == (
-            term.on, term.weight, term.damped, term.rule.__name__)  # fmt: skip
-    assert rows == list(lab.console.rows.values())
+            term.on,
+            term.weight,
+            term.damped,
+            term.rule.__name__,
+        )
+    assert rows == list(lab.term_controls.rows.values())
     assert lab.record.edits == sorted(lab.record.edits, key=lambda edit: edit.step)
     assert_replays(lab)
 
@@ -424,18 +491,18 @@ def test_a_storm_of_a_thousand_actions(lab):
 def test_the_lab_plays_in_chunks_and_its_switches_act_between_them(monkeypatch):
     monkeypatch.setattr(player, "CHUNK", 0.05)
 
-    async def scene():
+    async def played():
         lab = Lab(mode="chunk", settings=SMALL)
-        lab.transport.play.click()
+        lab.buttons.play.click()
         assert lab.experiment.done > 0
-        lab.console.rows["ie"].on.value = False
+        lab.term_controls.rows["ie"].on.value = False
         await asyncio.sleep(0.3)
-        lab.transport.pause.click()
+        lab.buttons.pause.click()
         assert lab.record.edits[0].step > 0 and not lab.experiment.objective["ie"].on
         assert_replays(lab)
         lab.close()
 
-    asyncio.run(scene())
+    asyncio.run(played())
 
 
 # ---- what is shown and what stays ------------------------------------------------------------------------------------
@@ -450,7 +517,7 @@ def test_the_pictures_say_what_they_show(lab):
     assert page.count('role="img" aria-label="') == 1 + 3 + 3 + 1 + 1  # histogram, terms, increments, gain, student
     words = sentence(lab.experiment, lab.record, lab.look)
     assert words.startswith("step 6, one-hot loss ") and " of 10 classes, student " in words
-    assert lab.beacon.sentence == words
+    assert lab.liveness.sentence == words
 
 
 def test_increments_are_what_a_loss_rose_by_since_the_step_before(lab):
@@ -496,9 +563,9 @@ def test_the_card_shows_increments_and_anchors_too(lab):
     lab.play(30)
     dots = lab.view.charts.value.split('"c6 dots" d="')[1].split('"')[0]
     assert dots.count("l0 0") == 1  # the rule "epoch" has moved both anchors at once
-    words = lab.postcard.alt_text()
+    words = lab.snapshot.alt_text()
     assert "Increment of oh " in words and "anchor " in words and "gain of ie " in words
-    assert [len(row) for row in lab.postcard.rows()] == [2, 2, 2, 1]
+    assert [len(row) for row in lab.snapshot.rows()] == [2, 2, 2, 1]
 
 
 def test_a_toggle_is_marked_on_the_axis(lab):
@@ -552,8 +619,8 @@ def test_a_core_is_left_to_the_page_while_it_trains():
 
 
 def test_nobody_watching_pauses(lab):
-    lab.beacon._hear(None, {}, [])
-    lab.beacon.seen -= 1000
+    lab.liveness._hear(None, {}, [])
+    lab.liveness.seen -= 1000
     lab.player.playing = True
     lab._draw()
     assert lab.player.reason.startswith("Paused, because no page")
@@ -591,7 +658,7 @@ def test_the_lab_would_paint_in_colour(monkeypatch, tmp_path):
     first = lab.look.images[0].transpose(1, 2, 0)  # its channels stay apart, and in their order
     assert sheet.shape == (160, 256, 3) and np.abs(sheet[:32, :32].astype(int) - first).max() <= 9
     assert np.ptp(sheet.astype(int), axis=2).max() > 50
-    card = np.asarray(Image.open(io.BytesIO(lab.postcard.png())))
+    card = np.asarray(Image.open(io.BytesIO(lab.snapshot.png())))
     assert np.ptp(card[:, : card.shape[1] // 5].astype(int), axis=2).max() > 50
     back = open_trace(save(lab.trace, tmp_path / "colour.npz"))
     assert np.array_equal(back.moments[20].look.images, lab.trace.moments[20].look.images)

@@ -13,11 +13,10 @@ from importlib.resources import files
 import ipywidgets as widgets
 import numpy as np
 
-from ...methods.registry import describe
 from ...objective import Objective
 from ...reporting.charts import number
 from ..session.experiment import Experiment, Look
-from ..session.record import Record
+from ..session.record import Record, words_of
 from .drawing import Mark, Stroke, bars, chart, sheet, strip
 
 GAINS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100, 1000)  # that the damping's axis may name
@@ -75,7 +74,7 @@ def charts(experiment: Experiment, record: Record) -> str:
 def damping(experiment: Experiment, record: Record) -> str:
     """What damping looks at and what it does: increments of each term, gains in force, anchors."""
     until = float(experiment.done)
-    strips = "".join(increments_strip(name, record, until) for name in record.names)
+    strips = "".join(increments_strip(name, record, experiment.objective, until) for name in record.names)
     return (
         "<h4>damping: what rises is asked for harder<small>increments "
         f"L<sub>i</sub> - L<sub>i-1</sub>, mean of the last {SMOOTH} steps</small></h4>"
@@ -99,16 +98,16 @@ def term_chart(name: str, record: Record, objective: Objective, until: float, ma
     ]
     if objective[name].damped:
         strokes.append(Stroke("anchor", step, record.column(f"{name}_anchor"), "c6 dot"))
-    about = describe(name)
+    about = words_of(objective, name)
     mine = [mark for mark in marks if mark.label.split()[0] == name]
     return chart(f"{name}: {about.name}", strokes, until=until, note=about.unit, marks=mine)
 
 
-def increments_strip(name: str, record: Record, until: float) -> str:
+def increments_strip(name: str, record: Record, objective: Objective, until: float) -> str:
     """How a term rises and falls from step to step, light smoothing; grey while it is off."""
     step, on = record.column("step"), record.column(f"{name}_gain") > 0
     rise, style = record.increments(name, SMOOTH), f"c{record.names.index(name)}"
-    title = f"increments of {name} per step, mean of {SMOOTH} steps, {describe(name).unit}"
+    title = f"increments of {name} per step, mean of {SMOOTH} steps, {words_of(objective, name).unit}"
     strokes = [
         Stroke(name, step, np.where(on, rise, np.nan), style),
         Stroke(f"{name} while off", step, np.where(on, np.nan, rise), "grey"),
@@ -132,9 +131,16 @@ def gain_chart(record: Record, until: float, marks: list[Mark]) -> str:
         strokes.append(Stroke("", at, np.where(np.arange(len(at)) % 2, np.nan, 0.0), "c6 dots"))
         note += "; dots: an anchor moves"
     return chart(
-        "gain in force", strokes, until=until, level=0.0, marks=marks, tall=True, note=note,
-        ticks=np.log(GAINS).tolist(), scale=lambda y: f"{number(float(np.exp(y)))} x",
-    )  # fmt: skip
+        "gain in force",
+        strokes,
+        until=until,
+        level=0.0,
+        marks=marks,
+        tall=True,
+        note=note,
+        ticks=np.log(GAINS).tolist(),
+        scale=lambda y: f"{number(float(np.exp(y)))} x",
+    )
 
 
 def anchors(objective: Objective, record: Record) -> str:
@@ -154,15 +160,18 @@ def student_chart(record: Record, until: float) -> str:
     """The student's accuracy on the shipped test digits, in percent."""
     steps, accuracy = np.array(record.student["step"]), 100 * np.array(record.student["accuracy"])
     return chart(
-        "student: right answers on 1,000 real digits", [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
-        until=until, note="from painted images only", scale=lambda y: f"{y:.0f} %",
-    )  # fmt: skip
+        "student: right answers on 1,000 real digits",
+        [Stroke(f"{accuracy[-1]:.0f} %", steps, accuracy, "c0")],
+        until=until,
+        note="from painted images only",
+        scale=lambda y: f"{y:.0f} %",
+    )
 
 
 def sentence(experiment: Experiment, record: Record, look: Look) -> str:
     """'step 300, one-hot loss 0.12, ..., 9 of 10 classes, student 91 %': the lab, for somebody who listens."""
     terms = ", ".join(
-        f"{describe(name).name} {number(look.raw[name])}{'' if term.on else ' (off)'}"
+        f"{words_of(experiment.objective, name).name} {number(look.raw[name])}{'' if term.on else ' (off)'}"
         for name, term in experiment.objective.items()
     )
     student = f", student {record.student['accuracy'][-1]:.0%}" if record.student["step"] else ""

@@ -6,10 +6,10 @@ Five lines put a loop of your own into it:
         for i in range(10_000):
             yield train_once(i)                 # whatever you yield is handed to `on_step`
 
-    Transport(Player(my_loop()))                # play, pause, step; the last line of a cell
+    PlaybackButtons(Player(my_loop()))          # play, pause, step; the last line of a cell
 
-The player knows no loss and no widget.  Whoever wants something (play, pause, a change) puts a wish into a queue;
-the player grants wishes in their order and only *between* two steps, on the kernel's main thread.  That is why a
+The player knows no loss and no widget.  Whoever wants something (play, pause, a change) puts a request into a queue;
+the player grants requests in their order and only *between* two steps, on the kernel's main thread.  That is why a
 control may be pressed at any time and on any thread: some kernels run a control's callback beside the training.
 
 Three modes, the same steps in the same order:
@@ -72,17 +72,17 @@ class Player:
         self.pulled = 0  # steps
         self._took: deque[float] = deque(maxlen=5)  # s, each of the latest steps
         self.threads: set[str] = set()  # names of those that pulled steps: the main thread, and no other
-        self._wishes: deque[Callable[[], None]] = deque()
+        self._requests: deque[Callable[[], None]] = deque()
         self.loop = running_loop() if self.mode != "inline" else None
         self._task: asyncio.Task | None = None
         self._busy = self._interrupted = self._closed = False
 
     def take(self, steps: Iterable | Callable[[], Iterable]) -> None:
-        """Play other steps from now on.  Call it between two steps: from a wish, or before the first."""
+        """Play other steps from now on.  Call it between two steps: from a request, or before the first."""
         self._make = steps if callable(steps) else None
         self.steps = iter(steps() if callable(steps) else steps)
 
-    # ---- wishes: callable from any thread at any time
+    # ---- requests: callable from any thread at any time
 
     def play(self, count: int | None = None, reason: str = "") -> None:
         """Train on; `count` steps, or until somebody pauses.  `reason`: why, as a sentence."""
@@ -93,8 +93,8 @@ class Player:
         self.ask(partial(self.stop, reason))
 
     def ask(self, change: Callable[[], None]) -> None:
-        """Have `change()` done before the next step, after everything that was asked for earlier."""
-        self._wishes.append(change)
+        """Request that `change()` is called before the next step, after everything that was requested earlier."""
+        self._requests.append(change)
         here = threading.current_thread() is threading.main_thread()
         if self.loop is None or (self.mode == "chunk" and here):
             self.settle()
@@ -103,15 +103,15 @@ class Player:
 
     @property
     def step_seconds(self) -> float:
-        """Seconds that a step takes: the median of the latest five; 0 before there were three."""
+        """Return the seconds that a step takes: the median of the latest five; 0 before there were three."""
         return median(self._took) if len(self._took) > 2 else 0.0
 
     def close(self) -> None:
-        """Stop for good and let go of the steps."""
+        """Stop for good and drop the steps."""
         self.stop("Closed.")
         self._closed, self.steps, self._make = True, iter(()), None
         self.on_step = self.on_show = lambda _: None
-        self._wishes.clear()
+        self._requests.clear()
 
     # ---- on the main thread
 
@@ -127,12 +127,12 @@ class Player:
         self.reason = reason or f"Training{steps}."
 
     def stop(self, reason: str) -> None:
-        """Play no further.  Between two steps only, on the main thread: from a wish, `on_step` or `on_show`."""
+        """Play no further.  Between two steps only, on the main thread: from a request, `on_step` or `on_show`."""
         self.playing, self.left, self.reason = False, None, reason
         Player._playing.discard(self)
 
     def settle(self) -> None:
-        """Grant what was wished for, now, and if that is to play, see that somebody does.  On the main thread only."""
+        """Grant the requests now, and start playing if one of them was to play.  On the main thread only."""
         if self._busy or self._closed:  # a chunk is being trained: it grants them itself
             return
         self._grant()
@@ -161,7 +161,7 @@ class Player:
             _listen_for_interrupts(None)
 
     def _train(self, seconds: float) -> None:
-        """Steps for that long, at least one, each with the wishes before it; then a picture."""
+        """Make steps for that long, at least one, and grant the requests before each; then show a picture."""
         end, self._busy = perf_counter() + seconds, True
         if self.mode == "task":
             _listen_for_interrupts(self._on_interrupt)
@@ -211,9 +211,9 @@ class Player:
 
     def _grant(self):
         granted = False
-        while self._wishes:
+        while self._requests:
             try:
-                self._wishes.popleft()()
+                self._requests.popleft()()
             except Exception as error:
                 self.stop(f"Stopped. {error or type(error).__name__}")
             granted = True

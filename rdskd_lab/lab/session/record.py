@@ -1,12 +1,14 @@
-"""What a played run did: every step and every edit, as numbers.  With both, the bare loop repeats it exactly."""
+"""The numbers of a run: every step and every edit.  With both, the bare loop repeats the run exactly."""
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
+from numbers import Real
 
 import numpy as np
 
-from ...objective import ANCHORS, Objective, Term
+from ...objective import ANCHORS, Objective, Term, Words
+from ...reporting.charts import describe
 from ...training import Step
 
 FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
@@ -25,7 +27,7 @@ class Edit:
     value: bool | float | str  # of `rule`: a key of ANCHORS
 
     def check(self, objective: Objective) -> None:
-        """Refuse, in a sentence, what these terms do not have."""
+        """Raise an error that says so if these terms have no such field, or the field no such value."""
         fields = FIELDS
         if self.term == STUDENT:
             fields = ("learns",)
@@ -33,13 +35,17 @@ class Edit:
             objective[self.term]  # a KeyError here names the terms
         if self.field not in fields:
             raise ValueError(f"{self.term} has no {self.field!r} to edit; it has {', '.join(fields)}")
-        if self.field == "weight" and not (_is_number(self.value) and 0 <= self.value <= HEAVIEST):
-            raise ValueError(f"a weight lies between 0 and {HEAVIEST:g}; it is {self.value}")
-        if self.field == "rule" and self.value not in list(ANCHORS):
-            raise ValueError(f"no anchor rule {self.value!r}; there are {', '.join(ANCHORS)}")
+        if self.field == "weight":
+            if not (_is_number(self.value) and 0 <= self.value <= HEAVIEST):
+                raise ValueError(f"a weight lies between 0 and {HEAVIEST:g}; it is {self.value}")
+        elif self.field == "rule":
+            if self.value not in list(ANCHORS):
+                raise ValueError(f"no anchor rule {self.value!r}; there are {', '.join(ANCHORS)}")
+        elif not (_is_number(self.value) and self.value in (0, 1)):
+            raise ValueError(f"{self.term}: {self.field!r} is True or False, not {self.value!r}")
 
     def apply(self, objective: Objective) -> bool:
-        """Change the term; False if it was so already."""
+        """Change the term and return True, or return False if it was so already."""
         value = ANCHORS[self.value] if self.field == "rule" else self.value
         if getattr(objective[self.term], self.field) == value:
             return False
@@ -53,8 +59,21 @@ class Edit:
         return f"{self.term} x {self.value:g}" if self.field == "weight" else f"{self.term} {self.value}"
 
 
+def checked(objective: Objective, term: str, field: str, value: object, step: int = 0) -> Edit:
+    """Make an edit of what a learner asked for, or raise an error that says what is wrong with it."""
+    edit = Edit(step, term, field, value)
+    edit.check(objective)
+    kind = {"weight": float, "rule": str}.get(field, bool)
+    return replace(edit, value=kind(value))
+
+
+def words_of(objective: Objective, name: str) -> Words:
+    """Return what a term is in words: its own, or the package's for its key."""
+    return objective[name].words or Words(*describe(name))
+
+
 def rule_of(term: Term) -> str:
-    """The name of a term's anchor rule; "" for one of the learner's own."""
+    """Return the name of a term's anchor rule; "" for one of the learner's own."""
     return next((rule for rule, function in ANCHORS.items() if function is term.rule), "")
 
 
@@ -83,7 +102,7 @@ class Record:
             self._anchors[name] = objective[name].anchor
 
     def add_probe(self, step: int, raw: dict[str, float]) -> None:
-        """Write down what the terms say to the probe images after `step` steps; once per step is enough."""
+        """Write down the terms on the probe images after `step` steps; a second call for a step replaces the first."""
         _append(self.probe, step, raw)
 
     def add_accuracy(self, step: int, accuracy: float) -> None:
@@ -91,7 +110,7 @@ class Record:
         _append(self.student, step, {"accuracy": accuracy})
 
     def until(self, step: int, objective: Objective) -> "Record":
-        """A copy of the first `step` steps and the edits up to there, to go on with `objective` as it stands."""
+        """Copy the first `step` steps and the edits up to there, to continue with `objective` as it stands."""
         copy = Record(objective, self.phase)
         copy.columns = {name: column[:step] for name, column in self.columns.items()}
         copy.edits = [edit for edit in self.edits if edit.step <= step]
@@ -101,11 +120,11 @@ class Record:
         return copy
 
     def column(self, name: str) -> np.ndarray:
-        """One number per step so far: "step", or NAME and its PARTS for a term; a copy."""
+        """Copy a column, one number per step: "step", or NAME and its PARTS for a term."""
         return np.array(self.columns[name], dtype=float)
 
     def increments(self, name: str, over: int = 1) -> np.ndarray:
-        """L_i - L_{i-1} of a term on the training batches, mean of the last `over` of them; (N,), NaN at the first."""
+        """Return L_i - L_{i-1} of a term on the training batches, mean of the last `over`; (N,), NaN at the first."""
         raw = self.column(name)
         i = np.arange(len(raw))
         back = np.minimum(i, over)
@@ -113,12 +132,12 @@ class Record:
             return (raw - raw[i - back]) / back
 
     def history(self) -> dict[str, np.ndarray]:
-        """All columns, in the form that `plots` draws."""
+        """Return all columns, in the form that `reporting.charts` draws."""
         return {"phase": np.full(len(self), self.phase)} | {name: self.column(name) for name in self.columns}
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
+    return isinstance(value, Real | np.bool_) and isfinite(value)
 
 
 def _append(columns: dict[str, array], step: int, values: dict[str, float]) -> None:

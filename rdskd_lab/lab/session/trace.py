@@ -1,8 +1,9 @@
-"""The flight recorder: a played run as data, to look back at, to go back into, to save and to send.
+"""A recorded run as data: to look back at, to resume from any step, to save and to send.
 
-Scalars of every step and the edits are in its `Record`; every STRIDE steps a `Moment` (16 images and what the teacher
-and the terms say to them), every FREEZE steps a checkpoint.  Both are thinned by halves when they grow too many, which
-leaves them evenly spread.  `tracefile` writes a trace down.
+The numbers of every step and the edits are in its `Record`.  Every STRIDE steps it keeps a `Moment` (16 images and what
+the teacher and the terms make of them), every FREEZE steps a checkpoint.  When there are too many of either, every
+second one is dropped, so that they stay evenly spread.  It holds its terms with their words, so that it can be looked
+at even where a later version has changed them.  `tracefile` writes a trace to disk.
 """
 
 from collections.abc import Iterator
@@ -13,18 +14,19 @@ from torch import nn
 
 from ... import __version__
 from ...methods.method import Settings
+from ...objective import Objective
 from .checkpoint import freeze, thaw
 from .experiment import PLAYABLE, Experiment, Look
-from .record import Record
+from .record import Record, rule_of, words_of
 
 STRIDE, FREEZE = 20, 100  # steps
 SHOWN = 16  # images of a moment
 MOMENTS, CHECKPOINTS = 500, 10  # at most
-HEAVIEST = 40e6  # bytes of checkpoints
+LARGEST = 40e6  # bytes of checkpoints
 
 
 class TraceError(ValueError):
-    """A trace that cannot be opened or gone on with; the message says why and what to do."""
+    """A trace that cannot be opened or resumed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,24 @@ class Moment:
 
 
 class Trace:
-    """One run so far: how it was set up, `record`, `moments` and `checkpoints` by step."""
+    """One run so far: how it was set up, `record`, `moments` and `checkpoints` by step.
 
-    def __init__(self, record: Record, *, method: str, seed: int, settings: dict, classes: list[str],
-                 own_teacher: bool = False, version: str = __version__):  # fmt: skip
-        self.record, self.method, self.seed, self.settings = record, method, seed, settings
+    terms   as they were set before step 0, with their words; they cannot be measured
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        terms: Objective,
+        method: str,
+        seed: int,
+        settings: dict,
+        classes: list[str],
+        own_teacher: bool = False,
+        version: str = __version__,
+    ):
+        self.record, self.terms, self.method, self.seed, self.settings = record, terms, method, seed, settings
         self.classes, self.own_teacher, self.version = classes, own_teacher, version
         self.moments: dict[int, Moment] = {}
         self.checkpoints: dict[int, dict[str, np.ndarray]] = {}
@@ -58,7 +73,7 @@ class Trace:
         while len(self.moments) > MOMENTS:
             self.stride *= 2
             self.moments = _every(self.stride, self.moments)
-        while len(self.checkpoints) > 1 and (len(self.checkpoints) > CHECKPOINTS or self._weight() > HEAVIEST):
+        while len(self.checkpoints) > 1 and (len(self.checkpoints) > CHECKPOINTS or self._size() > LARGEST):
             self.freeze *= 2
             self.checkpoints = _every(self.freeze, self.checkpoints)
 
@@ -69,15 +84,15 @@ class Trace:
         self.moments[experiment.done] = Moment(replace(look, **part), experiment.shares())
 
     def last_moment(self, step: int) -> Moment:
-        """What could be seen at `step`, or at the last moment before that was kept."""
+        """Return what could be seen at `step`, or at the last moment before it that was kept."""
         return self.moments[max((at for at in self.moments if at <= step), default=min(self.moments))]
 
     def last_checkpoint(self, step: int) -> int:
-        """Where a run can go on, at `step` or before; at 0 it always can, from the seed."""
+        """Return the last step up to `step` from which the run can be resumed; 0, its seed, is always one."""
         return max((at for at in self.checkpoints if at <= step), default=0)
 
-    def revive(self, step: int, teacher: nn.Module | None = None) -> Experiment:
-        """A live run in the state of `step`, where a checkpoint or the start is, with the edits that were made there.
+    def resume(self, step: int, teacher: nn.Module | None = None) -> Experiment:
+        """Rebuild the live run as it was after `step`, where a checkpoint or the start is, with the edits made there.
 
         `teacher` is needed again if the run had one of the learner's own.
         """
@@ -87,10 +102,18 @@ class Trace:
             )
         if self.own_teacher and teacher is None:
             raise TraceError("this run had a teacher of your own, which a trace does not hold; give it (teacher=...)")
+        if self.method not in PLAYABLE:
+            raise TraceError(
+                f"this version of rdskd-lab does not play {self.method!r}, so the run cannot be resumed, only looked "
+                f"at; resume it with version {self.version}"
+            )
         try:
             experiment = Experiment(self.method, self.seed, teacher=teacher, settings=Settings(**self.settings))
+            self._set_terms(experiment.objective)
             if step:
                 thaw(experiment, self.checkpoints[step])
+        except TraceError:
+            raise
         except Exception as error:  # a foreign file's settings and arrays can be wrong in any way
             raise TraceError(
                 f"the run cannot go on from step {step:,} ({error}); take another step or trace"
@@ -102,8 +125,21 @@ class Trace:
                 experiment.change(edit)
         return experiment
 
+    def _set_terms(self, objective: Objective) -> None:
+        """Set terms of this version as those of the trace were before step 0."""
+        if list(objective) != list(self.terms):
+            raise TraceError(
+                f"this run has the terms {', '.join(self.terms)}, and {self.method!r} in this version of rdskd-lab has "
+                f"{', '.join(objective)}, so the run cannot be resumed, only looked at; resume it with version "
+                f"{self.version}"
+            )
+        for name, was in self.terms.items():
+            term = objective[name]
+            term.weight, term.on, term.damped = was.weight, was.on, was.damped
+            term.rule = was.rule if rule_of(was) else term.rule
+
     def until(self, step: int, experiment: Experiment) -> "Trace":
-        """This trace up to `step`, to go on with `experiment`, which was revived there."""
+        """Copy this trace up to `step`, to continue with `experiment`, which was resumed there."""
         cut = Trace(self.record.until(step, experiment.objective), **self.facts())
         cut.moments = {at: moment for at, moment in self.moments.items() if at <= step}
         cut.checkpoints = {at: arrays for at, arrays in self.checkpoints.items() if at <= step}
@@ -111,31 +147,46 @@ class Trace:
         return cut
 
     def facts(self) -> dict:
-        """How the run was set up."""
-        return {name: getattr(self, name) for name in ("method", "seed", "settings", "classes", "own_teacher")}
+        """Return how the run was set up."""
+        return {name: getattr(self, name) for name in ("terms", "method", "seed", "settings", "classes", "own_teacher")}
 
-    def _weight(self) -> int:
+    def _size(self) -> int:
         return sum(array.nbytes for arrays in self.checkpoints.values() for array in arrays.values())
 
 
 def begin(experiment: Experiment, own_teacher: bool = False) -> Trace:
-    """The trace of a run that is about to begin."""
+    """Start the trace of a run that has made no step yet."""
+    terms = Objective()
+    for name, term in experiment.objective.items():
+        words = words_of(experiment.objective, name)
+        terms[name] = replace(
+            term, measure=not_recorded, words=words, rule=term.rule if rule_of(term) else not_recorded
+        )
     trace = Trace(
-        Record(experiment.objective), method=experiment.method, seed=experiment.seed, own_teacher=own_teacher,
-        settings=asdict(experiment.run.settings), classes=experiment.classes,
-    )  # fmt: skip
+        Record(experiment.objective),
+        terms=terms,
+        method=experiment.method,
+        seed=experiment.seed,
+        settings=asdict(experiment.run.settings),
+        classes=experiment.classes,
+        own_teacher=own_teacher,
+    )
     trace.keep_moment(experiment)
     return trace
 
 
-class Scene:
-    """A moment of a trace in the place of a live experiment: what `View` and `Console` ask of one."""
+def not_recorded(*_):
+    """Stand in a trace for a loss, or an anchor rule of the learner's own, which no trace holds."""
+    raise TypeError("a recorded term cannot be measured or moved; resume the run (Trace.resume)")
+
+
+class RecordedStep:
+    """A step of a trace in the place of a live experiment: everything that drawing needs of one."""
 
     def __init__(self, trace: Trace, step: int):
-        moment = trace.last_moment(step)
         self.method, self.seed, self.classes, self.done = trace.method, trace.seed, trace.classes, step
-        self.objective, self.learning = PLAYABLE[trace.method].terms(), False
-        self.moment = moment
+        self.objective = Objective({name: replace(term) for name, term in trace.terms.items()})
+        self.learning, self.moment = False, trace.last_moment(step)
         for edit in trace.record.edits:
             if edit.step <= step:
                 Experiment.change(self, edit)
@@ -147,18 +198,18 @@ class Scene:
             column = self.record.columns[f"{name}_anchor"]
             term.anchor = column[-1] if len(column) else term.anchor
 
-    def look(self):
-        """The 16 images of the last moment."""
+    def look(self) -> Look:
+        """Return the 16 images of the last moment."""
         return self.moment.look
 
     def shares(self) -> np.ndarray:
-        """How the teacher sorted the training batches then, (K,) in [0, 1]."""
+        """Return how the teacher sorted the training batches then, (K,) in [0, 1]."""
         return self.moment.shares
 
 
 def retrain(trace: Trace, steps: int, teacher: nn.Module | None = None, start: int = 0) -> Iterator[tuple]:
-    """The run again from `start`, where a checkpoint is, with its edits: (experiment, step) up to step `steps`."""
-    experiment = trace.revive(start, teacher)
+    """Train again from `start`, where a checkpoint is, with the edits: yield (experiment, step) up to step `steps`."""
+    experiment = trace.resume(start, teacher)
     todo = [edit for edit in trace.record.edits if edit.step > start]
     for step in experiment.steps():
         yield experiment, step

@@ -1,12 +1,14 @@
 """A trace on disk: one .npz of plain arrays, of which `facts` is a JSON text.  Never a pickle.
 
 What is read is checked before anything is made of it, so that a trace from a stranger opens or is refused in one
-sentence, and a trace of this version opens in every later one: FORMAT goes up when something is added, and stays
-readable.
+sentence.  A file names its terms and brings their words, so that it opens in every later version whatever becomes of
+the methods.  FORMAT goes up when something is added, and older formats stay readable.
 """
 
 import io
 import json
+import math
+import re
 import zipfile
 from array import array
 from dataclasses import asdict, fields
@@ -17,23 +19,34 @@ import numpy as np
 from ... import __version__
 from ...methods.method import Settings
 from ...networks.weights import write_whole
-from .experiment import PLAYABLE, Look
-from .record import PARTS, Edit, Record
-from .trace import SHOWN, Moment, Trace, TraceError
+from ...objective import ANCHORS, Objective, Term, Words
+from ...reporting.charts import describe
+from .experiment import Look
+from .record import PARTS, STUDENT, Edit, Record, rule_of
+from .trace import SHOWN, Moment, Trace, TraceError, not_recorded
 
-FORMAT = 1  # of the file; older ones are read, newer ones refused
+FORMAT = 2  # of the file; older ones are read, newer ones refused
+FORMAT_1 = {  # the terms of a file of format 1, which does not name them: by method, with weights, and which are damped
+    "rdskd": ({"oh": 1.0, "ie": 1.0, "ds": 1.0}, ("oh", "ie")),
+    "rdskd+bn": ({"oh": 1.0, "ie": 1.0, "ds": 1.0, "bn": 0.1}, ("oh", "ie")),
+    "dafl": ({"oh": 1.0, "ie": 5 / math.log(10), "act": 0.1}, ()),
+    "mskd": ({"oh": 1.0, "ie": 5 / math.log(10), "act": 0.1, "ms": 1.0}, ()),
+    "dfad": ({"adv": 1.0}, ()),
+}
+WORDS = ("name", "formula", "unit", "range", "purpose")
 LARGEST = 300e6  # bytes of a file, unpacked
 LOOKS = ("raw", "norm", "share", "cosine")  # of a Look, one number a term
 
 
 def save(trace: Trace, path: Path | str, checkpoints: bool = True) -> Path:
-    """Write a trace to `path`, whole or not at all; without checkpoints a run of 1,000 steps takes 2 MB at most."""
+    """Write a trace to `path`, whole or not at all; without checkpoints 1,000 steps take 2 MB at most."""
     steps = sorted(trace.moments)
     moments = [trace.moments[step] for step in steps]
     facts = {
         "format": FORMAT,
         "version": __version__,
         **trace.facts(),
+        "terms": {name: _written(term) for name, term in trace.terms.items()},
         "edits": [asdict(e) for e in trace.record.edits],
     }
     arrays = {
@@ -56,7 +69,7 @@ def save(trace: Trace, path: Path | str, checkpoints: bool = True) -> Path:
 
 
 def open_trace(path: Path | str) -> Trace:
-    """A trace from a file, checked; a file that is not one is refused in a sentence."""
+    """Read a trace from a file and check it; raise TraceError for a file that is not one."""
     path = Path(path)
     if not path.is_file():
         raise TraceError(f"there is no file {path}; lab.trace is saved with save(lab.trace, path)")
@@ -81,13 +94,13 @@ def _arrays(content: bytes) -> dict[str, np.ndarray]:
 
 def _trace(arrays: dict[str, np.ndarray]) -> Trace:
     facts = json.loads(arrays["facts"].tobytes())
-    if not isinstance(facts["format"], int) or facts["format"] > FORMAT:
+    if type(facts["format"]) is not int or facts["format"] > FORMAT:
         raise TraceError(
             f"it was written by rdskd-lab {str(facts['version'])[:20]}, and this is {__version__}; update rdskd-lab"
         )
-    if facts["method"] not in PLAYABLE:
-        raise TraceError(f"it plays {str(facts['method'])[:20]!r}, and this version has {', '.join(PLAYABLE)}")
-    objective = PLAYABLE[facts["method"]].terms()
+    method = facts["method"]
+    _need(isinstance(method, str) and 0 < len(method) <= 40, "its method")
+    objective = _terms(facts) if facts["format"] > 1 else _terms_of_format_1(method)
     classes = [str(name)[:20] for name in facts["classes"]]
     _need(2 <= len(classes) <= 1000 and isinstance(facts["seed"], int) and abs(facts["seed"]) < 2**62, "its set-up")
     record = Record(objective)
@@ -103,9 +116,15 @@ def _trace(arrays: dict[str, np.ndarray]) -> Trace:
     _need(_ordered(steps, n) and ((accuracy >= 0) & (accuracy <= 1)).all(), "its student")
     record.student = {"step": array("q", steps.astype(int).tolist()), "accuracy": array("d", accuracy.tolist())}
     trace = Trace(
-        record, method=facts["method"], seed=facts["seed"], settings=_settings(facts["settings"]), classes=classes,
-        own_teacher=bool(facts["own_teacher"]), version=str(facts["version"])[:20],
-    )  # fmt: skip
+        record,
+        terms=objective,
+        method=method,
+        seed=facts["seed"],
+        settings=_settings(facts["settings"]),
+        classes=classes,
+        own_teacher=bool(facts["own_teacher"]),
+        version=str(facts["version"])[:20],
+    )
     trace.moments = _moments(arrays, record, len(classes), n)
     for name, found in arrays.items():
         if name.startswith("checkpoint/"):
@@ -113,6 +132,47 @@ def _trace(arrays: dict[str, np.ndarray]) -> Trace:
             _need(step.isdecimal() and 0 < int(step) <= n, "a checkpoint")
             trace.checkpoints.setdefault(int(step), {})[part] = found
     return trace
+
+
+def _written(term: Term) -> dict:
+    """Return a term as it goes into the file; the rule "" is one of the learner's own."""
+    words = {part: getattr(term.words, part) for part in WORDS}
+    return {"weight": term.weight, "on": term.on, "damped": term.damped, "rule": rule_of(term), "words": words}
+
+
+def _terms(facts: dict) -> Objective:
+    """Read the terms of a file, as they were set before step 0."""
+    terms = Objective()
+    for name, found in facts["terms"].items():
+        _need(re.fullmatch("[A-Za-z0-9_+-]{1,20}", name) and name not in (STUDENT, "step"), "a term's name")
+        weight, words, rule = found["weight"], [found["words"][part] for part in WORDS], found["rule"]
+        _need(type(weight) in (int, float) and math.isfinite(weight), "a term's weight")
+        _need(type(found["on"]) is type(found["damped"]) is bool and rule in ("", *ANCHORS), "how a term is set")
+        _need(all(isinstance(text, str) and len(text) <= 1000 for text in words), "a term's words")
+        _need("<" not in re.sub("</?su[bp]>", "", words[1]), "a term's formula")  # it may be shown as HTML
+        terms[name] = Term(
+            not_recorded,
+            float(weight),
+            found["on"],
+            found["damped"],
+            ANCHORS.get(rule, not_recorded),
+            words=Words(*words),
+        )
+    columns = _columns(Record(terms))
+    _need(0 < len(terms) <= 40 and len(set(columns)) == len(columns), "its terms")
+    return terms
+
+
+def _terms_of_format_1(method: str) -> Objective:
+    if method not in FORMAT_1:
+        raise TraceError(f"it plays {method[:20]!r}, and files of its format play {', '.join(FORMAT_1)}")
+    weights, damped = FORMAT_1[method]
+    return Objective(
+        {
+            name: Term(not_recorded, weight, damped=name in damped, words=Words(*describe(name)))
+            for name, weight in weights.items()
+        }
+    )
 
 
 def _moments(arrays: dict, record: Record, classes: int, n: int) -> dict[int, Moment]:
@@ -141,18 +201,18 @@ def _moments(arrays: dict, record: Record, classes: int, n: int) -> dict[int, Mo
 
 
 def _settings(found: dict) -> dict:
-    """Settings of this version, of sizes that a laptop can hold."""
+    """Check that known settings are of their kind and of sizes that a laptop can hold; only resuming needs them."""
     largest = {"latent": 4096, "width": 512, "batch_size": 4096, "student_batch_size": 8192}
     known = {field.name: type(field.default) for field in fields(Settings)}
     settings = {name: value for name, value in found.items() if name != "weights"}
     for name, value in settings.items():
-        _need(
-            name in known and (type(value) is known[name] or (known[name] is float and type(value) is int)),
-            "its settings",
-        )
+        kind = known.get(name)
+        if kind is None:  # of another version
+            continue
+        _need(type(value) is kind or (kind is float and type(value) is int), "its settings")
         if name in largest:
             _need(0 < value <= largest[name], f"its {name}")
-        elif known[name] in (int, float):
+        elif kind in (int, float):
             _need(0 <= value < 1e9, f"its {name}")
     return settings
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from ... import __version__
-from ...methods.registry import describe
 from ...reporting import charts
 from ...reporting.charts import number
 from ...reporting.run_report import (
@@ -23,7 +22,7 @@ from ...reporting.run_report import (
     write_page,
 )
 from ..drawing.view import reached
-from ..widgets.run_log import HEAD
+from ..session.record import words_of
 from .script import ExportError
 from .share_string import ShareError
 
@@ -31,7 +30,7 @@ from .share_string import ShareError
 def write_report(lab, path: Path | str) -> Path:
     """Write the report of `lab` to `path`, whole or not at all, and return the path."""
     experiment, record = lab.experiment, lab.record
-    tries = lab.tries.all()
+    tries = lab.run_log.all()
     history, phase = record.history(), record.phase
     config = {"terms": {name: {"on": term.on} for name, term in experiment.objective.items()}}
     some = len(record) > 0
@@ -42,7 +41,7 @@ def write_report(lab, path: Path | str) -> Path:
             f"A lab of {experiment.method.upper()}: {len(tries)} {'try' if len(tries) == 1 else 'tries'}",
             _lead(lab, tries),
             [
-                ("What was tried", _tries(tries)),
+                ("What was tried", _tries(lab.run_log.rows(tries))),
                 ("What the generator painted", samples_section(_samples(lab.trace))),
                 ("What was changed, and when", _edits(lab)),
                 ("What the generator was asked for", losses_section(history, phase, config) if some else none),
@@ -70,15 +69,14 @@ def _lead(lab, tries: list) -> str:
     )
 
 
-def _tries(tries: list) -> str:
-    if not tries:
+def _tries(rows: list[list[str]]) -> str:
+    if len(rows) < 2:
         return "<p>Nothing was played yet.</p>"
-    terms = list(dict.fromkeys(name for one in tries for name in one.raw))
     text = (
         "<p>A row is a run from its step 0. Its losses are those of the same 40 probe latents after its last step, so "
         "rows of one seed can be compared; one seed proves little.</p>"
     )
-    return text + table("Tries, the newest first", [*HEAD, *terms], [tuple(one.cells(terms)) for one in tries])
+    return text + table("Tries, the newest first", rows[0], [tuple(row) for row in rows[1:]])
 
 
 def _samples(trace) -> charts.Samples:
@@ -88,8 +86,8 @@ def _samples(trace) -> charts.Samples:
 
 
 def _edits(lab) -> str:
-    rows = [(f"{edit.step:,}", str(edit), describe(edit.term).name if edit.term in lab.record.names else "student")
-            for edit in lab.record.edits]  # fmt: skip
+    named = {name: words_of(lab.experiment.objective, name).name for name in lab.experiment.objective}
+    rows = [(f"{edit.step:,}", str(edit), named.get(edit.term, "student")) for edit in lab.record.edits]
     if not rows:
         return "<p>Nothing was changed: the terms are the method's own.</p>"
     return table("Edits of the run on the page", ["before step", "edit", "of what"], rows)

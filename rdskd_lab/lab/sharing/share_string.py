@@ -1,7 +1,8 @@
 """An experiment as a short string to paste into a chat: `rdskd1:rdskd:7:ie-off@120,ie-on@340:xhe6`.
 
 From left to right: the format's version, method, seed, what was changed and before which step, and a checksum.  It
-notices a typo, and a version of the package whose own settings of the method, which the string leaves unsaid, differ.
+notices a typo, and a version of the package whose own settings of the method, which the string leaves out, differ.  A
+term that the method gained since the string was written is switched off, so that the run is the same.
 A change is a term and the words of its edit, `oh-off`, `oh-x2.5-plain` (weight 2.5, not damped); without a step it
 holds from the start.  `batch=8` is a setting of one's own, `teacher=own` a teacher that has to be given again.  Where
 room is short, words are cut to two letters; where even that is too long, the changes are left out for the terms as
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
-from itertools import groupby
+from itertools import combinations, groupby
 
 from ...methods.method import Settings
 from ...objective import ANCHORS, Objective, Term
@@ -24,9 +25,14 @@ from ..session.record import FIELDS, STUDENT, Edit
 START = "rdskd1"  # the package and the version of this format
 LONGEST = 120  # characters
 WORDS = {
-    "on": ("on", True), "off": ("on", False), "damped": ("damped", True), "plain": ("damped", False),
-    **{rule: ("rule", rule) for rule in ANCHORS}, "learns": ("learns", True), "rests": ("learns", False),
-}  # fmt: skip
+    "on": ("on", True),
+    "off": ("on", False),
+    "damped": ("damped", True),
+    "plain": ("damped", False),
+    **{rule: ("rule", rule) for rule in ANCHORS},
+    "learns": ("learns", True),
+    "rests": ("learns", False),
+}
 SETTINGS = {  # of all settings, those that the lab obeys: name here, name there, least, largest
     "batch": ("batch_size", 1, 512),
     "latent": ("latent", 1, 1024),
@@ -57,7 +63,7 @@ class Recipe:
     final: bool = False  # the edits are only how the terms stood at last, from step 0 on
 
     def net(self) -> "Recipe":
-        """The same in the table's order and without what did nothing: at each step the last word on each field."""
+        """Drop the edits that changed nothing, and put those of a step in the table's order."""
         objective, learning, kept = PLAYABLE[self.method].terms(), False, []
         order = [(name, field) for name in objective for field in FIELDS] + [(STUDENT, "learns")]
         for _, made in groupby(self.edits, key=lambda edit: edit.step):
@@ -70,9 +76,9 @@ class Recipe:
 
 
 def recipe_of(experiment, edits: Iterable[Edit], own_teacher: bool = False) -> Recipe:
-    """How `experiment` came to be, given its edits so far and any that are still to come.
+    """Return how to make `experiment` again, given its edits so far and any that are still to come.
 
-    If somebody changed the terms past these edits, they alone would tell another story: then the terms as they stand.
+    If somebody changed the terms without an edit, the edits do not describe the run: then the terms as they stand.
     """
     ours, settings = PLAYABLE[experiment.method].presets["classroom"], experiment.run.settings
     same = all(getattr(ours, name) == getattr(settings, name) for name in _setting_names())
@@ -93,13 +99,13 @@ def recipe_of(experiment, edits: Iterable[Edit], own_teacher: bool = False) -> R
 
 
 def as_it_stands(recipe: Recipe, objective: Objective, learning: bool) -> Recipe:
-    """The recipe whose terms are those of `objective` from step 0 on."""
+    """Return the recipe whose terms are those of `objective` from step 0 on."""
     edits = [Edit(0, name, field, value) for name, term in objective.items() for field, value in _row(term).items()]
     return replace(recipe, edits=(*edits, Edit(0, STUDENT, "learns", learning)), final=True).net()
 
 
 def write(recipe: Recipe) -> str:
-    """The string of a recipe, at most 120 characters: with every edit if they fit, else with the final terms."""
+    """Write a recipe in at most 120 characters: with every edit if they fit, else with the final terms."""
     if not (type(recipe.seed) is int and 0 <= recipe.seed < 10**9):
         raise ShareError(f"a seed in a string lies between 0 and 999,999,999; it is {recipe.seed}")
     objective, learning = PLAYABLE[recipe.method].terms(), False
@@ -120,7 +126,7 @@ def write(recipe: Recipe) -> str:
 
 
 def read(text: str) -> Recipe:
-    """The recipe of a string; anything else is refused in a sentence."""
+    """Read the recipe of a string; raise ShareError, with a sentence, for anything else."""
     if not isinstance(text, str):
         raise ShareError(f"a shared experiment is a text that begins with {START}:, not {type(text).__name__}")
     text = text.strip(" \t\r\n'\"`")  # what a chat may put around it
@@ -130,19 +136,22 @@ def read(text: str) -> Recipe:
     if version != START:
         raise ShareError(f"this string is of format {version}, and this version reads {START}; update rdskd-lab")
     body, _, checksum = text.rpartition(":")
-    if len(text) > LONGEST or checksum != _checksum(body):
+    method = rest.partition(":")[0]
+    added = _added_since(body, checksum, method) if len(text) <= LONGEST else None
+    if added is None:
         raise ShareError(
             "the checksum of this string does not fit: a character is wrong or missing, or it was made by a version of "
             "rdskd-lab with other settings; copy it whole, or open it with that version"
         )
     if body.count(":") not in (2, 3):
         _refuse("its parts", rest)
-    method, seed, *items = body.split(":")[1:]
+    _, seed, *items = body.split(":")[1:]
     if method not in PLAYABLE:
         raise ShareError(f"this string plays {_quoted(method)}, and this version has {', '.join(PLAYABLE)}")
     if not re.fullmatch("[0-9]{1,9}", seed):
         _refuse("its seed", seed)
-    return _recipe(Recipe(method, int(seed)), items[0].split(",") if items else [])
+    off = tuple(Edit(0, name, "on", False) for name in added)
+    return _recipe(Recipe(method, int(seed), off), items[0].split(",") if items else [])
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------
@@ -168,7 +177,7 @@ def _recipe(recipe: Recipe, items: list[str]) -> Recipe:
             edits += [edit for part in group.split("+") for edit in _edits(at, part, objective)]
     if settings:
         recipe = replace(recipe, settings=replace(PLAYABLE[recipe.method].presets["classroom"], **settings))
-    return replace(recipe, edits=tuple(edits)).net()
+    return replace(recipe, edits=(*recipe.edits, *edits)).net()
 
 
 def _edits(step: int, part: str, objective: Objective) -> list[Edit]:
@@ -207,7 +216,7 @@ def _setting(name: str, value: str) -> dict:
 
 
 def _items(recipe: Recipe, letters: int, digits: int) -> list[str]:
-    """What stands between seed and checksum.  letters: of a word; digits: of a weight, significant ones."""
+    """List what stands between seed and checksum.  letters: of a word; digits: of a weight, significant ones."""
     items = ["final"] if recipe.final else []
     items += ["teacher=own"] if recipe.own_teacher else []
     if recipe.settings is not None:
@@ -232,7 +241,7 @@ def _items(recipe: Recipe, letters: int, digits: int) -> list[str]:
 
 
 def _decimal(value: float, digits: int = 99) -> str:
-    """0.0001, never 1e-04: the shortest decimal that is read as the same number, or one of so many digits."""
+    """Write a number as 0.0001, never 1e-04: the shortest that is read as the same number, or so many digits."""
     text = repr(value) if digits > 17 else f"{value:.{digits}g}"
     text = format(Decimal(text), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -247,14 +256,21 @@ def _setting_names() -> list[str]:
     return [*(field for field, _, _ in SETTINGS.values()), "student_optimizer"]
 
 
-def _checksum(text: str) -> str:
-    """Of the text, and of what it leaves unsaid: the method's own settings and terms, which a version may change."""
+def _checksum(text: str, without: tuple[str, ...] = ()) -> str:
+    """Sum up the text and what it leaves out: the method's own settings and terms, which a version may change."""
     unsaid, method = "", text.partition(":")[2].partition(":")[0]
     if method in PLAYABLE:
         ours = PLAYABLE[method].presets["classroom"]
         unsaid = repr([getattr(ours, name) for name in _setting_names()])
-        unsaid += repr({name: _row(term) for name, term in PLAYABLE[method].terms().items()})
+        unsaid += repr({name: _row(term) for name, term in PLAYABLE[method].terms().items() if name not in without})
     return b32encode(sha256((text + unsaid).encode("utf-8", "replace")).digest())[:4].decode().lower()
+
+
+def _added_since(text: str, checksum: str, method: str) -> tuple[str, ...] | None:
+    """Return the terms that the method gained since the string was written; None if the checksum is wrong."""
+    names = list(PLAYABLE[method].terms()) if method in PLAYABLE else []
+    missing = (added for n in range(max(1, len(names))) for added in combinations(names, n))
+    return next((added for added in missing if _checksum(text, added) == checksum), None)
 
 
 def _quoted(text: str) -> str:

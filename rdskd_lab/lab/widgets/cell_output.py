@@ -1,52 +1,91 @@
 """What a notebook's cell shows and a re-run of that cell replaces: a lab, a replay, a fork.
 
-Each has a `player`, a `pace`, a `postcard` and a `page`, and lets go of them when it is closed.
+Each plays something, draws it, and keeps a still picture of it in the notebook; what is the same in all is here.
 """
 
 import weakref
 
-from .term_controls import close
+import ipywidgets as widgets
+
+from ..drawing.view import View
+from ..session.player import Player
+from .control import close
+from .page_liveness import PageLiveness
+from .redraw_throttle import RedrawThrottle
+from .static_snapshot import StaticSnapshot
 
 
-class InCell:
+class CellOutput:
     """One of a kind per cell: a cell that is run again closes what it showed before."""
 
     kind = "lab"  # in a word
     closed = False
     _shown: dict[tuple[str, str], weakref.ref] = {}
 
-    def occupy(self) -> None:
-        """Take the place of what this cell showed of this kind: a replay closes no lab, it may be made from one."""
+    def replace_earlier(self) -> None:
+        """Close what this cell showed of this kind; a replay closes no lab, since it may be made from one."""
         here = _cell(), self.kind
-        earlier = InCell._shown.get(here, lambda: None)()
+        earlier = CellOutput._shown.get(here, lambda: None)()
         if earlier is not None:
             earlier.close()
-        InCell._shown[here] = weakref.ref(self)
+        CellOutput._shown[here] = weakref.ref(self)
+
+    def attach(self, player: Player, snapshot: type[StaticSnapshot] = StaticSnapshot) -> None:
+        """Draw what `player` plays."""
+        self.player = player
+        self.redraw = RedrawThrottle(self._draw, player.loop)
+        player.on_show = self._on_show
+        self.view, self.liveness, self.snapshot = View(), PageLiveness(), snapshot(self)
+
+    def lay_out(self, *children: widgets.Widget) -> None:
+        """Put the page together and draw it for the first time."""
+        self.page = widgets.VBox([*children, self.liveness])
+        self.page.add_class("rdskd-box")
+        self._follow()
+        self._draw()
+
+    def pause(self) -> None:
+        """Stop before the next step."""
+        self.player.pause()
 
     def close(self) -> None:
-        """Stop playing, leave the page and give the memory back."""
+        """Stop playing, leave the page and free the memory."""
         if self.closed:
             return
         self.player.close()
-        self.pace.stop()
-        self.postcard.stop()
+        self.redraw.stop()
+        self.snapshot.stop()
         close(self.page)
         vars(self).clear()  # a notebook keeps every value that a cell ever had
         self.closed = True
+
+    def _on_show(self, force: bool) -> None:
+        self._follow()
+        self.redraw(force)
+
+    def _follow(self) -> None:
+        """Set the controls as the model is now."""
+
+    def _draw(self) -> None:
+        raise NotImplementedError
+
+    def _pause_unwatched(self) -> None:
+        if self.player.playing and self.liveness.unwatched:
+            self.player.stop(f"Paused, because no page has shown this {self.kind} for a while.")
 
     def _ipython_display_(self):
         if self.closed:
             print(f"This {self.kind} was closed, because its cell was run again.")
             return
         self._fill()
-        self.postcard.display()
+        self.snapshot.display()
 
     def _fill(self) -> None:
-        """See to it that there is something to show, where nobody can press Play."""
+        """Make sure that there is something to show, where nobody can press Play."""
 
 
 def _cell() -> str:
-    """Which cell is being run, where the front end says so; else the same answer for all."""
+    """Return which cell is being run, where the front end says so; else the same answer for all."""
     try:
         from IPython import get_ipython
 

@@ -1,9 +1,9 @@
-"""Fork here: a run goes on twice from this very step, in one state and with the same latents, one edit between them.
+"""Fork here: a run goes on twice from this very step, in one state and with the same latents; one edit differs.
 
     lab.fork("ie", "on", False)
 
-Both go on in turn, a step each, so whatever is different afterwards came of the edit and of nothing else.  The run
-without the edit is, bit for bit, what the lab would have done.
+Both make a step in turn, so any difference afterwards was caused by the edit and by nothing else.  The run without the
+edit is, bit for bit, what the lab would have done.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,25 +15,22 @@ from time import monotonic
 import ipywidgets as widgets
 import numpy as np
 
-from ...methods.registry import describe
 from ...objective import ANCHORS, Objective
 from ...reporting import charts
 from ...reporting.charts import number
 from ..drawing.drawing import Stroke, bars, chart, mosaic, sheet, sheet_words
-from ..drawing.view import SMOOTH, View, reached
+from ..drawing.view import SMOOTH, reached
 from ..session.checkpoint import freeze, thaw
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, Look
 from ..session.player import Player
-from ..session.record import HEAVIEST, Edit
+from ..session.record import HEAVIEST, Edit, words_of
 from ..session.trace import Trace
-from .cell_output import InCell
-from .page_liveness import Beacon
-from .playback_buttons import Transport, button
-from .redraw_throttle import Pace
-from .static_snapshot import Postcard
+from .cell_output import CellOutput
+from .playback_buttons import PlaybackButtons, button
+from .static_snapshot import StaticSnapshot
 
-MARK = 4.0  # s between two examinations of both students
+EVERY = 4.0  # s between two measurements of both students
 SAME = "as it was"  # the branch without an edit
 STYLES = "c0", "c1 dash"  # of the two, in all charts
 CHANGES = {"switch on or off": "on", "damp or do not": "damped", "set the weight": "weight"}  # besides anchor rules
@@ -49,23 +46,23 @@ class Branch:
     look: Look | None = None
 
     def step(self, pulled) -> None:
-        """Write a step down."""
+        """Record a step."""
         self.trace.record.add(pulled, self.experiment.objective)
         self.trace.note(self.experiment)
 
 
 def split(experiment: Experiment, trace: Trace, edit: Edit) -> tuple[Branch, Branch]:
-    """Two runs in the state of `experiment`, the second with the edit.  Raises ValueError if that changes nothing."""
+    """Make two runs in the state of `experiment`, the second with the edit, which must change something."""
     edit.check(experiment.objective)
-    same, changed = (Branch(name, *twin(experiment, trace)) for name in (SAME, str(edit)))
+    same, changed = (Branch(name, *copy_run(experiment, trace)) for name in (SAME, str(edit)))
     if not changed.experiment.change(edit):
         raise ValueError(f"A fork needs a change, and {edit} is how it is already; choose another.")
     changed.trace.record.edits.append(edit)
     return same, changed
 
 
-def twin(experiment: Experiment, trace: Trace) -> tuple[Experiment, Trace]:
-    """The same run in the same state, and its trace so far; neither shares anything that moves with the first."""
+def copy_run(experiment: Experiment, trace: Trace) -> tuple[Experiment, Trace]:
+    """Copy a run in its state, and its trace so far; the copies share nothing that changes with the originals."""
     run = experiment.run
     other = Experiment(experiment.method, experiment.seed, teacher=run.teacher, settings=run.settings)
     thaw(other, freeze(experiment))
@@ -74,26 +71,24 @@ def twin(experiment: Experiment, trace: Trace) -> tuple[Experiment, Trace]:
     return other, trace.until(other.done, other)
 
 
-class Fork(InCell):
-    """Both branches of a lab's run, played and compared.  `inside`: it is shown in the lab's own place."""
+class Fork(CellOutput):
+    """Both branches of a lab's run, played and compared.  `inside`: it is shown in the place of the lab's controls."""
 
     kind = "fork"
 
     def __init__(self, lab, edit: Edit, *, inside: bool = False):
         self.branches = split(lab.experiment, lab.trace, edit)
         if not inside:
-            self.occupy()
+            self.replace_earlier()
         self.lab, self.start, self.inside = lab, edit.step, inside
+        self._measured = -1e9  # when the students were, on the monotonic clock
         player = lab.player
-        self.player = Player(self._in_turn, mode=player.mode, at_once=player.at_once, surround=leave_a_core)
-        self.pace = self.player.on_show = Pace(self._draw, self.player.loop)
-        self.view, self.beacon, self.postcard = View(), Beacon(), Card(self)
+        self.attach(
+            Player(self._in_turn, mode=player.mode, at_once=player.at_once, surround=leave_a_core), ForkSnapshot
+        )
         self.pictures = widgets.HTML()
-        self.transport = Transport(self.player, self._extra(), self.view.status)
-        self.page = widgets.VBox([self.view.style, self.view.status, self.transport, self.pictures, self.beacon])
-        self.page.add_class("rdskd-box")
-        self._marked = -1e9
-        self._draw()
+        self.buttons = PlaybackButtons(self.player, self._extra(), self.view.status)
+        self.lay_out(self.view.style, self.view.status, self.buttons, self.pictures)
 
     @property
     def experiment(self) -> Experiment:
@@ -102,7 +97,7 @@ class Fork(InCell):
 
     @property
     def look(self) -> Look:
-        """What the branch with the edit paints."""
+        """What the branch with the edit generates."""
         return self.branches[1].look
 
     # ---- what a learner may do
@@ -111,10 +106,6 @@ class Fork(InCell):
         """Train both on, in turn; `steps` steps of each, or until paused."""
         self.player.play(steps)
 
-    def pause(self) -> None:
-        """Stop before the next step."""
-        self.player.pause()
-
     def keep(self, which: int) -> None:
         """Let the lab go on with this branch: 0 as it was, 1 with the edit."""
         self.player.ask(partial(self._keep, which))
@@ -122,7 +113,7 @@ class Fork(InCell):
     # ---- on the main thread, between two steps
 
     def _in_turn(self) -> Iterator[int]:
-        """A step of each, so that both are level after every pull; one that stopped within is first to go on."""
+        """Yield after a step of each; a branch that is behind, because the other was stopped, makes its step first."""
         runs = [branch.experiment.steps() for branch in self.branches]
         while True:
             goal = min(branch.experiment.done for branch in self.branches) + 1
@@ -139,26 +130,28 @@ class Fork(InCell):
             raise ValueError("The lab that was forked is closed; run its cell again.")
         branch = self.branches[which]
         self.player.stop(f"The lab goes on from here: {branch.name}.")
-        self.lab.player.ask(partial(self.lab.adopt, *twin(branch.experiment, branch.trace), branch.name))
+        self.lab.player.ask(partial(self.lab.adopt, *copy_run(branch.experiment, branch.trace), branch.name))
+
+    def _follow(self):
+        self.buttons.follow()
 
     @leave_a_core()
     def _draw(self):
-        now, playing = monotonic(), self.player.playing
-        if playing and self.beacon.unwatched:
-            self.player.stop("Paused, because no page has shown this fork for a while.")
-        mark = not playing or now - self._marked > MARK
+        self._pause_unwatched()
+        playing = self.player.playing
+        due = not playing or monotonic() - self._measured > EVERY
         for branch in self.branches:
             experiment, record = branch.experiment, branch.trace.record
             branch.look = experiment.look()
             record.add_probe(branch.look.step, branch.look.raw)
-            if experiment.learning and mark:
+            if experiment.learning and due:
                 record.add_accuracy(experiment.done, experiment.accuracy())
-                self._marked = monotonic()
-        self.view.say(f"Forked at step {self.start:,}: {SAME}, and {self.branches[1].name}. {self.player.reason}",
-                      self.branches[0].experiment)  # fmt: skip
+                self._measured = monotonic()
+        forked = f"Forked at step {self.start:,}: {SAME}, and {self.branches[1].name}."
+        self.view.say(f"{forked} {self.player.reason}", self.branches[0].experiment)
         self.pictures.value = pictures(self.branches, self.start)
-        self.beacon.tell(lambda: sentence(self.branches, self.start), playing)
-        self.postcard.renew(playing)
+        self.liveness.say(lambda: sentence(self.branches, self.start), playing)
+        self.snapshot.renew(playing)
 
     # ---- building
 
@@ -166,8 +159,8 @@ class Fork(InCell):
         keep = "The lab goes on with this branch"
         self.keep_same = button("Keep as it was", "check", keep, partial(self.keep, 0))
         self.keep_edit = button("Keep the edit", "check", keep, partial(self.keep, 1))
-        self.leave = button("Back to the lab", "sign-out", "To the lab at the step where it was forked",
-                            lambda: self.lab.player.ask(self.lab.shut))  # fmt: skip
+        to = "To the lab at the step where it was forked"
+        self.leave = button("Back to the lab", "sign-out", to, lambda: self.lab.player.ask(self.lab.shut))
         return self.keep_same, self.keep_edit, *([self.leave] if self.inside else [])
 
     def _fill(self):
@@ -175,30 +168,31 @@ class Fork(InCell):
             self.play()
 
 
-class Card(Postcard):
-    """A fork's last state as PNG and words."""
+class ForkSnapshot(StaticSnapshot):
+    """A fork's last state as a PNG with a description."""
 
     def title(self) -> str:
-        """The same on every machine, for nbval to compare."""
+        """Return a title that is the same on every machine, for nbval to compare."""
         fork = self.lab
         return f"[fork: {fork.experiment.method}, seed {fork.experiment.seed}, {fork.branches[1].name} at {fork.start}]"
 
     def tiles(self) -> np.ndarray:
-        """The first 20 images of both, the branch with the edit below."""
+        """Lay out the first 20 images of both, the branch with the edit below."""
         return np.concatenate([mosaic(branch.look.images[:20], 5) for branch in self.lab.branches])
 
     def words(self) -> str:
-        """What both sheets of images show."""
+        """Describe both sheets of images."""
         return " ".join(f"{branch.name}: {branch_words(branch)}" for branch in self.lab.branches)
 
     def alt_text(self) -> str:
-        """The images and every chart in words; a chart's lines are named for branches, so its title goes before."""
+        """Describe the images and every chart; a chart's lines are named for branches, so its title goes before."""
         return " ".join([self.words(), *(f"{curve.title}: {curve.alt_text()}" for curve in self.curves())])
 
     def rows(self) -> list[list[charts.Curves]]:
-        """A row per term: both branches, and the difference."""
+        """Return a row of charts per term: both branches, and the difference."""
+        objective = self.lab.experiment.objective
         rows, xlabel = [], f"step since the fork (mean of the last {SMOOTH})"
-        for name in self.lab.experiment.objective:
+        for name in objective:
             steps, *both = courses(name, self.lab.branches, self.lab.start)
             if len(steps):
                 named = enumerate(zip(self.lab.branches, both, strict=True))
@@ -206,48 +200,49 @@ class Card(Postcard):
                 gap = [charts.Line("difference", steps, both[1] - both[0], 6)]
                 minus = dict(xlabel=xlabel, ylabel=f"{self.lab.branches[1].name} minus {SAME}", level=(0.0, "0"))
                 curves = (
-                    charts.Curves(describe(name).name, lines, xlabel),
+                    charts.Curves(words_of(objective, name).name, lines, xlabel),
                     charts.Curves(f"{name}: difference", gap, **minus),
                 )
                 rows.append(list(curves))
         return rows
 
 
-class ForkRow(widgets.HBox):
-    """Controls to choose the one edit of a fork; `fork(term, field, value)` when "Fork here" is pressed."""
+class ForkControls(widgets.HBox):
+    """Controls to choose the one edit of a fork; `fork(*self.chosen())` is called when "Fork here" is pressed."""
 
-    def __init__(self, objective: Objective, fork: Callable[[str, str, object], None]):
+    def __init__(self, fork: Callable[[str, str, object], None]):
         wide = {"description_width": "initial"}
-        self.term = widgets.Dropdown(options=list(objective), description="fork's term", style=wide)
-        self.change = widgets.Dropdown(options=[*CHANGES, *ANCHORS], description="fork's change", style=wide)
-        self.weight = widgets.BoundedFloatText(
-            0.0, min=0, max=HEAVIEST, step=0.1, description="fork's weight", style=wide
+        self.term = widgets.Dropdown(description="fork's term", style=wide, layout={"width": "150px"})
+        changes = [*CHANGES, *ANCHORS]
+        self.change = widgets.Dropdown(
+            options=changes, description="fork's change", style=wide, layout={"width": "260px"}
         )
-        self.press = button("Fork here", "code-fork", "Go on twice from this step, once with this edit",
-                            lambda: fork(*self.edit()))  # fmt: skip
-        self.objective = objective
+        self.weight = widgets.BoundedFloatText(
+            0.0, min=0, max=HEAVIEST, step=0.1, description="fork's weight", style=wide, layout={"width": "170px"}
+        )
+        tooltip = "Go on twice from this step, once with this edit"
+        self.press = button("Fork here", "code-fork", tooltip, lambda: fork(*self.chosen()))
         super().__init__([self.press, self.term, self.change, self.weight])
         self.layout.flex_flow, self.layout.align_items = "row wrap", "center"
-        for control, width in (self.term, "150px"), (self.change, "260px"), (self.weight, "170px"):
-            control.layout.width = width
 
-    def fill(self, objective: Objective) -> None:
-        """Terms of another objective, in place of those that were there."""
-        self.objective, self.term.options = objective, list(objective)
+    def follow(self, objective: Objective) -> None:
+        """Offer the terms of `objective`."""
+        if self.term.options != tuple(objective):
+            chosen = self.term.value
+            self.term.options = tuple(objective)
+            self.term.value = chosen if chosen in objective else next(iter(objective))
 
-    def edit(self) -> tuple[str, str, bool | float | str]:
-        """What is chosen, as (term, field, value); a switch is turned to what it is not."""
-        term, change = self.objective[self.term.value], self.change.value
-        field = CHANGES.get(change, "rule")
-        value = {"weight": self.weight.value, "rule": change}.get(field)
-        return self.term.value, field, not getattr(term, field) if value is None else value
+    def chosen(self) -> tuple[str, str, float | str | None]:
+        """Return what is chosen as (term, field, value); None for a switch, which is turned when the fork is made."""
+        field = CHANGES.get(self.change.value, "rule")
+        return self.term.value, field, {"weight": self.weight.value, "rule": self.change.value}.get(field)
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
 
 
 def pictures(branches: tuple[Branch, Branch], start: int) -> str:
-    """Samples side by side, then a row per term: both courses since the fork, and their difference."""
+    """Draw samples side by side, then a row per term: both courses since the fork, and their difference."""
     cells = [samples(branch, style) for branch, style in zip(branches, STYLES, strict=True)]
     for name in branches[0].experiment.objective:
         cells += overlay(name, branches, start)
@@ -257,7 +252,7 @@ def pictures(branches: tuple[Branch, Branch], start: int) -> str:
 
 
 def samples(branch: Branch, style: str) -> str:
-    """What one branch paints from the same latents as the other, and what the teacher sees in its latest batches."""
+    """Draw what one branch generates, and what the teacher sees in its latest batches; both have the same latents."""
     experiment, look = branch.experiment, branch.look
     line = f'<svg viewBox="0 0 30 10"><path class="{style}" d="M0 5H30"/></svg>'
     return (
@@ -268,9 +263,9 @@ def samples(branch: Branch, style: str) -> str:
 
 
 def overlay(name: str, branches: tuple[Branch, Branch], start: int) -> list[str]:
-    """A term's course in both branches since the fork, and by how much they differ, on the same training latents."""
+    """Draw a term's course in both branches since the fork, and their difference, on the same training latents."""
     steps, *since = courses(name, branches, start)
-    until, about = len(steps), describe(name)
+    until, about = len(steps), words_of(branches[0].experiment.objective, name)
     both = [Stroke(b.name, steps, y, style) for b, y, style in zip(branches, since, STYLES, strict=True)]
     gap = [Stroke("difference", steps, since[1] - since[0], "c6")]
     means = f"mean of the last {SMOOTH} steps since the fork"
@@ -281,7 +276,7 @@ def overlay(name: str, branches: tuple[Branch, Branch], start: int) -> list[str]
 
 
 def courses(name: str, branches: tuple[Branch, Branch], start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps since the fork and a term in both branches on the training batches, means of the last SMOOTH; each (N,).
+    """Return the steps since the fork and a term in both branches on the training batches, mean of SMOOTH; each (N,).
 
     One branch is a step ahead when the other was refused a step: N counts the steps that both have made.
     """
@@ -294,30 +289,36 @@ def courses(name: str, branches: tuple[Branch, Branch], start: int) -> tuple[np.
 
 
 def students(branches: tuple[Branch, Branch], start: int) -> list[str]:
-    """The accuracy of both students, which are examined now and then, since the fork, and by how much they differ."""
+    """Draw the accuracy of both students since the fork, measured now and then, and their difference."""
     marks = [dict(zip(*branch.trace.record.student.values(), strict=True)) for branch in branches]
     steps = np.array(sorted(step for step in marks[0] if step in marks[1] and step >= start), int)
     until, since = branches[0].experiment.done - start, [np.array([100 * m[s] for s in steps]) for m in marks]
     both = [Stroke(b.name, steps - start, y, style) for b, y, style in zip(branches, since, STYLES, strict=True)]
     gap = [Stroke("difference", steps - start, since[1] - since[0], "c6")]
     return [
-        chart("student: right answers on 1,000 real digits", both, until=until, note="per cent; steps since the fork",
-              scale=lambda y: f"{y:.0f} %"),
+        chart(
+            "student: right answers on 1,000 real digits",
+            both,
+            until=until,
+            note="per cent; steps since the fork",
+            scale=lambda y: f"{y:.0f} %",
+        ),
         chart(f"student: {branches[1].name} minus {SAME}", gap, until=until, level=0.0, note="percentage points"),
-    ]  # fmt: skip
+    ]
 
 
 def branch_words(branch: Branch) -> str:
-    """'40 generated images after 300 steps; ...' of one branch."""
+    """Describe the images of one branch: '40 generated images after 300 steps; ...'."""
     look = branch.look
     return sheet_words(look.labels, look.confidence, branch.experiment.classes, look.step)
 
 
 def sentence(branches: tuple[Branch, Branch], start: int) -> str:
-    """'step 450, 150 after the fork; as it was: one-hot loss 0.12, ..., 9 of 10 classes; ie off: ...', to listen to."""
+    """Describe both for screen readers: 'step 450, 150 after the fork; as it was: one-hot loss 0.12, ...'."""
     told = []
     for branch in branches:
-        terms = ", ".join(f"{describe(name).name} {number(raw)}" for name, raw in branch.look.raw.items())
+        objective = branch.experiment.objective
+        terms = ", ".join(f"{words_of(objective, name).name} {number(raw)}" for name, raw in branch.look.raw.items())
         told.append(f"{branch.name}: {terms}, {reached(branch.experiment.shares())}")
     done = branches[0].experiment.done
     return f"step {done:,}, {done - start:,} after the fork; {'; '.join(told)}"

@@ -10,7 +10,7 @@ traces in `assets/museum/` from these recipes.  Every number in an answer is rea
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from html import escape
 from importlib.resources import files
 
@@ -18,10 +18,12 @@ import ipywidgets as widgets
 import numpy as np
 
 from ...reporting.charts import number
+from ..drawing.view import classes_reached
 from ..session.experiment import PLAYABLE, Experiment
 from ..session.record import Edit
 from ..session.trace import Trace, begin
 from ..session.tracefile import open_trace
+from .control import Control
 from .playback_buttons import button
 from .replay import Replay
 
@@ -42,10 +44,10 @@ class Exhibit:
     seed: int = 0
     edits: tuple[Edit, ...] = ()
     changed: dict = field(default_factory=dict)  # of the preset `classroom`
-    mended: tuple = ()  # (term, field, value) of the edits after which it goes on where the guard stopped it
+    fixed: tuple = ()  # (term, field, value) of the edits after which it goes on where the guard stopped it
 
     def make(self, seed: int | None = None) -> tuple[Trace, str]:
-        """Train it: the trace, and the sentence with which the guard stopped it on the way, or ""."""
+        """Train it; return the trace, and the sentence with which the guard stopped it on the way, or ""."""
         settings = replace(PLAYABLE[self.method].presets["classroom"], **self.changed)
         experiment = Experiment(self.method, self.seed if seed is None else seed, settings=settings)
         trace, todo = begin(experiment), list(self.edits)
@@ -60,10 +62,10 @@ class Exhibit:
                 trace.record.add(next(steps), experiment.objective)
                 trace.note(experiment)
             except FloatingPointError as error:
-                if stopped:  # mended in vain
+                if stopped:  # fixed in vain
                     raise
                 steps, stopped = experiment.steps(), str(error)
-                todo = [Edit(experiment.done, *edit) for edit in self.mended] + todo
+                todo = [Edit(experiment.done, *edit) for edit in self.fixed] + todo
         return trace, stopped
 
 
@@ -71,18 +73,17 @@ class Exhibit:
 
 
 def classes(trace: Trace, step: int) -> int:
-    """Classes with a third of an even share or more in the latest training batches at `step`."""
-    shares = trace.last_moment(step).shares
-    return int((shares > 1 / (3 * len(shares))).sum())
+    """Count the classes with a third of an even share or more in the latest training batches at `step`."""
+    return classes_reached(trace.last_moment(step).shares)
 
 
 def mean(trace: Trace, name: str, start: int, stop: int) -> float:
-    """Mean of a column (a term, or a term and a part as in "oh_gain") over steps from `start` to before `stop`."""
+    """Return the mean of a column (a term, or one of its parts as in "oh_gain") over steps `start` to before `stop`."""
     return float(trace.record.column(name)[start:stop].mean())
 
 
 def likeness(trace: Trace, start: int, stop: int) -> float:
-    """Mean correlation of two images' pixels, in [-1, 1]; over all pairs of the 16 of each moment in that span."""
+    """Return the mean correlation of two images' pixels, in [-1, 1], over all pairs of each moment in that span."""
     shown = [moment.look.images.reshape(16, -1) for at, moment in trace.moments.items() if start <= at <= stop]
     pairs = np.triu_indices(16, 1)
     return float(np.mean([np.corrcoef(images.astype(float))[pairs].mean() for images in shown]))
@@ -90,7 +91,7 @@ def likeness(trace: Trace, start: int, stop: int) -> float:
 
 @cache
 def about() -> dict:
-    """What the script saw beside the traces: the guard's sentence, and how the conflict went in other seeds."""
+    """Read what the script saw beside the traces: the guard's sentence, and how the conflict went in other seeds."""
     return json.loads((SHIPPED / "about.json").read_text(encoding="utf-8"))
 
 
@@ -169,7 +170,9 @@ EXHIBITS = {
         "1. a healthy run",
         "RDSKD with nothing changed. Which of the three curves will move most, and when will ten bars stand?",
         "L<sub>G</sub> = exp(L<sub>oh</sub> - a<sub>oh</sub>) + exp(L<sub>ie</sub> - a<sub>ie</sub>) + L<sub>ds</sub>",
-        _healthy, "Nothing to cure. Compare the others with this one.", steps=300,
+        _healthy,
+        "Nothing to cure. Compare the others with this one.",
+        steps=300,
     ),
     "collapse": Exhibit(
         "2. collapse without class diversity",
@@ -177,21 +180,29 @@ EXHIBITS = {
         "the one-hot loss get better or worse? Can a generator come back?",
         "L<sub>ie</sub> = &Sigma;<sub>k</sub> p&#772;<sub>k</sub> ln p&#772;<sub>k</sub> = -H(p&#772;): the only term "
         "that looks at a batch as a whole",
-        _collapse, "Keep class diversity on.", steps=400,
+        _collapse,
+        "Keep class diversity on.",
+        steps=400,
         edits=(Edit(80, "ie", "on", False), Edit(280, "ie", "on", True)),
     ),
     "conflict-off": Exhibit(
         "3a. a conflict, penalty off",
         f"{_ASKED}No term is damped. Both cannot be had: what will the one-hot loss do?",
         "&part;(w L)/&part;x = w &part;L/&part;x: the pull stays the same however far a loss has risen",
-        _conflict, "Weigh no term a hundredfold. Then see whether the penalty helps (3b).", steps=240, seed=1,
+        _conflict,
+        "Weigh no term a hundredfold. Then see whether the penalty helps (3b).",
+        steps=240,
+        seed=1,
         edits=_PLAIN + _FIGHT,
     ),
     "conflict-on": Exhibit(
         "3b. the same conflict, penalty on",
         f"{_ASKED}This time the one-hot loss and the entropy are damped, as published. Will it go as in 3a?",
         "&part;(w exp(L - a))/&part;x = w exp(L - a) &part;L/&part;x: the pull grows as L rises above its anchor a",
-        _conflict, "A smaller weight for diversity; the penalty is no cure for a weight.", steps=240, seed=1,
+        _conflict,
+        "A smaller weight for diversity; the penalty is no cure for a weight.",
+        steps=240,
+        seed=1,
         edits=_FIGHT,
     ),
     "alike": Exhibit(
@@ -200,7 +211,9 @@ EXHIBITS = {
         "alike?",
         "L<sub>ds</sub> = &#8214;P&sup2; - P&sup1;&#8214; / &#8214;x&sup2; - x&sup1;&#8214;: small when two images "
         "differ more than the answers to them",
-        _alike, "Weigh diversity seeking, and watch the one-hot loss, which pays for it.", steps=400,
+        _alike,
+        "Weigh diversity seeking, and watch the one-hot loss, which pays for it.",
+        steps=400,
         edits=(Edit(0, "ds", "weight", 100.0), Edit(200, "ds", "on", False)),
     ),
     "dafl": Exhibit(
@@ -208,18 +221,25 @@ EXHIBITS = {
         "DAFL has a one-hot loss, an entropy and an activation loss. What of RDSKD is missing, and what will be the "
         "worse for it?",
         "L<sub>G</sub> = L<sub>oh</sub> + &alpha; L<sub>act</sub> + &beta; L<sub>ie</sub>: a plain sum",
-        _dafl, "Nothing to cure here.", steps=300, method="dafl",
+        _dafl,
+        "Nothing to cure here.",
+        steps=300,
+        method="dafl",
     ),
     "explodes": Exhibit(
         "6. an exploding weight",
         "MSKD with a learning rate 60 times the preset's, and its mode seeking loss damped. That loss is one over the "
         "distance of the images, and damping multiplies its pull by exp of its rise. How many steps does that go well?",
         "w exp(L<sub>ms</sub> - a): beyond e<sup>88</sup> it is more than a 32-bit number holds",
-        _explodes, "A smaller learning rate. Damp losses of about one nat, not the inverse of something small.",
-        steps=60, method="mskd", changed={"lr": 1.0}, edits=(Edit(0, "ms", "damped", True),),
-        mended=(("ms", "damped", False),),
+        _explodes,
+        "A smaller learning rate. Damp losses of about one nat, not the inverse of something small.",
+        steps=60,
+        method="mskd",
+        changed={"lr": 1.0},
+        edits=(Edit(0, "ms", "damped", True),),
+        fixed=(("ms", "damped", False),),
     ),
-}  # fmt: skip
+}
 
 
 class Museum(Replay):
@@ -228,26 +248,45 @@ class Museum(Replay):
     kind = "museum"
 
     def __init__(self, exhibit: str = "healthy", *, mode: str | None = None):
-        self.exhibit = _known(exhibit)
+        self.exhibit: str | None = None  # its key; None when a trace of somebody's own is shown
         options = [(found.title, key) for key, found in EXHIBITS.items()]
-        self.choice = widgets.Dropdown(options=options, value=exhibit, description="exhibit", layout={"width": "420px"})
-        self.choice.observe(lambda change: self._open(change["new"]), "value")
-        self.reveal = button("Reveal the cure", "eye", "Say what happened, why, and what helps",
-                             lambda: self.player.ask(self._answer))  # fmt: skip
-        super().__init__(open_exhibit(exhibit), caption=_paragraphs(Predict=self.exhibit.question), mode=mode)
+        self.choice = widgets.Dropdown(options=options, value=None, description="exhibit", layout={"width": "420px"})
+        self._choice = Control(self.choice, self.show)
+        tooltip = "Say what happened, why, and what helps"
+        self.reveal = button("Reveal the cure", "eye", tooltip, lambda: self.player.ask(self._answer))
+        super().__init__(open_exhibit(exhibit), caption=_question(exhibit), mode=mode)
+        self.exhibit = exhibit
         row = widgets.HBox([self.choice, self.reveal], layout={"flex_flow": "row wrap", "align_items": "center"})
         style, caption = self.head.children
         self.head.children = (style, row, caption)
+        self._follow()
 
-    def _open(self, key):
-        exhibit = EXHIBITS[key]
-        self.player.ask(lambda: setattr(self, "exhibit", exhibit))
-        self.load(open_exhibit(key), _paragraphs(Predict=exhibit.question))
+    def show(self, exhibit: str) -> None:
+        """Show an exhibit, a key of EXHIBITS, from its beginning."""
+        self.player.ask(partial(self._show, exhibit))
+
+    def _show(self, exhibit):
+        self._load(open_exhibit(exhibit), _question(exhibit))
+        self.exhibit = exhibit
+
+    def _load(self, trace, caption):
+        super()._load(trace, caption)
+        self.exhibit = None
+
+    def _follow(self):
+        super()._follow()
+        self._choice.follow(value=self.exhibit)
+        self.reveal.disabled = self.exhibit is None
 
     def _answer(self):
-        told = self.exhibit.shows(self.trace)
-        said = {"What happened": told, "Why": self.exhibit.formula, "Cure": self.exhibit.cure}
-        self.caption.value = f'<div class="rdskd">{_paragraphs(Predict=self.exhibit.question, **said)}</div>'
+        if self.exhibit is not None:
+            found = EXHIBITS[self.exhibit]
+            said = {"What happened": found.shows(self.trace), "Why": found.formula, "Cure": found.cure}
+            self.caption.value = f'<div class="rdskd">{_question(self.exhibit)}{_paragraphs(**said)}</div>'
+
+
+def _question(exhibit: str) -> str:
+    return _paragraphs(Predict=EXHIBITS[exhibit].question)
 
 
 def _paragraphs(**said: str) -> str:
@@ -255,12 +294,7 @@ def _paragraphs(**said: str) -> str:
 
 
 def open_exhibit(key: str) -> Trace:
-    """A shipped trace; the same door as for anybody's file."""
-    _known(key)
-    return open_trace(SHIPPED / f"{key}.npz")
-
-
-def _known(key: str) -> Exhibit:
+    """Open a shipped trace, as anybody's file is opened."""
     if key not in EXHIBITS:
         raise ValueError(f"the museum has no exhibit {key!r}; it has {', '.join(EXHIBITS)}")
-    return EXHIBITS[key]
+    return open_trace(SHIPPED / f"{key}.npz")

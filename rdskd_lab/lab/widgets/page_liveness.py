@@ -1,4 +1,4 @@
-"""What only a script in the page can do: speak to screen readers, notice a dead kernel, tell the kernel of a dead page.
+"""What only a script in the page can do: speak to screen readers, notice a dead kernel, report that a page is alive.
 
 A region that a screen reader listens to must stay in the page while its words change, and no widget of ipywidgets has
 one.  The script is a string, not a path: an anywidget that watches a file is never freed.  Where the page refuses it
@@ -14,11 +14,11 @@ import anywidget
 import traitlets
 
 SAY = 5.0  # s between two sentences for those who listen
-UNWATCHED = 90.0  # s without a sign of life from any page, after which nobody is thought to look
+UNWATCHED = 90.0  # s without a sign of life from any page, after which nobody seems to look
 
 
-class Beacon(anywidget.AnyWidget):
-    """Says `sentence` politely, and keeps the time at which a page last gave a sign of life."""
+class PageLiveness(anywidget.AnyWidget):
+    """Speaks `sentence` to screen readers, and keeps the time at which a page last gave a sign of life."""
 
     _esm = (files(__package__) / "page_liveness.js").read_text()
     sentence = traitlets.Unicode("").tag(sync=True)
@@ -30,16 +30,16 @@ class Beacon(anywidget.AnyWidget):
         self.on_msg(self._hear)
 
     def silence(self, clock: Callable[[], float] = monotonic) -> float:
-        """Seconds since a page last gave a sign of life; 0 before the first."""
+        """Return the seconds since a page last gave a sign of life; 0 before the first."""
         return 0.0 if self.seen is None else clock() - self.seen
 
     @property
     def unwatched(self) -> bool:
-        """Whether pages that once showed this are gone, or asleep."""
+        """Return whether the pages that once showed this are gone, or asleep."""
         return self.silence() > UNWATCHED
 
-    def tell(self, sentence: Callable[[], str], playing: bool) -> None:
-        """Say what `sentence()` gives: at once when nothing plays, while it plays now and then."""
+    def say(self, sentence: Callable[[], str], playing: bool) -> None:
+        """Speak what `sentence()` returns: at once when nothing plays, every few seconds while it plays."""
         now = monotonic()
         if not playing or now - self._said > SAY:
             self.sentence, self._said = sentence(), now

@@ -8,8 +8,8 @@ FASTEST = 0.2  # s between two drawings, whatever is pressed
 SHARE = 0.04  # of the time that drawing may take while nothing is pressed
 
 
-class Pace:
-    """`pace(force)` calls `draw()` now, or later, or leaves it to the next call; a forced drawing is never lost."""
+class RedrawThrottle:
+    """Calls `draw()` now, or later, or leaves it to the next call; a forced drawing is never lost."""
 
     def __init__(self, draw: Callable[[], None], loop: asyncio.AbstractEventLoop | None):
         self.draw, self.loop = draw, loop

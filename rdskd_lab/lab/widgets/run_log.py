@@ -1,8 +1,8 @@
-"""A log of tries: every configuration that was played in a lab, how it fared, and a way back to it.
+"""A log of the runs of a lab: how each was set up, how it went, and a way to do it again.
 
-A try is a run from its step 0: method, seed, and what was changed before which step.  It is written down when another
-begins in its place; the run that is on the page is the last row.  The same configuration again keeps its one row, that
-of the run that came further, since what both did is the same.  Opening a try does it again, edits and all.
+A try is a run from its step 0: method, seed, and what was changed before which step.  It is logged when another run
+takes its place; the run on the page is the last row.  The same configuration has one row, that of the longer run, since
+the shorter one did the same.  Opening a try repeats it, edits and all.
 """
 
 import weakref
@@ -25,7 +25,7 @@ SHOWN = 8  # edits of a row
 
 @dataclass(frozen=True)
 class Try:
-    """One configuration and how far it came."""
+    """One configuration and how far it was trained."""
 
     number: int  # 1, 2, 3 and so on, in the order in which they began
     method: str
@@ -37,7 +37,7 @@ class Try:
     student: float | None  # accuracy in [0, 1] at last; None: it was not measured
 
     def changes(self) -> str:
-        """'oh x 2.5, ie off at 120': what was changed, and before which step."""
+        """Describe what was changed, and before which step: 'oh x 2.5, ie off at 120'."""
         if self.recipe is None:
             return "an anchor rule of your own"
         edits = [f"{edit}{f' at {edit.step:,}' if edit.step else ''}" for edit in self.recipe.edits]
@@ -46,14 +46,14 @@ class Try:
         return ", ".join(["terms as they stood at last:"] * self.recipe.final + edits) or "nothing"
 
     def cells(self, terms: list[str]) -> list[str]:
-        """The row of a table: number, method, seed, changes, steps, classes, student, and each of `terms`."""
+        """Return the row of a table: number, method, seed, changes, steps, classes, student, and each of `terms`."""
         values = [number(self.raw[name]) if name in self.raw else "" for name in terms]
         student = "not measured" if self.student is None else f"{self.student:.1%}"
-        return [str(self.number), self.method, str(self.seed), self.changes(), f"{self.steps:,}", str(self.classes),
-                student, *values]  # fmt: skip
+        steps, classes = f"{self.steps:,}", str(self.classes)
+        return [str(self.number), self.method, str(self.seed), self.changes(), steps, classes, student, *values]
 
 
-class Tries:
+class RunLog:
     """The log of one lab, and its `panel` on the page."""
 
     def __init__(self, lab):
@@ -72,33 +72,39 @@ class Tries:
         self.show()
 
     def now(self) -> Try:
-        """The run that is on the page; its number is that of the try that it does again, if it does."""
+        """Describe the run on the page; if it repeats a try, it has that try's number."""
         lab, experiment = self.lab, self.lab.experiment
         try:
             recipe = lab.recipe()
         except ShareError:
             recipe = None
-        twin = next((old.number for old in self.past if recipe is not None and old.recipe == recipe), self._begun + 1)
+        same = next((old.number for old in self.past if recipe is not None and old.recipe == recipe), self._begun + 1)
         measured = lab.record.student["accuracy"]
         return Try(
-            twin, experiment.method, experiment.seed, recipe, experiment.done, self._raw(),
-            classes_reached(experiment.shares()), measured[-1] if measured else None,
-        )  # fmt: skip
+            number=same,
+            method=experiment.method,
+            seed=experiment.seed,
+            recipe=recipe,
+            steps=experiment.done,
+            raw=self._raw(),
+            classes=classes_reached(experiment.shares()),
+            student=measured[-1] if measured else None,
+        )
 
     def note(self) -> None:
-        """Write down the run that is on the page, if it was played at all: another is about to take its place."""
+        """Log the run on the page, if it was played at all, because another is about to take its place."""
         if not self.lab.experiment.done:
             return
         made = self.now()
-        twin = next((old for old in self.past if old.number == made.number), None)
-        if twin is None:
+        same = next((old for old in self.past if old.number == made.number), None)
+        if same is None:
             self.past.append(made)
             self._begun += 1
-        elif twin.steps <= made.steps:
-            self.past[self.past.index(twin)] = made
+        elif same.steps <= made.steps:
+            self.past[self.past.index(same)] = made
 
     def all(self, by: str = "newest") -> list[Try]:
-        """Every try, the one on the page too if it was played.
+        """Return every try, the one on the page too if it was played.
 
         by: "newest"; "steps", "classes" or "student", most first; or a term, lowest first.  What lacks it comes last.
         """
@@ -108,7 +114,7 @@ class Tries:
         return in_order([*(old for old in self.past if old.number != made.number), made], by)
 
     def open(self, which: int) -> None:
-        """Do try number `which` again from step 0, with its edits before the steps at which they were made."""
+        """Repeat try number `which` from step 0, with its edits before the steps at which they were made."""
         found = next((one for one in self.all() if one.number == which), None)
         if found is None:
             raise ValueError(f"there is no try {which}; there are {', '.join(str(t.number) for t in self.all())}")
@@ -117,7 +123,7 @@ class Tries:
         self.lab.player.ask(partial(self.lab.repeat, found.recipe, f"Try {which} again"))
 
     def show(self) -> None:
-        """Draw the log; the panel is hidden until there is something in it."""
+        """Draw the log; the panel is hidden while it is empty."""
         tries = self.all()
         self.panel.layout.display = None if tries else "none"
         terms = list(dict.fromkeys(name for one in tries for name in one.raw))
@@ -132,10 +138,14 @@ class Tries:
         made = self.now().number if self.lab.experiment.done else None
         self.table.value = html(in_order(tries, self.order.value), terms, made, self._shared())
 
-    def __str__(self) -> str:
-        tries = self.all()
+    def rows(self, tries: list[Try] | None = None) -> list[list[str]]:
+        """Return the log as a table of words, its head first."""
+        tries = self.all() if tries is None else tries
         terms = list(dict.fromkeys(name for one in tries for name in one.raw))
-        rows = [HEAD + terms, *(one.cells(terms) for one in tries)]
+        return [HEAD + terms, *(one.cells(terms) for one in tries)]
+
+    def __str__(self) -> str:
+        rows = self.rows()
         wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows)
 
@@ -159,7 +169,7 @@ class Tries:
 
 
 def in_order(tries: list[Try], by: str) -> list[Try]:
-    """Sorted, the best first."""
+    """Sort tries, the best first."""
     if by not in ORDERS and tries and not any(by in one.raw for one in tries):
         raise ValueError(f"tries are sorted by {', '.join(ORDERS)} or a term that they have; not by {by!r}")
 
@@ -176,7 +186,7 @@ HEAD = ["try", "method", "seed", "changed", "steps", "classes", "student"]
 
 
 def html(tries: list[Try], terms: list[str], now: int | None, shared: str) -> str:
-    """The log as a table, where the row of the run on the page says so; and how a classmate opens that run."""
+    """Write the log as a table that marks the run on the page, and how a classmate opens that run."""
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
     top += "".join(f'<th scope="col" title="{escape(describe(name).name)}">{escape(name)}</th>' for name in terms)
     body = "".join(

@@ -1,5 +1,6 @@
-"""A bar to drag through a recorded run, by pointer or by arrow keys; a range input with a name, which ipywidgets' lack.
+"""A bar to drag through a recorded run, by pointer or by arrow keys.
 
+It is a range input with a name for screen readers, which the sliders of ipywidgets lack.
 Where the page refuses the script, the field "go to step" beside it does the same.
 """
 

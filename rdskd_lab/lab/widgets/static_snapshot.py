@@ -1,4 +1,4 @@
-"""What stays of a lab in a saved notebook: a PNG of its last state with words, beside the live widgets.
+"""What stays of a lab in a saved notebook: a PNG of its last state with its description, beside the live widgets.
 
 A cell's output holds two bundles.  The first is the live page; the second, a widget that shows nothing with a PNG as
 its alternative: with a kernel one sees the first, without one the second.  Only the second is renewed while the lab
@@ -15,15 +15,16 @@ import numpy as np
 from ...reporting import charts
 from ..drawing.drawing import mosaic, png, sheet_words
 from ..drawing.view import SMOOTH
-from .term_controls import close
+from ..session.record import words_of
+from .control import close
 
 REST = 1.5  # s after the last step: drawing takes most of a second, and somebody may press Play again
-WHILE_PLAYING = 60.0  # s between two cards while it trains
+WHILE_PLAYING = 60.0  # s between two pictures while it trains
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-class Postcard:
-    """The last state of a lab as PNG and words, renewed when it has come to rest."""
+class StaticSnapshot:
+    """The last state of a lab as a PNG with a description, renewed when training has stopped."""
 
     def __init__(self, lab):
         self.lab = weakref.proxy(lab)
@@ -32,12 +33,12 @@ class Postcard:
         self._timer, self._step, self._sent = None, -1, monotonic()
 
     def title(self) -> str:
-        """The same on every machine, for nbval to compare."""
+        """Return a title that is the same on every machine, for nbval to compare."""
         experiment = self.lab.experiment
         return f"[{self.lab.kind}: {experiment.method}, seed {experiment.seed}]"
 
     def display(self) -> None:
-        """Show the lab, and keep its card below it."""
+        """Show the lab, and below it the output that holds its picture."""
         from IPython.display import display
 
         page, words = self.lab.page, {"text/plain": self.title()}
@@ -47,7 +48,7 @@ class Postcard:
         display(bundle, metadata=about, raw=True, display_id=self.id)
 
     def renew(self, playing: bool) -> None:
-        """See to it that the card shows the last state soon, but never while somebody waits for a button."""
+        """Have the picture show the last state soon, but never while somebody waits for a button."""
         loop = self.lab.player.loop
         if self._timer is not None:
             self._timer.cancel()
@@ -63,7 +64,7 @@ class Postcard:
             self.send()
 
     def send(self) -> None:
-        """Put the present state into the notebook."""
+        """Put the current state into the notebook."""
         from IPython.display import update_display
 
         bundle, about = self.bundle()
@@ -77,7 +78,7 @@ class Postcard:
         close(self.nothing)
 
     def bundle(self, quick: bool = False) -> tuple[dict, dict]:
-        """Data and metadata of the output; `quick`: the images alone, without loading matplotlib."""
+        """Return data and metadata of the output; `quick`: the images alone, without loading matplotlib."""
         self._step, self._sent = self.lab.experiment.done, monotonic()
         picture = png(np.kron(mosaic(self.lab.look.images, 8), np.ones((2, 2, 1), np.uint8))) if quick else self.png()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.nothing.model_id}
@@ -85,29 +86,32 @@ class Postcard:
         return data, {"image/png": {"alt": self.alt_text()}}
 
     def alt_text(self) -> str:
-        """The images and every chart in words, made from the numbers that are drawn."""
+        """Describe the images and every chart, from the numbers that are drawn."""
         return " ".join([self.words(), *(chart.alt_text() for chart in self.curves())])
 
     def curves(self) -> list[charts.Curves]:
-        """Each term with its anchor, its increments, the gains and the student's accuracy, as charts."""
+        """Return charts of each term with its anchor, its increments, the gains and the student's accuracy."""
         return [curve for row in self.rows() for curve in row]
 
     def words(self) -> str:
-        """What the images show."""
+        """Describe the images."""
         look = self.lab.look
         return sheet_words(look.labels, look.confidence, self.lab.experiment.classes, look.step)
 
     def tiles(self) -> np.ndarray:
-        """The images side by side."""
+        """Lay the images side by side."""
         return mosaic(self.lab.look.images, 5)
 
     def rows(self) -> list[list[charts.Curves]]:
-        """A row per term, and one for the gains and the student."""
+        """Return a row of charts per term, and one for the gains and the student."""
         record = self.lab.record
         if not len(record):
             return []
         history, rows = record.history(), []
         for name, term in zip(record.names, charts.loss_terms(history), strict=True):
+            words = words_of(self.lab.experiment.objective, name)
+            term.title, term.ylabel = f"{words.name} ({name})", words.unit
+            term.lines[0] = term.lines[0]._replace(label=words.name)
             if history[f"{name}_damped"][-1]:
                 term.lines.append(charts.Line("anchor", history["step"], history[f"{name}_anchor"], 6))
                 term.log = False
@@ -121,7 +125,7 @@ class Postcard:
         return [*rows, gains + charts.accuracy_curve(student)]
 
     def png(self) -> bytes:
-        """The images beside the charts, on an Agg canvas that no other thread knows."""
+        """Draw the images beside the charts, on an Agg canvas that no other thread uses."""
         rows = self.rows()
         high = max(3, len(rows))
         figure = charts.load("matplotlib.figure").Figure(figsize=(12, 1.9 * high), dpi=80, layout="constrained")

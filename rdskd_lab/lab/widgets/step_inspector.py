@@ -278,7 +278,7 @@ class SlowMotion:
         if shown:
             said = f"stage {self.at + 1} of {len(self.rehearsal.stages)}: {self.rehearsal.stages[self.at].name}"
             if said != self.said:
-                self.said = self.lab.beacon.sentence = said
+                self.said = self.lab.liveness.sentence = said
 
     # ---- on the main thread, between two steps
 

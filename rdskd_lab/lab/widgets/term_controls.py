@@ -1,57 +1,63 @@
-"""The loss console: a row per term, to switch, weigh and damp it, and to see how hard it pulls."""
+"""A row per term: controls to switch, weigh and damp it, and how hard it pulls."""
 
 from collections.abc import Callable
 from html import escape
 
 import ipywidgets as widgets
 
-from ...methods.registry import describe
 from ...objective import ANCHORS, Objective, Term
 from ...reporting.charts import number
 from ..session.experiment import Look
-from ..session.record import HEAVIEST, rule_of
+from ..session.record import HEAVIEST, rule_of, words_of
+from .control import Control, close
+
+OWN = "own"  # an anchor rule of the learner's own, which has no name here: it can be left, not chosen
 
 
-class Row(widgets.HBox):
+class TermRow(widgets.HBox):
     """One term's controls.  Every label names the term, so that it makes sense when a screen reader reads it alone."""
 
-    def __init__(self, name: str, term, edit: Callable[[str, str, object], None]):
-        rule = rule_of(term)
-        own = [] if rule else ["own"]  # a rule that has no name here: it can be left, not chosen
-        self.on = widgets.Checkbox(term.on, description=f"{name}: {describe(name).name}", indent=False)
-        self.weight = widgets.BoundedFloatText(term.weight, min=0, max=HEAVIEST, step=0.1, description=f"{name} weight")
-        self.damped = widgets.Checkbox(term.damped, description=f"{name} damped", indent=False)
-        self.rule = widgets.Dropdown(options=[*ANCHORS, *own], value=rule or "own", description=f"{name} anchor")
+    def __init__(self, name: str, label: str, ask: Callable[[str, str, object], None]):
+        self.on = widgets.Checkbox(description=label, indent=False)
+        self.weight = widgets.BoundedFloatText(min=0, max=HEAVIEST, step=0.1, description=f"{name} weight")
+        self.damped = widgets.Checkbox(description=f"{name} damped", indent=False)
+        self.rule = widgets.Dropdown(options=ANCHORS.keys(), description=f"{name} anchor")
         self.pull = widgets.HTML()
-        controls = {"on": self.on, "weight": self.weight, "damped": self.damped, "rule": self.rule}
-        for field, width in ("on", "250px"), ("weight", "170px"), ("damped", "110px"), ("rule", "190px"):
-            controls[field].layout.width = width
-            controls[field].observe(lambda change, field=field: edit(name, field, change["new"]), "value")
-        super().__init__([*controls.values(), self.pull])
+        widths = {"on": "250px", "weight": "170px", "damped": "110px", "rule": "190px"}
+        self.controls = {
+            field: Control(getattr(self, field), lambda value, field=field: ask(name, field, value)) for field in widths
+        }
+        for field, width in widths.items():
+            getattr(self, field).layout.width = width
+        super().__init__([self.on, self.weight, self.damped, self.rule, self.pull])
         self.layout.flex_flow, self.layout.align_items = "row wrap", "center"
         self.add_class("rdskd-row")
 
-    def set(self, term: Term) -> None:
+    def follow(self, term: Term) -> None:
         """Set the controls as the term is."""
-        self.on.value, self.weight.value, self.damped.value = term.on, term.weight, term.damped
-        self.rule.value = rule_of(term) or self.rule.value
+        rule = rule_of(term)
+        for field in "on", "weight", "damped":
+            self.controls[field].follow(value=getattr(term, field))
+        self.controls["rule"].follow(options=(*ANCHORS, *([] if rule else [OWN])), value=rule or OWN)
 
 
-class Console(widgets.VBox):
-    """A row per term of an objective.  `edit(term, field, value)` is asked for each time that a control changes."""
+class TermControls(widgets.VBox):
+    """A row per term of an objective.  `ask(term, field, value)` is called each time that a control is changed."""
 
-    def __init__(self, objective: Objective, edit: Callable[[str, str, object], None]):
+    def __init__(self, ask: Callable[[str, str, object], None]):
         super().__init__()
-        self.edit, self.rows = edit, {}
-        self.fill(objective)
+        self.ask, self.rows = ask, {}
 
-    def fill(self, objective: Objective) -> None:
-        """Rows for these terms, in place of any that were there."""
-        old = self.children
-        self.rows = {name: Row(name, term, self.edit) for name, term in objective.items()}
-        self.children = tuple(self.rows.values())
-        for row in old:
-            close(row)
+    def follow(self, objective: Objective) -> None:
+        """Set every control as its term is; with other terms, in rows of their own."""
+        labels = {name: f"{name}: {words_of(objective, name).name}" for name in objective}
+        if labels != {name: row.on.description for name, row in self.rows.items()}:
+            old, self.rows = self.children, {name: TermRow(name, label, self.ask) for name, label in labels.items()}
+            self.children = tuple(self.rows.values())
+            for row in old:
+                close(row)
+        for name, row in self.rows.items():
+            row.follow(objective[name])
 
     def show(self, objective: Objective, look: Look) -> None:
         """Write into each row how the term stands now."""
@@ -59,8 +65,8 @@ class Console(widgets.VBox):
             row.pull.value = pull(objective[name], look, name)
 
 
-def pull(term, look: Look, name: str) -> str:
-    """'0.153  gain 1.02  pull 0.8 (62 %)  cosine +0.71' of one term, as HTML.
+def pull(term: Term, look: Look, name: str) -> str:
+    """Describe one term as HTML: '0.153  gain 1.02  pull 0.8 (62 %)  cosine +0.71'.
 
     The gain is on the probe images, with the anchor of now; the pull is the norm of weight x gain x gradient there.
     """
@@ -74,11 +80,3 @@ def pull(term, look: Look, name: str) -> str:
     )
     spans = "".join(f"<span>{word} <b>{escape(value)}</b></span>" for word, value in parts)
     return f'<div class="rdskd"><div class="pull{"" if term.on else " off"}">{spans}</div></div>'
-
-
-def close(widget: widgets.Widget) -> None:
-    """Close a widget and everything in it, layouts and styles too, so that kernel and page let go of them."""
-    for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None), getattr(widget, "style", None)):
-        if isinstance(part, widgets.Widget):
-            close(part)
-    widget.close()

@@ -1,8 +1,10 @@
-"""The flight recorder without a page: what a trace keeps, that a run goes on from it bit for bit, what it refuses."""
+"""A recorded run without a page: what a trace keeps, that a run goes on from it bit for bit, what it refuses."""
 
+import json
 import os
 import random
 import zipfile
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -14,11 +16,13 @@ pytest.importorskip("anywidget")
 
 from recorded import SMALL, mutated, recorded  # noqa: E402
 
-from rdskd_lab.lab import Lab  # noqa: E402
+from rdskd_lab.lab import Lab, Replay  # noqa: E402
 from rdskd_lab.lab.session import trace, tracefile  # noqa: E402
-from rdskd_lab.lab.session.experiment import Experiment  # noqa: E402
-from rdskd_lab.lab.session.trace import Scene, TraceError, begin, retrain  # noqa: E402
+from rdskd_lab.lab.session.experiment import PLAYABLE, Experiment  # noqa: E402
+from rdskd_lab.lab.session.trace import RecordedStep, TraceError, begin, retrain  # noqa: E402
 from rdskd_lab.lab.session.tracefile import open_trace, save  # noqa: E402
+from rdskd_lab.lab.widgets.museum import SHIPPED  # noqa: E402
+from rdskd_lab.objective import Objective, Term  # noqa: E402
 
 CASES = int(os.environ.get("RDSKD_FUZZ", 1_000))  # damaged files; 10,000 before a release
 
@@ -29,7 +33,7 @@ def assert_goes_on(kept, experiment, start: int) -> None:
     for name in kept.record.names:
         assert [step.raw[name] for _, step in pairs] == kept.record.columns[name][start:].tolist(), name
         assert [step.gain[name] for _, step in pairs] == kept.record.columns[f"{name}_gain"][start:].tolist(), name
-    again = pairs[-1][0] if pairs else kept.revive(start)
+    again = pairs[-1][0] if pairs else kept.resume(start)
     assert again.done == experiment.done
     assert same(copied(again.run.generator), copied(experiment.run.generator))
     assert same(copied(again.run.student), copied(experiment.run.student))
@@ -88,18 +92,79 @@ def test_a_step_that_the_guard_refuses_leaves_no_trace():
 
 def test_a_trace_cut_at_a_checkpoint_goes_on_as_a_record(short):
     kept, _ = short
-    cut = kept.until(20, kept.revive(20))
+    cut = kept.until(20, kept.resume(20))
     assert (len(cut), sorted(cut.moments), sorted(cut.checkpoints)) == (20, [0, 20], [20])
     assert all(edit.step <= 20 for edit in cut.record.edits)
 
 
-def test_a_scene_shows_a_moment_without_training(short, monkeypatch):
+def test_a_recorded_step_shows_a_moment_without_training(short, monkeypatch):
     kept, _ = short
     monkeypatch.setattr(Experiment, "__init__", None)
-    scene = Scene(kept, 33)
-    assert (scene.done, scene.look().step, len(scene.record), scene.record.probe["step"]) == (33, 20, 33, [0, 20])
-    assert len(scene.look().images) == trace.SHOWN and scene.shares().sum() == pytest.approx(1)
-    assert Scene(kept, 0).done == 0
+    shown = RecordedStep(kept, 33)
+    assert (shown.done, shown.look().step, len(shown.record), shown.record.probe["step"]) == (33, 20, 33, [0, 20])
+    assert len(shown.look().images) == trace.SHOWN and shown.shares().sum() == pytest.approx(1)
+    assert RecordedStep(kept, 0).done == 0
+
+
+# ---- a trace brings its own terms ------------------------------------------------------------------------------------
+
+
+def change_terms(monkeypatch, method: str, how: str) -> None:
+    """What a later version may do to a method."""
+    ours = PLAYABLE[method]
+
+    def terms():
+        table = Objective({("sure" if how == "renamed" else name): term for name, term in ours.terms().items()})
+        return table | {"new": Term(lambda batch: batch.images.mean())} if how == "added" else table
+
+    if how == "gone":
+        monkeypatch.setattr(trace, "PLAYABLE", {})
+    else:
+        monkeypatch.setitem(PLAYABLE, method, replace(ours, terms=lambda: Objective(terms())))
+
+
+@pytest.mark.parametrize("how", ["added", "renamed", "gone"])
+def test_traces_open_whatever_becomes_of_their_terms_and_going_on_is_refused_in_a_sentence(short, how, monkeypatch):
+    kept, path = short
+    for method in list(PLAYABLE):
+        change_terms(monkeypatch, method, how)
+    found = open_trace(path)
+    assert {name: column.tolist() for name, column in found.record.columns.items()} == {
+        name: column.tolist() for name, column in kept.record.columns.items()
+    }
+    assert [(t.words, t.weight, t.on, t.damped, t.rule) for t in found.terms.values()] == [
+        (t.words, t.weight, t.on, t.damped, t.rule) for t in kept.terms.values()
+    ]
+    for file in path, *SHIPPED.glob("*.npz"):  # these are of format 1, which names no term
+        replay = Replay(file, mode="inline")
+        replay.go(len(replay.trace))
+        assert replay.step == len(replay.trace) > 0 and "not described" not in replay.view.charts.value
+        assert len(replay.record.names) == replay.view.charts.value.count("increments of ")
+        replay.go_on()
+        assert replay.lab is None and "only looked at" in replay.view.status.value
+        replay.close()
+
+
+def test_a_file_brings_the_words_of_a_term_that_the_package_does_not_know(short, tmp_path):
+    words = {"name": "loudness", "formula": "‖x‖<sub>2</sub>", "unit": "decibel", "range": "any", "purpose": "Hush."}
+    arrays = dict(np.load(short[1]))
+
+    def written(**change):
+        facts = json.loads(arrays["facts"].tobytes())
+        facts["terms"] = {"loud" if name == "ds" else name: term for name, term in facts["terms"].items()}
+        facts["terms"]["loud"]["words"] = words | change
+        facts["edits"] = [edit for edit in facts["edits"] if edit["term"] != "ds"]
+        facts |= {"method": "louder", "settings": facts["settings"] | {"volume": 11}}
+        np.savez(tmp_path / "loud.npz", **{**arrays, "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)})
+        return tmp_path / "loud.npz"
+
+    replay = Replay(written(), mode="inline")
+    replay.go(45)
+    assert "loud: loudness" in replay.view.charts.value and "decibel" in replay.view.charts.value
+    assert "Loudness" in replay.snapshot.alt_text() and "loudness" in replay.liveness.sentence
+    replay.close()
+    with pytest.raises(TraceError, match="a term's formula"):  # which may be shown as HTML
+        open_trace(written(formula="<script>"))
 
 
 # ---- size ------------------------------------------------------------------------------------------------------------
@@ -111,8 +176,8 @@ def test_thinning_leaves_few_and_evenly_spread(monkeypatch):
     kept, _ = recorded(240, freeze=10)
     assert sorted(kept.moments) == [0, 80, 160, 240] and sorted(kept.checkpoints) == [80, 160, 240]
     kept.checkpoints[240]["terms"] = np.zeros(10**7)
-    kept.note(kept.revive(160))
-    assert kept._weight() <= trace.HEAVIEST
+    kept.note(kept.resume(160))
+    assert kept._size() <= trace.LARGEST
 
 
 @pytest.mark.slow
@@ -129,7 +194,7 @@ def test_a_thousand_steps_of_the_classroom_fit_in_two_megabytes(tmp_path):
 
 def test_a_later_format_no_file_and_a_stepless_place_are_refused_in_a_sentence(short, tmp_path, monkeypatch):
     kept, _ = short
-    monkeypatch.setattr(tracefile, "FORMAT", 2)
+    monkeypatch.setattr(tracefile, "FORMAT", 3)
     path = save(kept, tmp_path / "later.npz")
     monkeypatch.undo()
     with pytest.raises(TraceError, match="update rdskd-lab"):
@@ -137,7 +202,7 @@ def test_a_later_format_no_file_and_a_stepless_place_are_refused_in_a_sentence(s
     with pytest.raises(TraceError, match="there is no file"):
         open_trace(tmp_path / "none.npz")
     with pytest.raises(TraceError, match="the last before it is 20"):
-        kept.revive(33)
+        kept.resume(33)
 
 
 def test_a_pickle_is_not_opened(short, tmp_path):
@@ -154,18 +219,18 @@ def test_a_pickle_is_not_opened(short, tmp_path):
 def test_a_teacher_of_ones_own_has_to_be_given_again():
     kept = begin(Experiment(settings=SMALL), own_teacher=True)
     with pytest.raises(TraceError, match="teacher of your own"):
-        kept.revive(0)
+        kept.resume(0)
 
 
 def assert_opens_or_says_why(content: bytes, path) -> None:
-    """A file opens, and then shows every scene and goes on, or a sentence says why not; nothing else is raised."""
+    """A file opens, and then shows every step and goes on, or a sentence says why not; nothing else is raised."""
     path.write_bytes(content)
     try:
         with np.errstate(all="ignore"):
             found = open_trace(path)
             for step in (0, len(found) // 2, len(found)):
-                Scene(found, step)
-            found.revive(max(found.checkpoints, default=0))
+                RecordedStep(found, step)
+            found.resume(max(found.checkpoints, default=0))
     except TraceError as error:
         assert 20 < len(str(error)) < 600 and "\n" not in str(error)
 

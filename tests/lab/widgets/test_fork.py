@@ -149,10 +149,23 @@ def test_the_row_of_controls_forks_with_what_is_chosen(lab, change, edit):
     fork = lab.inner
     assert fork.branches[1].trace.record.edits == [edit] and fork.branches[0].trace.record.edits == []
     assert lab.page.children == (fork.page,)
-    fork.transport.ten.click()
+    fork.buttons.ten.click()
     assert [branch.experiment.done for branch in fork.branches] == [13, 13] and lab.experiment.done == 3
     fork.leave.click()
     assert fork.closed and lab.inner is None and lab.page.children == front and lab.experiment.done == 3
+
+
+def test_a_switch_is_turned_to_what_it_is_not_when_the_fork_is_made():
+    async def pressed():
+        lab = Lab(mode="task", settings=SMALL)
+        lab.forks.term.value = "ie"
+        lab.edit("ie", "on", False)
+        lab.forks.press.click()  # while it is still on
+        await asyncio.sleep(0.3)
+        assert lab.inner.branches[1].name == "ie on"
+        lab.close()
+
+    asyncio.run(pressed())
 
 
 @pytest.mark.parametrize("which, name", [(0, "as it was"), (1, "ie off")])
@@ -161,13 +174,13 @@ def test_the_lab_goes_on_with_the_branch_that_is_kept(lab, which, name):
     lab.forks.term.value = "ie"
     lab.forks.press.click()
     fork = lab.inner
-    fork.transport.one.click()
+    fork.buttons.one.click()
     kept = fork.branches[which]
     history, generator = column(kept, "oh"), copied(kept.experiment.run.generator)
     (fork.keep_same, fork.keep_edit)[which].click()
     assert fork.closed and lab.inner is None and f"branch: {name}." in lab.view.status.value
     assert lab.record.columns["oh"].tolist() == history and same(copied(lab.experiment.run.generator), generator)
-    row = lab.console.rows["ie"]
+    row = lab.term_controls.rows["ie"]
     assert row.on.value is lab.experiment.objective["ie"].on is (which == 0)
     lab.play(4)
     assert len(lab.record) == lab.experiment.done == 8
@@ -183,7 +196,11 @@ def test_a_fork_in_a_cell_of_its_own_stays_when_a_branch_is_kept(lab):
     assert [branch.experiment.done for branch in fork.branches] == [4, 4] and lab.experiment.done == 7
     lab.use("dafl")
     fork.keep(0)
-    assert lab.experiment.method == lab.preset.value == "rdskd" and list(lab.console.rows) == ["oh", "ie", "ds"]
+    assert lab.experiment.method == lab.method_choice.value == "rdskd" and list(lab.term_controls.rows) == [
+        "oh",
+        "ie",
+        "ds",
+    ]
     assert lab.forks.term.options == ("oh", "ie", "ds") and lab.experiment.done == 4
     lab.close()
     fork.keep(0)
@@ -238,7 +255,7 @@ def test_the_pictures_say_what_they_show(lab):
     assert page.count('alt="40 generated images after 9 steps') == 2
     assert page.count('role="img" aria-label="') == 2 + 3 * 2 + 2  # histograms; terms, students, their differences
     assert "ie: ie off minus as it was" in page and "steps since the fork" in page
-    said = fork.beacon.sentence
+    said = fork.liveness.sentence
     assert said.startswith("step 9, 6 after the fork; as it was: one-hot loss ") and "; ie off: one-hot loss" in said
     fork.close()
 

@@ -47,7 +47,7 @@ def test_a_trace_is_that_of_its_recipe(key, traces):
     assert {name: value for name, value in trace.settings.items() if name != "weights"} == {
         name: value for name, value in settings.items() if name != "weights"
     }
-    mended = [Edit(1, *edit) for edit in recipe.mended]
+    mended = [Edit(1, *edit) for edit in recipe.fixed]
     assert sorted(trace.record.edits, key=lambda edit: edit.step) == sorted(
         [*recipe.edits, *mended], key=lambda e: e.step
     )
@@ -153,6 +153,22 @@ def test_the_cure_comes_after_the_question_and_every_number_is_the_traces(shown,
     assert "nan" not in shown.caption.value and "None" not in shown.caption.value
     shown.choice.value = "healthy" if key != "healthy" else "dafl"
     assert recipe.question not in shown.caption.value and "Cure" not in shown.caption.value
+
+
+def test_the_control_follows_what_is_shown(shown, monkeypatch):
+    shown.show("collapse")
+    assert shown.choice.value == "collapse" and EXHIBITS["collapse"].question in shown.caption.value
+    shown.load(open_exhibit("dafl"))  # as somebody's own trace
+    shown.reveal.click()
+    assert (shown.choice.value, shown.caption.value, shown.reveal.disabled) == (None, "", True)
+    shown.show("alike")
+
+    def broken(key):
+        raise ValueError("it cannot be opened")
+
+    monkeypatch.setattr(museum, "open_exhibit", broken)
+    shown.choice.value = "explodes"
+    assert shown.choice.value == "alike" and "cannot be opened" in shown.view.status.value
 
 
 def test_an_unknown_exhibit_is_refused_in_a_sentence():

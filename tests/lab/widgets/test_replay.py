@@ -44,7 +44,7 @@ def assert_is(lab, kept: Trace, experiment) -> None:
 
 def play_on(lab, kept: Trace) -> None:
     """Repeat by hand what was done from here to the end of the trace."""
-    lab.pace.draw = lambda: None  # drawing is tested elsewhere; here it is most of the time
+    lab.redraw.draw = lambda: None  # drawing is tested elsewhere; here it is most of the time
     todo = [edit for edit in kept.record.edits if edit.step > lab.experiment.done]
     while lab.experiment.done < len(kept):
         lab.play(min([edit.step for edit in todo] + [len(kept)]) - lab.experiment.done)
@@ -131,14 +131,31 @@ def test_it_plays_at_the_speed_asked_for_both_ways_and_pauses():
     asyncio.run(scene())
 
 
+def test_a_control_may_be_set_back_before_it_was_heard(run):
+    async def pressed():
+        replay = Replay(run[0], mode="task")
+        replay.place.value = 5
+        replay.place.value = 0
+        await asyncio.sleep(0.3)
+        assert (replay.step, replay.place.value, replay.bar.step) == (0, 0, 0)
+        replay.back.click()
+        replay.one.click()
+        replay.one.click()
+        await asyncio.sleep(0.3)
+        assert replay.step == 2 == replay.bar.step
+        replay.close()
+
+    asyncio.run(pressed())
+
+
 def test_in_chunk_mode_the_pictures_are_shown_while_it_plays():
     kept, _ = recorded(30)
 
     async def scene():
         replay = Replay(kept, mode="chunk")
-        before = replay.pace.drawn
+        before = replay.redraw.drawn
         replay.play()  # 10 steps a picture, in the foreground
-        assert replay.step == 30 and replay.pace.drawn - before >= 3
+        assert replay.step == 30 and replay.redraw.drawn - before >= 3
         replay.close()
 
     asyncio.run(scene())
@@ -184,7 +201,7 @@ def test_a_replay_is_closed_when_its_cell_is_run_again(run):
 
 def test_it_says_what_it_shows_to_those_who_listen(replay):
     replay.go(40)
-    assert replay.beacon.sentence.startswith("step 40, one-hot loss ") and "of 10 classes" in replay.beacon.sentence
+    assert replay.liveness.sentence.startswith("step 40, one-hot loss ") and "of 10 classes" in replay.liveness.sentence
 
 
 # ---- going on --------------------------------------------------------------------------------------------------------
@@ -273,7 +290,7 @@ def test_a_lab_rewinds_to_any_step_of_its_run():
         lab.rewind(step)
         assert lab.experiment.done == len(lab.trace) == step
         assert [e for e in kept.record.edits if e.step <= step] == lab.record.edits
-        row, term = lab.console.rows["ie"], lab.experiment.objective["ie"]
+        row, term = lab.term_controls.rows["ie"], lab.experiment.objective["ie"]
         assert (row.on.value, row.weight.value) == (term.on, term.weight) == (step < 15, 3 if step >= 35 else 1)
         assert lab.student.value == lab.experiment.learning == (step >= 15)
     play_on(lab, kept)

@@ -44,14 +44,16 @@ def three(lab):
 
 
 def test_every_configuration_is_a_row_with_its_outcome(three):
-    log = three.tries.all("steps")
+    log = three.run_log.all("steps")
     assert [(t.number, t.method, t.seed, t.steps) for t in log] == [
-        (1, "rdskd", 0, 6), (2, "rdskd", 1, 4), (3, "dafl", 1, 2)
-    ]  # fmt: skip
+        (1, "rdskd", 0, 6),
+        (2, "rdskd", 1, 4),
+        (3, "dafl", 1, 2),
+    ]
     assert log[0].changes() == "ie x 2.5 at 3, student learns at 3, student rests at 6"
     assert log[1].changes() == "ie off, ie x 2.5"
     assert log[2].changes() == "nothing" and list(log[2].raw) == ["oh", "ie", "act"]
-    assert log[0].student == pytest.approx(three.tries.past[0].student) and 0 < log[0].student < 1
+    assert log[0].student == pytest.approx(three.run_log.past[0].student) and 0 < log[0].student < 1
     assert log[1].student is None and all(1 <= t.classes <= 10 for t in log)
     look = three.experiment.look()
     assert log[2].raw == look.raw  # the row of the run on the page is how it stands
@@ -60,41 +62,41 @@ def test_every_configuration_is_a_row_with_its_outcome(three):
 def test_a_run_that_made_no_step_is_no_try(lab):
     lab.reset(seed=5)
     lab.use("mskd")
-    assert lab.tries.all() == [] and lab.tries.panel.layout.display == "none"
+    assert lab.run_log.all() == [] and lab.run_log.panel.layout.display == "none"
 
 
 def test_the_same_configuration_again_keeps_the_row_that_came_further(lab):
     for steps in 2, 5, 3:
         lab.play(steps)
         lab.reset()
-    assert [(t.number, t.steps) for t in lab.tries.all()] == [(1, 5)]
+    assert [(t.number, t.steps) for t in lab.run_log.all()] == [(1, 5)]
     lab.reset(seed=1)
     lab.play(1)
-    assert [t.number for t in lab.tries.all()] == [2, 1]
+    assert [t.number for t in lab.run_log.all()] == [2, 1]
 
 
 def test_the_best_come_first_and_what_lacks_the_number_last(three):
-    by = {order: [t.number for t in three.tries.all(order)] for order in (*ORDERS, "oh", "ds", "act")}
-    raw = {t.number: t.raw for t in three.tries.all()}
+    by = {order: [t.number for t in three.run_log.all(order)] for order in (*ORDERS, "oh", "ds", "act")}
+    raw = {t.number: t.raw for t in three.run_log.all()}
     assert by["newest"] == [3, 2, 1] and by["steps"] == [1, 2, 3] and by["student"] == [1, 3, 2]
     assert by["oh"] == sorted(raw, key=lambda n: raw[n]["oh"])
     assert by["ds"][-1] == 3 and by["act"][0] == 3
     with pytest.raises(ValueError, match="not by 'accuracy'"):
-        three.tries.all("accuracy")
+        three.run_log.all("accuracy")
 
 
 def test_a_try_is_done_again_bit_for_bit_with_its_edits(three):
-    three.tries.which.value = 1
-    three.tries.again.click()
+    three.run_log.which.value = 1
+    three.run_log.again.click()
     assert (three.experiment.done, three.experiment.method, three.experiment.seed) == (0, "rdskd", 0)
-    assert three.preset.value == "rdskd" and "Try 1 again" in three.view.status.value
-    assert three.console.rows["ie"].weight.value == 1 and not three.student.value
+    assert three.method_choice.value == "rdskd" and "Try 1 again" in three.view.status.value
+    assert three.term_controls.rows["ie"].weight.value == 1 and not three.student.value
     three.play(6)
     columns, edits, generator = three.first
     assert three.record.columns == columns and three.record.edits[:2] == edits
     assert same(copied(three.experiment.run.generator), generator)
-    assert three.console.rows["ie"].weight.value == 2.5
-    assert [t.number for t in three.tries.all()] == [3, 2, 1]  # it is try 1, not a fourth
+    assert three.term_controls.rows["ie"].weight.value == 2.5
+    assert [t.number for t in three.run_log.all()] == [3, 2, 1]  # it is try 1, not a fourth
 
 
 def test_a_student_that_learned_from_the_start_does_so_again(lab):
@@ -103,7 +105,7 @@ def test_a_student_that_learned_from_the_start_does_so_again(lab):
     lab.learn(False)
     lab.reset(seed=1)
     lab.play(1)
-    lab.tries.open(1)
+    lab.run_log.open(1)
     assert lab.student.value and lab.experiment.learning
     lab.play(2)
     assert [str(edit) for edit in lab.record.edits] == ["student learns", "student rests"] and not lab.student.value
@@ -114,7 +116,7 @@ def test_what_is_left_behind_by_going_back_is_a_try_too(lab):
     lab.rewind(2)
     lab.edit("ie", "on", False)
     lab.play(1)
-    assert [(t.number, t.steps, t.changes()) for t in lab.tries.all()] == [(2, 3, "ie off at 2"), (1, 4, "nothing")]
+    assert [(t.number, t.steps, t.changes()) for t in lab.run_log.all()] == [(2, 3, "ie off at 2"), (1, 4, "nothing")]
 
 
 def test_a_branch_that_the_lab_goes_on_with_is_a_try_and_what_it_leaves_is_one(lab):
@@ -122,25 +124,25 @@ def test_a_branch_that_the_lab_goes_on_with_is_a_try_and_what_it_leaves_is_one(l
     _, changed = split(lab.experiment, lab.trace, Edit(4, "ie", "on", False))
     lab.player.ask(lambda: lab.adopt(changed.experiment, changed.trace, changed.name))
     lab.play(2)
-    assert [(t.number, t.steps, t.changes()) for t in lab.tries.all()] == [(2, 6, "ie off at 4"), (1, 4, "nothing")]
+    assert [(t.number, t.steps, t.changes()) for t in lab.run_log.all()] == [(2, 6, "ie off at 4"), (1, 4, "nothing")]
 
 
 def test_a_wrong_number_and_a_rule_without_a_name_are_told(three):
     with pytest.raises(ValueError, match="there is no try 9; there are 3, 2, 1"):
-        three.tries.open(9)
+        three.run_log.open(9)
     three.experiment.objective["oh"].rule = lambda i, raw, anchor: raw - 1
     three.reset()
     with pytest.raises(ValueError, match="an anchor rule of your own"):
-        three.tries.open(3)
+        three.run_log.open(3)
 
 
 def test_the_controls_sort_and_the_table_says_which_row_is_on_the_page(three):
-    three.tries.order.value = "steps"
-    rows = three.tries.table.value.split("<tr")[2:]
+    three.run_log.order.value = "steps"
+    rows = three.run_log.table.value.split("<tr")[2:]
     assert [row.split("scope=row>")[1][0] for row in rows] == ["1", "2", "3"]
     assert ["(now)" in row for row in rows] == [False, False, True]
-    assert f"<code>Lab.from_share(&#x27;{three.share()}&#x27;)</code>" in three.tries.table.value
-    text = str(three.tries).splitlines()
+    assert f"<code>Lab.from_share(&#x27;{three.share()}&#x27;)</code>" in three.run_log.table.value
+    text = str(three.run_log).splitlines()
     assert text[0].split() == [
         "try",
         "method",
@@ -162,9 +164,9 @@ def test_a_thousand_edits_are_a_short_row_and_cost_little(lab):
     lab.experiment.objective["ie"].on = True
     lab.experiment.done = 1000
     start = time.process_time()
-    lab.tries.show()
+    lab.run_log.show()
     assert time.process_time() - start < 1
-    assert lab.tries.all()[0].changes().endswith("and 992 edits more")
+    assert lab.run_log.all()[0].changes().endswith("and 992 edits more")
 
 
 # ---- the report ------------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def test_the_report_tells_what_was_tried(three, tmp_path):
     path = three.report(tmp_path / "lab.html")
     page = Reading(path.read_text("utf-8"))
     terms = ["oh", "ie", "act", "ds"]
-    for one in three.tries.all():
+    for one in three.run_log.all():
         assert [cell for cell in one.cells(terms) if cell] in page.rows
     assert "A lab of DAFL: 3 tries" in page.words
     assert len(page.alts) == len(three.trace.moments) and page.alts[0].startswith("16 generated images at step 0")
