@@ -138,6 +138,7 @@ def distill(
         bool, typer.Option("--resume", help="Resume the run in --out where it was cut; same result.")
     ] = False,
 ):
+    """Distil a student without any data; DISTILL is what a person reads."""
     from .networks.registry import WITH_BATCHNORM
     from .runs.config import Config, check_same, read_config, resolve
     from .runs.execute import execute

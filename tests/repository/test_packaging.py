@@ -82,7 +82,7 @@ def test_the_floors_that_were_promised():
 # ---- conda and Binder ----------------------------------------------------------------------------------------------
 
 CONDA = {"pytorch": "torch", "pytorch-cpu": "torch"}  # conda-forge's names
-VERSIONS = [f"{major}.{minor}.{patch}" for major in range(13) for minor in range(60) for patch in (0, 1, 2)]
+VERSIONS = [f"{major}.{minor}.{patch}" for major in range(30) for minor in range(60) for patch in (0, 1, 2)]
 
 
 def conda(path):
