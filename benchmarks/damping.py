@@ -130,9 +130,16 @@ def _cells(of: dict, rule: str, seeds: list[str]) -> list[str]:
     arm = "epoch" if rule == "constant" else rule  # whose mean gains were its weights
     gains = [statistics.fmean(values(f"{name}_gain", 1, arm)) for name in ("oh", "ie")]
     return [
-        spread("oh"), lower("oh"), spread("ie"), lower("ie"), spread("oh_early"), spread("ie_early"),
-        spread("oh_end", 1, 2), spread("ie_end", 1, 2), f"{gains[0]:.2f}, {gains[1]:.2f}",
-    ]  # fmt: skip
+        spread("oh"),
+        lower("oh"),
+        spread("ie"),
+        lower("ie"),
+        spread("oh_early"),
+        spread("ie_early"),
+        spread("oh_end", 1, 2),
+        spread("ie_end", 1, 2),
+        f"{gains[0]:.2f}, {gains[1]:.2f}",
+    ]
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ def _lead(config: dict, result: dict) -> str:
     )
     side = "below" if gap >= 0 else "above"
     far = f" It ends {abs(gap):.2f} percentage points {side} its teacher." if teacher else ""
-    seen = result.get("seen", "images that a generator painted, and the teacher's answers to them")
+    seen = result.get("seen", "images that a generator made, and the teacher's answers to them")
     guess = f" Guessing would be right on about {100 / len(result['classes']):.3g} %." if result.get("classes") else ""
     text = (
         f"<p>The student learned only from {safe(seen)}.{far}"

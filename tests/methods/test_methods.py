@@ -39,8 +39,17 @@ from rdskd_lab.objective import Objective, Term, Words
 from rdskd_lab.runs.execute import Config
 
 LIVE = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=WIDTH, student_steps=6, temperature=1.0)
-SHEET = Settings(generator_steps=8, batch_size=6, sheet_steps=4, lr=0.05, jitter=1, pooled=True, student_steps=5,
-                 student_batch_size=4, temperature=3.0)  # fmt: skip
+SHEET = Settings(
+    generator_steps=8,
+    batch_size=6,
+    sheet_steps=4,
+    lr=0.05,
+    jitter=1,
+    pooled=True,
+    student_steps=5,
+    student_batch_size=4,
+    temperature=3.0,
+)
 BARE = Settings(generator_steps=0, latent=LATENT, width=WIDTH, student_steps=5, student_batch_size=4)
 TINY = {
     **dict.fromkeys(("rdskd", "rdskd+bn"), replace(LIVE, student_steps=4, student_batch_size=4)),
@@ -67,8 +76,16 @@ def digits(n=20):
 
 def run(name, seed=0, settings=None, student=None, teacher=None):
     method = METHODS[name]
-    return Distillation(teacher or ToyTeacher(), student or ToyStudent(), method.terms(), settings or TINY[name],
-                        method=method, seed=seed, size=SIZE, data=digits() if method.real_images else None)  # fmt: skip
+    return Distillation(
+        teacher or ToyTeacher(),
+        student or ToyStudent(),
+        method.terms(),
+        settings or TINY[name],
+        method=method,
+        seed=seed,
+        size=SIZE,
+        data=digits() if method.real_images else None,
+    )
 
 
 def test_every_method_and_control_is_tested_here():
@@ -400,8 +417,11 @@ def test_labels_learn_from_labels_and_real_from_the_teacher():
         answer = fresh(images)
         with torch.no_grad():
             t = r.teacher(images)
-        want = F.cross_entropy(answer, data.labels[rows]) if name == "labels" else 100 * F.kl_div(
-            ln_softmax(answer / 10), ln_softmax(t / 10), reduction="batchmean", log_target=True)  # fmt: skip
+        want = (
+            F.cross_entropy(answer, data.labels[rows])
+            if name == "labels"
+            else 100 * F.kl_div(ln_softmax(answer / 10), ln_softmax(t / 10), reduction="batchmean", log_target=True)
+        )
         assert step.raw == pytest.approx({"ce" if name == "labels" else "kd": want.item()}, rel=1e-4)
 
 
@@ -433,7 +453,12 @@ def test_the_published_schedules():
     dafl, dfad = METHODS["dafl"].presets, METHODS["dfad"].presets
     mnist = dafl["paper-mnist"]
     assert (mnist.generator_steps, mnist.batch_size, mnist.lr, mnist.student_lr, mnist.temperature) == (
-        24_000, 512, 0.2, 2e-3, 1.0)  # fmt: skip
+        24_000,
+        512,
+        0.2,
+        2e-3,
+        1.0,
+    )
     cifar = dafl["paper-cifar10"]
     assert (cifar.generator_steps, cifar.batch_size, cifar.latent, cifar.lr) == (240_000, 1024, 1000, 0.02)
     assert (cifar.student_optimizer, cifar.student_lr, cifar.student_schedule) == ("sgd", 0.1, "steps")
