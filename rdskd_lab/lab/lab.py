@@ -57,8 +57,8 @@ class Lab(CellOutput):
         teacher: nn.Module | None = None,
         settings: Settings | None = None,
     ):
-        self.replace_earlier()
         self._build(method, seed, mode, steps, teacher, settings)
+        self.replace_earlier()
 
     def _build(self, method, seed, mode, steps, teacher, settings):
         self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method

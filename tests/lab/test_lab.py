@@ -606,6 +606,13 @@ def test_a_cell_that_is_run_again_leaves_no_widget_behind():
     assert len(alive) <= before
 
 
+def test_a_lab_that_could_not_be_built_stays_in_nobodys_way():
+    with pytest.raises(ValueError) as kept:
+        Lab("gan", mode="inline")
+    Lab(mode="inline", settings=SMALL).close()
+    assert kept.tb  # which holds the half-built lab, as a notebook's last traceback does
+
+
 def test_a_core_is_left_to_the_page_while_it_trains():
     from rdskd_lab.lab.session.cores import leave_a_core
 

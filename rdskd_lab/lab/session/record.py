@@ -7,8 +7,8 @@ from numbers import Real
 
 import numpy as np
 
+from ...methods.registry import describe
 from ...objective import ANCHORS, Objective, Term, Words
-from ...reporting.charts import describe
 from ...training import Step
 
 FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
@@ -69,7 +69,7 @@ def checked(objective: Objective, term: str, field: str, value: object, step: in
 
 def words_of(objective: Objective, name: str) -> Words:
     """Return what a term is in words: its own, or the package's for its key."""
-    return objective[name].words or Words(*describe(name))
+    return describe(name, objective.words)
 
 
 def rule_of(term: Term) -> str:

@@ -158,7 +158,7 @@ def begin(experiment: Experiment, own_teacher: bool = False) -> Trace:
     """Start the trace of a run that has made no step yet."""
     terms = Objective()
     for name, term in experiment.objective.items():
-        words = words_of(experiment.objective, name)
+        words = replace(words_of(experiment.objective, name), script="")
         terms[name] = replace(
             term, measure=not_recorded, words=words, rule=term.rule if rule_of(term) else not_recorded
         )

@@ -18,9 +18,9 @@ import numpy as np
 
 from ... import __version__
 from ...methods.method import Settings
+from ...methods.registry import describe
 from ...networks.weights import write_whole
 from ...objective import ANCHORS, Objective, Term, Words
-from ...reporting.charts import describe
 from .experiment import Look
 from .record import PARTS, STUDENT, Edit, Record, rule_of
 from .trace import SHOWN, Moment, Trace, TraceError, not_recorded
@@ -169,7 +169,7 @@ def _terms_of_format_1(method: str) -> Objective:
     weights, damped = FORMAT_1[method]
     return Objective(
         {
-            name: Term(not_recorded, weight, damped=name in damped, words=Words(*describe(name)))
+            name: Term(not_recorded, weight, damped=name in damped, words=describe(name))
             for name, weight in weights.items()
         }
     )

@@ -23,7 +23,10 @@ class CellOutput:
     _shown: dict[tuple[str, str], weakref.ref] = {}
 
     def replace_earlier(self) -> None:
-        """Close what this cell showed of this kind; a replay closes no lab, since it may be made from one."""
+        """Close what this cell showed of this kind; a replay closes no lab, since it may be made from one.
+
+        Call it when this is built: what could not be built cannot be closed.
+        """
         here = _cell(), self.kind
         earlier = CellOutput._shown.get(here, lambda: None)()
         if earlier is not None:

@@ -78,8 +78,6 @@ class Fork(CellOutput):
 
     def __init__(self, lab, edit: Edit, *, inside: bool = False):
         self.branches = split(lab.experiment, lab.trace, edit)
-        if not inside:
-            self.replace_earlier()
         self.lab, self.start, self.inside = lab, edit.step, inside
         self._measured = -1e9  # when the students were, on the monotonic clock
         player = lab.player
@@ -89,6 +87,8 @@ class Fork(CellOutput):
         self.pictures = widgets.HTML()
         self.buttons = PlaybackButtons(self.player, self._extra(), self.view.status)
         self.lay_out(self.view.style, self.view.status, self.buttons, self.pictures)
+        if not inside:
+            self.replace_earlier()
 
     @property
     def experiment(self) -> Experiment:

@@ -52,8 +52,7 @@ class Replay(CellOutput):
         teacher: nn.Module | None = None,
         go_on: Callable[[int], None] | None = None,
     ):
-        if go_on is None:
-            self.replace_earlier()
+        found = trace if isinstance(trace, Trace) else open_trace(trace)
         self.teacher, self._go_on = teacher, go_on or self._open_lab
         self.lab = None  # the one in which the run goes on
         self.rate = SPEED
@@ -62,9 +61,11 @@ class Replay(CellOutput):
         self.caption, self.terms = widgets.HTML(), widgets.HTML()
         self.head = widgets.VBox([self.view.style, self.caption])  # stays when a lab takes the place
         controls = self._controls()
-        self._load(trace if isinstance(trace, Trace) else open_trace(trace), caption)
+        self._load(found, caption)
         self.lay_out(self.head, self.view.status, self.bar, controls, self.terms, self.view.pictures)
         self._replay = self.page.children
+        if go_on is None:
+            self.replace_earlier()
 
     @property
     def step(self) -> int:

@@ -164,7 +164,7 @@ def test_in_chunk_mode_the_pictures_are_shown_while_it_plays():
 def test_play_at_the_end_begins_anew(replay):
     replay.go(45)
     pictures = []
-    replay.player.on_step = lambda at: (pictures.append(at), replay._on_frame(at))
+    replay.player.on_step = lambda at: (pictures.append(at), replay._on_picture(at))
     replay.play()
     assert pictures == [10, 20, 30, 40, 45]
     replay.play(-1)
