@@ -42,11 +42,15 @@ class Server:
         self.runtime = home / "runtime"
         front = [os.environ.get("RDSKD_LAB_OVERLAY", ""), str(ROOT), os.environ.get("PYTHONPATH", "")]
         env = os.environ | {
-            "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_RUNTIME_DIR": str(self.runtime),
-            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-            "PYTHONPATH": os.pathsep.join(filter(None, front)), "IPYTHONDIR": str(home / "ipython"),
+            "HOME": str(home),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "PYTHONPATH": os.pathsep.join(filter(None, front)),
+            "IPYTHONDIR": str(home / "ipython"),
             "OMP_NUM_THREADS": "1",  # the browser needs the other core
-        }  # fmt: skip
+        }
         env.pop("RDSKD_LAB_MODE", None)
         self.set(NEWS, fetchNews="false")
         self.set(SAVING, autosave=False)
@@ -62,8 +66,12 @@ class Server:
         options = ["ip=127.0.0.1", "token=", "password=", "disable_check_xsrf=True", f"root_dir={home}"]
         self.log = open(home / "server.log", "w")
         self.process = subprocess.Popen(
-            [*command, *(f"--ServerApp.{option}" for option in options)], cwd=home, env=env, stdout=self.log, stderr=self.log
-        )  # fmt: skip
+            [*command, *(f"--ServerApp.{option}" for option in options)],
+            cwd=home,
+            env=env,
+            stdout=self.log,
+            stderr=self.log,
+        )
         for _ in range(240):
             if _answers(self.port):
                 return
