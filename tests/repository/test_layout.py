@@ -48,6 +48,24 @@ def test_the_numbered_files_fit_in_one_sitting(capsys):
     assert sum(counted.values()) <= 900
 
 
+def test_the_code_stays_within_its_budgets(capsys):
+    """In lines; and laid out by `ruff format`, so that none is saved by dense ones."""
+    code = [*PACKAGE.rglob("*.py")]
+    below = [path for path in code if path.relative_to(PACKAGE).parts[0] not in ("course", "lab")]
+    tests = [*(TOP / "tests").rglob("*.py")]
+    ours = [*code, *tests, *(p for d in ("benchmarks", "tools", "notebooks") for p in (TOP / d).rglob("*.py"))]
+    mark = "# fmt: " + "skip"
+    found = {
+        "without course and lab": (lines(*below), 6_200),
+        "the package": (lines(*code), 13_000),
+        "tests": (lines(*tests), 10_500),
+        mark: (sum(path.read_text().count(mark) for path in ours), 40),
+    }
+    with capsys.disabled():
+        print("\n" + ", ".join(f"{what} {n} of {most}" for what, (n, most) in found.items()))
+    assert {what: n for what, (n, most) in found.items() if n > most} == {}
+
+
 def test_the_numbered_files_refer_to_none_that_comes_later():
     """Read in their order, each needs only what stands before it; what they are put together from may stand beside."""
     for n, name in enumerate(NUMBERED):
