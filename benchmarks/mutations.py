@@ -25,7 +25,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
 TABLE = TOP / "results" / "mutations.csv"
-LIMIT = 600  # seconds for the tests of one area
+LIMIT = 900  # seconds for the tests of one area
 AREAS = {  # the file that a definition stands in -> its tests
     "losses": "tests/test_losses.py",
     "batch": "tests/test_batch.py tests/test_training.py",

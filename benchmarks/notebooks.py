@@ -93,9 +93,12 @@ def finish(process: subprocess.Popen, path: Path, begun: float) -> tuple[dict, f
     process.returncode = os.waitstatus_to_exitcode(status)
     cpu = used.ru_utime + used.ru_stime
     row = {
-        "notebook": path.stem, "passed": process.returncode == 0, "cpu_s": round(cpu, 1),
-        "clock_s": round(perf_counter() - begun, 1), "peak_mb": round(used.ru_maxrss * 1024 / 1e6),
-    }  # fmt: skip
+        "notebook": path.stem,
+        "passed": process.returncode == 0,
+        "cpu_s": round(cpu, 1),
+        "clock_s": round(perf_counter() - begun, 1),
+        "peak_mb": round(used.ru_maxrss * 1024 / 1e6),
+    }
     return row, cpu
 
 

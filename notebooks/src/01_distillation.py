@@ -190,7 +190,7 @@ for pick in batches:
     flat_losses.append(loss.item())
 
 answered = (lab.batch.Batch(images[pick], logits=t[pick]) for pick in batches)
-steps = lab.loops.distill(start, answered, torch.optim.Adam(start.parameters(), lr=4e-3), temperature=10)
+steps = lab.training.distill(start, answered, torch.optim.Adam(start.parameters(), lr=4e-3), temperature=10)
 losses = [step.raw["kd"] for step in steps]  # a step's losses by their keys; kd is L_S
 
 print(f"flat:    {flat_losses[0]:.4f} ... {flat_losses[-1]:.4f}")

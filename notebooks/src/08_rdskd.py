@@ -146,11 +146,11 @@ for name, term in objective.items():
 
 generator = lab.Generator(width=4).double()
 generator.load_state_dict(start)
-steps = lab.loops.synthesise(
+steps = lab.training.synthesise(
     flat_teacher, generator, objective, torch.optim.Adam(generator.parameters(), lr=1e-3),
     batch_size=32, rng=torch.Generator().manual_seed(0),
 )  # fmt: skip
-steps = lab.loops.reanchoring(steps, objective)
+steps = lab.training.reanchoring(steps, objective)
 same = [tuple(next(steps).raw.values()) for _ in range(12)]
 
 difference = np.abs(np.array(flat) - np.array(same)).max()  # over 12 steps and three losses

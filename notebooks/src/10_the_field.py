@@ -71,7 +71,7 @@ for name in NAMES:
 # *Predict before you run: R_f is 0 for data like the training data. Is it smaller for noise or for real digits?*
 
 # %%
-teacher = lab.load_weights(lab.models.LeNet5BN(), lab.SHIPPED["lenet5-bn"]).double()
+teacher = lab.load_weights(lab.networks.architectures.LeNet5BN(), lab.SHIPPED["lenet5-bn"]).double()
 digits = lab.load_data("digits", "train")
 generator = lab.seeded(lesson.seed, lab.Generator, width=8).double()
 blots = generator.sample(64, torch.Generator().manual_seed(0)).map(lambda t: t.detach())
@@ -130,7 +130,7 @@ TINY = {
     "deepinversion": dict(generator_steps=100, student_steps=150, batch_size=100, sheet_steps=50),
 }
 test = lab.load_data("digits", "test")
-teachers = {"lenet5": lab.LeNet5, "lenet5-bn": lab.models.LeNet5BN}
+teachers = {"lenet5": lab.LeNet5, "lenet5-bn": lab.networks.architectures.LeNet5BN}
 painted, right_answers = {}, []
 for name in NAMES:
     method = lab.METHODS[name]

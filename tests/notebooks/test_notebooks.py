@@ -86,8 +86,10 @@ def test_it_has_a_goal_a_time_a_prediction_and_an_end(lesson):
     prose = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
     assert "*Predict before you run: " in prose.replace("\n", " ")
     assert headings(lesson)[-3:] == [
-        "## What to remember", "## The paper, the code, and what we measured", "## New words"
-    ]  # fmt: skip
+        "## What to remember",
+        "## The paper, the code, and what we measured",
+        "## New words",
+    ]
     assert "| word | meaning |" in lesson.cells[-1].source
 
 
