@@ -27,7 +27,10 @@ SETTINGS = {
 }
 RULES = ("none", "epoch", "previous", "average", "at 0", "constant")
 NAMES = {
-    "none": "none (plain sum)", "epoch": "epoch (released code)", "previous": "previous", "average": "average",
+    "none": "none (plain sum)",
+    "epoch": "epoch (released code)",
+    "previous": "previous",
+    "average": "average",
     "at 0": "0, never moved", "constant": "none, constant weights",
 }  # fmt: skip
 STEPS, EARLY, LAST, SEEDS = 100, 20, 20, range(10)
