@@ -192,7 +192,7 @@ class Lab(InCell):
         return self.slow_motion.stages()
 
     def charts(self) -> list:
-        """The run so far as charts: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
+        """The run so far as charts: `lab.charts()[0].plotly()` to explore, `.svg(own_style=True)` to keep."""
         return self.postcard.curves()
 
     def close(self) -> None:

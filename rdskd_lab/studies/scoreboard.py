@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..methods.rdskd import PRESETS
-from ..reporting import run_report
 from ..reporting.charts import Curves, Line
+from ..reporting.html_page import figure, paragraph, table, write_page
+from ..reporting.html_page import page as whole_page
 from ..reporting.study_charts import Interval, Intervals, Setting, Spreads
 from ..runs.compare import read_table
 from .claims import KINDS, STUDIES, VERDICTS, Verdict, of_the_grid, right, robustness_table, unluckiest
@@ -218,18 +219,16 @@ def page(study: Study, out: Path) -> Path:
         charts = [intervals(title, told) for told in of.values()]
         charts = [chart for chart in charts if chart.rows]
         words = "Named before any trial was done. " if main else "Of twenty such intervals one misses by luck: hints. "
-        said = run_report.table(
-            words + "Intervals of 95 %; paired by seed", ["claim", "compared", "ours", "verdict"], told
-        )
+        said = table(words + "Intervals of 95 %; paired by seed", ["claim", "compared", "ours", "verdict"], told)
         if charts:
-            said += run_report.figure("What lies whole on one side of the line is decided.", *charts)
+            said += figure("What lies whole on one side of the line is decided.", *charts)
         sections += [(title, said)] if judged else []
     if name == "robustness" and rows:
-        every = run_report.figure("The settings of each method; point at a mark to see which.", settings_chart(rows))
+        every = figure("The settings of each method; point at a mark to see which.", settings_chart(rows))
         sections.append(("Every setting", every))
     if (out / f"{name}_curves.csv").exists():
         curves = read_table(out / f"{name}_curves.csv")
-        sections.append(("One seed, step by step", run_report.figure(
+        sections.append(("One seed, step by step", figure(
             "Default settings. On batches of training a loss also rises and falls by who is in the batch; on a fixed "
             "probe only learning moves it.", *curve_charts(curves, "batches"), *curve_charts(curves, "probe"),
         )))  # fmt: skip
@@ -240,12 +239,12 @@ def page(study: Study, out: Path) -> Path:
     lines = [(" ".join(key) if several else key[1], *(_spread(found[column].get(key)) for column in wanted))
              for key in dict.fromkeys(key for of in found.values() for key in of)]  # fmt: skip
     head = ["method and setting" if several else "setting", *(heading for heading, _ in wanted.values())]
-    settings = run_report.table(f"{words}: mean ± standard deviation over seeds", head, lines)
+    settings = table(f"{words}: mean ± standard deviation over seeds", head, lines)
     sections.append(("In figures", settings))
     stopped = sum(r["outcome"] != "finished" for r in rows)
-    lead = f"<p>{len(rows)} of {len(study.trials())} trials are done; the guard stopped {stopped} of them.</p>"
-    lead += f"<p>{run_report.safe(READ[name])}</p>"
-    return run_report.write_page(out / f"{name}.html", run_report.page(study.question, lead, sections))
+    lead = paragraph("{} of {} trials are done; the guard stopped {} of them.", len(rows), len(study.trials()), stopped)
+    lead += paragraph("{}", READ[name])
+    return write_page(out / f"{name}.html", whole_page(study.question, lead, sections))
 
 
 def _spread(values: np.ndarray | None) -> str:

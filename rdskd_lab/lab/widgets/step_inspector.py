@@ -23,7 +23,7 @@ from ...generator import Generator
 from ...objective import Objective, Term
 from ...reporting.charts import describe, number
 from ...training import Step, descend, reanchoring, synthesise
-from ..drawing.drawing import sheet
+from ..drawing.sheet import sheet
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, to_bytes
 from ..session.record import rule_of
