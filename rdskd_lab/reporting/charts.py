@@ -429,12 +429,12 @@ class Heat(Chart):
     counts: np.ndarray
 
     def shares(self) -> np.ndarray:
-        """(K, K) percent of the row that lies off the diagonal; NaN on the diagonal."""
+        """Return (K, K) percent of the row off the diagonal; NaN on the diagonal."""
         share = 100 * self.counts / np.maximum(self.counts.sum(1, keepdims=True), 1)
         return np.where(np.eye(len(share), dtype=bool), np.nan, share)
 
     def worst(self, most: int = 5) -> list[tuple[str, str, int, float]]:
-        """(teacher's answer, student's answer, images, % of the row) of the commonest disagreements."""
+        """List (teacher's answer, student's answer, images, % of the row) of the most frequent disagreements."""
         off, share = np.where(np.eye(len(self.counts), dtype=bool), 0, self.counts), self.shares()
         best = [divmod(int(i), len(off)) for i in np.argsort(-off, axis=None, kind="stable")[:most]]
         return [(self.names[r], self.names[c], int(off[r, c]), float(share[r, c])) for r, c in best if off[r, c]]
@@ -495,12 +495,13 @@ class Samples(Chart):
     names: list[str]  # K class names
 
     def moments(self, most: int = 5) -> list[int]:
-        """Indices of at most `most` moments, the first and the last among them."""
+        """Return the indices of at most `most` moments, the first and the last among them."""
         return np.unique(np.linspace(0, len(self.steps) - 1, min(most, len(self.steps))).round().astype(int)).tolist()
 
     def mosaic(self, moment: int, columns: int = 6) -> np.ndarray:
-        """uint8 (rows, width, 3). One row per class of the teacher's *last* answer, the surest first: a tile shows the
-        same latent at every moment, and a class that never occurs has an empty row. Over 20 classes: the surest."""
+        """Put the images side by side, uint8 (rows, width, 3). A row for each class of the teacher's *last* answer, the
+        most certain first, so that a tile shows the same latent at every moment; a class that never occurs has an
+        empty row. With over 20 classes, only the most certain images."""
         height, width = self.images.shape[-2:]
         sure = np.argsort(-self.confidence[-1], kind="stable")
         rows = [[i for i in sure if self.labels[-1, i] == k][:columns] for k in range(len(self.names))]
@@ -513,14 +514,14 @@ class Samples(Chart):
         return out
 
     def caption(self, moment: int) -> str:
-        """'step 480: 9 of 10 classes, mean confidence 87 %', over all n latents."""
+        """Write 'step 480: 9 of 10 classes, mean confidence 87 %', over all n latents."""
         return (
             f"step {self.steps[moment]:,}: {len(np.unique(self.labels[moment]))} of {len(self.names)} classes, "
             f"mean confidence {100 * self.confidence[moment].mean():.0f} %"
         )
 
     def alt_text(self, moment: int | None = None) -> str:
-        """Words for one moment, or for all that `matplotlib()` shows."""
+        """Describe one moment, or all that `matplotlib()` shows."""
         if moment is None:
             return " ".join(self.alt_text(m) for m in self.moments())
         found = np.bincount(self.labels[moment], minlength=len(self.names))
@@ -546,7 +547,7 @@ class Samples(Chart):
 
 
 def curve(history: dict[str, np.ndarray], phase: str, key: str, part: str = "") -> Line:
-    """What the term `key` did in `phase`: its raw value, or its `part` "_gain" or "_weight"; finite values only."""
+    """Plot the term `key` in `phase`: its raw value, or its `part` "_gain" or "_weight"; finite values only."""
     rows = (history["phase"] == phase) & np.isfinite(history[key + part])
     style = [name for name in history if f"{name}_gain" in history].index(key)
     label = f"{part[1:]} of {key}" if part else describe(key).name
@@ -558,7 +559,7 @@ def _ratio(y: np.ndarray) -> float:
 
 
 def loss_terms(history: dict[str, np.ndarray], phase: str = "synthesise") -> list[Curves]:
-    """The raw value of each term that was measured in `phase`; logarithmic where it spans a lot."""
+    """Plot the raw value of each term that was measured in `phase`; logarithmic where it spans a lot."""
     lines = {key: curve(history, phase, key) for key in terms(history, phase)}
     return [
         Curves(
@@ -572,7 +573,7 @@ def loss_terms(history: dict[str, np.ndarray], phase: str = "synthesise") -> lis
 
 
 def gains(history: dict[str, np.ndarray], phase: str = "synthesise") -> list[Curves]:
-    """The gain of each term whose gain changes in `phase`, with a line at gain 1."""
+    """Plot the gain of each term whose gain changes in `phase`, with a line at gain 1."""
     lines = [curve(history, phase, key, "_gain") for key in terms(history, phase)]
     lines = [line for line in lines if len(line.y) and np.ptp(line.y) > 0]
     log = all(line.y.min() > 0 for line in lines) and any(_ratio(line.y) > 5 for line in lines)
@@ -581,7 +582,7 @@ def gains(history: dict[str, np.ndarray], phase: str = "synthesise") -> list[Cur
 
 
 def accuracy_curve(history: dict[str, np.ndarray], teacher_accuracy: float | None = None) -> list[Curves]:
-    """The student's accuracy in percent where it was measured, with the teacher's as a line; [] if it never was."""
+    """Plot the student's accuracy in percent where it was measured, the teacher's as a level; [] if it never was."""
     rows = np.isfinite(history.get("accuracy", np.array([])))
     level = teacher_accuracy and (100 * teacher_accuracy, f"teacher, test images: {100 * teacher_accuracy:.2f} %")
     line = Line("student's accuracy", history["step"][rows], 100 * history["accuracy"][rows]) if rows.any() else None
@@ -589,7 +590,7 @@ def accuracy_curve(history: dict[str, np.ndarray], teacher_accuracy: float | Non
 
 
 def class_histogram(result: dict) -> Curves:
-    """Shares (K,) of the generated images in percent that the teacher puts into each class (from result.json)."""
+    """Plot the shares (K,) in percent of generated images that the teacher puts into each class (from result.json)."""
     counts = np.array(result["class_histogram"], dtype=float)
     names, total, even = [str(name) for name in result["classes"]], max(counts.sum(), 1), 100 / len(counts)
     line = Line(f"share of {total:,.0f} generated images", np.arange(len(counts)), 100 * counts / total, 0, "bars")
@@ -598,7 +599,7 @@ def class_histogram(result: dict) -> Curves:
 
 
 def recall(result: dict) -> Curves:
-    """Teacher's and student's recall in percent of each class that has test images (from result.json)."""
+    """Plot teacher's and student's recall in percent for each class that has test images (from result.json)."""
     lines = []
     for style, (who, values) in enumerate(result["per_class_recall"].items()):
         share = 100 * np.array(values, dtype=float)  # None, for a class without test images, becomes NaN
@@ -608,18 +609,18 @@ def recall(result: dict) -> Curves:
 
 
 def confusion(result: dict) -> Heat:
-    """Where student and teacher part on the test images (from result.json)."""
+    """Tabulate where student and teacher disagree on the test images (from result.json)."""
     return Heat([str(name) for name in result["classes"]], np.array(result["confusion"], dtype=np.int64))
 
 
 def samples(pictures: list[dict], names: list[str] | None = None) -> Samples:
-    """What `Distillation.picture` gave at several moments, as a chart."""
+    """Chart the results of `Distillation.picture` at several moments."""
     arrays = {key: np.stack([np.asarray(picture[key]) for picture in pictures]) for key in pictures[0]}
     return _samples(arrays, names)
 
 
 def read_samples(path: str | Path, names: list[str] | None = None) -> Samples:
-    """samples.npz as a chart. Without `names` the classes are called 0, 1, 2 and so on."""
+    """Chart samples.npz. Without `names` the classes are called 0, 1, 2 and so on."""
     with np.load(path, allow_pickle=False) as file:
         return _samples(dict(file), names)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def read_history(path: str | Path) -> dict[str, np.ndarray]:
-    """Columns of a history.csv with N rows: `phase` str (N,), all others float64 (N,), NaN where nothing was measured.
+    """Read history.csv with N rows: `phase` str (N,), all other columns float64 (N,), NaN where nothing was measured.
     Rows that a crash cut short are dropped."""
     with open(path, newline="", encoding="utf-8") as file:
         head, *rows = list(csv.reader(file)) or [[]]
@@ -18,7 +18,7 @@ def read_history(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def history_of(rows: list[dict]) -> dict[str, np.ndarray]:
-    """The same columns from `Step.row()` of each step, for a run that was never written to disk."""
+    """Make the same columns from `Step.row()` of each step, for a run that was never written to disk."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: _column(name, [row.get(name, "") for row in rows]) for name in names}
 
@@ -30,12 +30,12 @@ def _column(name: str, values) -> np.ndarray:
 
 
 def phases(history: dict[str, np.ndarray]) -> list[str]:
-    """Names of the phases, in the order in which they were run."""
+    """List the phases in the order in which they were run."""
     return list(dict.fromkeys(history["phase"].tolist())) if "phase" in history else []
 
 
 def terms(history: dict[str, np.ndarray], phase: str) -> list[str]:
-    """Keys of the terms that have at least one finite value in `phase`."""
+    """List the keys of the terms that have at least one finite value in `phase`."""
     rows = history.get("phase") == phase
     return [key for key in history if f"{key}_gain" in history and np.isfinite(history[key][rows]).any()]
 
@@ -56,12 +56,12 @@ def thin(x: np.ndarray, y: np.ndarray, points: int = 1200) -> tuple[np.ndarray, 
 
 
 def running_median(x: np.ndarray, y: np.ndarray, centres: int = 400) -> tuple[np.ndarray, np.ndarray, int]:
-    """Median of y over 2 % of its N points around each of at most `centres` points, and that window in points."""
+    """Return the median of y over 2 % of its N points around at most `centres` points, and that window in points."""
     half = max(2, len(y) // 100)
     at = np.unique(np.linspace(0, len(y) - 1, min(centres, len(y))).astype(int))
     return x[at], np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in at]), 2 * half + 1
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands set apart: 0.153, -2.3, 12,800."""
+    """Write three significant digits, with thousands separated: 0.153, -2.3, 12,800."""
     return f"{value:,.0f}" if 100 <= abs(value) < 1e9 else f"{value:.3g}"

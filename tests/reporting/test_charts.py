@@ -36,7 +36,7 @@ def of_run(run) -> list[charts.Curves]:
 def drawn(path: str) -> np.ndarray:
     """The points (N, 2) of an SVG path of moves and relative lines, read anew."""
     points = []
-    for start, moves in re.findall(r"M(\S+ \S+?)l([^M]*)", path):
+    for start, moves in re.findall(r"M([\d.]+ [-\d.]+)l([^M]*)", path):
         steps = np.array([*start.split(), *moves.split()], float).reshape(-1, 2)
         points.append(np.cumsum(steps, axis=0))
     return np.concatenate(points)
@@ -46,7 +46,7 @@ def test_both_renderers_draw_the_same_lines(run):
     for chart in of_run(run):
         page, traces = ElementTree.fromstring(chart.svg(own_style=True)), chart.plotly().data
         paths = [element.get("d") for element in page.iter("{http://www.w3.org/2000/svg}path")]
-        lines = [drawn(path) for path in paths if re.match(r"M\S+ \S+?l", path)]
+        lines = [drawn(path) for path in paths if re.match(r"M[\d.]+ [-\d.]+l", path)]
         plotted = [
             trace
             for trace in traces

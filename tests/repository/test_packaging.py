@@ -83,7 +83,7 @@ def test_the_versions_and_floors_that_were_promised():
     assert PINNED["torch"] == "2.14.1" and PINNED["torchvision"] == "0.29.1"
     core, lab = requirements(), requirements("lab")
     assert PROJECT["requires-python"] == ">=3.11"
-    assert sorted(core) == ["numpy", "safetensors", "torch", "torchvision", "tqdm", "typer"]
+    assert sorted(core) == ["jinja2", "numpy", "safetensors", "torch", "torchvision", "tqdm", "typer"]
     for name, floor, below in (("torch", "2.6", "2.5.1"), ("ipywidgets", "7.7.1", "7.7"), ("plotly", "5.24", "5.23")):
         assert floor in lab[name] and below not in lab[name]
 

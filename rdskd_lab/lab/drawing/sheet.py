@@ -9,7 +9,7 @@ import numpy as np
 
 
 def sheet(images: np.ndarray, labels: np.ndarray, confidence: np.ndarray, classes: list[str], step: int) -> str:
-    """Images (N, C, S, S) uint8, eight in a row, each framed by the teacher's class and how sure it is.
+    """Show images (N, C, S, S) uint8, eight in a row, each framed by the teacher's class and how certain it is.
 
     The frame's colour and the number are the class; its line is solid from 90 %, dashed from 50 %, dotted below.
     """
@@ -28,7 +28,7 @@ def sheet(images: np.ndarray, labels: np.ndarray, confidence: np.ndarray, classe
 
 
 def sheet_words(labels: np.ndarray, confidence: np.ndarray, classes: list[str], step: int) -> str:
-    """'40 generated images after 300 steps; the teacher sees 4 of class 0, ... and is 87 % sure on average.'"""
+    """Write '40 generated images after 300 steps; the teacher sees 4 of class 0, ... and is 87 % sure on average.'"""
     found = np.bincount(labels, minlength=len(classes))
     tally = ", ".join(f"{n} of class {name}" for name, n in zip(classes, found, strict=True) if n)
     return (
@@ -38,7 +38,7 @@ def sheet_words(labels: np.ndarray, confidence: np.ndarray, classes: list[str], 
 
 
 def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images (N, C, S, S) side by side, `columns` in a row: uint8 (rows * S, columns * S, C)."""
+    """Put images (N, C, S, S) side by side, `columns` in a row: uint8 (rows * S, columns * S, C)."""
     n, c, high, wide = images.shape
     rows = -(-n // columns)
     out = np.zeros((rows * columns, c, high, wide), np.uint8)
@@ -47,7 +47,7 @@ def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def png(pixels: np.ndarray, greys: int = 16) -> bytes:
-    """uint8 (H, W, 1 or 3) as a PNG of `greys` levels a channel: a third of the bytes of 256, and no eye can tell."""
+    """Write uint8 (H, W, 1 or 3) as a PNG of `greys` levels a channel: a third of the bytes of 256, not visible."""
     high, wide, channels = pixels.shape
     coarse = (np.rint(pixels / 255 * (greys - 1)) * (255 / (greys - 1))).astype(np.uint8)
     rows = np.zeros((high, wide * channels + 1), np.uint8)  # each row begins with its filter: 0, none
