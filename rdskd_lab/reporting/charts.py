@@ -361,7 +361,7 @@ class Curves(Drawn):
             said.append(f"the widest gap is {number(gap.max())}{points}, for {_plain(self.ticks[int(gap.argmax())])}")
         said += [f"a line marks {self.level[1]}"] if self.level and self.level[1] else []
         said += [f"{mark.label} at step {mark.x:,.0f}" for mark in self.marks]
-        alone = len(self.named) == 1 and self.named[0].label in self.title
+        alone = len(self.named) == 1 and self.title.startswith(self.named[0].label)
         text = ("" if alone else f"{self.title}: ") + ("; ".join(said) if self.named else "nothing yet")
         return text[:1].upper() + text[1:] + "."
 
