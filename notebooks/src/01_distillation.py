@@ -147,8 +147,8 @@ print(f"with T²: {pull['with T²'][0]:.4f} at T = 1, {pull['with T²'][-1]:.4f}
 print(f"without: {pull['without'][0]:.4f} at T = 1, {pull['without'][-1]:.6f} at T = 100")
 
 figure, [axis] = canvas(8, 3)
-for (name, values), style, colour in zip(pull.items(), ("-", "--"), style.COLOURS, strict=False):
-    axis.loglog(temperatures, values, style, color=colour, linewidth=2.2)
+for (name, values), dash, colour in zip(pull.items(), ("-", "--"), style.COLOURS, strict=False):
+    axis.loglog(temperatures, values, dash, color=colour, linewidth=2.2)
     axis.annotate(" " + name, (100, values[-1]), va="top")
 axis.axhline(limit, color=style.INK, linewidth=1, linestyle=":")
 axis.annotate("limit: |s̃ − t̃| / NK", (14, limit), (0, -12), textcoords="offset points", fontsize=9)
