@@ -39,7 +39,7 @@ def cost() -> tuple[float, float]:
         "from time import process_time as t\n"
         "import torch; torch.set_num_threads(1)\n"
         "from rdskd_lab.doctor.facts import measure\n"
-        "from rdskd_lab.reporting.charts import canvas; canvas(8, 3)\n"
+        "from rdskd_lab.reporting.style import canvas; canvas(8, 3)\n"
         "begun = t()\n"
         "import rdskd_lab as lab\n"
         "from itertools import islice\n"

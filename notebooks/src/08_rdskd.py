@@ -28,6 +28,7 @@ import torch
 import rdskd_lab as lab
 from rdskd_lab.course import begin
 from rdskd_lab.reporting import charts
+from rdskd_lab.reporting.history import history_of
 
 lesson = begin("08_rdskd")
 device = lab.find_device()  # a GPU if there is one
@@ -204,7 +205,7 @@ charts.samples(pictures, [str(k) for k in range(10)])
 # of all classes, and different enough to learn from. How did the three losses get there?
 
 # %%
-columns = charts.history_of(history)
+columns = history_of(history)
 charts.Panels("losses and gains of the generator", charts.loss_terms(columns) + charts.gains(columns))
 
 # %% [markdown]

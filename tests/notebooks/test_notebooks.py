@@ -61,8 +61,9 @@ def test_a_learner_who_opens_and_saves_a_notebook_in_jupyter_writes_to_that_file
 def test_every_picture_has_a_text_alternative(pair):
     for cell in pair[1].cells:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                assert output.metadata["image/png"]["alt"].strip(), cell.source
+            page = output.get("data", {}).get("text/html", "")
+            assert "image/png" not in output.get("data", {}), "as a bare PNG a page would show it without its words"
+            assert page.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{9,}', page)), cell.source
 
 
 # ---- the shape of a lesson ------------------------------------------------------------------------------------------

@@ -21,9 +21,9 @@ from ...batch import Batch, read, watch
 from ...generator import Generator
 from ...methods.registry import describe
 from ...objective import Objective, Term
-from ...reporting.charts import number
+from ...reporting.history import number
 from ...training import Step, descend
-from ..drawing.drawing import sheet
+from ..drawing.sheet import sheet
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, gradient_at, to_bytes
 from ..session.record import rule_of
