@@ -27,7 +27,10 @@ SETTINGS = {
 }
 RULES = ("none", "epoch", "previous", "average", "at 0", "constant")
 NAMES = {
-    "none": "none (plain sum)", "epoch": "epoch (released code)", "previous": "previous", "average": "average",
+    "none": "none (plain sum)",
+    "epoch": "epoch (released code)",
+    "previous": "previous",
+    "average": "average",
     "at 0": "0, never moved", "constant": "none, constant weights",
 }  # fmt: skip
 STEPS, EARLY, LAST, SEEDS = 100, 20, 20, range(10)
@@ -130,9 +133,16 @@ def _cells(of: dict, rule: str, seeds: list[str]) -> list[str]:
     arm = "epoch" if rule == "constant" else rule  # whose mean gains were its weights
     gains = [statistics.fmean(values(f"{name}_gain", 1, arm)) for name in ("oh", "ie")]
     return [
-        spread("oh"), lower("oh"), spread("ie"), lower("ie"), spread("oh_early"), spread("ie_early"),
-        spread("oh_end", 1, 2), spread("ie_end", 1, 2), f"{gains[0]:.2f}, {gains[1]:.2f}",
-    ]  # fmt: skip
+        spread("oh"),
+        lower("oh"),
+        spread("ie"),
+        lower("ie"),
+        spread("oh_early"),
+        spread("ie_early"),
+        spread("oh_end", 1, 2),
+        spread("ie_end", 1, 2),
+        f"{gains[0]:.2f}, {gains[1]:.2f}",
+    ]
 
 
 if __name__ == "__main__":

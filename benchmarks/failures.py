@@ -394,10 +394,12 @@ def clock(bench: Bench) -> Iterator[Row]:
     same = nets(folder / "run") == nets(bench.straight)
     said = " ".join(sentences(err, folder))
     yield Row(
-        "the time of day jumps by decades whenever it is read", said or "nothing but its progress", status,
+        "the time of day jumps by decades whenever it is read",
+        said or "nothing but its progress",
+        status,
         f"all files of a finished run; the same weights, seconds that only grow ({seconds[-1]:.1f} in all)",
         "" if sane and same and status == 0 else "the clock was believed",
-    )  # fmt: skip
+    )
 
 
 def two_at_once(bench: Bench) -> Iterator[Row]:
@@ -451,15 +453,27 @@ def collapse(bench: Bench) -> Iterator[Row]:
     said = sentences(err, folder)
     warned = status == 0 and len(said) == 1 and said[0].startswith("warning: the generator has collapsed")
     yield Row(
-        "a generator that collapses (`--off ie --off ds --weight oh=5`)", " ".join(said), status,
-        "all files of a finished run", "" if warned else "not warned of, or stopped",
-    )  # fmt: skip
+        "a generator that collapses (`--off ie --off ds --weight oh=5`)",
+        " ".join(said),
+        status,
+        "all files of a finished run",
+        "" if warned else "not warned of, or stopped",
+    )
 
 
 HARD = (
-    full_for_the_report, memory, collapse, signals, two_at_once, unwritable, full_at_the_start, full_in_a_stage,
-    full_for_a_teacher, from_a_gpu, clock,
-)  # fmt: skip
+    full_for_the_report,
+    memory,
+    collapse,
+    signals,
+    two_at_once,
+    unwritable,
+    full_at_the_start,
+    full_in_a_stage,
+    full_for_a_teacher,
+    from_a_gpu,
+    clock,
+)
 
 
 # ---- the table -----------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def cost() -> tuple[float, float]:
         "from time import process_time as t\n"
         "import torch; torch.set_num_threads(1)\n"
         "from rdskd_lab.doctor.facts import measure\n"
-        "from rdskd_lab.reporting.charts import canvas; canvas(8, 3)\n"
+        "from rdskd_lab.reporting.style import canvas; canvas(8, 3)\n"
         "begun = t()\n"
         "import rdskd_lab as lab\n"
         "from itertools import islice\n"
@@ -93,9 +93,12 @@ def finish(process: subprocess.Popen, path: Path, begun: float) -> tuple[dict, f
     process.returncode = os.waitstatus_to_exitcode(status)
     cpu = used.ru_utime + used.ru_stime
     row = {
-        "notebook": path.stem, "passed": process.returncode == 0, "cpu_s": round(cpu, 1),
-        "clock_s": round(perf_counter() - begun, 1), "peak_mb": round(used.ru_maxrss * 1024 / 1e6),
-    }  # fmt: skip
+        "notebook": path.stem,
+        "passed": process.returncode == 0,
+        "cpu_s": round(cpu, 1),
+        "clock_s": round(perf_counter() - begun, 1),
+        "peak_mb": round(used.ru_maxrss * 1024 / 1e6),
+    }
     return row, cpu
 
 

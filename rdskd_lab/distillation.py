@@ -19,6 +19,7 @@ from torch.optim import Adam
 from .batch import Batch, read
 from .generator import Generator
 from .methods.building_blocks import optimizer, stepwise
+from .methods.checks import count_classes, refuse_without_statistics
 from .methods.image_pool import Pool
 from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
@@ -48,20 +49,9 @@ def find_device(name: str = "auto") -> torch.device:
 class Distillation:
     """A teacher, a source of images, a pool, a student, and how far each has come."""
 
-    def __init__(
-        self,
-        teacher: nn.Module,
-        student: nn.Module,
-        objective: Objective,
-        settings: Settings,
-        *,
-        method: Method = RDSKD,
-        seed: int = 0,
-        channels: int = 1,
-        size: int = 32,
-        device: torch.device | str = "cpu",
-        data=None,
-    ):
+    def __init__(self, teacher: nn.Module, student: nn.Module, objective: Objective, settings: Settings, *,
+                 method: Method = RDSKD, seed: int = 0, channels: int = 1, size: int = 32,
+                 device: torch.device | str = "cpu", data=None):  # fmt: skip
         """`data` is a labelled training split, for the controls that learn from real images; no method sees it.
 
         `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
@@ -71,8 +61,8 @@ class Distillation:
         self.channels, self.size, self.device = channels, size, torch.device(device)
         self.teacher = teacher.to(device, memory_format=torch.channels_last)  # same numbers, laid out for speed
         self.student = student.to(device, memory_format=torch.channels_last)
-        self.classes = _classes(self.teacher, channels, size, device)
-        _can_match_statistics(self.teacher, objective)
+        self.classes = count_classes(self.teacher, channels, size, device)
+        refuse_without_statistics(self.teacher, objective)
         self.student_objective = method.student(settings.temperature)
         self.rng = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same latents
         self.source = method.source(self).to(device)
@@ -114,17 +104,8 @@ class Distillation:
     def synthesise(self, endless: bool = False) -> Iterator[Step]:
         """Train the source: its remaining steps, or `endless` ones.  Everything that trains one goes through here."""
         s, start = self.settings, self.done["synthesise"]
-        steps = synthesise(
-            self.teacher,
-            self.source,
-            self.objective,
-            self.source_optimizer,
-            batch_size=s.batch_size,
-            rng=self.rng,
-            start=start,
-            student=self.student,
-            memory=self.memory,
-        )
+        how = dict(batch_size=s.batch_size, rng=self.rng, start=start, student=self.student, memory=self.memory)
+        steps = synthesise(self.teacher, self.source, self.objective, self.source_optimizer, **how)
         steps = reanchoring(steps, self.objective)
         for adapter in self.method.adapters:
             steps = adapter(steps, self)
@@ -228,25 +209,3 @@ def use_anchor(objective: Objective, rule: str) -> None:
     for term in objective.values():
         if term.damped:
             term.damped, term.rule = rule != "none", ANCHORS.get(rule, term.rule)
-
-
-def _can_match_statistics(teacher: nn.Module, objective: Objective) -> None:
-    asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
-    if asked and not any(isinstance(m, nn.BatchNorm2d) for m in teacher.modules()):
-        raise ValueError(
-            f"the teacher {type(teacher).__name__} has no BatchNorm2d layer, so term {asked[0]!r} has no statistics to "
-            f"match; take a teacher that has (--teacher lenet5-bn), or leave the term out (--off {asked[0]})"
-        )
-
-
-def _classes(teacher: nn.Module, channels: int, size: int, device) -> int:
-    """Count the teacher's classes by showing it two images; refuse a teacher that cannot answer them."""
-    images = torch.zeros(2, channels, size, size, device=device)
-    try:
-        answer = read(teacher, Batch(images)).logits
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise ValueError(f"the teacher cannot read images of {channels} x {size} x {size}: {error}") from error
-    if not isinstance(answer, Tensor) or answer.ndim != 2 or len(answer) != 2 or answer.shape[1] < 2:
-        shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-        raise ValueError(f"the teacher must answer N images with logits (N, K), K > 1; two images gave {shape}")
-    return answer.shape[1]

@@ -63,19 +63,9 @@ def descend(
         yield Step(i, phase, raw, gain, {n: t.weight for n, t in objective.items()}, batch.detach())
 
 
-def synthesise(
-    teacher: nn.Module,
-    source: nn.Module,
-    objective: Objective,
-    optimizer: Optimizer,
-    *,
-    batch_size: int | None = 512,
-    rng: torch.Generator | None = None,
-    start: int = 0,
-    head: str | None = None,
-    student: nn.Module | None = None,
-    memory: object = None,
-) -> Iterator[Step]:
+def synthesise(teacher: nn.Module, source: nn.Module, objective: Objective, optimizer: Optimizer, *,
+               batch_size: int | None = 512, rng: torch.Generator | None = None, start: int = 0,
+               student: nn.Module | None = None, memory=None) -> Iterator[Step]:  # fmt: skip
     """Yield training steps that minimise `objective` on images from `source`.  Never ends.
 
     Teacher and student are frozen.  With every term off nothing changes: no weight, no running statistic.
@@ -85,22 +75,15 @@ def synthesise(
         while True:
             with train_mode(source, training=True), nullcontext() if objective.asks else buffers_kept(source):
                 batch = source.sample(batch_size, rng)
-            yield show(batch, objective, teacher, student, memory, head)
+            yield show(batch, objective, teacher, student, memory)
 
     return descend(batches(), objective, optimizer, "synthesise", start)
 
 
-def show(
-    batch: Batch,
-    objective: Objective,
-    teacher: nn.Module,
-    student: nn.Module | None = None,
-    memory: object = None,
-    head: str | None = None,
-) -> Batch:
+def show(batch: Batch, objective: Objective, teacher: nn.Module, student=None, memory=None) -> Batch:
     """Fill in what the terms of `objective` see: the teacher's answer, the memory, the student's answer if needed."""
     needs = objective.needs
-    batch = replace(read(teacher, batch, needs, head), memory=memory)
+    batch = replace(read(teacher, batch, needs), memory=memory)
     return watch(student, batch, "training" in needs) if "student" in needs else batch
 
 

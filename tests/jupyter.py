@@ -29,7 +29,6 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 ).split()
 NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-THEME = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 SAVING = "@jupyterlab/docmanager-extension/plugin.jupyterlab-settings"
 LAB = "from rdskd_lab.lab import Lab\nlab = Lab()\nlab"
 PLAYING = "(lab.player.playing, lab.experiment.done)"
@@ -43,20 +42,36 @@ class Server:
         self.runtime = home / "runtime"
         front = [os.environ.get("RDSKD_LAB_OVERLAY", ""), str(ROOT), os.environ.get("PYTHONPATH", "")]
         env = os.environ | {
-            "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_RUNTIME_DIR": str(self.runtime),
-            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-            "PYTHONPATH": os.pathsep.join(filter(None, front)), "IPYTHONDIR": str(home / "ipython"),
+            "HOME": str(home),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "PYTHONPATH": os.pathsep.join(filter(None, front)),
+            "IPYTHONDIR": str(home / "ipython"),
             "OMP_NUM_THREADS": "1",  # the browser needs the other core
-        }  # fmt: skip
+        }
         env.pop("RDSKD_LAB_MODE", None)
         self.set(NEWS, fetchNews="false")
         self.set(SAVING, autosave=False)
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={self.port}"]
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--expose-app-in-browser",
+            f"--port={self.port}",
+        ]
         options = ["ip=127.0.0.1", "token=", "password=", "disable_check_xsrf=True", f"root_dir={home}"]
         self.log = open(home / "server.log", "w")
         self.process = subprocess.Popen(
-            [*command, *(f"--ServerApp.{option}" for option in options)], cwd=home, env=env, stdout=self.log, stderr=self.log
-        )  # fmt: skip
+            [*command, *(f"--ServerApp.{option}" for option in options)],
+            cwd=home,
+            env=env,
+            stdout=self.log,
+            stderr=self.log,
+        )
         for _ in range(240):
             if _answers(self.port):
                 return
@@ -117,7 +132,7 @@ class Page:
                 self.rest(0.1)
         raise RuntimeError(f"cell {cell} did not start")
 
-    def shown(self, timeout: float = 30) -> None:
+    def shown(self, timeout: float = 60) -> None:
         """Wait until generated images are on the page."""
         self.view.wait_for_selector(".jp-OutputArea .sheet img", timeout=1000 * timeout)
 
@@ -176,10 +191,16 @@ def type_into(page: Page, label: str, value) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """Serious and critical findings of axe-core in the lab's output."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page.view, context=".rdskd-box").response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
+    """Return serious and critical findings of axe-core in the lab's output, in a dark and in a light JupyterLab."""
+    axe, found = pytest.importorskip("axe_playwright_python.sync_playwright"), []
+    for theme in "JupyterLab Dark", "JupyterLab Light":
+        page.view.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        page.view.wait_for_selector(f"body[data-jp-theme-name='{theme}']")
+        page.rest(0.5)
+        said = axe.Axe().run(page.view, context=".rdskd-box").response["violations"]
+        serious = [v for v in said if v["impact"] in ("serious", "critical")]
+        found += [f"{theme}: {v['id']}: {v['nodes'][0]['html'][:120]}" for v in serious]
+    return found
 
 
 def _free_port() -> int:

@@ -36,13 +36,27 @@ def test_it_has_as_many_parameters_as_published(d, channels, count):
 def test_its_layers_are_those_of_the_specification():
     layers = [m for m in Generator().modules() if not list(m.children())]
     assert [type(m).__name__ for m in layers] == [
-        "Linear", "BatchNorm2d", "Upsample", "Conv2d", "BatchNorm2d", "LeakyReLU", "Upsample", "Conv2d", "BatchNorm2d",
-        "LeakyReLU", "Conv2d", "Tanh", "BatchNorm2d",
-    ]  # fmt: skip
+        "Linear",
+        "BatchNorm2d",
+        "Upsample",
+        "Conv2d",
+        "BatchNorm2d",
+        "LeakyReLU",
+        "Upsample",
+        "Conv2d",
+        "BatchNorm2d",
+        "LeakyReLU",
+        "Conv2d",
+        "Tanh",
+        "BatchNorm2d",
+    ]
     bn = [m for m in layers if isinstance(m, nn.BatchNorm2d)]
     assert [(m.num_features, m.eps, m.affine) for m in bn] == [
-        (128, 1e-5, True), (128, 0.8, True), (64, 0.8, True), (1, 1e-5, False)
-    ]  # fmt: skip
+        (128, 1e-5, True),
+        (128, 0.8, True),
+        (64, 0.8, True),
+        (1, 1e-5, False),
+    ]
     assert {m.momentum for m in bn} == {0.1} and all(m.track_running_stats for m in bn)
     convs = [m for m in layers if isinstance(m, nn.Conv2d)]
     assert [(m.in_channels, m.out_channels) for m in convs] == [(128, 128), (128, 64), (64, 1)]

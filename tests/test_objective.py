@@ -227,8 +227,10 @@ def test_the_rules_have_names_and_the_published_one_is_the_default():
     assert ANCHORS == {"epoch": epoch, "previous": previous, "average": average}
     assert Term(square).rule is epoch and Term(square).anchor == 0.0 and not Term(square).damped
     assert [(t.rule, t.damped, t.weight, t.on) for t in rdskd().values()] == [
-        (epoch, True, 1.0, True), (epoch, True, 1.0, True), (epoch, False, 1.0, True)
-    ]  # fmt: skip
+        (epoch, True, 1.0, True),
+        (epoch, True, 1.0, True),
+        (epoch, False, 1.0, True),
+    ]
 
 
 def test_each_term_follows_its_own_rule_from_its_own_value():

@@ -450,12 +450,15 @@ def fine(b):
 BROKEN = {
     "a value that is NaN": (F64, Term(lambda b: b.images.mean() * math.nan), "the value of term 'bad' is nan"),
     "a value that is infinite": (F64, Term(lambda b: b.images.mean() / 0), "the value of term 'bad' is inf"),
-    "a gain that overflows": (torch.float32, Term(lambda b: 200 * b.images.mean(), damped=True),
-                              r"the gain of term 'bad' is inf \(loss 200.0, anchor 0.0\)"),
+    "a gain that overflows": (
+        torch.float32,
+        Term(lambda b: 200 * b.images.mean(), damped=True),
+        r"the gain of term 'bad' is inf \(loss 200.0, anchor 0.0\)",
+    ),
     "a gain by its anchor": (F64, Term(fine, damped=True, anchor=-1e4), "the gain of term 'bad' is inf"),
     "a gradient": (F64, Term(lambda b: (b.images - 1).sum().sqrt()), "the gradient of term 'bad' is not finite"),
     "a gradient by its weight": (torch.float32, Term(lambda b: 99 * b.images.sum(), 1e38), "gradient of term 'bad'"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -531,10 +534,14 @@ def test_a_gradient_that_breaks_behind_the_terms_is_not_blamed_on_one():
     assert unchanged(source, optimizer, before)
 
 
-@pytest.mark.parametrize("other", [
-    Term(lambda b: sum((mean - running).norm() for mean, _, running, _ in b.bn), needs=("bn",)),
-    Term(lambda b: torch.ones((), dtype=F64)),
-], ids=["reads BN statistics", "looks at nothing"])  # fmt: skip
+@pytest.mark.parametrize(
+    "other",
+    [
+        Term(lambda b: sum((mean - running).norm() for mean, _, running, _ in b.bn), needs=("bn",)),
+        Term(lambda b: torch.ones((), dtype=F64)),
+    ],
+    ids=["reads BN statistics", "looks at nothing"],
+)
 def test_the_search_for_the_culprit_survives_its_neighbours(other):
     objective = Objective(other=other, bad=Term(lambda b: (b.images - 1).sum().sqrt()))
     source = Paper()

@@ -182,8 +182,18 @@ def ln_softmax(t: Tensor) -> Tensor:
     return t - top - (t - top).exp().sum(1, keepdim=True).log()
 
 
-def flat_generator_stage(teacher, state: dict, *, steps: int, batch: int, rng: torch.Generator, anchor: str = "epoch",
-                         every: int = 120, diversity: str = "published", lr: float = 1e-3):  # fmt: skip
+def flat_generator_stage(
+    teacher,
+    state: dict,
+    *,
+    steps: int,
+    batch: int,
+    rng: torch.Generator,
+    anchor: str = "epoch",
+    every: int = 120,
+    diversity: str = "published",
+    lr: float = 1e-3,
+):
     """methods.md 1.1 and 1.2, generator stage: the final generator, and (oh, ie, ds, gain_oh, gain_ie) of each step.
 
     `diversity` is "published" (1.1, to the letter), "safe" (1.3 no. 2, the direct quotient) or "pairs" (its mean).
@@ -232,8 +242,18 @@ def flat_generator_stage(teacher, state: dict, *, steps: int, batch: int, rng: t
     return generator, record
 
 
-def flat_student_stage(teacher, generator: SpecGenerator, student, *, steps: int, batch: int, rng: torch.Generator,
-                       temperature: float = 10.0, lr: float = 2e-3, cosine: bool = False):  # fmt: skip
+def flat_student_stage(
+    teacher,
+    generator: SpecGenerator,
+    student,
+    *,
+    steps: int,
+    batch: int,
+    rng: torch.Generator,
+    temperature: float = 10.0,
+    lr: float = 2e-3,
+    cosine: bool = False,
+):
     """methods.md 1.1 and 1.2, student stage, on fresh images: trains `student`, returns the loss of each step."""
     adam, record = Adam(student.parameters(), lr), []
     latent, T = generator.w["project.weight"].shape[1], temperature

@@ -23,7 +23,7 @@ import torch
 import rdskd_lab as lab
 from rdskd_lab.course import Figure, begin, canvas
 from rdskd_lab.methods import baselines
-from rdskd_lab.reporting import charts
+from rdskd_lab.reporting import charts, style
 
 lesson = begin("01_distillation")
 
@@ -63,7 +63,7 @@ for row, i in enumerate(chosen):
     axes[3 * row].set_axis_off()
     for axis, T in zip(axes[3 * row + 1 : 3 * row + 3], (1, 8), strict=True):
         p = (t[row] / T).softmax(0).numpy()
-        axis.bar(range(10), p, color=charts.COLOURS[T > 1], hatch="//" if T > 1 else None, edgecolor="white")
+        axis.bar(range(10), p, color=style.COLOURS[T > 1], hatch="//" if T > 1 else None, edgecolor="white")
         axis.set(xticks=range(10), ylim=(0, 1), title=f"T = {T}" if row == 0 else "", ylabel="p")
         best = p.argsort()[::-1][:3]
         words.append(f"label {digits.labels[i]}, T = {T}: " + ", ".join(f"p({k}) = {p[k]:.2f}" for k in best))
@@ -147,13 +147,13 @@ print(f"with T²: {pull['with T²'][0]:.4f} at T = 1, {pull['with T²'][-1]:.4f}
 print(f"without: {pull['without'][0]:.4f} at T = 1, {pull['without'][-1]:.6f} at T = 100")
 
 figure, [axis] = canvas(8, 3)
-for (name, values), style, colour in zip(pull.items(), ("-", "--"), charts.COLOURS, strict=False):
-    axis.loglog(temperatures, values, style, color=colour, linewidth=2.2)
+for (name, values), dash, colour in zip(pull.items(), ("-", "--"), style.COLOURS, strict=False):
+    axis.loglog(temperatures, values, dash, color=colour, linewidth=2.2)
     axis.annotate(" " + name, (100, values[-1]), va="top")
-axis.axhline(limit, color=charts.INK, linewidth=1, linestyle=":")
+axis.axhline(limit, color=style.INK, linewidth=1, linestyle=":")
 axis.annotate("limit: |s̃ − t̃| / NK", (14, limit), (0, -12), textcoords="offset points", fontsize=9)
 axis.set(xlabel="temperature T", ylabel="|gradient|, nats per logit", xlim=(0.95, 160))
-axis.grid(color=charts.FAINT)
+axis.grid(color=style.FAINT)
 Figure(
     "the gradient over the temperature",
     figure,
@@ -190,7 +190,7 @@ for pick in batches:
     flat_losses.append(loss.item())
 
 answered = (lab.batch.Batch(images[pick], logits=t[pick]) for pick in batches)
-steps = lab.loops.distill(start, answered, torch.optim.Adam(start.parameters(), lr=4e-3), temperature=10)
+steps = lab.training.distill(start, answered, torch.optim.Adam(start.parameters(), lr=4e-3), temperature=10)
 losses = [step.raw["kd"] for step in steps]  # a step's losses by their keys; kd is L_S
 
 print(f"flat:    {flat_losses[0]:.4f} ... {flat_losses[-1]:.4f}")

@@ -226,7 +226,7 @@ pixels = lab.Pixels(targets).double()
 pixels.images.data.copy_(start)
 ask = lab.Objective(ce=lab.Term(lambda batch: F.cross_entropy(batch.logits, batch.targets)))
 optimizer = torch.optim.Adam(pixels.parameters(), lr=0.05)
-steps = lab.loops.synthesise(teacher, pixels, ask, optimizer, batch_size=None)
+steps = lab.training.synthesise(teacher, pixels, ask, optimizer, batch_size=None)
 for _ in range(10):
     next(steps)
 print("largest difference to the package below 1e-8:", (pixels.images - bare).abs().max().item() < 1e-8)

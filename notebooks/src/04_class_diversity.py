@@ -28,6 +28,7 @@ import rdskd_lab as lab
 from rdskd_lab import torch_state
 from rdskd_lab.course import begin
 from rdskd_lab.reporting import charts
+from rdskd_lab.reporting.history import history_of
 
 lesson = begin("04_class_diversity")
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
@@ -136,7 +137,7 @@ def train(asked, steps=150):
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, pooled=False)
     student = lab.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here, so nothing is pooled
     run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed)
-    return run, charts.history_of([step.row() for step in run.synthesise()])
+    return run, history_of([step.row() for step in run.synthesise()])
 
 
 asked = {"oh alone": {"oh": 1}, "ie alone": {"ie": 1}, "oh + ie": {"oh": 1, "ie": 1}}

@@ -28,6 +28,7 @@ import torch
 import rdskd_lab as lab
 from rdskd_lab.course import begin
 from rdskd_lab.reporting import charts
+from rdskd_lab.reporting.history import history_of
 
 lesson = begin("08_rdskd")
 device = lab.find_device()  # a GPU if there is one
@@ -146,11 +147,11 @@ for name, term in objective.items():
 
 generator = lab.Generator(width=4).double()
 generator.load_state_dict(start)
-steps = lab.loops.synthesise(
+steps = lab.training.synthesise(
     flat_teacher, generator, objective, torch.optim.Adam(generator.parameters(), lr=1e-3),
     batch_size=32, rng=torch.Generator().manual_seed(0),
 )  # fmt: skip
-steps = lab.loops.reanchoring(steps, objective)
+steps = lab.training.reanchoring(steps, objective)
 same = [tuple(next(steps).raw.values()) for _ in range(12)]
 
 difference = np.abs(np.array(flat) - np.array(same)).max()  # over 12 steps and three losses
@@ -204,7 +205,7 @@ charts.samples(pictures, [str(k) for k in range(10)])
 # of all classes, and different enough to learn from. How did the three losses get there?
 
 # %%
-columns = charts.history_of(history)
+columns = history_of(history)
 charts.Panels("losses and gains of the generator", charts.loss_terms(columns) + charts.gains(columns))
 
 # %% [markdown]

@@ -23,7 +23,7 @@ import torch
 import rdskd_lab as lab
 from rdskd_lab import losses
 from rdskd_lab.course import Figure, begin, canvas, stored
-from rdskd_lab.reporting import charts
+from rdskd_lab.reporting import charts, style
 from rdskd_lab.reporting.comparison_chart import TICKS, right
 
 lesson = begin("10_the_field")
@@ -71,7 +71,7 @@ for name in NAMES:
 # *Predict before you run: R_f is 0 for data like the training data. Is it smaller for noise or for real digits?*
 
 # %%
-teacher = lab.load_weights(lab.models.LeNet5BN(), lab.SHIPPED["lenet5-bn"]).double()
+teacher = lab.load_weights(lab.networks.architectures.LeNet5BN(), lab.SHIPPED["lenet5-bn"]).double()
 digits = lab.load_data("digits", "train")
 generator = lab.seeded(lesson.seed, lab.Generator, width=8).double()
 blots = generator.sample(64, torch.Generator().manual_seed(0)).map(lambda t: t.detach())
@@ -130,7 +130,7 @@ TINY = {
     "deepinversion": dict(generator_steps=100, student_steps=150, batch_size=100, sheet_steps=50),
 }
 test = lab.load_data("digits", "test")
-teachers = {"lenet5": lab.LeNet5, "lenet5-bn": lab.models.LeNet5BN}
+teachers = {"lenet5": lab.LeNet5, "lenet5-bn": lab.networks.architectures.LeNet5BN}
 painted, right_answers = {}, []
 for name in NAMES:
     method = lab.METHODS[name]
@@ -204,14 +204,14 @@ print(f"Below the untrained generator's student: {', '.join(beaten)}.")
 # %% tags=["not-banded"]
 figure, [axis] = canvas(8, 0.5 + 0.35 * len(order))
 for y, name in enumerate(order):
-    colour = charts.COLOURS[0] if lab.METHODS[name].terms() else charts.INK
+    colour = style.COLOURS[0] if lab.METHODS[name].terms() else style.INK
     axis.plot(right(found[name]), [y] * len(found[name]), "o", color=colour, mfc="none", ms=8, mew=1.8)
     axis.plot(right(np.mean(found[name])), y, "|", color=colour, ms=22, mew=2.4)
 ticks = [t for t in TICKS if min(map(min, found.values())) - 20 < t < 99.5]
 axis.set(yticks=range(len(order)), yticklabels=[n if lab.METHODS[n].terms() else f"({n})" for n in order])
 axis.set(xticks=right(ticks), xticklabels=[f"{t:g}" for t in ticks])
 axis.set(xlabel="right on MNIST's test images, %; circle: a seed, bar: their mean; (control)")
-axis.grid(color=charts.FAINT)
+axis.grid(color=style.FAINT)
 axis.set_axisbelow(True)
 told = "; ".join(f"{name} {np.mean(found[name]):.2f} %" for name in order)
 alt = f"Accuracies by method, lowest first: {told}."

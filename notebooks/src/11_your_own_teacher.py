@@ -266,7 +266,7 @@ class Harm:
 (folder / "gift.pt").write_bytes(pickle.dumps({"weight": Harm()}))
 try:
     lab.load_weights(teacher, folder / "gift.pt")
-except lab.WeightsError as refused:
+except lab.networks.weights.WeightsError as refused:
     print(str(refused).replace(str(folder), "FOLDER").split(" (")[0] + ": refused.")
 print("harmed:", (folder / "harmed").exists())
 

@@ -3,7 +3,7 @@
 Read `lesson` (what `begin` gives), then `exercise` (how an answer is checked), then a notebook's own `exNN_name`.
 """
 
-from ..reporting.charts import canvas
+from ..reporting.style import canvas
 from .classroom import Figure, class_figure, student_seed
 from .lesson import Lesson, begin
 from .tables import stored

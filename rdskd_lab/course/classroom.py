@@ -1,4 +1,4 @@
-"""A class of thirty: everybody another seed of the same experiment, and one figure of what all of them found."""
+"""A class of thirty: each student runs the same experiment with their own seed; one figure shows all results."""
 
 import hashlib
 import json
@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from ..networks.weights import write_whole
-from ..reporting.charts import COLOURS, INK, Chart, canvas
+from ..reporting.charts import Chart
+from ..reporting.style import COLOURS, INK, canvas
 from .bands import read_bands
 
 SEEDS = 1_000_000
 
 
 def student_seed(name: str) -> int:
-    """A seed of your own, from 10 to 999,999: the same on every machine for the same name, however it is spaced."""
+    """Return a seed from 10 to 999,999: the same on every machine for the same name, however it is spaced."""
     plain = " ".join(name.split()).casefold()
     if not plain:
         raise ValueError('there is no name; say student_seed("your name")')
@@ -23,7 +24,7 @@ def student_seed(name: str) -> int:
 
 
 def write_result(folder: Path | str, notebook: str, seed: int, found: dict[str, float]) -> Path:
-    """One small JSON file in `folder`: notebook, seed and what was found.  No name is in it."""
+    """Write one small JSON file into `folder`: notebook, seed and results.  It contains no name."""
     if not found:
         raise ValueError("there is no result yet; run the cells that print one ('yours ...'), then save again")
     path = Path(folder) / f"{notebook}-{seed}.json"
@@ -33,7 +34,7 @@ def write_result(folder: Path | str, notebook: str, seed: int, found: dict[str, 
 
 
 def read_results(folder: Path | str) -> list[dict]:
-    """What all result files of a folder hold, by seed; a file that is none of ours is refused by its name."""
+    """Read all result files of a folder, by seed; any other file is refused by its name."""
     results = [_read(path) for path in sorted(Path(folder).glob("*.json"))]
     if not results:
         raise ValueError(f"{folder} holds no result file; each student writes one with lesson.save_result(folder)")
@@ -54,7 +55,7 @@ def _read(path: Path) -> dict:
 
 
 def class_figure(folder: Path | str) -> "ClassFigure":
-    """One figure of a folder of result files: a dot per student, the class's mean, and what ten seeds gave before."""
+    """Make one figure of a folder of result files: a dot per student, the class's mean, and the ten stored seeds."""
     results = read_results(folder)
     names = sorted({name for result in results for name in result["found"]})
     values = {name: np.array([r["found"][name] for r in results if name in r["found"]]) for name in names}
@@ -63,7 +64,7 @@ def class_figure(folder: Path | str) -> "ClassFigure":
 
 @dataclass
 class Figure(Chart):
-    """A matplotlib figure with its words: `Figure(title, figure, alt)` as a cell's last line shows both."""
+    """A matplotlib figure with its words: `Figure(title, figure, alt)` as the last line of a cell shows both."""
 
     title: str
     figure: object
@@ -78,7 +79,8 @@ class Figure(Chart):
 
 @dataclass
 class ClassFigure(Chart):
-    """A row of dots per result: one dot a student, a bar for mean ± standard deviation, dashes for the stored band."""
+    """A row of dots for each result: one dot per student, a bar for mean ± standard deviation, dashes for the stored
+    band."""
 
     title: str
     values: dict[str, np.ndarray]
@@ -115,7 +117,7 @@ class ClassFigure(Chart):
 
 
 def _stacked(values: np.ndarray, bins: int = 40) -> np.ndarray:
-    """Heights at which dots of nearly the same value stand on each other."""
+    """Return heights that stack dots of nearly the same value."""
     width = (np.ptp(values) or 1.0) / bins
     seen: dict[int, int] = {}
     heights = []

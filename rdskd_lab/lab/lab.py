@@ -197,7 +197,7 @@ class Lab(CellOutput):
         return self.slow_motion.stages()
 
     def charts(self) -> list:
-        """Return the run so far as charts: `lab.charts()[0].plotly()` to explore, `.png()` to keep."""
+        """Return the run so far as charts: `lab.charts()[0].plotly()` to explore, `.svg(own_style=True)` to keep."""
         return self.snapshot.curves()
 
     def close(self) -> None:

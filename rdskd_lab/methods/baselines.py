@@ -95,7 +95,7 @@ METHODS = {
         Objective,
         PRESETS,
         source=untrained,
-        seen="images of a generator that never learned, and the teacher's answers to them",
+        seen="images of an untrained generator, and the teacher's answers to them",
     ),
     "real": Method(
         Objective,

@@ -72,7 +72,7 @@ class Method:
     adapters: tuple[Callable, ...] = (blocks.pooling,)  # what is kept of the source's steps; of the steps and the run
     memory: Callable | None = None  # what terms find in `Batch.memory`: any object with a state dict of tensors
     real_images: bool = False  # whether it is a control that learns from them
-    seen: str = "images that a generator painted, and the teacher's answers to them"  # by the student, in words
+    seen: str = "images that a generator made, and the teacher's answers to them"  # by the student, in words
 
     def objective(self, settings: Settings) -> Objective:
         """Return the table of terms with the weights of `settings`."""

@@ -5,7 +5,6 @@ The methods are those in the `METHODS` of each file in this folder: a new file n
 
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 
 from ..objective import Words
@@ -15,7 +14,7 @@ ORDER = ("rdskd", "rdskd_bn", "dafl", "zskd", "deepinversion", "dfad", "", "base
 
 
 def _found() -> dict[str, Method]:
-    files = [file.name for file in iter_modules([str(Path(__file__).parent)]) if file.name != "registry"]
+    files = [file.name for file in iter_modules(import_module(__package__).__path__) if file.name != "registry"]
     methods = {}
     for file in sorted(files, key=lambda name: (ORDER.index(name if name in ORDER else ""), name)):
         for name, method in getattr(import_module(f".{file}", __package__), "METHODS", {}).items():

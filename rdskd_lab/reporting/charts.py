@@ -1,18 +1,17 @@
-"""Charts of a run: plain data made from a history, a result or samples, that can draw itself in two ways.
+"""Charts, described: plain data made from a history, a result or samples.  Nothing here trains, shows or saves.
 
-`chart.plotly()` is an interactive figure for a screen, `chart.matplotlib()` a figure for a PNG file, and
-`chart.alt_text()` says the same in words computed from the same data; a notebook shows the PNG with these words.
-Nothing here shows, saves or trains, and plotly and matplotlib are imported only when a figure is asked for. Lines
-differ in colour (Okabe and Ito's palette), dash and the label at their end; long ones are thinned, extremes kept.
+A chart of lines or of rows is drawn by two renderers, from the same description: `chart.svg()` for notebooks and for
+the live lab, `chart.plotly()` for pages where one can point at a line.  Sheets of images and tables of counts are
+pictures, drawn by matplotlib: `chart.png()`.  `chart.alt_text()` says in words what is drawn, from the same numbers;
+a notebook shows the picture with these words.  plotly and matplotlib are imported only when a figure needs them.
 """
 
 from __future__ import annotations
 
-import csv
+import base64
 import html
 import io
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -20,165 +19,151 @@ from typing import NamedTuple
 import numpy as np
 
 from ..methods.registry import describe
+from . import draw_plotly, draw_svg
+from .history import number, running_median, terms, thin
+from .style import COLOURS, FAINT, canvas, layout, load
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito, no yellow
-DASHES = (("solid", "-"), ("dash", "--"), ("dot", ":"), ("dashdot", "-."))  # each in plotly's word and matplotlib's
-MARKS = (("circle-open", "o"), ("diamond-open", "D"), ("square-open", "s"), ("triangle-up-open", "^"))
-INK, FAINT = "#1a1a1a", "#d9d9d9"
-
-
-# ---------------------------------------------------------------- data: history -> arrays
-
-
-def read_history(path: str | Path) -> dict[str, np.ndarray]:
-    """Columns of a history.csv with N rows: `phase` str (N,), all others float64 (N,), NaN where nothing was measured.
-    Rows that a crash cut short are dropped."""
-    with open(path, newline="", encoding="utf-8") as file:
-        head, *rows = list(csv.reader(file)) or [[]]
-    columns = list(zip(*(row for row in rows if len(row) == len(head)), strict=True)) or [()] * len(head)
-    return {name: _column(name, values) for name, values in zip(head, columns, strict=True)}
-
-
-def history_of(rows: list[dict]) -> dict[str, np.ndarray]:
-    """The same columns from `Step.row()` of each step, for a run that was never written to disk."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _column(name, [row.get(name, "") for row in rows]) for name in names}
-
-
-def _column(name: str, values) -> np.ndarray:
-    if name == "phase":
-        return np.array(values, dtype=str)
-    return np.array([float("nan") if value == "" else float(value) for value in values])
-
-
-def phases(history: dict[str, np.ndarray]) -> list[str]:
-    """Names of the phases, in the order in which they were run."""
-    return list(dict.fromkeys(history["phase"].tolist())) if "phase" in history else []
-
-
-def terms(history: dict[str, np.ndarray], phase: str) -> list[str]:
-    """Keys of the terms that have at least one finite value in `phase`."""
-    rows = history.get("phase") == phase
-    return [key for key in history if f"{key}_gain" in history and np.isfinite(history[key][rows]).any()]
-
-
-def thin(x: np.ndarray, y: np.ndarray, points: int = 1200) -> tuple[np.ndarray, np.ndarray]:
-    """At most about `points` of the N points: first, last, and lowest and highest of each of points/2 equal pieces."""
-    if len(y) <= points:
-        return x, y
-    edges = np.linspace(0, len(y), points // 2 + 1).astype(int)
-    keep = {a + int(find(y[a:b])) for a, b in zip(edges, edges[1:], strict=False) for find in (np.argmin, np.argmax)}
-    index = np.array(sorted(keep | {0, len(y) - 1}))
-    return x[index], y[index]
-
-
-def running_median(x: np.ndarray, y: np.ndarray, centres: int = 400) -> tuple[np.ndarray, np.ndarray, int]:
-    """Median of y over 2 % of its N points around each of at most `centres` points, and that window in points."""
-    half = max(2, len(y) // 100)
-    at = np.unique(np.linspace(0, len(y) - 1, min(centres, len(y))).astype(int))
-    return x[at], np.array([np.median(y[max(0, i - half) : i + half + 1]) for i in at]), 2 * half + 1
-
-
-def number(value: float) -> str:
-    """Three significant digits, thousands set apart: 0.153, -2.3, 12,800."""
-    return f"{value:,.0f}" if 100 <= abs(value) < 1e9 else f"{value:.3g}"
-
-
-# ---------------------------------------------------------------- charts: arrays -> figures and words
-
-
-def load(module: str):
-    """Import plotly or matplotlib, or say in one sentence how to get it."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        package = module.split(".")[0]
-        raise ImportError(f'Figures need {package}, which is not installed: pip install "rdskd-lab[lab]"') from error
-
-
-def canvas(width: float, height: float, columns: int = 1, rows: int = 1):
-    """A matplotlib figure of width x height inches and its axes in a flat array, on an Agg canvas, without pyplot."""
-    figure = load("matplotlib.figure").Figure(figsize=(width, height), dpi=120, layout="constrained")
-    load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False).flatten()
-
-
-def layout(height: int, **margin) -> dict:
-    """What all plotly figures share: a white ground in light and dark pages, dark ink, large type."""
-    return dict(
-        template="none",
-        height=height,
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin=margin,
-        dragmode=False,
-        font=dict(family="system-ui, 'Segoe UI', Arial, sans-serif", size=14, color=INK),
-        legend=dict(orientation="h", x=1, xanchor="right", y=1, yanchor="bottom"),
-    )
+# ---------------------------------------------------------------- what every chart can do
 
 
 class Chart:
-    """What every chart can do: draw itself, and in a notebook show its PNG with its words."""
+    """A chart that a notebook can show: pictures as data, each with its words as text alternative."""
+
+    title: str
+
+    def pictures(self) -> list[tuple[str, str]]:
+        """List (data URI, text alternative) of each picture of the chart."""
+        return [(data_uri("image/png", self.png()), self.alt_text())]
 
     def png(self) -> bytes:
-        """The matplotlib figure as the bytes of a PNG file."""
+        """Draw the matplotlib figure as a PNG file."""
         file = io.BytesIO()
         self.matplotlib().savefig(file, format="png")
         return file.getvalue()
 
+    def html(self) -> str:
+        """Write the pictures as HTML."""
+        return side_by_side(self.title, self.pictures())
+
     def _repr_mimebundle_(self, include=None, exclude=None):
-        # The words go where screen readers look; the plain text is the same on every machine, for nbval to compare.
-        name = f"[{type(self).__name__.lower()}: {self.title}]"
-        return {"image/png": self.png(), "text/plain": name}, {"image/png": {"alt": self.alt_text()}}
+        # The plain text is the same on every machine, for nbval to compare.
+        return {"text/html": self.html(), "text/plain": f"[{type(self).__name__.lower()}: {self.title}]"}
+
+
+def side_by_side(title: str, pictures: list[tuple[str, str]]) -> str:
+    """Write (data URI, text alternative) of pictures as HTML, side by side where there is room, under a title if
+    there are several.  It needs no script and passes the filters of notebook viewers: from a notebook that it does
+    not trust, JupyterLab drops an <svg>, but shows an <img> with its `alt`."""
+    wide = "max-width:100%" if len(pictures) == 1 else "width:100%;max-width:40rem"
+    images = "".join(
+        f'<img class="rdskd-figure" alt="{html.escape(words)}" style="{wide}" src="{uri}">' for uri, words in pictures
+    )
+    if len(pictures) > 1:
+        row = f'<div style="{COLUMNS}">{images}</div>'
+        images = f"<div><b>{html.escape(title)}</b></div>{row}"
+    return THEME + images
+
+
+COLUMNS = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:12px;align-items:start"
+# An SVG in an <img> picks its dark colours by the colour scheme of that element; notebooks do not set it themselves.
+THEME = (
+    "<style>:is([data-jp-theme-light=false],.vscode-dark,[theme=dark]) .rdskd-figure{color-scheme:dark}"
+    ":is([data-jp-theme-light=true],.vscode-light) .rdskd-figure{color-scheme:light}</style>"
+)
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Put a file into an address, for pages that fetch nothing."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+class Drawn(Chart):
+    """A chart that both renderers draw."""
+
+    def svg(self, own_style: bool = False) -> str:
+        """Draw an SVG element; with `own_style` it can be a file of its own, and follows light and dark."""
+        return draw_svg.draw(self, own_style)
+
+    def plotly(self):
+        """Draw an interactive plotly figure."""
+        return draw_plotly.draw(self)
+
+    def pictures(self) -> list[tuple[str, str]]:
+        return [(data_uri("image/svg+xml", self.svg(own_style=True).encode()), self.alt_text())]
+
+
+# ---------------------------------------------------------------- lines
 
 
 class Line(NamedTuple):
-    """x, y (N,), finite. `style` picks colour, dash and mark; `kind`: line, noisy (adds its median), bars or dots."""
+    """A line of a chart: x, y (N,), where NaN in y leaves a gap.  A line without a label is drawn but not described.
+
+    `style` picks the colour, the mark and, unless `dash` does, the dash.  `kind`: line, thin (of single steps), noisy
+    (thin, with its median on top), bars or dots.
+    """
 
     label: str
     x: np.ndarray
     y: np.ndarray
     style: int = 0
     kind: str = "line"
+    dash: int | None = None
 
-    def strokes(self) -> list[tuple]:
-        """(x, y, width, opacity, dash, mark) of what to draw, dash and mark as (plotly's, matplotlib's)."""
-        dash, mark = DASHES[self.style % len(DASHES)], MARKS[self.style % len(MARKS)]
+    @property
+    def finite(self) -> np.ndarray:
+        """The values that are numbers, (n,)."""
+        return self.y[np.isfinite(self.y)]
+
+    def strokes(self, points: int = 1200) -> list[tuple]:
+        """List (x, y, width, opacity, dash, marked) of what to draw; dash is an index or None for no line."""
+        dash = self.style if self.dash is None else self.dash
+        x, y = thin(self.x, self.y, points)
         if self.kind == "noisy":
-            return [
-                (*thin(self.x, self.y), 1, 0.45, DASHES[0], None),
-                (*running_median(self.x, self.y)[:2], 2.6, 1, dash, None),
-            ]
-        width = {"bars": None, "dots": 0}.get(self.kind, 2.2)
-        return (
-            []
-            if width is None
-            else [(self.x, self.y, width, 1, dash, mark if not width or len(self.x) <= 80 else None)]
-        )
+            return [(x, y, 1, 0.45, 0, False), (*running_median(self.x, self.y)[:2], 2.6, 1, dash, False)]
+        if self.kind == "dots":
+            return [(x, y, 0, 1, None, True)]
+        if self.kind == "thin":
+            return [(x, y, 1, 0.75, dash, False)]
+        return [] if self.kind == "bars" else [(x, y, 2.2, 1, dash, 1 < len(self.x) <= 40 and not self.dash)]
 
     def end(self, last: bool = True) -> float:
-        """The last (or first) value; of a noisy line, the median of its last (or first) 2 %."""
-        few = max(1, len(self.y) // 50) if self.kind == "noisy" else 1
-        return float(np.median(self.y[-few:] if last else self.y[:few]))
+        """Return the last (or first) value; of a noisy line, the median of its last (or first) 2 %."""
+        y = self.finite
+        if self.kind != "noisy":
+            return float(y[-1 if last else 0])
+        few = max(1, len(y) // 50)
+        return float(np.median(y[-few:] if last else y[:few]))
 
     def words(self, unit: str, ticks: list[str] | None, over: str = "steps") -> str:
         """'one-hot loss falls from 1.9 to 0.15 over steps 0 to 999 (between 0.1 and 2.3)'; of bars, the extremes."""
-        a, b, low, high = self.end(False), self.end(), self.y.min(), self.y.max()
+        x, y = self.x[np.isfinite(self.y)], self.finite
+        a, b, low, high = self.end(False), self.end(), y.min(), y.max()
         if ticks:
             return (
-                f"{self.label}: lowest {number(low)}{unit} for {ticks[int(self.x[self.y.argmin()])]}, "
-                f"highest {number(high)}{unit} for {ticks[int(self.x[self.y.argmax()])]}"
+                f"{self.label}: lowest {number(low)}{unit} for {_plain(ticks[int(x[y.argmin()])])}, "
+                f"highest {number(high)}{unit} for {_plain(ticks[int(x[y.argmax()])])}"
             )
         way = f"{'falls' if b < a else 'rises'} from {number(a)} to {number(b)}"
         way = f"stays near {number(b)}" if abs(b - a) <= 0.05 * max(abs(a), abs(b)) else way
         return (
-            f"{self.label} {way}{unit} over {over} {self.x[0]:,.0f} to {self.x[-1]:,.0f} "
+            f"{self.label} {way}{unit} over {over} {x[0]:,.0f} to {x[-1]:,.0f} "
             f"(between {number(low)} and {number(high)}{unit})"
         )
 
 
+def _plain(name: str) -> str:
+    return name.replace("\n", " ")
+
+
+class Mark(NamedTuple):
+    """Something that happened at x, such as a term switched off."""
+
+    x: float
+    label: str
+
+
 @dataclass
-class Curves(Chart):
+class Curves(Drawn):
     """Lines over the same axes, each labelled at its end; or bars, or dots, over named classes."""
 
     title: str
@@ -189,214 +174,138 @@ class Curves(Chart):
     log: bool = False  # logarithmic y
     unit: str = ""  # put after each number, as in " %"
     ticks: list[str] | None = None  # names of x = 0, 1, 2 and so on
+    marks: list[Mark] = field(default_factory=list)
+    until: float | None = None  # right end of the axis of x; None: the last point
+    reach: float | None = None  # if given, a strip without title: y goes from -reach to reach, and is cut outside
+    tall: int = 170  # height of the axes in pixels, more if the labels of the lines need it
+
+    def __post_init__(self):
+        self.lines = [line for line in self.lines if len(line.finite)]
+
+    @property
+    def named(self) -> list[Line]:
+        """The lines that have a label."""
+        return [line for line in self.lines if line.label]
 
     def place(self, y: float) -> float:
-        """Where the axis puts y: log10 y if it is logarithmic."""
+        """Return where the axis puts y: log10 y if it is logarithmic."""
         return float(np.log10(y)) if self.log else float(y)
 
     def span(self) -> tuple[float, float]:
-        """Lowest and highest place to show, with room around; bars stand on 0."""
-        values = np.concatenate([line.y for line in self.lines] + ([[self.level[0]]] if self.level else []))
+        """Return the lowest and the highest place to show, with room around; bars stand on 0."""
+        if self.reach:
+            return -self.reach, self.reach
+        values = np.concatenate([line.finite for line in self.lines] + ([[self.level[0]]] if self.level else [[]]))
+        if not len(values):
+            return 0.0, 1.0
         low, high = self.place(values.min()), self.place(values.max())
         room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-        return (0.0, 1.15 * high or 1.0) if self.lines[0].kind == "bars" else (low - room, high + room)
+        bars = self.lines and self.lines[0].kind == "bars"
+        return (0.0, 1.15 * high or 1.0) if bars else (low - room, high + room)
+
+    def width(self) -> tuple[float, float]:
+        """Return the left and right end of the axis of x, with half a class of room beside named classes."""
+        if self.ticks:
+            return -0.5, len(self.ticks) - 0.5
+        x = np.concatenate([line.x for line in self.lines]) if self.lines else np.zeros(1)
+        low, high = float(x.min()), float(x.max()) if self.until is None else self.until
+        return (0.0 if self.until is not None else low), high if high > low else low + 1
 
     @property
     def height(self) -> int:
         """Pixels of the axis: room for a label at the end of every line."""
-        return max(170, 17 * len(self.lines))
+        return max(self.tall, 17 * len(self.named) * (not self.ticks))
 
-    def ends(self) -> list[tuple[str, float, float]]:
-        """(label, y, shift upwards in pixels) for the end of each line: no two overlap, none lies above the axis."""
+    def ends(self) -> list[tuple[Line, str, float, float]]:
+        """List (line, label, y, shift upwards in pixels) for the line ends: none overlaps or lies above the axis."""
         low, high = self.span()
-        lines = sorted(self.lines if not self.ticks else [], key=Line.end)
-        at = [(self.place(line.end()) - low) / (high - low) * self.height for line in lines]
+        lines = sorted(self.named if not self.ticks else [], key=Line.end)
+        at = [np.clip((self.place(line.end()) - low) / (high - low), 0, 1) * self.height for line in lines]
         put = list(accumulate(at, lambda below, pixel: max(pixel, below + 17)))
         down = accumulate([min(p, self.height) for p in put[::-1]], lambda above, pixel: min(pixel, above - 17))
         put = list(down)[::-1]
-        name = [f" {line.label}" * (len(self.lines) > 1) for line in lines]
-        return [(f"{number(line.end())}{self.unit}{n}", line.end(), p - a)
-                for line, n, p, a in zip(lines, name, put, at, strict=True)]  # fmt: skip
+        name = [f" {line.label}" * bool(len(self.named) > 1 or self.reach) for line in lines]
+        return [
+            (line, f"{number(line.end())}{self.unit}{n}", line.end(), float(p - a))
+            for line, n, p, a in zip(lines, name, put, at, strict=True)
+        ]
 
-    def _axes(self) -> tuple[str, str, list[float]]:
-        """x label, y label and, on a logarithmic axis, the values to mark: 1, 2, 5, 10 and so on."""
+    def axes(self) -> tuple[str, str, list[float]]:
+        """Return the x label, the y label and, on a logarithmic axis, the values to mark: 1, 2, 5, 10 and so on."""
         windows = {running_median(line.x, line.y)[2] for line in self.lines if line.kind == "noisy"}
         key = f" (thick line: median of {' or '.join(map(number, sorted(windows)))} steps)" if windows else ""
         low, high = self.span()
         heads = (1, 1.2, 1.5, 2, 3, 5, 7, 8.5) if high - low < 0.6 else (1, 2, 5) if high - low < 2 else (1,)
         marks = [m * 10.0**e for e in range(int(low) - 1, int(high) + 2) for m in heads] if self.log else []
         marks = [mark for mark in marks if low <= np.log10(mark) <= high]
+        marks = marks[:: -(-len(marks) // 8) or 1]
         return self.xlabel + key, self.ylabel + ", log scale" * self.log, marks
 
     def alt_text(self) -> str:
         over = "seconds" if self.xlabel == "seconds" else "steps"
-        said = [line.words(self.unit, self.ticks, over) for line in self.lines]
-        if self.ticks and [len(line.y) for line in self.lines] == [len(self.ticks)] * 2:
-            gap = np.abs(self.lines[0].y - self.lines[1].y)
+        said = [line.words(self.unit, self.ticks, over) for line in self.named]
+        if self.ticks and [len(line.y) for line in self.named] == [len(self.ticks)] * 2:
+            gap = np.abs(self.named[0].y - self.named[1].y)
             points = " points" if self.unit == " %" else self.unit
-            said.append(f"the widest gap is {number(gap.max())}{points}, for {self.ticks[int(gap.argmax())]}")
-        text = "; ".join(said + ([f"a line marks {self.level[1]}"] if self.level else []))
+            said.append(f"the widest gap is {number(gap.max())}{points}, for {_plain(self.ticks[int(gap.argmax())])}")
+        said += [f"a line marks {self.level[1]}"] if self.level and self.level[1] else []
+        said += [f"{mark.label} at step {mark.x:,.0f}" for mark in self.marks]
+        alone = len(self.named) == 1 and self.title.startswith(self.named[0].label)
+        text = ("" if alone else f"{self.title}: ") + ("; ".join(said) if self.named else "nothing yet")
         return text[:1].upper() + text[1:] + "."
-
-    def plotly(self):
-        figure, safe, (xlabel, ylabel, marks) = load("plotly.graph_objects").Figure(), html.escape, self._axes()
-        if self.level:  # a trace and not a shape: above the grid, below the curves
-            x, edge = np.concatenate([line.x for line in self.lines]), 0.5 if self.ticks else 0
-            look = dict(
-                mode="lines", line=dict(color=INK, width=1.4, dash="longdash"), hoverinfo="skip", showlegend=False
-            )
-            figure.add_scatter(x=[x.min() - edge, x.max() + edge], y=[self.level[0]] * 2, **look)
-        for line in self.lines:
-            colour = COLOURS[line.style % len(COLOURS)]
-            look = dict(
-                name=safe(line.label), showlegend=line.kind == "dots", hovertemplate="%{x}: %{y:.4g}" + self.unit
-            )
-            if line.kind == "bars":
-                figure.add_bar(
-                    x=line.x,
-                    y=line.y,
-                    marker_color=colour,
-                    text=[f"{y:.1f}" for y in line.y],
-                    textposition="outside",
-                    textangle=0,
-                    textfont_size=11,
-                    constraintext="none",
-                    **look,
-                )
-            for x, y, width, opacity, dash, mark in line.strokes():
-                figure.add_scatter(
-                    x=x,
-                    y=y,
-                    mode="+".join(["lines"] * (width > 0) + ["markers"] * bool(mark)),
-                    line=dict(color=colour, width=width, dash=dash[0]),
-                    opacity=opacity,
-                    **look,
-                    marker=mark and dict(symbol=mark[0], size=11, line_width=2.2, color=colour),
-                )
-        for text, y, shift in self.ends():
-            figure.add_annotation(
-                text=safe(text),
-                x=1,
-                xref="paper",
-                xanchor="left",
-                xshift=4,
-                y=self.place(y),
-                yshift=shift,
-                showarrow=False,
-                font_size=13,
-            )
-        title, longest = f"<b>{safe(self.title)}</b>", max((len(text) for text, *_ in self.ends()), default=0)
-        if self.level:
-            title += f"<br>– – {safe(self.level[1])}"
-        figure.add_annotation(
-            text=title,
-            align="left",
-            x=0,
-            y=1,
-            xref="paper",
-            yref="paper",
-            xanchor="left",
-            yanchor="bottom",
-            xshift=-60,
-            yshift=4,
-            showarrow=False,
-        )
-        figure.update_yaxes(
-            type="log" if self.log else "linear",
-            range=self.span(),
-            nticks=6,
-            ticksuffix=self.unit,
-            title=dict(text=ylabel, font_size=13),
-            gridcolor=FAINT,
-            zeroline=False,
-            **dict(tickvals=marks, ticktext=[number(mark) for mark in marks]) if marks else {},
-        )
-        named = dict(tickvals=list(range(len(self.ticks or []))), ticktext=[safe(tick) for tick in self.ticks or []])
-        figure.update_xaxes(
-            title=dict(text=xlabel, font_size=13, standoff=8),
-            gridcolor=FAINT,
-            zeroline=False,
-            tickangle=0,
-            **named if self.ticks else dict(tickformat=",", nticks=5),
-        )
-        top = 54 if self.level else 34
-        return figure.update_layout(**layout(self.height + 46 + top, l=70, r=12 + 8 * longest, t=top, b=46))
-
-    def matplotlib(self):
-        figure, [axis] = canvas(8, 3 * self.height / 170)
-        self.draw(axis)
-        return figure
-
-    def draw(self, axis) -> None:
-        """Draw on a matplotlib axis."""
-        xlabel, ylabel, marks = self._axes()
-        axis.set_yscale("log" if self.log else "linear")
-        axis.set_ylim(*(10.0 ** np.array(self.span()) if self.log else self.span()))
-        for line in self.lines:
-            colour = COLOURS[line.style % len(COLOURS)]
-            if line.kind == "bars":
-                axis.bar_label(axis.bar(line.x, line.y, color=colour), fmt="%.1f", padding=2)
-            for x, y, width, opacity, dash, mark in line.strokes():
-                axis.plot(
-                    x,
-                    y,
-                    dash[1] if width else "",
-                    color=colour,
-                    linewidth=width,
-                    alpha=opacity,
-                    marker=mark and mark[1],
-                    mfc="none",
-                    ms=8,
-                    mew=1.8,
-                    label=line.label,
-                )
-        for text, y, shift in self.ends():
-            axis.annotate(
-                text,
-                (1.01, y),
-                (0, 0.7 * shift),
-                xycoords=("axes fraction", "data"),
-                fontsize=9,
-                textcoords="offset points",
-                va="center",
-                annotation_clip=False,
-            )
-        if self.level:
-            axis.axhline(self.level[0], color=INK, linewidth=1, linestyle=(0, (8, 3)), zorder=0.9)
-            axis.set_title(f"– – {self.level[1]}", loc="right", fontsize=10)
-        axis.yaxis.set_major_formatter(lambda y, _: f"{number(y)}{self.unit}")
-        axis.xaxis.set_major_formatter("{x:,.0f}")
-        if self.ticks:
-            axis.set_xticks(range(len(self.ticks)), self.ticks)
-        if marks:
-            axis.set_yticks(marks, [number(mark) for mark in marks])
-            axis.minorticks_off()
-        if any(line.kind == "dots" for line in self.lines):
-            axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderpad=0)
-        axis.set_title(self.title, loc="left", fontsize=11, fontweight="bold")
-        axis.set(xlabel=xlabel, ylabel=ylabel, axisbelow=True)
-        axis.grid(color=FAINT)
 
 
 @dataclass
 class Panels(Chart):
-    """Several curves in one picture, beside and below each other."""
+    """Several curves in one picture, side by side where there is room."""
 
     title: str
     charts: list[Curves]
-    columns: int = 2
+
+    def pictures(self) -> list[tuple[str, str]]:
+        return [picture for chart in self.charts for picture in chart.pictures()]
 
     def alt_text(self) -> str:
         return " ".join(chart.alt_text() for chart in self.charts)
 
-    def matplotlib(self):
-        rows = -(-len(self.charts) // self.columns)
-        figure, axes = canvas(6 * self.columns, 2.6 * rows, self.columns, rows)
-        for axis, chart in zip(axes, self.charts, strict=False):
-            chart.draw(axis)
-        for axis in axes[len(self.charts) :]:
-            axis.set_axis_off()
-        return figure
+
+# ---------------------------------------------------------------- rows
+
+
+class Spot(NamedTuple):
+    """A mark in a row at x, with the ends of its interval if it has one; `note` is what a reader who points at it
+    sees, and stands beside it where `named`."""
+
+    row: int
+    x: float
+    group: str
+    note: str = ""
+    low: float = float("nan")
+    high: float = float("nan")
+    named: bool = False
+
+
+class Rows(Drawn):
+    """A row for each name with marks along one axis.  `looks` gives (style, mark, filled) for each group of marks."""
+
+    xlabel: str = ""
+    zero = False  # whether a line marks 0
+    looks: dict[str, tuple[int, int, bool]]
+
+    def names(self) -> list[str]:
+        """List the rows from top to bottom."""
+        raise NotImplementedError
+
+    def spots(self) -> list[Spot]:
+        """List all marks."""
+        raise NotImplementedError
+
+    def look(self, group: str) -> tuple[int, int, bool]:
+        """Return style, mark and whether it is filled."""
+        return self.looks.get(group, self.looks[""])
+
+
+# ---------------------------------------------------------------- pictures
 
 
 @dataclass
@@ -409,12 +318,12 @@ class Heat(Chart):
     counts: np.ndarray
 
     def shares(self) -> np.ndarray:
-        """(K, K) percent of the row that lies off the diagonal; NaN on the diagonal."""
+        """Return (K, K) percent of the row off the diagonal; NaN on the diagonal."""
         share = 100 * self.counts / np.maximum(self.counts.sum(1, keepdims=True), 1)
         return np.where(np.eye(len(share), dtype=bool), np.nan, share)
 
     def worst(self, most: int = 5) -> list[tuple[str, str, int, float]]:
-        """(teacher's answer, student's answer, images, % of the row) of the commonest disagreements."""
+        """List (teacher's answer, student's answer, images, % of the row) of the most frequent disagreements."""
         off, share = np.where(np.eye(len(self.counts), dtype=bool), 0, self.counts), self.shares()
         best = [divmod(int(i), len(off)) for i in np.argsort(-off, axis=None, kind="stable")[:most]]
         return [(self.names[r], self.names[c], int(off[r, c]), float(share[r, c])) for r, c in best if off[r, c]]
@@ -464,9 +373,9 @@ class Heat(Chart):
 
 @dataclass
 class Samples(Chart):
-    """The same n latents painted at M moments of the generator's training. Pictures: they have no plotly form."""
+    """Images of the same n latents at M moments of the generator's training."""
 
-    title = "what the generator painted"
+    title = "what the generator makes"
 
     steps: np.ndarray  # int64 (M,)
     images: np.ndarray  # uint8 (M, n, C, H, W)
@@ -475,12 +384,13 @@ class Samples(Chart):
     names: list[str]  # K class names
 
     def moments(self, most: int = 5) -> list[int]:
-        """Indices of at most `most` moments, the first and the last among them."""
+        """Return the indices of at most `most` moments, the first and the last among them."""
         return np.unique(np.linspace(0, len(self.steps) - 1, min(most, len(self.steps))).round().astype(int)).tolist()
 
     def mosaic(self, moment: int, columns: int = 6) -> np.ndarray:
-        """uint8 (rows, width, 3). One row per class of the teacher's *last* answer, the surest first: a tile shows the
-        same latent at every moment, and a class that never occurs has an empty row. Over 20 classes: the surest."""
+        """Put the images side by side, uint8 (rows, width, 3). A row for each class of the teacher's *last* answer, the
+        most certain first, so that a tile shows the same latent at every moment; a class that never occurs has an
+        empty row. With over 20 classes, only the most certain images."""
         height, width = self.images.shape[-2:]
         sure = np.argsort(-self.confidence[-1], kind="stable")
         rows = [[i for i in sure if self.labels[-1, i] == k][:columns] for k in range(len(self.names))]
@@ -493,14 +403,14 @@ class Samples(Chart):
         return out
 
     def caption(self, moment: int) -> str:
-        """'step 480: 9 of 10 classes, mean confidence 87 %', over all n latents."""
+        """Write 'step 480: 9 of 10 classes, mean confidence 87 %', over all n latents."""
         return (
             f"step {self.steps[moment]:,}: {len(np.unique(self.labels[moment]))} of {len(self.names)} classes, "
             f"mean confidence {100 * self.confidence[moment].mean():.0f} %"
         )
 
     def alt_text(self, moment: int | None = None) -> str:
-        """Words for one moment, or for all that `matplotlib()` shows."""
+        """Describe one moment, or all that `matplotlib()` shows."""
         if moment is None:
             return " ".join(self.alt_text(m) for m in self.moments())
         found = np.bincount(self.labels[moment], minlength=len(self.names))
@@ -526,7 +436,7 @@ class Samples(Chart):
 
 
 def curve(history: dict[str, np.ndarray], phase: str, key: str, part: str = "") -> Line:
-    """What the term `key` did in `phase`: its raw value, or its `part` "_gain" or "_weight"; finite values only."""
+    """Plot the term `key` in `phase`: its raw value, or its `part` "_gain" or "_weight"; finite values only."""
     rows = (history["phase"] == phase) & np.isfinite(history[key + part])
     style = [name for name in history if f"{name}_gain" in history].index(key)
     label = f"{part[1:]} of {key}" if part else describe(key).name
@@ -538,7 +448,7 @@ def _ratio(y: np.ndarray) -> float:
 
 
 def loss_terms(history: dict[str, np.ndarray], phase: str = "synthesise") -> list[Curves]:
-    """The raw value of each term that was measured in `phase`; logarithmic where it spans a lot."""
+    """Plot the raw value of each term that was measured in `phase`; logarithmic where it spans a lot."""
     lines = {key: curve(history, phase, key) for key in terms(history, phase)}
     return [
         Curves(
@@ -552,7 +462,7 @@ def loss_terms(history: dict[str, np.ndarray], phase: str = "synthesise") -> lis
 
 
 def gains(history: dict[str, np.ndarray], phase: str = "synthesise") -> list[Curves]:
-    """The gain of each term whose gain changes in `phase`, with a line at gain 1."""
+    """Plot the gain of each term whose gain changes in `phase`, with a line at gain 1."""
     lines = [curve(history, phase, key, "_gain") for key in terms(history, phase)]
     lines = [line for line in lines if len(line.y) and np.ptp(line.y) > 0]
     log = all(line.y.min() > 0 for line in lines) and any(_ratio(line.y) > 5 for line in lines)
@@ -561,7 +471,7 @@ def gains(history: dict[str, np.ndarray], phase: str = "synthesise") -> list[Cur
 
 
 def accuracy_curve(history: dict[str, np.ndarray], teacher_accuracy: float | None = None) -> list[Curves]:
-    """The student's accuracy in percent where it was measured, with the teacher's as a line; [] if it never was."""
+    """Plot the student's accuracy in percent where it was measured, the teacher's as a level; [] if it never was."""
     rows = np.isfinite(history.get("accuracy", np.array([])))
     level = teacher_accuracy and (100 * teacher_accuracy, f"teacher, test images: {100 * teacher_accuracy:.2f} %")
     line = Line("student's accuracy", history["step"][rows], 100 * history["accuracy"][rows]) if rows.any() else None
@@ -569,7 +479,7 @@ def accuracy_curve(history: dict[str, np.ndarray], teacher_accuracy: float | Non
 
 
 def class_histogram(result: dict) -> Curves:
-    """Shares (K,) of the generated images in percent that the teacher puts into each class (from result.json)."""
+    """Plot the shares (K,) in percent of generated images that the teacher puts into each class (from result.json)."""
     counts = np.array(result["class_histogram"], dtype=float)
     names, total, even = [str(name) for name in result["classes"]], max(counts.sum(), 1), 100 / len(counts)
     line = Line(f"share of {total:,.0f} generated images", np.arange(len(counts)), 100 * counts / total, 0, "bars")
@@ -578,7 +488,7 @@ def class_histogram(result: dict) -> Curves:
 
 
 def recall(result: dict) -> Curves:
-    """Teacher's and student's recall in percent of each class that has test images (from result.json)."""
+    """Plot teacher's and student's recall in percent for each class that has test images (from result.json)."""
     lines = []
     for style, (who, values) in enumerate(result["per_class_recall"].items()):
         share = 100 * np.array(values, dtype=float)  # None, for a class without test images, becomes NaN
@@ -588,18 +498,18 @@ def recall(result: dict) -> Curves:
 
 
 def confusion(result: dict) -> Heat:
-    """Where student and teacher part on the test images (from result.json)."""
+    """Tabulate where student and teacher disagree on the test images (from result.json)."""
     return Heat([str(name) for name in result["classes"]], np.array(result["confusion"], dtype=np.int64))
 
 
 def samples(pictures: list[dict], names: list[str] | None = None) -> Samples:
-    """What `Distillation.picture` gave at several moments, as a chart."""
+    """Chart the results of `Distillation.picture` at several moments."""
     arrays = {key: np.stack([np.asarray(picture[key]) for picture in pictures]) for key in pictures[0]}
     return _samples(arrays, names)
 
 
 def read_samples(path: str | Path, names: list[str] | None = None) -> Samples:
-    """samples.npz as a chart. Without `names` the classes are called 0, 1, 2 and so on."""
+    """Chart samples.npz. Without `names` the classes are called 0, 1, 2 and so on."""
     with np.load(path, allow_pickle=False) as file:
         return _samples(dict(file), names)
 

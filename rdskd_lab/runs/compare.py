@@ -13,7 +13,6 @@ import csv
 import io
 import json
 import multiprocessing
-import statistics
 import sys
 import tempfile
 import time
@@ -22,14 +21,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..evaluation.image_quality import coverage, of_run
-from ..methods.registry import METHODS, describe
+from ..methods.registry import METHODS
 from ..networks.weights import write_whole
-from ..reporting import charts, run_report
-from ..reporting.comparison_chart import Standing, Standings
+from .comparison_page import standings, write_page
 from .config import Config, read_config, resolve
 from .execute import execute, prepare
 from .run_folder import RunError, read_json
@@ -119,9 +116,9 @@ def compare(plan: Plan, out: Path) -> Iterator[str]:
     rows = [row(out / name) for name in configs]
     write_whole(out / "compare.csv", as_csv(rows, COLUMNS))
     yield f"table: {out / 'compare.csv'}"
-    write_whole(out / "compare.png", standings(out, rows).png())
+    write_whole(out / "compare.png", standings(out, rows, plan.budget).png())
     yield f"chart: {out / 'compare.png'}"
-    yield f"page:  {write_page(out, rows, plan)}"
+    yield f"page:  {write_page(out, rows, plan.budget)}"
 
 
 def _budgets(plan: Plan, out: Path) -> dict[str, dict]:
@@ -159,11 +156,6 @@ def look(run, test) -> dict:
     return of_run(run, test.normalise(test.images[:10_000]))
 
 
-def told_time(s: float) -> str:
-    """Write seconds in words: '90 seconds', '48 minutes'."""
-    return f"{s:g} seconds" if s < 120 or s % 60 else f"{s / 60:g} minutes"
-
-
 # ---- what came of them -----------------------------------------------------------------------------------------------
 
 
@@ -174,44 +166,6 @@ def row(place: Path) -> dict:
     merged |= config["settings"] | config | found
     merged |= coverage(torch.tensor(found["class_histogram"])) | {"seconds": found["seconds"]["total"]}
     return {name: merged[name] for name in COLUMNS}
-
-
-def summary(rows: Iterable[dict]) -> list[tuple]:
-    """Return a line a method, best mean first: mean +- standard deviation over seeds, seconds, memory, coverage."""
-    by: dict[str, list[dict]] = {}
-    for r in rows:
-        by.setdefault(r["method"], []).append(r)
-    lines = []
-    for method, found in sorted(by.items(), key=lambda kv: -statistics.mean(r["student_accuracy"] for r in kv[1])):
-        right = [100 * r["student_accuracy"] for r in found]
-        spread = f" ± {statistics.stdev(right):.2f}" if len(right) > 1 else ""
-        memory = [r["peak_rss_mb"] for r in found if r["peak_rss_mb"]]
-        lines.append(
-            (
-                method,
-                f"{statistics.mean(right):.2f}{spread}",
-                found[0]["teacher"],
-                f"{statistics.mean(r['seconds'] for r in found):.0f}",
-                f"{max(memory):.0f}" if memory else "unknown",
-                f"{statistics.mean(r['classes'] for r in found):.1f}",
-                f"{statistics.mean(r['entropy'] for r in found):.2f}",
-                _mean("distance", found),
-                _mean("teacher_fid", found),
-                f"{found[0]['real_images']:,}",
-            )
-        )
-    return lines
-
-
-def _mean(name: str, rows: list[dict]) -> str:
-    """Of a column that may be blank, to three digits."""
-    values = [r[name] for r in rows if r[name] is not None]
-    mean = statistics.mean(values) if values else None
-    return "not measured" if mean is None else f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}"
-
-
-HEAD = ["method", "accuracy, %", "teacher", "seconds", "memory, MB", "classes", "entropy", "distance", "teacher-FID",
-        "real images"]  # fmt: skip
 
 
 def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
@@ -235,98 +189,3 @@ def _value(text: str):
         return float(text) if text else None
     except ValueError:
         return text
-
-
-def curves(out: Path, rows: list[dict]) -> charts.Curves:
-    """Wrong answers on the tuning images in % over wall-clock seconds, one line a method: its first seed.
-
-    Without controls that learn from real images, which on `digits` are these very ones.
-    """
-    lines, seen = [], set()
-    for r in rows:
-        if r["method"] in seen or METHODS[r["method"]].real_images:
-            continue
-        seen.add(r["method"])
-        history = charts.read_history(out / f"{r['method']}-{r['seed']}" / "history.csv")
-        at = np.isfinite(history["accuracy"])
-        wrong = np.maximum(100 - 100 * history["accuracy"][at], 0.05)
-        lines.append(charts.Line(r["method"], history["seconds"][at], wrong, len(lines)))
-    return charts.Curves("wrong answers over time", lines, xlabel="seconds", ylabel="wrong", unit=" %", log=True)
-
-
-def standings(out: Path, rows: list[dict]) -> Standings:
-    """Every method's accuracies, with the last picture of its first seed."""
-    found = []
-    for name in dict.fromkeys(r["method"] for r in rows):
-        mine = [r for r in rows if r["method"] == name]
-        place = out / f"{name}-{mine[0]['seed']}"
-        shown = charts.read_samples(place / "samples.npz", read_json(place / "result.json")["classes"])
-        accuracy = np.array([100 * r["student_accuracy"] for r in mine])
-        found.append(Standing(name, accuracy, shown, control=not METHODS[name].terms()))
-    budget = f", {told_time(seconds(mine[0]['budget']))} a run" if mine[0]["budget"] else ""
-    return Standings(f"{rows[0]['data']}, preset {rows[0]['preset']}{budget}", found)
-
-
-def asked(config: Config) -> str:
-    """What a run asks its images for, in words: '1 x one-hot loss, damped + ...'."""
-    terms = [(key, term) for key, term in resolve(config).objective.items() if term.on and term.weight]
-    told = [f"{term.weight:.3g} × {describe(key).name}{', damped' * term.damped}" for key, term in terms]
-    return " + ".join(told) or "nothing: a control"
-
-
-WORDS = [
-    ("teacher", "the trained network whose knowledge is wanted; its training data is gone"),
-    ("student", "the smaller network that learns to answer as the teacher does"),
-    ("accuracy", "share of real test images that the student names rightly; it was never shown one"),
-    ("control", "no method: it tells how little noise gives, or how much real images would"),
-    ("classes, entropy", "how many classes the teacher sees among the images, and how evenly; ln 10 = 2.30 "
-     "nats is all ten alike"),
-    ("distance", "how far two images lie apart on average, in normalised pixels: variety, which noise has too"),
-    ("teacher-FID", "distance between painted and real images as the teacher's features see them, 0 if alike; it "
-     "compares with no published FID, and only among rows of the same teacher"),
-]  # fmt: skip
-
-
-def write_page(out: Path, rows: list[dict], plan: Plan) -> Path:
-    """The page: what was compared, who learned how much, how fast, from what, and what the words mean."""
-    budget = f"{told_time(plan.budget)} a run" if plan.budget else "each preset's own number of steps"
-    lead = (
-        f"<p>A teacher knows something, and its training data is gone. Each method below makes images of its own, "
-        f"and a small student learns from the teacher's answers to them. All students were then tested on the same "
-        f"real images ({run_report.safe(rows[0]['data'])}), which no method has seen. Budget: "
-        f"{run_report.safe(budget)}. Preset: {run_report.safe(rows[0]['preset'])}.</p>"
-    )
-    charts = standings(out, rows)
-    grids = []
-    for standing in charts.rows:
-        last = standing.shown.moments()[-1]
-        grids.append(run_report.picture(standing.name, standing.shown.mosaic(last), standing.shown.alt_text(last)))
-    n = len(plan.seeds)
-    over = f"Mean ± standard deviation over {n} seeds" if n > 1 else "One seed, so no spread"
-    best = run_report.table(f"{over}; memory is the most that any took", HEAD, summary(rows))
-    controls = (" Diamonds are controls, not methods: noise and untrained show how far images go that nobody "
-                "optimised; real and labels had real training images, which no method has.")  # fmt: skip
-    told = [
-        (name, asked(read_config(out / f"{name}-{plan.seeds[0]}")), METHODS[name].seen)
-        for name in dict.fromkeys(r["method"] for r in rows)
-    ]
-    sections = [
-        ("Who learned how much", run_report.figure(
-         "One mark a seed. The axis counts wrong answers: from 90 to 99 % they "
-         "become ten times fewer, as from 0 to 90 %." + controls * any(r.control for r in charts.rows), charts) + best),
-    ]  # fmt: skip
-    if (how_fast := curves(out, rows)).lines:
-        left_out = any(METHODS[r["method"]].real_images for r in rows)
-        sections.append(("How fast", run_report.figure(
-            "Lower is better. Measured now and then on images kept for tuning, first seed. Where a source learns "
-            "first, its time lies before the first point." + left_out * (" Controls with real images are "
-            "left out, since these may be the images that they learned from."), how_fast)))  # fmt: skip
-    sections += [
-        ("What each student saw", f'<div class="row">{"".join(grids)}</div>'
-         + run_report.table("In words", ["method", "what it asks its images for", "what its student learned from"],
-                            told)),
-        ("What the words mean", run_report.table("In the order in which they occur", ["word", "meaning"], WORDS)),
-    ]  # fmt: skip
-    return run_report.write_page(
-        out / "compare.html", run_report.page("Data-free distillation, side by side", lead, sections)
-    )

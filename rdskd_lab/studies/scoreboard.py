@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..methods.rdskd import PRESETS
-from ..reporting import run_report
+from ..reporting.html_page import Html, figure, paragraph, table, write_page
+from ..reporting.html_page import page as whole_page
 from ..reporting.study_charts import Interval, Intervals
 from ..runs.compare import read_table
 from .engine import Study
@@ -99,32 +100,34 @@ def page(study: Study, out: Path) -> Path:
         )
     ]
     for title, caption, charts in study.figures(rows, read_table(curves) if curves.exists() else []):
-        sections.append((title, run_report.figure(caption, *charts)))
+        sections.append((title, figure(caption, *charts)))
     sections.append(("All settings in numbers", _settings(study, rows)))
     stopped = sum(r["outcome"] != "finished" for r in rows)
-    lead = f"<p>{len(rows)} of {len(study.trials())} trials are finished; {stopped} stopped, since a value was not "
-    lead += f"finite.</p><p>{run_report.safe(study.how_to_read)}</p>"
+    lead = paragraph(
+        "{} of {} trials are finished; {} stopped, since a value was not finite.",
+        len(rows),
+        len(study.trials()),
+        stopped,
+    ) + paragraph("{}", study.how_to_read)
     sections = [section for section in sections if section[1]]
-    return run_report.write_page(out / f"{study.name}.html", run_report.page(study.question, lead, sections))
+    return write_page(out / f"{study.name}.html", whole_page(study.question, lead, sections))
 
 
-def _judged(title: str, words: str, judged: list[Verdict]) -> tuple[str, str]:
+def _judged(title: str, words: str, judged: list[Verdict]) -> tuple[str, Html]:
     """A section of verdicts: their table, and a chart for each axis."""
     if not judged:
-        return title, ""
+        return title, Html()
     lines = [(v.claim, v.value, v.interval, v.verdict) for v in judged]
-    said = run_report.table(
-        f"{words} Intervals of 95 %; paired by seed", ["claim", "compared", "ours", "verdict"], lines
-    )
+    said = table(f"{words} Intervals of 95 %; paired by seed", ["claim", "compared", "ours", "verdict"], lines)
     of = defaultdict(list)
     for v in judged:
         of[axis(v) or v.value].append(v)
     if charts := [chart for found in of.values() if (chart := intervals(title, found)).rows]:
-        said += run_report.figure("An interval that lies entirely on one side of the line decides its claim.", *charts)
+        said += figure("An interval that lies entirely on one side of the line decides its claim.", *charts)
     return title, said
 
 
-def _settings(study: Study, rows: list[dict]) -> str:
+def _settings(study: Study, rows: list[dict]) -> Html:
     """A table with the mean and spread of the study's columns over seeds, in the order of the plan."""
     several = len({r["method"] for r in rows}) > 1
     by = defaultdict(list)
@@ -135,7 +138,7 @@ def _settings(study: Study, rows: list[dict]) -> str:
         values = ([factor * r[c] for r in found if r.get(c) is not None] for c, (_, factor) in study.columns.items())
         lines.append((name, *map(_spread, values)))
     head = ["method and setting" if several else "setting", *(heading for heading, _ in study.columns.values())]
-    return run_report.table(f"{study.unit}: mean ± standard deviation over seeds", head, lines)
+    return table(f"{study.unit}: mean ± standard deviation over seeds", head, lines)
 
 
 def _spread(values: list[float]) -> str:

@@ -65,4 +65,4 @@ def formulas(cell) -> int:
 
 def shown(cell) -> int:
     """Figures and labs in a cell's output; a lab is a page and its picture."""
-    return sum(bool({"image/png", VIEW} & set(output.get("data", {}))) for output in cell.outputs)
+    return sum(bool({"text/html", VIEW} & set(output.get("data", {}))) for output in cell.outputs)

@@ -5,6 +5,7 @@ other ipykernels (`python tests/overlay.py`).  What is timed is measured by hand
 """
 
 import json
+import os
 import random
 import time
 
@@ -13,7 +14,7 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import LAB, PLAYING, THEME, Page, type_into, violations, wait_for  # noqa: E402
+from jupyter import LAB, PLAYING, Page, type_into, violations, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.browser
 slow = pytest.mark.slow
@@ -130,25 +131,16 @@ def test_the_keyboard_reaches_and_works_every_control(page):
 
 
 @slow
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_nothing_serious(server, browser, theme):
-    server.set(THEME, theme=theme)
-    page = Page(server, browser, [LAB])
-    try:
-        page.run()
-        page.shown()
-        page.control("ie: information entropy loss").uncheck()
-        page.control("student learns along").check()
-        page.press("Step x 10")
-        wait_for(lambda: page.ask(PLAYING) == (False, 10), 20)
-        page.rest(1)
-        assert violations(page) == []
-        live = page.view.locator(".jp-OutputArea [aria-live=polite]")
-        wait_for(lambda: live.inner_text().startswith("step 10, one-hot loss"), 20)
-        assert "of 10 classes" in live.inner_text()
-    finally:
-        page.close()
-        server.set(THEME, theme="JupyterLab Light")
+def test_axe_finds_nothing_serious(page):
+    page.control("ie: information entropy loss").uncheck()
+    page.control("student learns along").check()
+    page.press("Step x 10")
+    wait_for(lambda: page.ask(PLAYING) == (False, 10), 20)
+    page.rest(1)
+    assert violations(page) == []
+    live = page.view.locator(".jp-OutputArea [aria-live=polite]")
+    wait_for(lambda: live.inner_text().startswith("step 10, one-hot loss"), 20)
+    assert "of 10 classes" in live.inner_text()
 
 
 @pytest.mark.measure
@@ -209,8 +201,9 @@ def test_the_numbers(page):
 @slow
 @front_end
 def test_a_storm_of_presses(page):
-    """300 random actions in a minute at full speed: nothing breaks, and the record replays bit for bit."""
-    rng, end = random.Random(0), time.monotonic() + 60
+    """Random actions at full speed, 300 or a minute long: nothing breaks, and the record replays bit for bit."""
+    actions, seconds = (100, 20) if "RDSKD_LAB_OVERLAY" in os.environ else (300, 60)
+    rng, end = random.Random(0), time.monotonic() + seconds
     page.press("Play")
     labels = [page.ask(f"lab.term_controls.rows[{n!r}].on.description") for n in ("oh", "ie", "ds")]
 
@@ -229,7 +222,7 @@ def test_a_storm_of_presses(page):
         )()
 
     done = 0
-    while done < 300 and time.monotonic() < end:
+    while done < actions and time.monotonic() < end:
         done += 1
         act(rng.choice(["oh", "ie", "ds"]))
     page.press("Pause")
@@ -249,8 +242,8 @@ def test_a_storm_of_presses(page):
         "for i in range(len(lab.record))] == lab.record.column('oh').tolist())"
         "(*(lambda e: (e, list(lab.record.edits), e.steps()))(type(lab.experiment)()))"
     )
-    print(f"\n{done} actions in a minute")
-    assert replayed and page.errors == [] and done >= 100
+    print(f"\n{done} actions")
+    assert replayed and page.errors == [] and done >= actions // 3
 
 
 @slow
@@ -326,10 +319,10 @@ def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):
     wait_for(lambda: page.ask("lab.snapshot._step") == 10, 20)
     page.rest(1)
     page.view.keyboard.press("Control+s")
-    saved = wait_for(lambda: "image/png" in page.path.read_text() and page.path.read_text(), 20)
+    saved = wait_for(lambda: "text/html" in page.path.read_text() and page.path.read_text(), 20)
     outputs = json.loads(saved)["cells"][1]["outputs"]
     assert len(saved) <= 300_000
-    assert outputs[-1]["metadata"]["image/png"]["alt"].startswith("40 generated images after 10 steps")
+    assert 'alt="40 generated images after 10 steps' in "".join(outputs[-1]["data"]["text/html"])
     assert all("".join(o["data"]["text/plain"]) == "[lab: rdskd, seed 0]" for o in outputs)
 
 

@@ -1,6 +1,6 @@
 """Replay and fork in a real JupyterLab: every control is pressed in the page, and the kernel is asked what it did.
 
-In a light and in a dark theme, and on the way axe-core looks for what a screen reader or a keyboard cannot use.
+On the way axe-core looks for what a screen reader or a keyboard cannot use.
 """
 
 import pytest
@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import THEME, Page, type_into, violations, wait_for  # noqa: E402
+from jupyter import Page, type_into, violations, wait_for  # noqa: E402
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.front_end]
 
 SMALL = """
 from rdskd_lab.lab import Lab, Replay
@@ -33,22 +33,17 @@ replay
 FORK = SMALL + "lab = Lab(settings=small)\nlab\n"
 
 
-@pytest.fixture(params=[pytest.param("JupyterLab Light", marks=pytest.mark.front_end), "JupyterLab Dark"])
-def opened(request, server, browser):
-    """opened(cell) -> the page on which the cell was run, in a light and in a dark JupyterLab."""
-    pages = []
-    server.set(THEME, theme=request.param)
+@pytest.fixture
+def opened(notebook):
+    """opened(cell) -> the page on which the cell was run."""
 
     def run(cell: str) -> Page:
-        pages.append(Page(server, browser, [cell]))
-        pages[0].run()
-        pages[0].shown(60)
-        return pages[0]
+        page = notebook([cell])
+        page.run()
+        page.shown(60)
+        return page
 
-    yield run
-    for page in pages:
-        page.close()
-    server.set(THEME, theme="JupyterLab Light")
+    return run
 
 
 def leaves(page: Page, label: str) -> None:

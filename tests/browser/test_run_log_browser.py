@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import LAB, PLAYING, THEME, Page, violations, wait_for  # noqa: E402
+from jupyter import LAB, PLAYING, Page, violations, wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT = "(lab.slow_motion.rehearsal and lab.slow_motion.at, lab.experiment.done)"
@@ -81,23 +81,14 @@ def test_every_control_of_the_log_of_tries(page):
     assert page.errors == []
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_nothing_serious_in_stages_and_tries(server, browser, theme):
-    server.set(THEME, theme=theme)
-    page = Page(server, browser, [LAB])
-    try:
-        page.run()
-        page.shown(PATIENCE)
-        steps(page, "Step", 1)
-        page.press("New seed")
-        wait_for(lambda: page.ask("lab.experiment.seed") == 1, PATIENCE)
-        steps(page, "Step", 1)
-        for at in range(10):
-            page.press("Next stage")
-            wait_for(lambda at=at: page.ask("lab.slow_motion.at") == at, PATIENCE)
-            if at in (2, 3, 4, 7, 9):
-                page.view.locator(f".stage h4:has-text('stage {at + 1} of')").wait_for(timeout=1000 * PATIENCE)
-                assert violations(page) == []
-    finally:
-        page.close()
-        server.set(THEME, theme="JupyterLab Light")
+def test_axe_finds_nothing_serious_in_stages_and_tries(page):
+    steps(page, "Step", 1)
+    page.press("New seed")
+    wait_for(lambda: page.ask("lab.experiment.seed") == 1, PATIENCE)
+    steps(page, "Step", 1)
+    for at in range(10):
+        page.press("Next stage")
+        wait_for(lambda at=at: page.ask("lab.slow_motion.at") == at, PATIENCE)
+        if at in (2, 3, 4, 7, 9):
+            page.view.locator(f".stage h4:has-text('stage {at + 1} of')").wait_for(timeout=1000 * PATIENCE)
+            assert violations(page) == []

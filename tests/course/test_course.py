@@ -1,13 +1,15 @@
 """The course's frame: every exercise meets an empty, each wrong and a right answer; bands, seeds, result files."""
 
 import ast
-import importlib.util
+import configparser
 import json
 import re
 import sys
 import tomllib
+import types
 from pathlib import Path
 
+import build_notebooks as build
 import numpy as np
 import pytest
 import torch
@@ -24,14 +26,6 @@ ALL = [(name, number, item) for name in NAMES for number, item in enumerate(less
 EACH = pytest.mark.parametrize("item", [row[2] for row in ALL], ids=[f"{name[:2]}.{number}" for name, number, _ in ALL])
 
 
-def load(name):
-    """A script of tools/ as a module."""
-    spec = importlib.util.spec_from_file_location(name, TOP / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 # ---- every exercise ----------------------------------------------------------------------------------------------------
 
 
@@ -39,12 +33,13 @@ def load(name):
 @pytest.mark.parametrize("empty", [lambda *args: None, lambda *args: ..., None, ..., lambda x=0, *args: -(...).mean()])
 def test_an_empty_answer_is_met_with_a_friendly_sentence(item, empty):
     verdict = item.examine(empty)
-    assert verdict.kind == "empty" and verdict.says.startswith("Nothing here yet.")
+    assert verdict.kind == "empty" and "yet" in verdict.says
 
 
 @EACH
 def test_the_solution_is_right(item):
-    assert item.examine(item.answer) == ("right", f"Right. {item.right}", "")
+    verdict = item.examine(item.answer)
+    assert verdict.kind == "right" and item.right in verdict.says
 
 
 @EACH
@@ -101,20 +96,20 @@ def squares():
 @pytest.mark.parametrize(
     "answer, says",
     [
-        (lambda x: x, "shape (2,)"),
-        (lambda x: 5.0, "is a float"),
-        (lambda x: square(x.detach()) + 0 * 1, "carries no gradient"),
-        (lambda x: 2 * square(x), "The value should be 5.0000; yours is 10.0000."),
-        (lambda x: square(x) + x[0] - x[0].item(), "The gradient should be 2.0000 at [0]; yours is 3.0000."),
-        (lambda x: x @ torch.zeros(3).double(), "stopped in its line 1 (RuntimeError"),
-        (lambda: 1, "could not be called (TypeError"),
-        (lambda x: {"a": 1}, "is a dict"),
-        (torch.tensor(5.0), "check wants the function itself: lesson[1].check(square)"),
+        (lambda x: x, r"shape \(2,\)"),
+        (lambda x: 5.0, "float"),
+        (lambda x: square(x.detach()) + 0 * 1, "no gradient"),
+        (lambda x: 2 * square(x), "value .* 5.0000.* 10.0000"),
+        (lambda x: square(x) + x[0] - x[0].item(), r"gradient .* 2.0000 at \[0\].* 3.0000"),
+        (lambda x: x @ torch.zeros(3).double(), "line 1 .RuntimeError"),
+        (lambda: 1, "TypeError"),
+        (lambda x: {"a": 1}, "dict"),
+        (torch.tensor(5.0), r"lesson\[1\].check\(square\)"),
     ],
 )
 def test_what_a_wrong_answer_is_told(squares, answer, says):
     verdict = squares.examine(answer)
-    assert verdict.kind == "wrong" and says in verdict.says
+    assert verdict.kind == "wrong" and re.search(says, verdict.says)
 
 
 def test_an_answer_of_nan_is_not_right(squares):
@@ -159,7 +154,7 @@ def test_an_answer_that_forgets_to_return_is_not_called_empty(squares):
             return square(x)
 
     verdict = squares.examine(forgets)
-    assert verdict.kind == "wrong" and "gave nothing back" in verdict.says
+    assert verdict.kind == "wrong" and "nothing back" in verdict.says
 
 
 def test_a_gradient_that_torch_did_not_keep_is_explained(squares):
@@ -177,15 +172,15 @@ def test_hints_come_one_after_the_other_and_the_solution_is_the_code_that_runs(s
     for _ in range(4):
         squares.hint()
     squares.solution()
-    said = capsys.readouterr().out.splitlines()
-    assert said[:3] == ["Hint 1 of 3: One.", "Hint 2 of 3: Two.", "Hint 3 of 3: Three."]
-    assert "lesson[1].solution()" in said[3] and said[4:] == ["def square(x):", "    return (x**2).sum()"]
+    one, two, three, four, *code = capsys.readouterr().out.splitlines()
+    assert "One." in one and "Two." in two and "Three." in three and "lesson[1].solution()" in four
+    assert code == ["def square(x):", "    return (x**2).sum()"]
 
 
 def test_typical_errors_show_the_code_and_what_is_said(squares, capsys):
     squares.typical_errors()
     said = capsys.readouterr().out
-    assert "def cube(x):" in said and "-> Not yet (cube). No." in said
+    assert "def cube(x):" in said and "(cube). No." in said
 
 
 def test_a_judge_decides_where_many_answers_are_right(squares):
@@ -216,14 +211,12 @@ def test_begin_tells_the_time_gives_the_exercises_and_a_seed(capsys, monkeypatch
     monkeypatch.setattr(lesson, "diagnose", lambda facts: [])
     monkeypatch.setattr(lesson, "estimate", lambda facts: {"notebook 03": 12.3})
     begun = course.begin("03_authenticity", student="Ada")
-    assert capsys.readouterr().out.splitlines() == [
-        "03_authenticity: about 12 s of computing here.",
-        f"Seed {student_seed('Ada')}, which is yours.",
-    ]
+    time, seed = capsys.readouterr().out.splitlines()
+    assert "03_authenticity" in time and "12 s" in time and str(student_seed("Ada")) in seed
     assert list(begun) == [1, 2, 3] and begun[2].call == "lesson[2]"
-    with pytest.raises(KeyError, match="there are 1, 2, 3"):
+    with pytest.raises(KeyError, match="1, 2, 3"):
         begun[4]
-    with pytest.raises(ValueError, match="no notebook '99_nothing'"):
+    with pytest.raises(ValueError, match="99_nothing"):
         course.begin("99_nothing")
     monkeypatch.setenv("RDSKD_LAB_SEED", "7")
     assert course.begin("03_authenticity").seed == 7
@@ -267,9 +260,6 @@ def test_a_band_is_told_beside_the_number(value, unit, digits, said):
 
 
 def test_what_differs_between_machines_is_what_nbval_does_not_compare():
-    import configparser
-    import re
-
     rules = configparser.ConfigParser()
     rules.read(TOP / "tests" / "nbval_sanitize.cfg")
     a, b = (bands.tell("acc", value, [0.964, 0.974], "%", 3, "look, there.") for value in (0.97, 0.91))
@@ -304,7 +294,7 @@ def test_stored_results_are_read_from_a_clone_or_from_the_installed_package(tmp_
     clone.mkdir()
     (clone / "toy.csv").write_text("method,accuracy\nrdskd,0.5\n")
     assert stored("toy") == [dict(method="rdskd", accuracy=0.5)]
-    with pytest.raises(FileNotFoundError, match="no stored results 'other'; take results/other.csv"):
+    with pytest.raises(FileNotFoundError, match="other.csv"):
         stored("other")
 
 
@@ -334,23 +324,23 @@ def test_a_folder_of_result_files_becomes_one_figure(tmp_path):
         classroom.write_result(tmp_path, "03_authenticity", seed, {"classes": value})
     figure = class_figure(tmp_path)
     assert figure.values["classes"].tolist() == [0.5, 0.7, 0.9]
-    assert "3 students, mean 0.7, from 0.5 to 0.9" in figure.alt_text()
+    assert all(words in figure.alt_text() for words in ("3 students", "0.7", "0.5 to 0.9"))
     assert figure.png()[:4] == b"\x89PNG"
     assert "Ada" not in (tmp_path / "03_authenticity-11.json").read_text()
 
 
 def test_strange_files_and_mixed_folders_are_refused_in_a_sentence(tmp_path):
-    with pytest.raises(ValueError, match="holds no result file"):
+    with pytest.raises(ValueError, match="result file"):
         class_figure(tmp_path)
     (tmp_path / "other.json").write_text('{"a": 1}')
-    with pytest.raises(ValueError, match="other.json is no result file"):
+    with pytest.raises(ValueError, match="other.json"):
         class_figure(tmp_path)
     (tmp_path / "other.json").unlink()
     classroom.write_result(tmp_path, "03_authenticity", 1, {"a": 1.0})
     classroom.write_result(tmp_path, "08_rdskd", 1, {"a": 1.0})
     with pytest.raises(ValueError, match="03_authenticity and 08_rdskd"):
         class_figure(tmp_path)
-    with pytest.raises(ValueError, match="no result yet"):
+    with pytest.raises(ValueError, match="result"):
         classroom.write_result(tmp_path, "08_rdskd", 1, {})
 
 
@@ -359,7 +349,6 @@ def test_strange_files_and_mixed_folders_are_refused_in_a_sentence(tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebooks_blanks_are_its_modules_exercises(name):
-    build = load("build_notebooks")
     notebook = build.read(NOTEBOOKS / "src" / f"{name}.py")
     blanks = {build.exercise(cell): cell.source for cell in notebook.cells if build.exercise(cell)}
     exercises = lesson.find_exercises(name)
@@ -374,7 +363,6 @@ def test_a_notebooks_blanks_are_its_modules_exercises(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_instructors_version_is_solved_and_tells_typical_errors(name):
-    build = load("build_notebooks")
     notebook = build.teach(NOTEBOOKS / "src" / f"{name}.py")
     sources = [cell.source for cell in notebook.cells]
     for number, item in enumerate(lesson.find_exercises(name), 1):
@@ -385,20 +373,18 @@ def test_the_instructors_version_is_solved_and_tells_typical_errors(name):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_instructors_version_runs_and_every_answer_is_right(name, tmp_path):
-    build = load("build_notebooks")
     notebook = build.execute(build.teach(NOTEBOOKS / "src" / f"{name}.py"))
     build.write(notebook, tmp_path / f"{name}.ipynb")
     for cell in notebook.cells:
         if build.exercise(cell):
-            assert "".join(output.get("text", "") for output in cell.outputs).startswith("Right."), cell.source
+            number, text = build.exercise(cell), "".join(output.get("text", "") for output in cell.outputs)
+            assert lesson.find_exercises(name)[number - 1].right in text, cell.source
 
 
 def test_colabs_cell_does_nothing_elsewhere_and_installs_without_dependencies_there(monkeypatch, capsys):
-    import types
-
-    build = load("build_notebooks")
     monkeypatch.delitem(sys.modules, "google.colab", raising=False)
     exec(build.COLAB.format(address="https://example.org/x"), {})  # and nothing happened
     enabled, ran = [], []
@@ -410,4 +396,4 @@ def test_colabs_cell_does_nothing_elsewhere_and_installs_without_dependencies_th
     assert enabled == [1] and ran[0][1:4] == ["-m", "pip", "install"]
     assert "--no-deps" in ran[0] and ran[0][-1] == "git+https://example.org/x"
     exec(build.COLAB.format(address=""), {})
-    assert len(ran) == 1 and "does not know where it came from" in capsys.readouterr().out
+    assert len(ran) == 1 and "pip install" in capsys.readouterr().out

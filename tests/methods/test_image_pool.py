@@ -214,8 +214,17 @@ def plane(size=40):
     return torch.stack([at.expand(size, size), at.view(-1, 1).expand(size, size)])[None]
 
 
-@pytest.mark.parametrize("numbers", [{"turn": 1.0}, {"turn": -0.3}, {"zoom": 1.0}, {"zoom": -1.0}, {"shear": 1.0},
-                                     {"turn": 0.5, "zoom": -0.7, "shear": 0.4, "dx": 0.6, "dy": -0.9}])  # fmt: skip
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"turn": 1.0},
+        {"turn": -0.3},
+        {"zoom": 1.0},
+        {"zoom": -1.0},
+        {"shear": 1.0},
+        {"turn": 0.5, "zoom": -0.7, "shear": 0.4, "dx": 0.6, "dy": -0.9},
+    ],
+)
 def test_a_pixel_comes_from_where_the_formula_says(monkeypatch, numbers):
     # 15 degrees, a factor exp(0.15), 10 degrees, a tenth of the half width: each times the number drawn
     size, x = 40, plane()

@@ -1,8 +1,9 @@
 """The other methods against flat loops written from methods.md in float64, and every method as a run that can be cut."""
 
 import copy
+import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 
 import pytest
@@ -33,11 +34,22 @@ from rdskd_lab.datasets import Split  # noqa: E402
 from rdskd_lab.distillation import Distillation  # noqa: E402
 from rdskd_lab.methods import dafl, zskd
 from rdskd_lab.methods.method import Settings  # noqa: E402
-from rdskd_lab.methods.registry import METHODS  # noqa: E402
+from rdskd_lab.methods.registry import METHODS, describe  # noqa: E402
+from rdskd_lab.objective import Objective, Term, Words
+from rdskd_lab.runs.execute import Config
 
 LIVE = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=WIDTH, student_steps=6, temperature=1.0)
-SHEET = Settings(generator_steps=8, batch_size=6, sheet_steps=4, lr=0.05, jitter=1, pooled=True, student_steps=5,
-                 student_batch_size=4, temperature=3.0)  # fmt: skip
+SHEET = Settings(
+    generator_steps=8,
+    batch_size=6,
+    sheet_steps=4,
+    lr=0.05,
+    jitter=1,
+    pooled=True,
+    student_steps=5,
+    student_batch_size=4,
+    temperature=3.0,
+)
 BARE = Settings(generator_steps=0, latent=LATENT, width=WIDTH, student_steps=5, student_batch_size=4)
 TINY = {
     **dict.fromkeys(("rdskd", "rdskd+bn"), replace(LIVE, student_steps=4, student_batch_size=4)),
@@ -64,8 +76,16 @@ def digits(n=20):
 
 def run(name, seed=0, settings=None, student=None, teacher=None):
     method = METHODS[name]
-    return Distillation(teacher or ToyTeacher(), student or ToyStudent(), method.terms(), settings or TINY[name],
-                        method=method, seed=seed, size=SIZE, data=digits() if method.real_images else None)  # fmt: skip
+    return Distillation(
+        teacher or ToyTeacher(),
+        student or ToyStudent(),
+        method.terms(),
+        settings or TINY[name],
+        method=method,
+        seed=seed,
+        size=SIZE,
+        data=digits() if method.real_images else None,
+    )
 
 
 def test_every_method_and_control_is_tested_here():
@@ -397,8 +417,11 @@ def test_labels_learn_from_labels_and_real_from_the_teacher():
         answer = fresh(images)
         with torch.no_grad():
             t = r.teacher(images)
-        want = F.cross_entropy(answer, data.labels[rows]) if name == "labels" else 100 * F.kl_div(
-            ln_softmax(answer / 10), ln_softmax(t / 10), reduction="batchmean", log_target=True)  # fmt: skip
+        want = (
+            F.cross_entropy(answer, data.labels[rows])
+            if name == "labels"
+            else 100 * F.kl_div(ln_softmax(answer / 10), ln_softmax(t / 10), reduction="batchmean", log_target=True)
+        )
         assert step.raw == pytest.approx({"ce" if name == "labels" else "kd": want.item()}, rel=1e-4)
 
 
@@ -430,7 +453,12 @@ def test_the_published_schedules():
     dafl, dfad = METHODS["dafl"].presets, METHODS["dfad"].presets
     mnist = dafl["paper-mnist"]
     assert (mnist.generator_steps, mnist.batch_size, mnist.lr, mnist.student_lr, mnist.temperature) == (
-        24_000, 512, 0.2, 2e-3, 1.0)  # fmt: skip
+        24_000,
+        512,
+        0.2,
+        2e-3,
+        1.0,
+    )
     cifar = dafl["paper-cifar10"]
     assert (cifar.generator_steps, cifar.batch_size, cifar.latent, cifar.lr) == (240_000, 1024, 1000, 0.02)
     assert (cifar.student_optimizer, cifar.student_lr, cifar.student_schedule) == ("sgd", 0.1, "steps")
@@ -441,3 +469,37 @@ def test_the_published_schedules():
     assert (zero.generator_steps // zero.sheet_steps * zero.batch_size, zero.temperature) == (40_000, 20.0)
     assert (dfad["paper-mnist"].generator_steps, dfad["paper-mnist"].student_turn) == (40 * 50, 5)
     assert METHODS["adaptive"].presets["paper-cifar10"].student_turn == 50
+
+
+# ---- a preset's weights, and words -----------------------------------------------------------------------------------
+
+
+def test_a_presets_weights_are_in_the_objective_however_a_run_begins():
+    method, published = METHODS["dafl"], METHODS["dafl"].presets["paper-cifar10"].weights
+    settings = replace(TINY["dafl"], weights=published)
+
+    def weights(objective):
+        r = Distillation(ToyTeacher(), ToyStudent(), objective, settings, method=method, size=SIZE)
+        return {name: term.weight for name, term in r.objective.items()}
+
+    config = Config(method="dafl", preset="paper-cifar10")
+    assert (
+        weights(method.terms()) == weights(config.objective()) == weights(method.objective(settings)) == dict(published)
+    )
+    own = method.terms()
+    own["oh"].weight = 3.0
+    assert weights(own) == dict(published) | {"oh": 3.0}
+    own = replace(config, weight=(("oh", 1.0),)).objective()  # what the table says, but said by hand
+    assert weights(own) == dict(published) | {"oh": 1.0}
+    assert weights(Objective(mine=Term(lambda b: b.images.mean(), 2.0))) == {"mine": 2.0}
+
+
+def test_every_term_has_words_that_can_be_written_down():
+    for method in METHODS.values():
+        for table in method.terms(), method.student(2.0):
+            assert set(table.words) == set(table)
+            for name, words in table.words.items():
+                assert describe(name) == words == Words(**json.loads(json.dumps(asdict(words))))
+                assert all(value for field, value in asdict(words).items() if field != "script")
+    assert describe("zz").name == "zz" and "no description" in describe("zz").purpose
+    assert describe("zz", {"zz": words}) == words and describe("oh", {"zz": words}).name == "one-hot loss"

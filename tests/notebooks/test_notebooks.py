@@ -1,17 +1,13 @@
 """The committed notebooks are what their sources say, executed, clean and small."""
 
-import importlib.util
 import re
 import shutil
-from pathlib import Path
 
+import build_notebooks as build
 import nbformat
 import pytest
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-spec = importlib.util.spec_from_file_location("build", NOTEBOOKS.parent / "tools" / "build_notebooks.py")
-build = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(build)
+NOTEBOOKS = build.NOTEBOOKS
 
 
 @pytest.fixture(params=build.sources(), ids=lambda path: path.stem)
@@ -65,8 +61,9 @@ def test_a_learner_who_opens_and_saves_a_notebook_in_jupyter_writes_to_that_file
 def test_every_picture_has_a_text_alternative(pair):
     for cell in pair[1].cells:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                assert output.metadata["image/png"]["alt"].strip(), cell.source
+            page = output.get("data", {}).get("text/html", "")
+            assert "image/png" not in output.get("data", {}), "as a bare PNG a page would show it without its words"
+            assert page.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{9,}', page)), cell.source
 
 
 # ---- the shape of a lesson ------------------------------------------------------------------------------------------
@@ -90,8 +87,10 @@ def test_it_has_a_goal_a_time_a_prediction_and_an_end(lesson):
     prose = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
     assert "*Predict before you run: " in prose.replace("\n", " ")
     assert headings(lesson)[-3:] == [
-        "## What to remember", "## The paper, the code, and what we measured", "## New words"
-    ]  # fmt: skip
+        "## What to remember",
+        "## The paper, the code, and what we measured",
+        "## New words",
+    ]
     assert "| word | meaning |" in lesson.cells[-1].source
 
 

@@ -1,7 +1,9 @@
 """A study's pictures: what they say in words is what they draw, and it is read from the table."""
 
 import csv
+import html
 import json
+import re
 
 import numpy as np
 import pytest
@@ -19,10 +21,19 @@ CHARTS = {
 }  # fmt: skip
 
 
+def spots(chart) -> dict[str, list[tuple[float, float]]]:
+    """Where the SVG puts the marks of each colour, read from the page; the key above the rows left out."""
+    found = {}
+    for name, x, y in re.findall(r'<path class="(c\d)(?: full)?" stroke-width="2" d="M(\S+) (\S+?)m', chart.svg()):
+        if float(y) > 40:
+            found.setdefault(name, []).append((float(x), float(y)))
+    return found
+
+
 @pytest.mark.parametrize("name", CHARTS)
-def test_a_notebook_gets_a_figure_to_point_at_a_png_and_words(name):
-    data, meta = Interactive(CHARTS[name])._repr_mimebundle_()
-    assert data["image/png"].startswith(b"\x89PNG") and meta["image/png"]["alt"] == CHARTS[name].alt_text()
+def test_a_notebook_gets_a_figure_to_point_at_a_picture_and_words(name):
+    data = Interactive(CHARTS[name])._repr_mimebundle_()
+    assert html.escape(CHARTS[name].alt_text()) in data["text/html"]
     figure = json.loads(json.dumps(data["application/vnd.plotly.v1+json"]))
     assert figure["data"] and "xaxis" in figure["layout"]
 
@@ -32,20 +43,22 @@ def test_an_interval_is_drawn_from_end_to_end_and_its_word_has_a_mark_of_its_own
     holds, other = chart.plotly().data
     assert (holds.name, holds.x, holds.error_x.array, holds.error_x.arrayminus) == ("holds", (2.0,), (1.0,), (1.0,))
     assert other.marker.symbol != holds.marker.symbol and other.marker.color != holds.marker.color
-    ends = [
-        list(map(float, line.get_xdata())) for line in chart.matplotlib().axes[0].lines if len(line.get_xdata()) == 2
-    ]
-    assert [1.0, 3.0] in ends and [-1.0, 2.0] in ends
+    (start, end), (left, right) = re.findall(r'stroke-width="2.2" d="M(\S+) \S+?H(\S+?)"', chart.svg())
+    unit = (float(right) - float(left)) / 3  # the second reaches from -1 to 2, the first from 1 to 3
+    assert float(end) - float(start) == pytest.approx(2 * unit, abs=0.3)
+    assert float(start) == pytest.approx(float(left) + 2 * unit, abs=0.3)
     assert "a: +2 (+1 to +3), holds; b: +0.5 (-1 to +2), no" in chart.alt_text()
 
 
 def test_a_setting_stands_at_its_mean_and_the_worst_is_named():
     chart = CHARTS["spreads"]
-    assert chart.methods() == ["y", "x"]
+    assert chart.names() == ["y", "x"]
     assert "x: default 91 %, worst 35 % (lr x 4), best 91 % (default)" in chart.alt_text()
-    changed, default = chart.plotly().data
-    assert list(changed.x) == [35.0] and list(default.x) == [91.0, 95.0]
-    assert [t.get_text() for t in chart.matplotlib().axes[0].texts] == ["default", "lr x 4"]
+    marks = {trace.name: sorted(trace.x) for trace in chart.plotly().data}
+    assert marks == {"default": [91.0, 95.0], "one setting changed": [35.0]}
+    (worst, _), *defaults = spots(chart)["c0"] + sorted(spots(chart)["c6"])
+    assert (defaults[1][0] - worst) / (defaults[0][0] - worst) == pytest.approx(60 / 56, rel=0.01)
+    assert ">lr x 4</text>" in chart.svg()
 
 
 def test_verdicts_are_drawn_with_their_own_numbers_and_those_without_an_interval_left_out():

@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ def test_the_numbered_files_fit_in_one_sitting(capsys):
     with capsys.disabled():
         print("\nnumbered:", ", ".join(f"{n} {k}" for n, k in counted.items()), "- together", sum(counted.values()))
     assert sum(counted.values()) <= 900
+
+
+def test_the_code_stays_within_its_budgets(capsys):
+    """In lines; and laid out by `ruff format`, so that none is saved by dense ones."""
+    code = [*PACKAGE.rglob("*.py")]
+    below = [path for path in code if path.relative_to(PACKAGE).parts[0] not in ("course", "lab")]
+    tests = [*(TOP / "tests").rglob("*.py")]
+    ours = [*code, *tests, *(p for d in ("benchmarks", "tools", "notebooks") for p in (TOP / d).rglob("*.py"))]
+    mark = "# fmt: " + "skip"
+    found = {
+        "without course and lab": (lines(*below), 6_200),
+        "the package": (lines(*code), 13_000),
+        "tests": (lines(*tests), 10_500),
+        mark: (sum(path.read_text().count(mark) for path in ours), 40),
+    }
+    with capsys.disabled():
+        print("\n" + ", ".join(f"{what} {n} of {most}" for what, (n, most) in found.items()))
+    assert {what: n for what, (n, most) in found.items() if n > most} == {}
 
 
 def test_the_numbered_files_refer_to_none_that_comes_later():
@@ -95,9 +114,18 @@ def test_importing_the_package_or_its_doctor_loads_no_plotting_widgets_or_torchv
     ids=lambda path: path.name,
 )
 def test_scripts_and_notebooks_ask_the_package_for_names_that_it_has(script):
-    for node in ast.walk(ast.parse(script.read_text())):
+    """In `from rdskd_lab... import name`, and in `lab.part.name` after `import rdskd_lab as lab`."""
+    tree, short = ast.parse(script.read_text()), set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rdskd_lab"):
             module = importlib.import_module(node.module)
             for alias in node.names:
                 if not hasattr(module, alias.name):
                     importlib.import_module(f"{node.module}.{alias.name}")
+        if isinstance(node, ast.Import):
+            short |= {alias.asname or alias.name for alias in node.names if alias.name == "rdskd_lab"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            first, *names = ast.unparse(node).split(".")
+            if first in short and all(name.isidentifier() for name in names):
+                attrgetter(".".join(names))(rdskd_lab)

@@ -18,6 +18,7 @@ from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.reporting.charts import Samples
 from rdskd_lab.reporting.comparison_chart import Standing, Standings, right
 from rdskd_lab.runs import compare as C
+from rdskd_lab.runs import comparison_page as P
 from rdskd_lab.runs.config import Config, read_config, resolve
 from rdskd_lab.runs.execute import execute
 from rdskd_lab.runs.run_folder import RunError
@@ -36,8 +37,11 @@ def quick(monkeypatch):
         execute(config, place, also=C.look)
 
     monkeypatch.setattr(C, "_in_its_own_process", here)
-    monkeypatch.setattr(C, "fitted", lambda config, budget: STEPS if METHODS[config.method].terms() else {
-        "generator_steps": 0, "student_steps": 6})  # fmt: skip
+    monkeypatch.setattr(
+        C,
+        "fitted",
+        lambda config, budget: STEPS if METHODS[config.method].terms() else {"generator_steps": 0, "student_steps": 6},
+    )
     return done
 
 
@@ -49,7 +53,7 @@ def plan(**changes):
 def test_curves_over_time_leave_out_who_may_have_learned_from_these_images(tmp_path, quick):
     list(C.compare(plan(methods=("rdskd", "real"), seeds=(0,)), tmp_path))
     rows = list(csv.DictReader((tmp_path / "compare.csv").read_text().splitlines()))
-    assert [line.label for line in C.curves(tmp_path, rows).lines] == ["rdskd"]
+    assert [line.label for line in P.curves(tmp_path, rows).lines] == ["rdskd"]
     page = (tmp_path / "compare.html").read_text()
     assert "Controls with real images are left out" in page and "One seed, so no spread" in page
     list(C.compare(plan(methods=("real",), seeds=(0,)), tmp_path))
@@ -96,14 +100,16 @@ def test_a_mistake_is_told_before_anything_is_run(tmp_path, quick):
 
 
 def test_the_mean_and_the_standard_deviation_are_over_seeds():
-    rows = [dict.fromkeys(C.COLUMNS, 1) | {"method": m, "student_accuracy": a, "seconds": s, "peak_rss_mb": s}
-            for m, a, s in (("a", 0.5, 1), ("a", 0.6, 2), ("a", 0.7, 6), ("b", 0.9, 5))]  # fmt: skip
-    best, other = C.summary(rows)
+    rows = [
+        dict.fromkeys(C.COLUMNS, 1) | {"method": m, "student_accuracy": a, "seconds": s, "peak_rss_mb": s}
+        for m, a, s in (("a", 0.5, 1), ("a", 0.6, 2), ("a", 0.7, 6), ("b", 0.9, 5))
+    ]
+    best, other = P.summary(rows)
     assert best[:2] == ("b", "90.00") and other[:2] == ("a", "60.00 ± 10.00") and other[3:5] == ("3", "6")
 
 
 def test_what_a_method_asked_for_is_told_with_the_weights_of_its_run():
-    told = C.asked(Config(method="dafl", weight=(("act", 0.03),), off=("ie",)))
+    told = P.losses_in_words(Config(method="dafl", weight=(("act", 0.03),), off=("ie",)))
     assert told.startswith("1 × one-hot loss") and "0.03 × activation" in told and "entropy" not in told
 
 
@@ -211,7 +217,7 @@ def test_standings_are_best_first_and_say_their_spread():
 
 
 def test_a_budget_is_told_in_minutes_where_it_is_some():
-    assert [C.told_time(s) for s in (60, 90, 150, 2880)] == ["60 seconds", "90 seconds", "150 seconds", "48 minutes"]
+    assert [P.in_words(s) for s in (60, 90, 150, 2880)] == ["60 seconds", "90 seconds", "150 seconds", "48 minutes"]
 
 
 def test_on_its_axis_ten_times_fewer_wrong_answers_are_one_step():

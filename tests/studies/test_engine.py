@@ -18,6 +18,8 @@ from rdskd_lab.studies import engine as S
 from rdskd_lab.studies.fluctuation import curve_charts
 from rdskd_lab.studies.registry import STUDIES
 
+pytestmark = pytest.mark.timeout(600)  # Dask's workers import torch one after the other, on a busy machine slowly
+
 
 def toy_trials():
     return [tiny(seed, off=off) for seed in range(3) for off in ((), ("ds",))]

@@ -1,7 +1,4 @@
-"""A lab on one page to keep or hand in: what was tried, and of the last try the pictures, curves, edits and code.
-
-The page is made of the parts of `rdskd_lab.reporting.run_report`, as the report of a run on disk is.
-"""
+"""A lab on one page to keep or hand in: what was tried, and of the last try the pictures, curves, edits and code."""
 
 from pathlib import Path
 
@@ -9,18 +6,9 @@ import numpy as np
 
 from ... import __version__
 from ...reporting import charts
-from ...reporting.charts import number
-from ...reporting.run_report import (
-    figure,
-    gains_section,
-    losses_section,
-    numbers,
-    page,
-    safe,
-    samples_section,
-    table,
-    write_page,
-)
+from ...reporting.history import number
+from ...reporting.html_page import Html, figure, numbers, page, paragraph, table, write_page
+from ...reporting.run_report import gains_section, losses_section, samples_section
 from ..drawing.view import reached
 from ..session.record import words_of
 from .script import ExportError
@@ -33,48 +21,44 @@ def write_report(lab, path: Path | str) -> Path:
     tries = lab.run_log.all()
     history, phase = record.history(), record.phase
     config = {"terms": {name: {"on": term.on} for name, term in experiment.objective.items()}}
-    some = len(record) > 0
-    none = "<p>The generator has made no step in this run.</p>"
-    return write_page(
-        path,
-        page(
-            f"A lab of {experiment.method.upper()}: {len(tries)} {'try' if len(tries) == 1 else 'tries'}",
-            _lead(lab, tries),
-            [
-                ("What was tried", _tries(lab.run_log.rows(tries))),
-                ("What the generator painted", samples_section(_samples(lab.trace))),
-                ("What was changed, and when", _edits(lab)),
-                ("What the generator was asked for", losses_section(history, phase, config) if some else none),
-                ("How hard each term pulled", gains_section(history, phase) if some else none),
-                ("How the student learned", _student(record)),
-                ("Open it again", _again(lab)),
-            ],
-        ),
-    )
+    none = paragraph("The generator was not trained in this run.")
+    title = f"A lab of {experiment.method.upper()}: {len(tries)} {'try' if len(tries) == 1 else 'tries'}"
+    sections = [
+        ("What was tried", _tries(lab.run_log.rows(tries))),
+        ("What the generator makes", samples_section(_samples(lab.trace))),
+        ("What was changed, and when", _edits(lab)),
+        ("What each loss is for", losses_section(history, phase, config) if len(record) else none),
+        ("How hard each loss pulled", gains_section(history, phase) if len(record) else none),
+        ("How the student learned", _student(record)),
+        ("Open it again", _again(lab)),
+    ]
+    return write_page(path, page(title, _lead(lab, tries), sections))
 
 
-def _lead(lab, tries: list) -> str:
+def _lead(lab, tries: list) -> Html:
     experiment, measured = lab.experiment, lab.record.student["accuracy"]
-    cards = numbers(
-        [
-            (f"{experiment.done:,}", "steps of the generator in the run on the page"),
-            (reached(experiment.shares()), "in its latest training batches"),
-            (f"{measured[-1]:.1%}" if measured else "not measured", "of 1,000 real digits read by its student"),
-            (str(len(tries)), "configurations tried"),
-        ]
+    cards = [
+        (f"{experiment.done:,}", "training steps of the generator in this run"),
+        (reached(experiment.shares()), "in its latest training batches"),
+        (f"{measured[-1]:.1%}" if measured else "not measured", "of 1,000 real digits classified by its student"),
+        (str(len(tries)), "configurations tried"),
+    ]
+    text = paragraph(
+        "Method {}, seed {}, run in the live lab of rdskd-lab {}. The real digits only tested the student: nothing was "
+        "trained on them or chosen by them.",
+        experiment.method,
+        experiment.seed,
+        __version__,
     )
-    return (
-        f"<p>Method {safe(experiment.method)}, seed {experiment.seed}, played in the live lab of rdskd-lab "
-        f"{__version__}. The student's digits were only looked at: they trained nothing and chose nothing.</p>{cards}"
-    )
+    return text + numbers(cards)
 
 
-def _tries(rows: list[list[str]]) -> str:
+def _tries(rows: list[list[str]]) -> Html:
     if len(rows) < 2:
-        return "<p>Nothing was played yet.</p>"
-    text = (
-        "<p>A row is a run from its step 0. Its losses are those of the same 40 probe latents after its last step, so "
-        "rows of one seed can be compared; one seed proves little.</p>"
+        return paragraph("Nothing was tried yet.")
+    text = paragraph(
+        "A row is a run from step 0. Its losses are those of the same 40 probe latents after its last step, so rows of "
+        "one seed can be compared; one seed proves little."
     )
     return text + table("Tries, the newest first", rows[0], [tuple(row) for row in rows[1:]])
 
@@ -85,23 +69,23 @@ def _samples(trace) -> charts.Samples:
     return charts.Samples(steps=np.array(sorted(trace.moments)), names=trace.classes, **parts)
 
 
-def _edits(lab) -> str:
+def _edits(lab) -> Html:
     named = {name: words_of(lab.experiment.objective, name).name for name in lab.experiment.objective}
     rows = [(f"{edit.step:,}", str(edit), named.get(edit.term, "student")) for edit in lab.record.edits]
     if not rows:
-        return "<p>Nothing was changed: the terms are the method's own.</p>"
-    return table("Edits of the run on the page", ["before step", "edit", "of what"], rows)
+        return paragraph("Nothing was changed: the terms are those of the method.")
+    return table("Edits of this run", ["before step", "edit", "changes"], rows)
 
 
-def _student(record) -> str:
+def _student(record) -> Html:
     student = {key: np.array(column, dtype=float) for key, column in record.student.items()}
     shown = charts.accuracy_curve(student)
     if not shown:
-        return "<p>No student learned along in this run.</p>"
-    return figure("Right answers on 1,000 real digits, of a student that saw painted images only.", *shown)
+        return paragraph("No student was trained in this run.")
+    return figure("Correct answers on 1,000 real digits, of a student trained on generated images only.", *shown)
 
 
-def _again(lab) -> str:
+def _again(lab) -> Html:
     try:
         text = f"Lab.from_share({lab.share()!r})"
     except ShareError as error:
@@ -110,13 +94,14 @@ def _again(lab) -> str:
         code = lab.export_code()
     except ExportError as error:
         code = f"# {error}"
-    stood = ", ".join(
+    terms = ", ".join(
         f"{name} {'on' if t.on else 'off'} x {number(t.weight)}{', damped' if t.damped else ''}"
         for name, t in lab.experiment.objective.items()
     )
+    block = Html('<pre tabindex="0"><code>{}</code></pre>')
     return (
-        "<p>In a cell, after <code>from rdskd_lab.lab import Lab</code>:</p>"
-        f'<pre tabindex="0"><code>{safe(text)}</code></pre>'
-        f"<p>The settings at last ({safe(stood)}) as a plain loop, from step 0 and without the edits:</p>"
-        f'<pre tabindex="0"><code>{safe(code)}</code></pre>'
+        paragraph("In a cell, after <code>from rdskd_lab.lab import Lab</code>:")
+        + block.format(text)
+        + paragraph("The last settings ({}) as a plain loop, from step 0 and without the edits:", terms)
+        + block.format(code)
     )

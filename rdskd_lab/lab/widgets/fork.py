@@ -16,10 +16,10 @@ import ipywidgets as widgets
 import numpy as np
 
 from ...objective import ANCHORS, Objective
-from ...reporting import charts
-from ...reporting.charts import number
-from ..drawing.drawing import Stroke, bars, chart, mosaic, sheet, sheet_words
-from ..drawing.view import SMOOTH, reached
+from ...reporting.charts import Curves, Line
+from ...reporting.history import number
+from ..drawing.sheet import mosaic, sheet, sheet_words
+from ..drawing.view import SMOOTH, class_shares, reached
 from ..session.checkpoint import freeze, thaw
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, Look
@@ -32,7 +32,8 @@ from .static_snapshot import StaticSnapshot
 
 EVERY = 4.0  # s between two measurements of both students
 SAME = "as it was"  # the branch without an edit
-STYLES = "c0", "c1 dash"  # of the two, in all charts
+STYLES = "c0", "c1 dash"  # of the two in all charts, where they are the lines of style 0 and 1
+DIFFERENCE = 6  # the style of their difference
 CHANGES = {"switch on or off": "on", "damp or do not": "damped", "set the weight": "weight"}  # besides anchor rules
 
 
@@ -169,7 +170,7 @@ class Fork(CellOutput):
 
 
 class ForkSnapshot(StaticSnapshot):
-    """A fork's last state as a PNG with a description."""
+    """A fork's last state as pictures and words."""
 
     def title(self) -> str:
         """Return a title that is the same on every machine, for nbval to compare."""
@@ -184,27 +185,9 @@ class ForkSnapshot(StaticSnapshot):
         """Describe both sheets of images."""
         return " ".join(f"{branch.name}: {branch_words(branch)}" for branch in self.lab.branches)
 
-    def alt_text(self) -> str:
-        """Describe the images and every chart; a chart's lines are named for branches, so its title goes before."""
-        return " ".join([self.words(), *(f"{curve.title}: {curve.alt_text()}" for curve in self.curves())])
-
-    def rows(self) -> list[list[charts.Curves]]:
-        """Return a row of charts per term: both branches, and the difference."""
-        objective = self.lab.experiment.objective
-        rows, xlabel = [], f"step since the fork (mean of the last {SMOOTH})"
-        for name in objective:
-            steps, *both = courses(name, self.lab.branches, self.lab.start)
-            if len(steps):
-                named = enumerate(zip(self.lab.branches, both, strict=True))
-                lines = [charts.Line(branch.name, steps, y, k) for k, (branch, y) in named]
-                gap = [charts.Line("difference", steps, both[1] - both[0], 6)]
-                minus = dict(xlabel=xlabel, ylabel=f"{self.lab.branches[1].name} minus {SAME}", level=(0.0, "0"))
-                curves = (
-                    charts.Curves(words_of(objective, name).name, lines, xlabel),
-                    charts.Curves(f"{name}: difference", gap, **minus),
-                )
-                rows.append(list(curves))
-        return rows
+    def curves(self) -> list[Curves]:
+        """List the charts of both branches and of their difference."""
+        return curves(self.lab.branches, self.lab.start)
 
 
 class ForkControls(widgets.HBox):
@@ -244,34 +227,44 @@ class ForkControls(widgets.HBox):
 def pictures(branches: tuple[Branch, Branch], start: int) -> str:
     """Draw samples side by side, then a row per term: both courses since the fork, and their difference."""
     cells = [samples(branch, style) for branch, style in zip(branches, STYLES, strict=True)]
-    for name in branches[0].experiment.objective:
-        cells += overlay(name, branches, start)
-    if all(len(branch.trace.record.student["step"]) for branch in branches):
-        cells += students(branches, start)
+    cells += [chart.svg() for chart in curves(branches, start)]
     return f'<div class="rdskd fork">{"".join(f"<div>{cell}</div>" for cell in cells)}</div>'
+
+
+def curves(branches: tuple[Branch, Branch], start: int) -> list[Curves]:
+    """List two charts for each term, and for the students once both were measured: both branches, their difference."""
+    drawn = [chart for name in branches[0].experiment.objective for chart in overlay(name, branches, start)]
+    measured = all(len(branch.trace.record.student["step"]) for branch in branches)
+    return drawn + (students(branches, start) if measured else [])
 
 
 def samples(branch: Branch, style: str) -> str:
     """Draw what one branch generates, and what the teacher sees in its latest batches; both have the same latents."""
     experiment, look = branch.experiment, branch.look
-    line = f'<svg viewBox="0 0 30 10"><path class="{style}" d="M0 5H30"/></svg>'
+    line = f'<svg class="rdskd-chart" viewBox="0 0 30 10"><path class="{style}" stroke-width="2" d="M0 5H30"/></svg>'
     return (
         f'<h4 class="{style.split()[0]}">{line}{escape(branch.name)}<small>the same latents in both</small></h4>'
         + sheet(look.images, look.labels, look.confidence, experiment.classes, look.step)
-        + bars("What the teacher sees", experiment.shares(), experiment.classes, "latest batches; dashed: even shares")
+        + class_shares(experiment).svg()
     )
 
 
-def overlay(name: str, branches: tuple[Branch, Branch], start: int) -> list[str]:
-    """Draw a term's course in both branches since the fork, and their difference, on the same training latents."""
+def overlay(name: str, branches: tuple[Branch, Branch], start: int) -> list[Curves]:
+    """Chart a term in both branches since the fork, and by how much they differ, on the same training latents."""
     steps, *since = courses(name, branches, start)
-    until, about = len(steps), words_of(branches[0].experiment.objective, name)
-    both = [Stroke(b.name, steps, y, style) for b, y, style in zip(branches, since, STYLES, strict=True)]
-    gap = [Stroke("difference", steps, since[1] - since[0], "c6")]
-    means = f"mean of the last {SMOOTH} steps since the fork"
+    about = words_of(branches[0].experiment.objective, name)
+    unit = f"{about.unit}, mean of {SMOOTH} steps"
+    return _pair(f"{name}: {about.name}", f"{name}: ", unit, branches, steps, since, len(steps))
+
+
+def _pair(title, before, unit, branches, steps, since, until, sign="") -> list[Curves]:
+    """Chart both branches, and what the second has more than the first."""
+    about = dict(ylabel=unit, xlabel="steps since the fork", until=float(until), tall=92)
+    both = [Line(branch.name, steps, y, k) for k, (branch, y) in enumerate(zip(branches, since, strict=True))]
+    gap = [Line("difference", steps, since[1] - since[0], DIFFERENCE, dash=0)]
     return [
-        chart(f"{name}: {about.name}", both, until=until, note=f"{about.unit}; {means}"),
-        chart(f"{name}: {branches[1].name} minus {SAME}", gap, until=until, level=0.0, note=f"{about.unit}; {means}"),
+        Curves(title, both, unit=sign, **about),
+        Curves(f"{before}{branches[1].name} minus {SAME}", gap, level=(0.0, ""), **about),
     ]
 
 
@@ -293,18 +286,8 @@ def students(branches: tuple[Branch, Branch], start: int) -> list[str]:
     marks = [dict(zip(*branch.trace.record.student.values(), strict=True)) for branch in branches]
     steps = np.array(sorted(step for step in marks[0] if step in marks[1] and step >= start), int)
     until, since = branches[0].experiment.done - start, [np.array([100 * m[s] for s in steps]) for m in marks]
-    both = [Stroke(b.name, steps - start, y, style) for b, y, style in zip(branches, since, STYLES, strict=True)]
-    gap = [Stroke("difference", steps - start, since[1] - since[0], "c6")]
-    return [
-        chart(
-            "student: right answers on 1,000 real digits",
-            both,
-            until=until,
-            note="per cent; steps since the fork",
-            scale=lambda y: f"{y:.0f} %",
-        ),
-        chart(f"student: {branches[1].name} minus {SAME}", gap, until=until, level=0.0, note="percentage points"),
-    ]
+    title, before = "student: correct on 1,000 real digits", "student: "
+    return _pair(title, before, "per cent", branches, steps - start, since, until, " %")
 
 
 def branch_words(branch: Branch) -> str:

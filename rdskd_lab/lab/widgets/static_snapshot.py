@@ -1,7 +1,7 @@
-"""What stays of a lab in a saved notebook: a PNG of its last state with its description, beside the live widgets.
+"""What stays of a lab in a saved notebook: pictures of its last state with words, beside the live widgets.
 
-A cell's output holds two bundles.  The first is the live page; the second, a widget that shows nothing with a PNG as
-its alternative: with a kernel one sees the first, without one the second.  Only the second is renewed while the lab
+A cell's output holds two bundles.  The first is the live page; the second, a widget that shows nothing with pictures
+as its alternative: with a kernel one sees the first, without one the second.  Only the second is renewed while the lab
 lives, since renewing a bundle redraws its widget, and would take the keyboard's focus out of the first.
 """
 
@@ -12,10 +12,9 @@ from uuid import uuid4
 import ipywidgets as widgets
 import numpy as np
 
-from ...reporting import charts
-from ..drawing.drawing import mosaic, png, sheet_words
-from ..drawing.view import SMOOTH
-from ..session.record import words_of
+from ...reporting.charts import Curves, data_uri, side_by_side
+from ..drawing.sheet import mosaic, png, sheet_words
+from ..drawing.view import every_chart
 from .control import close
 
 REST = 1.5  # s after the last step: drawing takes most of a second, and somebody may press Play again
@@ -24,7 +23,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class StaticSnapshot:
-    """The last state of a lab as a PNG with a description, renewed when training has stopped."""
+    """The last state of a lab as pictures and words, renewed when it has come to rest."""
 
     def __init__(self, lab):
         self.lab = weakref.proxy(lab)
@@ -44,8 +43,7 @@ class StaticSnapshot:
         page, words = self.lab.page, {"text/plain": self.title()}
         self.id = uuid4().hex
         display({VIEW: {"version_major": 2, "version_minor": 0, "model_id": page.model_id}, **words}, raw=True)
-        bundle, about = self.bundle(quick=not self.lab.experiment.done)
-        display(bundle, metadata=about, raw=True, display_id=self.id)
+        display(self.bundle(), raw=True, display_id=self.id)
 
     def renew(self, playing: bool) -> None:
         """Have the picture show the last state soon, but never while somebody waits for a button."""
@@ -67,8 +65,7 @@ class StaticSnapshot:
         """Put the current state into the notebook."""
         from IPython.display import update_display
 
-        bundle, about = self.bundle()
-        update_display(bundle, metadata=about, raw=True, display_id=self.id)
+        update_display(self.bundle(), raw=True, display_id=self.id)
 
     def stop(self) -> None:
         """Send nothing any more."""
@@ -77,67 +74,28 @@ class StaticSnapshot:
         self.id = None
         close(self.nothing)
 
-    def bundle(self, quick: bool = False) -> tuple[dict, dict]:
-        """Return data and metadata of the output; `quick`: the images alone, without loading matplotlib."""
+    def bundle(self) -> dict:
+        """Make the output: a widget that shows nothing, and for whoever has no kernel the images and charts."""
         self._step, self._sent = self.lab.experiment.done, monotonic()
-        picture = png(np.kron(mosaic(self.lab.look.images, 8), np.ones((2, 2, 1), np.uint8))) if quick else self.png()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.nothing.model_id}
-        data = {VIEW: view, "image/png": picture, "text/plain": self.title()}
-        return data, {"image/png": {"alt": self.alt_text()}}
+        return {VIEW: view, "text/html": self.html(), "text/plain": self.title()}
 
-    def alt_text(self) -> str:
-        """Describe the images and every chart, from the numbers that are drawn."""
-        return " ".join([self.words(), *(chart.alt_text() for chart in self.curves())])
-
-    def curves(self) -> list[charts.Curves]:
-        """Return charts of each term with its anchor, its increments, the gains and the student's accuracy."""
-        return [curve for row in self.rows() for curve in row]
+    def html(self) -> str:
+        """Write the images and every chart as HTML, each with its words as text alternative."""
+        tiles = np.kron(self.tiles(), np.ones((2, 2, 1), np.uint8))
+        pictures = [(data_uri("image/png", png(tiles)), self.words())]
+        pictures += [picture for chart in self.curves() for picture in chart.pictures()]
+        return side_by_side(f"{self.title()} step {self.lab.look.step:,}", pictures)
 
     def words(self) -> str:
-        """Describe the images."""
+        """Say what the images show."""
         look = self.lab.look
         return sheet_words(look.labels, look.confidence, self.lab.experiment.classes, look.step)
 
     def tiles(self) -> np.ndarray:
-        """Lay the images side by side."""
-        return mosaic(self.lab.look.images, 5)
+        """Put the images side by side."""
+        return mosaic(self.lab.look.images, 8)
 
-    def rows(self) -> list[list[charts.Curves]]:
-        """Return a row of charts per term, and one for the gains and the student."""
-        record = self.lab.record
-        if not len(record):
-            return []
-        history, rows = record.history(), []
-        for name, term in zip(record.names, charts.loss_terms(history), strict=True):
-            words = words_of(self.lab.experiment.objective, name)
-            term.title, term.ylabel = f"{words.name} ({name})", words.unit
-            term.lines[0] = term.lines[0]._replace(label=words.name)
-            if history[f"{name}_damped"][-1]:
-                term.lines.append(charts.Line("anchor", history["step"], history[f"{name}_anchor"], 6))
-                term.log = False
-            rise = record.increments(name, SMOOTH)[1:]
-            rise = charts.Line(f"increment of {name}", history["step"][1:], rise, term.lines[0].style)
-            about = dict(xlabel=f"step (mean of the last {SMOOTH})", ylabel="per step")
-            rows.append([term, charts.Curves(f"increments of {name}", [rise], **about)] if len(rise.y) else [term])
-        lines = [line for chart in charts.gains(history) for line in chart.lines]
-        gains = [charts.Curves("gains", lines, ylabel="exp(L - anchor)", level=(1.0, "1"))] if lines else []
-        student = {key: np.array(column, dtype=float) for key, column in record.student.items()}
-        return [*rows, gains + charts.accuracy_curve(student)]
-
-    def png(self) -> bytes:
-        """Draw the images beside the charts, on an Agg canvas that no other thread uses."""
-        rows = self.rows()
-        high = max(3, len(rows))
-        figure = charts.load("matplotlib.figure").Figure(figsize=(12, 1.9 * high), dpi=80, layout="constrained")
-        canvas = charts.load("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-        grid = figure.add_gridspec(high, 3, width_ratios=(1.2, 1, 1))
-        left = figure.add_subplot(grid[:, 0])
-        tiles = self.tiles()
-        left.imshow(tiles if tiles.shape[2] == 3 else tiles[..., 0], cmap="gray", interpolation="nearest")
-        left.set_title(f"{self.title()} step {self.lab.look.step:,}", fontsize=10)
-        left.set_axis_off()
-        for i, row in enumerate(rows):
-            for j, curve in enumerate(row):
-                curve.draw(figure.add_subplot(grid[i, 1 + j]))
-        canvas.draw()
-        return png(np.asarray(canvas.buffer_rgba())[..., :3])  # a third of what matplotlib itself would write
+    def curves(self) -> list[Curves]:
+        """List the charts of the lab."""
+        return every_chart(self.lab.experiment, self.lab.record)

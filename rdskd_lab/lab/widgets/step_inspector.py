@@ -21,9 +21,9 @@ from ...batch import Batch, read, watch
 from ...generator import Generator
 from ...methods.registry import describe
 from ...objective import Objective, Term
-from ...reporting.charts import number
+from ...reporting.history import number
 from ...training import Step, descend
-from ..drawing.drawing import sheet
+from ..drawing.sheet import sheet
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, gradient_at, to_bytes
 from ..session.record import rule_of
@@ -130,8 +130,8 @@ class Rehearsal:
                 ("t", shape(batch.logits)),
                 ("t of the first", few(t, 10)),
                 ("p of the first", few(p, 10)),
-                ("so it sees", f"{classes[int(labels[0])]}, and is {p.max():.0%} sure"),
-                ("sure on average", f"{sure.mean():.0%}"),
+                ("so it sees", f"{classes[int(labels[0])]}, and is {p.max().item():.0%} sure"),
+                ("sure on average", f"{sure.mean().item():.0%}"),
             ),
             (read, Batch.probs.fget),
             ("logits = teacher", "softmax"),

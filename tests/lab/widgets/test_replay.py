@@ -97,7 +97,7 @@ def test_a_picture_is_what_the_lab_showed_at_that_step():
     lab.play(5)
     replay = Replay(lab.trace, mode="inline")
     replay.go(20)
-    assert "ie off</i>" in replay.view.charts.value
+    assert ">ie off</text>" in replay.view.charts.value
     assert replay.record.column("oh").tolist() == lab.record.column("oh").tolist()
     assert np.array_equal(replay.look.images, lab.look.images[:16])
     assert "off, weight" in replay.terms.value and "on, weight" in replay.terms.value
@@ -180,13 +180,13 @@ def test_a_caption_stands_above_and_another_trace_takes_the_place(replay, run):
     assert replay.caption.value == "" and replay.place.max == 45
 
 
-def test_inline_mode_leaves_the_last_moment_as_png_and_words(replay, monkeypatch):
+def test_inline_mode_leaves_the_last_moment_as_pictures_and_words(replay, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, **kw: shown.append((data, kw.get("metadata"))))
+    monkeypatch.setattr("IPython.display.display", lambda data, **kw: shown.append(data))
     replay._ipython_display_()
-    (page, _), (card, about) = shown
+    page, card = shown
     assert replay.step == 45 and page["text/plain"] == "[replay: rdskd, seed 0]"
-    assert card["image/png"].startswith(b"\x89PNG") and about["image/png"]["alt"].startswith("16 generated images")
+    assert 'alt="16 generated images' in card["text/html"]
 
 
 def test_a_replay_is_closed_when_its_cell_is_run_again(run):

@@ -19,8 +19,18 @@ from rdskd_lab.lab.widgets.step_inspector import Rehearsal, functions_of  # noqa
 from rdskd_lab.methods.method import Settings  # noqa: E402
 
 SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
-RDSKD = ["latents", "generator", "images", "teacher", "oh: one-hot loss", "ie: information entropy loss",
-         "ds: diversity seeking loss", "sum", "gradients", "step"]  # fmt: skip
+RDSKD = [
+    "latents",
+    "generator",
+    "images",
+    "teacher",
+    "oh: one-hot loss",
+    "ie: information entropy loss",
+    "ds: diversity seeking loss",
+    "sum",
+    "gradients",
+    "step",
+]
 
 
 @pytest.fixture
