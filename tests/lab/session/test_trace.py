@@ -139,7 +139,8 @@ def test_traces_open_whatever_becomes_of_their_terms_and_going_on_is_refused_in_
         replay = Replay(file, mode="inline")
         replay.go(len(replay.trace))
         assert replay.step == len(replay.trace) > 0 and "not described" not in replay.view.charts.value
-        assert len(replay.record.names) == replay.view.charts.value.count("increments of ")
+        for name, term in replay.trace.terms.items():
+            assert f"{name}: {term.words.name}" in replay.view.charts.value
         replay.go_on()
         assert replay.lab is None and "only looked at" in replay.view.status.value
         replay.close()
@@ -161,7 +162,7 @@ def test_a_file_brings_the_words_of_a_term_that_the_package_does_not_know(short,
     replay = Replay(written(), mode="inline")
     replay.go(45)
     assert "loud: loudness" in replay.view.charts.value and "decibel" in replay.view.charts.value
-    assert "Loudness" in replay.snapshot.alt_text() and "loudness" in replay.liveness.sentence
+    assert "loudness" in replay.snapshot.html() and "loudness" in replay.liveness.sentence
     replay.close()
     with pytest.raises(TraceError, match="a term's formula"):  # which may be shown as HTML
         open_trace(written(formula="<script>"))
