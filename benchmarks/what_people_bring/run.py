@@ -1,8 +1,8 @@
-"""Try what people bring: `python benchmarks/what_people_bring/run.py [ID ...] [--label before] [--jobs 2] [--patience 3] [--list]`.
+"""Try what people bring: `python benchmarks/what_people_bring/run.py [ID ...] [--label before] [--jobs 2]`; see --help.
 
-Each input of `cases` is run in a fresh folder and a process of its own, with a time limit, and judged by what it printed
-and left.  All of them, or those whose ID begins so.  Writes results/what_people_bring_LABEL.csv, in which other inputs
-keep their rows, and results/what_people_bring.md from every such table.
+Each input of `cases` is run in a fresh folder and a process of its own, with a time limit, and judged by what it
+printed and left.  All of them, or those whose ID begins so.  Writes
+results/what_people_bring_LABEL.csv, in which other inputs keep their rows, and results/what_people_bring.md from it.
 
 To save time a process that has imported torch already forks for each input; a shell command (several words, a pipe, a
 signal) starts the real command line.  No path of this machine is stored.
@@ -32,11 +32,13 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from cases import CASES, INPUTS, Case  # noqa: E402
+from cases import CASES, INPUTS, SAYS, Case  # noqa: E402
 
-import rdskd_lab.reporting.run_report  # noqa: E402, F401  so that a fork has it
-import rdskd_lab.runs.execute  # noqa: E402, F401
 from rdskd_lab.cli import main as command_line  # noqa: E402
+
+for name in ("rdskd_lab.runs.execute", "rdskd_lab.reporting.run_report", "torch._dynamo", "plotly.io"):
+    importlib.import_module(name)  # so that a fork has what every run needs
+importlib.import_module("plotly.graph_objects").Figure()
 
 RESULTS = ROOT / "results"
 COLUMNS = "id kind handed what expected status seconds outcome late left accuracy printed verdict".split()
@@ -132,11 +134,11 @@ class Trial:
 
     def _row(self, code: int | None, seconds: float) -> dict:
         out, err = ((self.place / name).read_text(errors="backslashreplace") for name in ("out", "err"))
-        facts = {"id": self.case.id, "kind": self.case.kind, "handed": self.case.handed, "what": self.case.what}
-        facts |= {"expected": self.case.expect, "status": "" if code is None else code, "seconds": f"{seconds:.1f}"}
+        facts = {"id": self.case.id, "status": "" if code is None else code, "seconds": f"{seconds:.1f}"}
+        facts |= {"late": "", "left": "", "accuracy": ""}
         if (self.place / "failed").exists():
             said = last_lines(err, self.place)
-            return facts | {"outcome": "not prepared", "printed": said, "verdict": "not prepared"}
+            return facts | {"outcome": "not prepared", "printed": said}
         before = json.loads((self.place / "before.json").read_text())
         left = [name for name in listing(self.folder) if name not in before]
         finished = {str(Path(name).parent) for name in left if name.endswith("result.json")}
@@ -145,10 +147,12 @@ class Trial:
         found = outcome(code, out, err, "distill --out" not in self.case.run or bool(finished))
         accuracy = re.search(r"student: ([\d.]+)%", out)
         return facts | {
-            "outcome": found, "late": "yes" if AFTER_GENERATOR.search(err) and found != "works" else "",
-            "left": " ".join(sorted(told)), "accuracy": f"{float(accuracy[1]) / 100:.4f}" if accuracy else "",
+            "outcome": found,
+            "late": "yes" if found != "works" and AFTER_GENERATOR.search(err) else "",
+            "left": " ".join(sorted(told)),
+            "accuracy": f"{float(accuracy[1]) / 100:.4f}" if accuracy else "",
             "printed": printed(out, err, found, self.place),
-        } | {"verdict": verdict(self.case, found, out + err, bool(AFTER_GENERATOR.search(err)))}  # fmt: skip
+        }
 
 
 def environment(place: Path) -> dict[str, str]:
@@ -220,6 +224,8 @@ def outcome(code: int | None, out: str, err: str, complete: bool) -> str:
         return "hang"
     if "Traceback (most recent call last)" in err:
         return "traceback"
+    if code == 99:  # so says in_python
+        return "wrong"
     if code in (124, 130, 143) and "collapsed" not in err[-200:]:
         return "stopped"
     if code < 0 or code > 128:
@@ -231,29 +237,26 @@ def outcome(code: int | None, out: str, err: str, complete: bool) -> str:
     return "warns" if own(err) else "works"
 
 
-def verdict(case: Case, found: str, text: str, late: bool) -> str:
-    """How good that is; what accuracy says comes later."""
-    wanted = case.expect.split(" or ")
-    if found in ("traceback", "hang", "killed", "no word"):
+def verdict(case: Case, row: dict, untouched: dict | None) -> str:
+    """How good that is; `untouched` is the row of the teacher with which nothing is wrong."""
+    found, wanted = row["outcome"], case.expect.split(" or ")
+    if found in ("traceback", "hang", "killed", "no word", "not prepared"):
         return "right" if found in wanted else found
-    if found not in wanted:
-        if found == "refused":
-            return "should work"
-        return "right" if found == "warns" and "works" in wanted else "silent"
-    if found == "refused" and late:
+    if found == "wrong":
+        return "silent"
+    if found == "works" and case.measured and untouched and untouched["accuracy"] and row["accuracy"]:
+        if float(row["accuracy"]) < float(untouched["accuracy"]) - FELL:
+            return "silent"
+    if found not in wanted and found == "refused":
+        return "should work"
+    if found not in wanted and not (found == "warns" and "works" in wanted):
+        return "silent"
+    if found == "refused" and row["late"]:
         return "late"
-    if all(re.search(word, text, re.IGNORECASE) for word in case.words):
+    asked = case.words if case.id in SAYS or (found in ("refused", "warns") and found in wanted) else ()
+    if all(re.search(word, row["printed"], re.IGNORECASE) for word in asked):
         return "right"
-    return "other sentence" if found == "refused" else "silent" if "works" not in wanted else "says too little"
-
-
-def spoilt(rows: dict[str, dict]) -> None:
-    """Where a student's accuracy is far below the untouched teacher's, and no word was said, the verdict is silent."""
-    base = rows.get("teacher-trained")
-    for id, row in rows.items():
-        if base and id in CASES and CASES[id].measured and row["accuracy"] and row["outcome"] == "works":
-            if float(row["accuracy"]) < float(base["accuracy"]) - FELL:
-                row["verdict"] = "silent"
+    return "other sentence" if found == "refused" else "says too little" if "works" in wanted else "silent"
 
 
 def cleaned(text: str, place: Path) -> str:
@@ -269,17 +272,17 @@ def cleaned(text: str, place: Path) -> str:
 
 def last_lines(text: str, place: Path, most: int = 3) -> str:
     lines = [line.strip() for line in cleaned(text, place).splitlines() if line.strip()]
-    return " / ".join(line for line in lines if not PROGRESS.fullmatch(line) and not NOISE.search(line))[-600:] if (
-        len(lines) <= most
-    ) else " / ".join([line for line in lines if not PROGRESS.fullmatch(line) and not NOISE.search(line)][-most:])[-600:]
+    told = [line for line in lines if not PROGRESS.fullmatch(line) and not NOISE.search(line)]
+    return " / ".join(told[-most:])[-600:]
 
 
 def printed(out: str, err: str, found: str, place: Path) -> str:
     """The last lines of stderr, or of stdout where it says nothing; of a traceback its exception."""
     if found == "traceback":
         lines = cleaned(err, place).strip().splitlines()
-        heads = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Iteration)\b", line)]
-        return f"traceback of {len(lines)} lines: {(heads or lines)[-1]}"[:600]
+        head = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Iteration)\b")
+        last = max((i for i, line in enumerate(lines) if head.match(line)), default=-1)
+        return f"traceback of {len(lines)} lines: {' '.join(' '.join(lines[last:]).split())[:300]}"
     if said := own(err):
         return last_lines("\n".join(said), place)
     text = last_lines(err, place) or last_lines(out, place)
@@ -308,7 +311,6 @@ def try_all(cases: list[Case], jobs: int, patience: float, keep) -> None:
                 if row := trial.poll():
                     running.remove(trial)
                     keep(row)
-                    print(f"{row['verdict']:15} {row['seconds']:>6} s  {row['id']:45} {row['printed'][:150]}", flush=True)
 
 
 def read(label: str) -> dict[str, dict]:
@@ -317,6 +319,11 @@ def read(label: str) -> dict[str, dict]:
 
 
 def write(label: str, rows: dict[str, dict]) -> None:
+    """Judge all rows by the catalogue as it is now, and store them."""
+    for id in CASES.keys() & rows.keys():
+        case, row = CASES[id], rows[id]
+        row |= {"kind": case.kind, "handed": case.handed, "what": case.what, "expected": case.expect}
+        row["verdict"] = verdict(case, row, rows.get("teacher-trained"))
     with open(RESULTS / f"what_people_bring_{label}.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n", restval="")
         table.writeheader()
@@ -330,10 +337,10 @@ def page() -> str:
     lines = [
         "# What people bring, and what is printed then",
         "",
-        f"Written by `python benchmarks/what_people_bring/run.py`, which tries each of {len(CASES)} inputs (its list and "
-        "what would be right: `benchmarks/what_people_bring/cases.py`) in a fresh folder, here called DIR, and in a process "
-        f"of its own. {len(handed)} of them were made after the 21 handed inputs. Progress lines and the warning of a "
-        "collapsed generator (these runs are far too short for a good one) are left out.",
+        f"Written by `python benchmarks/what_people_bring/run.py`, which tries each of {len(CASES)} inputs (the list, "
+        "and what would be right: `benchmarks/what_people_bring/cases.py`) in a fresh folder, here called DIR, and in "
+        f"a process of its own. {len(handed)} of them were made after the 21 handed inputs. Progress lines and the "
+        "warning of a collapsed generator (these runs are far too short for a good one) are left out.",
         "",
     ]
     for label, rows in tables.items():
@@ -341,14 +348,18 @@ def page() -> str:
         happened = Counter(row["outcome"] for row in rows.values())
         half = sum(bool(row["left"]) for row in rows.values() if row["outcome"] in ("refused", "traceback", "no word"))
         lines += [
-            f"## {label.capitalize()}: {counts['right']} of {len(rows)} as they should be", "",
+            f"## {label.capitalize()}: {counts['right']} of {len(rows)} as they should be",
+            "",
             "What happened: " + ", ".join(f"{n} {name}" for name, n in happened.most_common()) + f". {half} that were "
-            "refused or ended in a traceback left files behind.", "",
-            "| verdict | inputs | it means |", "|---|--:|---|",
-            *(f"| {name} | {counts[name]} | {says} |" for name, says in VERDICTS.items() if counts[name]), "",
+            "refused or ended in a traceback left files behind.",
+            "",
+            "| verdict | inputs | it means |",
+            "|---|--:|---|",
+            *(f"| {name} | {counts[name]} | {says} |" for name, says in VERDICTS.items() if counts[name]),
+            "",
             "| kind | inputs | right | " + " | ".join(list(VERDICTS)[1:-1]) + " |",
             "|---|--:|--:|" + "--:|" * (len(VERDICTS) - 2),
-        ]  # fmt: skip
+        ]
         for kind in dict.fromkeys(case.kind for case in CASES.values()):
             of = Counter(row["verdict"] for row in rows.values() if row["kind"] == kind)
             cells = [str(of[name] or "") for name in list(VERDICTS)[:-1]]
@@ -364,7 +375,9 @@ def page() -> str:
             cells = [f"`{case.id}` {case.what}" + (f" (handed {case.handed})" if case.handed else ""), case.expect]
             for rows in tables.values():
                 row = rows.get(case.id)
-                accuracy = f" [student {float(row['accuracy']):.1%}]" if row and row["accuracy"] and case.measured else ""
+                accuracy = (
+                    f" [student {float(row['accuracy']):.1%}]" if row and row["accuracy"] and case.measured else ""
+                )
                 cells += [row["printed"] + accuracy, row["verdict"]] if row else ["not run", ""]
             lines.append("| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |")
         lines.append("")
@@ -374,9 +387,11 @@ def page() -> str:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("ids", nargs="*", help="beginnings of IDs; none: all")
+    words.add_argument("--rest", action="store_true", help="only inputs that have no row yet")
     words.add_argument("--label", default="before", help="before or after")
     words.add_argument("--jobs", type=int, default=1)
     words.add_argument("--patience", type=float, default=1.0, help="times the time limits, on a busy machine")
+    words.add_argument("--judge", action="store_true", help="run nothing, judge what was recorded anew")
     words.add_argument("--list", action="store_true", help="only list the inputs")
     asked = words.parse_args()
     chosen = [case for id, case in CASES.items() if not asked.ids or id.startswith(tuple(asked.ids))]
@@ -389,13 +404,15 @@ def main() -> None:
         print(f"left out, since {', '.join(sorted(missing))} is not installed here")
     chosen = [case for case in chosen if case.needs not in missing]
     rows = read(asked.label)
+    if asked.rest or asked.judge:
+        chosen = [case for case in chosen if case.id not in rows and not asked.judge]
 
     def keep(row: dict) -> None:
         rows[row["id"]] = row
         write(asked.label, rows)
+        print(f"{row['verdict']:15} {row['seconds']:>6} s  {row['id']:45} {row['printed'][:150]}", flush=True)
 
     try_all(chosen, asked.jobs, asked.patience, keep)
-    spoilt(rows)
     write(asked.label, rows)
     (RESULTS / "what_people_bring.md").write_text(page(), encoding="utf-8")
 

@@ -1,7 +1,8 @@
 """What people write in a cell or a script: `python in_python.py NAME`.
 
 A ValueError is the sentence that a user is meant to read; any other exception is a traceback.  "constructed" on stderr
-says that Distillation's constructor let the networks through.
+says that Distillation's constructor let the networks through.  Exit status 99 (`silent`) says that the result is wrong
+and that no word was said.
 """
 
 import sys
@@ -12,9 +13,7 @@ import teachers
 
 from rdskd_lab import PRESETS, Distillation, rdskd
 
-TINY = replace(
-    PRESETS["classroom"], generator_steps=4, batch_size=16, student_steps=4, student_batch_size=16, width=4
-)
+TINY = replace(PRESETS["classroom"], generator_steps=4, batch_size=16, student_steps=4, student_batch_size=16, width=4)
 
 
 def run(teacher, student, objective=None, settings=TINY, **how):
@@ -23,6 +22,26 @@ def run(teacher, student, objective=None, settings=TINY, **how):
     for _ in made:
         pass
     return made
+
+
+def silent(wrong, what):
+    if wrong:
+        print(what)
+        sys.exit(99)
+
+
+def features(net, right):
+    """What the package takes for the features of `net` against `right(images)`."""
+    import torch
+
+    from rdskd_lab.batch import Batch, read
+
+    images = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    found = read(net, Batch(images), needs=("features",)).features
+    silent(
+        found is None or found.shape != right(images).shape or not found.allclose(right(images)),
+        f"taken for features: {None if found is None else tuple(found.shape)}",
+    )
 
 
 def untouched():
@@ -146,8 +165,8 @@ def teacher_kept():
     net = teachers.trained().train()
     before = {name: t.clone() for name, t in net.state_dict().items()}
     run(net, students.plain())
-    assert net.training and all(p.requires_grad for p in net.parameters())
-    assert all(t.equal(before[name]) for name, t in net.state_dict().items())
+    same = all(t.equal(before[name]) for name, t in net.state_dict().items())
+    silent(not (same and net.training and all(p.requires_grad for p in net.parameters())), "the teacher has changed")
 
 
 def teacher_always_training():
@@ -155,7 +174,48 @@ def teacher_always_training():
     net = teachers.always_training()
     before = net.norm.running_var.clone()
     run(net, students.plain())
-    print(f"running_var was {before.item():.3f} and is {net.norm.running_var.item():.3f}")
+    silent(before != net.norm.running_var, "the teacher's running_var has changed")
+
+
+def teacher_in_place():
+    """A teacher that changes its input in place: the images that the student learns from are other ones."""
+    net, seen = teachers.in_place(), []
+    net.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone()))
+    made = run(net, students.plain(), settings=replace(TINY, generator_steps=1))
+    silent(
+        not any(x.shape == made.pool.images.shape and x.half().equal(made.pool.images) for x in seen),
+        "the pool does not hold what the generator made",
+    )
+
+
+def features_head_first():
+    """DAFL's features of a network that defines its head before its body."""
+    net = teachers.head_first()
+    features(net, lambda x: net.body(x.flatten(1)).relu())
+
+
+def features_aux_last():
+    """DAFL's features of a network with an auxiliary layer that is not run."""
+    net = teachers.aux_last()
+    features(net, lambda x: net.body(x.flatten(1)).relu())
+
+
+def features_matrix_head():
+    """DAFL's features of a network whose head is a matrix: its last linear layer is the body."""
+    net = teachers.matrix_head()
+    features(net, lambda x: net.body(x.flatten(1)).relu())
+
+
+def features_conv_head():
+    """DAFL's features of a network whose head is a convolution."""
+    net = teachers.conv_head()
+    features(net, lambda x: net.body(x).relu())
+
+
+def features_tokens():
+    """DAFL's features of a network that runs its head on each token."""
+    net = teachers.head_of_tokens()
+    features(net, lambda x: net.embed(x.unflatten(2, (-1, 8)).flatten(2).unflatten(2, (-1, 64)).flatten(1, 2)).mean(1))
 
 
 def save_two_names():

@@ -119,9 +119,9 @@ def other_order():
     both(change=lambda name, i, image: (words[int(name)], image))
 
 
-def shifted_labels():
-    """Classes in the network's order but shifted by one (1 to 10 instead of 0 to 9)."""
-    both(change=lambda name, i, image: (f"{int(name) + 1:02}", image))
+def named_one_to_ten():
+    """Class folders 1 to 10: sorted as text, 10 comes second."""
+    both(change=lambda name, i, image: (f"{int(name) + 1}", image))
 
 
 def more_in_test():

@@ -289,7 +289,7 @@ def checkpointed():
 
 
 def grad_switched_off():
-    """Its module switches gradients off for the whole process (torch.set_grad_enabled(False)), as a demo script does."""
+    """Its module switches gradients off for good (torch.set_grad_enabled(False)), as a demo script does."""
     torch.set_grad_enabled(False)
     return trained()
 

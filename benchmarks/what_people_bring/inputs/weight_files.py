@@ -340,8 +340,9 @@ def integers():
 
 def without_counts():
     """lenet5-bn without num_batches_tracked, as old or converted files are."""
-    from rdskd_lab.networks.weights import SHIPPED
     from safetensors.torch import load_file
+
+    from rdskd_lab.networks.weights import SHIPPED
 
     tensors = load_file(SHIPPED["lenet5-bn"])
     save_file({name: t for name, t in tensors.items() if "num_batches" not in name}, "net.safetensors")
