@@ -170,6 +170,9 @@ def environment(place: Path) -> dict[str, str]:
 def plain_words(run: str) -> list[str]:
     """The words of a command that needs no shell, else nothing."""
     simple = run.startswith(("rdskd-lab ", "python in_python.py ")) and not SHELL & set(run)
+    simple = simple and not run.startswith(
+        ("rdskd-lab compare", "rdskd-lab study")
+    )  # which start processes of their own
     return shlex.split(run) if simple else []
 
 
@@ -298,7 +301,7 @@ def try_all(cases: list[Case], jobs: int, patience: float, keep) -> None:
         base, waiting, running = Path(name), list(cases), []
         (base / "bin").mkdir()
         command = base / "bin/rdskd-lab"
-        command.write_text(f"#!{sys.executable}\nfrom rdskd_lab.cli import main\nmain()\n")
+        command.write_text(f"#!{sys.executable}\nfrom rdskd_lab.cli import main\n\nif __name__ == '__main__':\n    main()\n")
         command.chmod(0o755)
         python = base / "bin/python"  # a link would lose the environment
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
