@@ -44,6 +44,7 @@ class Case:
     handed: str = ""  # the number of the handed input of this kind
     measured: bool = False  # the student's accuracy is compared with that of the untouched teacher
     limit: int = 60  # seconds
+    late: bool = False  # nobody can know before the run has come that far
 
 
 def shape(channels=1, size=32, classes=10, mean="0.1307", std="0.3081"):
@@ -1073,6 +1074,7 @@ LINE = [
         f"{GOOD} {TINY} >/dev/full",
         "works or refused",
         "output",
+        late=True,
     ),
     line(
         "locale-c",
@@ -1233,6 +1235,7 @@ LINE = [
         f"ulimit -f 200; {GOOD} {TINY} --set batch_size=64",
         "refused",
         "full|quota|large",
+        late=True,
     ),
 ]
 WITHOUT = """import sys

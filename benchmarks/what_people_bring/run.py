@@ -45,7 +45,9 @@ COLUMNS = "id kind handed what expected status seconds outcome late left accurac
 PROGRESS = re.compile(r"(generator|student|both) *: *\d+/\d+ steps.*|constructed|Terminated.*|forward \(.*", re.DOTALL)
 AFTER_GENERATOR = re.compile(r"generator *: (\d+)/\1 steps|student *: \d+/\d+ steps|^constructed", re.MULTILINE)
 NOISE = re.compile(r"collapsed|stopping after this step")
-FELL = 0.10  # of accuracy below the untouched teacher's student: the run was spoilt
+FELL = (
+    0.15  # below the accuracy of the untouched teacher's student, one seed (log-softmax, which is the same, lost 0.06)
+)
 SHELL = set(";|&<>$`(){}")
 VERDICTS = {
     "right": "as it should be",
@@ -254,7 +256,7 @@ def verdict(case: Case, row: dict, untouched: dict | None) -> str:
         return "should work"
     if found not in wanted and not (found == "warns" and "works" in wanted):
         return "silent"
-    if found == "refused" and row["late"]:
+    if found == "refused" and row["late"] and not case.late:
         return "late"
     asked = case.words if case.id in SAYS or (found in ("refused", "warns") and found in wanted) else ()
     if all(re.search(word, row["printed"], re.IGNORECASE) for word in asked):
@@ -270,6 +272,7 @@ def cleaned(text: str, place: Path) -> str:
     for path, word in sorted(names, key=lambda pair: -len(pair[0])) + [(str(Path.home()), "HOME")]:
         text = text.replace(path, word)
     text = re.sub(r"process \d+ since [\d-]+ [\d:]+", "process NUMBER since TIME", text)
+    text = re.sub(r"line (\d+): +\d+ ", r"line \1: NUMBER ", text)
     return re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", text)
 
 
@@ -301,7 +304,9 @@ def try_all(cases: list[Case], jobs: int, patience: float, keep) -> None:
         base, waiting, running = Path(name), list(cases), []
         (base / "bin").mkdir()
         command = base / "bin/rdskd-lab"
-        command.write_text(f"#!{sys.executable}\nfrom rdskd_lab.cli import main\n\nif __name__ == '__main__':\n    main()\n")
+        command.write_text(
+            f"#!{sys.executable}\nfrom rdskd_lab.cli import main\n\nif __name__ == '__main__':\n    main()\n"
+        )
         command.chmod(0o755)
         python = base / "bin/python"  # a link would lose the environment
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')

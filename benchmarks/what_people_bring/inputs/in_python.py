@@ -301,7 +301,7 @@ def colab_elsewhere():
 
 
 def notebook_cell_twice():
-    """Notebook 06's cell that trains, run twice in one kernel."""
+    """Notebook 06's cell that trains, run twice in one kernel, then the rest."""
     import json
 
     import rdskd_lab
@@ -310,8 +310,9 @@ def notebook_cell_twice():
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     train = next(i for i, cell in enumerate(cells) if "in run.synthesise()" in cell)
     space = {"__name__": "__main__"}
-    for cell in [*(cell for cell in cells[:train] if "lesson[" not in cell), cells[train], cells[train]]:
-        exec(cell, space)
+    for cell in [*cells[: train + 1], *cells[train:]]:
+        if "lesson[" not in cell:
+            exec(cell, space)
 
 
 if __name__ == "__main__":
