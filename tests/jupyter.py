@@ -157,7 +157,7 @@ class Page:
 
             self._client = BlockingKernelClient(connection_file=str(self.connection))
             self._client.load_connection_file()
-            self._client.start_channels()
+            self._client.start_channels(hb=False)  # on a busy machine its heart seems to stop
             self._client.wait_for_ready(60)
         reply = self._client.execute(
             "", silent=True, store_history=False, user_expressions={"x": expression}, reply=True, timeout=60
@@ -195,7 +195,7 @@ def violations(page: Page) -> list[str]:
     axe, found = pytest.importorskip("axe_playwright_python.sync_playwright"), []
     for theme in "JupyterLab Dark", "JupyterLab Light":
         page.view.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-        page.view.wait_for_selector(f"body[data-jp-theme-name='{theme}']")
+        page.view.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
         page.rest(0.5)
         said = axe.Axe().run(page.view, context=".rdskd-box").response["violations"]
         serious = [v for v in said if v["impact"] in ("serious", "critical")]
