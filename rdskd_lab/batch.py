@@ -1,4 +1,4 @@
-"""One batch, filled in as it flows: a source paints it, the teacher reads it, the student answers."""
+"""One batch, filled in as it flows: a source generates it, the teacher reads it, the student answers."""
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, fields, replace
@@ -11,15 +11,16 @@ from .torch_state import frozen, train_mode
 
 @dataclass(frozen=True)
 class Batch:
-    """What the terms of an objective may look at.  A field that nobody filled in is None."""
+    """What the terms of an objective see.  A field that nobody filled in is None."""
 
     images: Tensor  # (N, C, S, S)  normalised as the teacher expects
     z: Tensor | None = None  # (N, Z)  the latents of a Generator
-    targets: Tensor | None = None  # (N,) or (N, K)  true labels, or what Pixels were asked to become
+    targets: Tensor | None = None  # (N,) or (N, K)  true labels, or what Pixels should become
     logits: Tensor | None = None  # (N, K)  the teacher's answer
     features: Tensor | None = None  # (N, D)  what enters the teacher's head
     bn: tuple[tuple[Tensor, ...], ...] = ()  # per BatchNorm2d: mean, var, running_mean, running_var, each (C,)
     student: Tensor | None = None  # (N, K)  the student's answer
+    memory: object = None  # what the method remembers (`Method.memory`); a term reads it and never changes it
 
     @property
     def probs(self) -> Tensor:
@@ -39,9 +40,9 @@ class Batch:
 def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str | None = None) -> Batch:
     """Show `batch` to the frozen teacher; fill in its logits and, when in `needs`, its features and bn.
 
-    Any network with `forward(x) -> logits` can teach: features and BN statistics are read through hooks, which
-    are gone again when this returns, as are the eval mode and the frozen parameters.  Gradients flow to the
-    images if they ask for one, never to the teacher.  `head` names the layer whose input is the feature
+    Any network with `forward(x) -> logits` can be the teacher: features and BN statistics are read through hooks,
+    which are gone again when this returns, as are the eval mode and the frozen parameters.  Gradients flow to the
+    images if they require one, never to the teacher.  `head` names the layer whose input is the feature
     (dotted, as in `named_modules`); without it, the last linear layer.
     """
     bn, features, hooks = [], [], []
@@ -65,7 +66,7 @@ def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str
 
 
 def watch(student: nn.Module, batch: Batch, training: bool = False) -> Batch:
-    """Show `batch` to the student while the source learns; fill in its answer.
+    """Show `batch` to the student while the source trains; fill in its answer.
 
     Gradients flow to the images, never to the student.  In training mode (DFAD) its BatchNorms use the batch's
     statistics, but its running ones stay: a step of the source changes nothing in the student.

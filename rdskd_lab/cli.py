@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="""Train a small network to answer as a large one does, without its training data.
 
 You have a trained network, the teacher, but no longer the data it was trained on. So a generator is trained to
-generate images that the teacher is sure of, of all classes, and unlike each other. Then a student is trained to answer
+make images that the teacher is sure of, of all classes, and unlike each other. Then a student is trained to answer
 these images as the teacher does.
 
 \b
@@ -38,7 +39,10 @@ and read       rdskd-lab distill --help
 NAMES = ", ".join(name + " (shipped)" * record.shipped for name, record in SETS.items())
 Data = Annotated[str, typer.Option(help=f"Real images: {NAMES}, or an image folder.")]
 Student = Annotated[
-    str, typer.Option(help="A network by name, or package.module:factory; pair: the one that belongs to the teacher.")
+    str,
+    typer.Option(
+        help="The student: a network by name, or package.module:factory; pair: the one that belongs to the teacher."
+    ),
 ]
 Teacher = Annotated[
     str,
@@ -73,11 +77,38 @@ def _columns(presets: dict) -> str:
     )
 
 
-@app.command(epilog=_table())
+def _terms() -> str:
+    """Write the terms of rdskd for the help, from their own words."""
+    words = {key: term.words for key, term in METHODS["rdskd"].terms().items()}
+    lines = [f"{key}  {w.name}. {w.purpose.partition('. ')[0]}." for key, w in words.items()]
+    return "\n".join(textwrap.fill(line, 76, subsequent_indent="    ") for line in lines)
+
+
+DISTILL = f"""Distil a student without any data.
+
+The method is rdskd unless --method says otherwise. First a generator is trained to make images that minimise a sum of
+terms:
+
+\b
+{_terms()}
+
+oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss. The
+further a loss has risen above its anchor, the harder it pulls. Then a student is trained to give the teacher's answers
+to these images. Real images only test the last student, at the end.
+
+\b
+rdskd-lab distill --out runs/a                 the whole method
+rdskd-lab distill --out runs/b --off ds        what does diversity do?
+rdskd-lab distill --out runs/c --anchor none   what does damping do?
+rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
+"""
+
+
+@app.command(help=DISTILL, epilog=_table())
 def distill(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for all files of the run: new, or empty.")],
-    method: Annotated[str, typer.Option(help=" or ".join(METHODS) + ".")] = "rdskd",
+    method: Annotated[str, typer.Option(help=f"{', '.join(METHODS)}.")] = "rdskd",
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
     data: Data = "digits",
     seed: Annotated[int, typer.Option(help="Decides initial weights, latents and order.")] = 0,
@@ -87,8 +118,8 @@ def distill(
     channels: Annotated[int, typer.Option(min=0, help="Of your own teacher: channels of its images, 1 or 3.")] = 0,
     size: Annotated[int, typer.Option(min=0, help="Of your own teacher: pixels per side.")] = 0,
     classes: Annotated[int, typer.Option(min=0, help="Of your own teacher: number of classes.")] = 0,
-    mean: Annotated[str, typer.Option(help="Subtracted from pixels in [0, 1], per channel: 0.5,0.5,0.5")] = "",
-    std: Annotated[str, typer.Option(help="Divided by after that, per channel.")] = "",
+    mean: Annotated[str, typer.Option(help="Of your own teacher: subtracted from pixels in [0, 1], per channel.")] = "",
+    std: Annotated[str, typer.Option(help="Of your own teacher: pixels are then divided by it, per channel.")] = "",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,
@@ -107,26 +138,7 @@ def distill(
         bool, typer.Option("--resume", help="Resume the run in --out where it was cut; same result.")
     ] = False,
 ):
-    """Distil a student without any data.
-
-    The method is rdskd unless --method says otherwise. First a generator is trained to generate images that minimise a
-    sum of terms:
-
-    \b
-    oh  one-hot                the teacher is sure of each image
-    ie  information entropy    a batch holds all classes, equally often
-    ds  diversity seeking      images differ more than the answers to them do
-
-    oh and ie are damped: each enters as exp(loss - anchor), where the anchor is an earlier value of the same loss. The
-    further a loss has risen above its anchor, the harder it pulls. Then a student is trained to give the teacher's
-    answers to these images. Real images only test the last student, at the end.
-
-    \b
-    rdskd-lab distill --out runs/a                 the whole method
-    rdskd-lab distill --out runs/b --off ds        what does diversity do?
-    rdskd-lab distill --out runs/c --anchor none   what does damping do?
-    rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
-    """
+    """Distil a student without any data; DISTILL is what a person reads."""
     from .networks.registry import WITH_BATCHNORM
     from .runs.config import Config, check_same, read_config, resolve
     from .runs.execute import execute
@@ -250,11 +262,11 @@ def compare_(
     student: Student = "pair",
     device: Device = "auto",
 ):
-    """Compare methods: each with each seed, in one table and one page.
+    """Compare methods in one table and one page.
 
-    A budget is turned into steps by a short timing of each method, so start on an idle machine. Finished runs are not
-    repeated: the same command resumes where it was stopped. Methods that match BatchNorm statistics get the shipped
-    lenet5-bn where the others get lenet5; the table says which.
+    Each method is run with each seed. A budget is turned into steps by a short timing of each method, so start on an
+    idle machine. Finished runs are not repeated: the same command resumes where it was stopped. Methods that match
+    BatchNorm statistics get the shipped lenet5-bn where the others get lenet5; the table says which.
     """
     from .runs.compare import Plan, compare, seconds
     from .runs.config import Config
@@ -266,7 +278,7 @@ def compare_(
         print(line, flush=True)
 
 
-study = typer.Typer(help="Test the paper's claims: many runs, their tables, and a scoreboard.")
+study = typer.Typer(help="Test the paper's claims with many runs.")
 app.add_typer(study, name="study")
 
 
@@ -298,7 +310,10 @@ def study_run(
 
 @study.command("scoreboard")
 def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the studies' tables are.")]):
-    """Write SCOREBOARD.md from the tables in a folder: each claim, our number, its interval, the verdict."""
+    """Write SCOREBOARD.md from a folder's tables.
+
+    It lists each claim, our number, its interval and the verdict.
+    """
     from .networks.weights import write_whole
     from .runs.compare import read_table
     from .studies.registry import STUDIES

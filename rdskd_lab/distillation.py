@@ -1,10 +1,10 @@
-"""One data-free distillation in memory: the generator learns from the teacher, then the student from the generator.
+"""One data-free distillation in memory: train a generator against the teacher, then a student on its images.
 
     run = Distillation(teacher, student, rdskd(), PRESETS["classroom"], seed=0)
     for step in run: print(step.phase, step.i, step.raw)
 
-`Distillation` owns all state of a run and can hand it out (`state`) and take it back (`restore`), so a run that
-was cut anywhere between two steps goes on bit for bit.  It knows no disk (see `runs`) and no test data.
+`Distillation` owns all state of a run and can return it (`state`) and take it back (`restore`), so a run that was
+cut between any two steps continues bit for bit.  It knows no disk (see `runs`) and no test data.
 """
 
 from collections.abc import Iterator
@@ -24,17 +24,17 @@ from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
 from .objective import ANCHORS, Objective
 from .torch_state import buffers_kept, train_mode
-from .training import Step, cosine, learn, reanchoring, synthesise
+from .training import Step, cosine, learn, reanchoring, show, synthesise
 
 SCHEDULES = {"cosine": cosine, "steps": stepwise, "late": partial(stepwise, at=(0.8,))}
 SHOWN = 40  # images in every picture
 
 
 def find_device(name: str = "auto") -> torch.device:
-    """CUDA, else MPS, else CPU; or the device that `name` asks for, if this machine has it."""
+    """Return CUDA, else MPS, else CPU; or the device that `name` says, if this machine has it."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name.split(":")[0] not in ("cpu", "cuda", "mps"):  # torch knows more, of which some hold no numbers
+    if name.split(":")[0] not in ("cpu", "cuda", "mps"):  # torch knows more, some of which hold no numbers
         raise ValueError(f"device {name!r} cannot be used here; say auto, cpu, cuda or mps")
     try:
         torch.empty(1, device=name)
@@ -48,33 +48,49 @@ def find_device(name: str = "auto") -> torch.device:
 class Distillation:
     """A teacher, a source of images, a pool, a student, and how far each has come."""
 
-    def __init__(self, teacher: nn.Module, student: nn.Module, objective: Objective, settings: Settings, *,
-                 method: Method = RDSKD, seed: int = 0, channels: int = 1, size: int = 32,
-                 device: torch.device | str = "cpu", data=None):  # fmt: skip
-        """`data` is a labelled training split, for the controls that learn from real images; no method sees it."""
+    def __init__(
+        self,
+        teacher: nn.Module,
+        student: nn.Module,
+        objective: Objective,
+        settings: Settings,
+        *,
+        method: Method = RDSKD,
+        seed: int = 0,
+        channels: int = 1,
+        size: int = 32,
+        device: torch.device | str = "cpu",
+        data=None,
+    ):
+        """`data` is a labelled training split, for the controls that learn from real images; no method sees it.
+
+        `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
+        """
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
+        objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)
         self.teacher = teacher.to(device, memory_format=torch.channels_last)  # same numbers, laid out for speed
         self.student = student.to(device, memory_format=torch.channels_last)
         self.classes = _classes(self.teacher, channels, size, device)
         _can_match_statistics(self.teacher, objective)
-        self.lesson_terms = method.student(settings.temperature)
+        self.student_objective = method.student(settings.temperature)
         self.rng = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same latents
         self.source = method.source(self).to(device)
         weights = list(self.source.parameters())
         fused = self.device.type in ("cpu", "cuda")
         self.source_optimizer = Adam(weights, settings.lr, fused=fused) if weights else None
+        self.memory = method.memory(self) if method.memory else None
         self.student_optimizer = optimizer(self.student, settings)
         self.probe = self._probe()
         kept = settings.generator_steps // settings.sheet_steps * settings.batch_size if settings.pooled else 0
         self.pool = Pool(kept, channels, size, self.classes, device)
-        self.latest: Batch | None = None  # what the source learned from last, if the student is to see it
+        self.latest: Batch | None = None  # what trained the source last, if the student is to see it
         self.done = {"synthesise": 0, "distill": 0}  # steps
         self.turns = list(method.turns(settings))
 
     @property
     def generator(self) -> nn.Module:
-        """The source, by the name it has where it is one."""
+        """The source, by its name in the methods that have a generator."""
         return self.source
 
     @property
@@ -83,53 +99,67 @@ class Distillation:
 
     @property
     def stages(self) -> dict[str, int]:
-        """What is done one after the other, and in how many steps: the two learn in turn, or "together" by turns."""
+        """What is trained one after the other, in how many steps: source and student, or both "together" by turns."""
         order = [turn for turn, before in zip(self.turns, [None, *self.turns], strict=False) if turn != before]
         if len(order) > 2:
             return {"together": len(self.turns)}
         return {turn: self.turns.count(turn) for turn in order}
 
     def __iter__(self) -> Iterator[Step]:
-        """The run's remaining steps, each by whose turn it is."""
+        """Yield the run's remaining steps, each by whose turn it is."""
         steps = {"synthesise": self.synthesise(), "distill": self.distill()}
         for turn in self.turns[sum(self.done.values()) :]:
             yield next(steps[turn])
 
-    def synthesise(self) -> Iterator[Step]:
-        """The source's remaining steps."""
+    def synthesise(self, endless: bool = False) -> Iterator[Step]:
+        """Train the source: its remaining steps, or `endless` ones.  Everything that trains one goes through here."""
         s, start = self.settings, self.done["synthesise"]
-        steps = synthesise(self.teacher, self.source, self.objective, self.source_optimizer,
-                           batch_size=s.batch_size, rng=self.rng, start=start, student=self.student)  # fmt: skip
+        steps = synthesise(
+            self.teacher,
+            self.source,
+            self.objective,
+            self.source_optimizer,
+            batch_size=s.batch_size,
+            rng=self.rng,
+            start=start,
+            student=self.student,
+            memory=self.memory,
+        )
         steps = reanchoring(steps, self.objective)
         for adapter in self.method.adapters:
             steps = adapter(steps, self)
-        for step in islice(steps, s.generator_steps - start):
+        for step in islice(steps, None if endless else s.generator_steps - start):
             self.done["synthesise"] += 1
             yield step
 
+    def show(self, batch: Batch) -> Batch:
+        """Fill in what the source's terms see of a batch, as in a step; nothing in the run changes."""
+        return show(batch, self.objective, self.teacher, self.student, self.memory)
+
     def distill(self) -> Iterator[Step]:
-        """The student's remaining steps."""
+        """Train the student: its remaining steps."""
         s, start = self.settings, self.done["distill"]
-        steps = learn(self.student, self.lessons(start), self.lesson_terms, self.student_optimizer, "distill", start)
+        batches = self.batches(start)
+        steps = learn(self.student, batches, self.student_objective, self.student_optimizer, "distill", start)
         if s.student_schedule in SCHEDULES:
             steps = SCHEDULES[s.student_schedule](steps, self.student_optimizer, s.student_steps, s.student_lr)
         for step in islice(steps, s.student_steps - start):
             self.done["distill"] += 1
             yield step
 
-    def lessons(self, start: int = 0) -> Iterator[Batch]:
-        """What the student sees, from its `start`-th step on."""
-        return self.method.lessons(self, start)
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Yield what the student sees, from its `start`-th step on."""
+        return self.method.batches(self, start)
 
     def _probe(self) -> Tensor | None:
-        """The latents of every picture, where the source has some."""
+        """Draw the latents of every picture, where the source has some."""
         rng = torch.Generator().manual_seed(self.seed + 1)
         return self.source.latents(SHOWN, rng) if isinstance(self.source, Generator) else None
 
-    def _painted(self) -> Tensor:
-        """40 images of the source as it is now: of the probe, of a sheet, or the same 40 draws each time."""
+    def probe_images(self) -> Tensor:
+        """Generate 40 images with the source as it is now: of the probe, of a sheet, or the same 40 draws each time."""
         if isinstance(self.source, Generator):
-            with buffers_kept(self.source), train_mode(self.source, training=True):
+            with torch.no_grad(), buffers_kept(self.source), train_mode(self.source, training=True):
                 return self.source(self.probe)
         sheet = self.settings.sheet_steps
         if sheet > 1 and self.pool.filled and not self.done["synthesise"] % sheet:  # a sheet just begun is noise
@@ -139,13 +169,13 @@ class Distillation:
         return images[torch.arange(SHOWN) % len(images)]
 
     def picture(self) -> dict[str, Tensor | int]:
-        """What the source makes of 40 probe latents (or draws) now, and what the teacher says to it.
+        """Show what the source makes of 40 probe latents (or draws) now, and the teacher's answers.
 
         `steps` done, `images` uint8 (40, C, S, S), each stretched from its darkest to its brightest pixel, the
         teacher's `labels` (40,) and its `confidence` (40,) in them.
         """
         with torch.no_grad():
-            batch = read(self.teacher, Batch(self._painted()))
+            batch = read(self.teacher, Batch(self.probe_images()))
         low, high = batch.images.amin((1, 2, 3), keepdim=True), batch.images.amax((1, 2, 3), keepdim=True)
         images = ((batch.images - low) / (high - low).clamp_min(1e-8) * 255).round().to(torch.uint8)
         confidence, labels = batch.probs.max(1)
@@ -153,7 +183,7 @@ class Distillation:
         return {"steps": self.done["synthesise"], **{key: tensor.cpu() for key, tensor in found.items()}}
 
     def state(self) -> dict:
-        """Everything that later steps depend on, but for the pool's rows; plain tensors, numbers and strings."""
+        """Return all that later steps depend on, except the pool's rows: plain tensors, numbers and strings."""
         table = {
             name: {"weight": t.weight, "on": t.on, "damped": t.damped, "anchor": t.anchor}
             for name, t in self.objective.items()
@@ -181,14 +211,18 @@ class Distillation:
         self.latest = Batch(**{k: t.to(self.device) for k, t in state["latest"].items()}) if state["latest"] else None
         self.done, self.pool.filled = dict(state["done"]), state["filled"]
 
+    def copy(self) -> "Distillation":
+        """Return a run in the same state, which shares the teacher and the data and nothing that changes."""
+        return deepcopy(self, {id(shared): shared for shared in (self.teacher, self.data, self.method)})
+
     def _parts(self) -> list[str]:
-        """What has a state dict, by name."""
-        parts = ["generator", "generator_optimizer", "student", "student_optimizer"]
+        """Name what has a state dict."""
+        parts = ["generator", "generator_optimizer", "student", "student_optimizer", "memory"]
         return [part for part in parts if getattr(self, part) is not None]
 
 
 def use_anchor(objective: Objective, rule: str) -> None:
-    """Give every damped term the anchor rule named `rule`; "none" takes the damping away, leaving the plain sum."""
+    """Give every damped term the anchor rule named `rule`; "none" removes the damping, which leaves the plain sum."""
     if rule != "none" and rule not in ANCHORS:
         raise ValueError(f"no anchor rule {rule!r}; there are {', '.join([*ANCHORS, 'none'])}")
     for term in objective.values():
@@ -206,7 +240,7 @@ def _can_match_statistics(teacher: nn.Module, objective: Objective) -> None:
 
 
 def _classes(teacher: nn.Module, channels: int, size: int, device) -> int:
-    """How many classes the teacher answers with, found by asking it; a teacher that cannot be asked is refused."""
+    """Count the teacher's classes by showing it two images; refuse a teacher that cannot answer them."""
     images = torch.zeros(2, channels, size, size, device=device)
     try:
         answer = read(teacher, Batch(images)).logits

@@ -7,7 +7,7 @@ from .batch import Batch
 
 
 class Generator(nn.Module):
-    """z (N, Z) -> images (N, C, S, S).  Source: DAFL and RDSKD, published code (the same network in both).
+    """z (N, Z) -> images (N, C, S, S).  Source: DAFL and RDSKD, released code (the same network in both).
 
     The last BatchNorm gives each channel mean 0 and variance 1 over batch and pixels, which is the scale of
     normalised data.  `eps=0.8` in the inner ones is theirs, probably meant as momentum; it is kept.
@@ -40,7 +40,7 @@ class Generator(nn.Module):
         return self.paint(self.project(z).view(-1, self.width, self.side, self.side))
 
     def latents(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """z ~ N(0, I), (n, Z).  Drawn where `rng` lives, so one seed gives one set of latents on every device."""
+        """Draw z ~ N(0, I), (n, Z): where `rng` lives, so one seed gives one set of latents on every device."""
         weight = self.project.weight
         z = torch.randn(n, self.latent, generator=rng, dtype=weight.dtype, device=rng.device if rng else weight.device)
         return z.to(weight.device, non_blocking=True)

@@ -1,7 +1,7 @@
 """An objective is a table of named terms.  Edit it between two steps; the next step obeys it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from .batch import Batch
 
 
 def epoch(i: int, raw: float, anchor: float, every: int = 120, at: int = 1) -> float:
-    """Once per `every` steps, at the second of them.  Source: RDSKD, published code (20 epochs of 120 iterations)."""
+    """Once per `every` steps, at the second of them.  Source: RDSKD, released code (20 epochs of 120 iterations)."""
     return raw if i % every == at else anchor
 
 
@@ -32,17 +32,30 @@ ANCHORS = {"epoch": epoch, "previous": previous, "average": average}
 # ---- the table -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a term is, for people: labels, reports, the lab and the exported script are made of these texts."""
+
+    name: str
+    formula: str  # HTML; the others are plain text
+    unit: str
+    range: str
+    purpose: str  # what it wants, in a sentence or two
+    script: str = ""  # its call in a plain script: x images, z latents, t logits, `seen` what hooks saw, `student`
+
+
 @dataclass
 class Term:
-    """One row: what to measure, and how hard to ask for it.  `on` is whether, `weight` is how much."""
+    """One row: what to measure, and how much it counts.  `on` is whether, `weight` is how much."""
 
     measure: Callable[[Batch], Tensor]  # Batch -> (), lower is better
     weight: float = 1.0
     on: bool = True  # a term that is off is still measured, never differentiated
-    damped: bool = False  # ask for exp(L - anchor) instead of L
+    damped: bool = False  # minimise exp(L - anchor) instead of L
     rule: Callable[[int, float, float], float] = epoch  # moves the anchor after each step
-    anchor: float = 0.0  # in the unit of the loss; the published code starts at 0
-    needs: tuple[str, ...] = ()  # what has to be fetched for it: "features", "bn", "student" (and "training": its mode)
+    anchor: float = 0.0  # in the unit of the loss; the released code starts at 0
+    needs: tuple[str, ...] = ()  # what to fetch for it: "features", "bn", "student" (and "training": its mode)
+    words: Words | None = None
 
     def asked(self, loss: Tensor) -> Tensor:
         """What is added to the total: w exp(L - a), or w L.  d/dx w exp(L - a) = w exp(L - a) dL/dx."""
@@ -67,6 +80,8 @@ class Tally:
 class Objective(dict[str, Term]):
     """An ordered table of terms: `Objective(oh=Term(...), ie=Term(...))`.  Calling it scores a batch."""
 
+    weighed = False  # whether it has the weights of a preset
+
     def __missing__(self, name):
         raise KeyError(f"no term {name!r}; this objective has {', '.join(self)}")
 
@@ -78,6 +93,22 @@ class Objective(dict[str, Term]):
     @property
     def needs(self) -> set[str]:
         return {need for term in self.values() for need in term.needs}
+
+    @property
+    def words(self) -> dict[str, Words]:
+        """What each term is, of those that say so."""
+        return {name: term.words for name, term in self.items() if term.words}
+
+    def weigh(self, weights: Iterable[tuple[str, float]], table: "Objective | None" = None) -> "Objective":
+        """Set the weights of a preset, once; given `table`, only where a weight still is what it is there.
+
+        So a weight that somebody set by hand stays.
+        """
+        for name, weight in () if self.weighed else weights:
+            if table is None or name in self and name in table and self[name].weight == table[name].weight:
+                self[name].weight = weight
+        self.weighed = True
+        return self
 
     def __call__(self, batch: Batch) -> Tally:
         losses = {}

@@ -20,7 +20,7 @@ def train_mode(net: nn.Module, training: bool) -> Iterator[nn.Module]:
 
 @contextmanager
 def frozen(net: nn.Module) -> Iterator[nn.Module]:
-    """Inside: eval mode, and no parameter asks for a gradient.  Outside: each as it was."""
+    """Inside: eval mode, and no parameter requires a gradient.  Outside: each as it was."""
     asking = [p for p in net.parameters() if p.requires_grad]
     try:
         for p in asking:

@@ -1,6 +1,6 @@
-"""The one training loop, the verbs that feed it, and the adapters that ride on it.
+"""The one training loop, the functions that feed it, and the adapters around it.
 
-Every run is a Python generator of Steps: pull it with `for step in islice(steps, 2400)`.  Nothing calls back.
+Every run is a Python generator of Steps: pull it with `for step in islice(steps, 2400)`.  There are no callbacks.
 State lives in the arguments (source, objective, optimiser, random generator, index of the first step): copy all
 five to fork a run, write them to disk to save it.
 """
@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from .batch import Batch, read, watch
 from .losses import distillation
-from .objective import Objective, Term
+from .objective import Objective, Term, Words
 from .torch_state import buffers_kept, frozen, train_mode
 
 
@@ -39,9 +39,10 @@ class Step:
         return row
 
 
-def descend(batches: Iterable[Batch], objective: Objective, optimizer: Optimizer, phase: str = "",
-            start: int = 0) -> Iterator[Step]:  # fmt: skip
-    """Score a batch, step downhill, report.  Teacher, generator, pixels and student all train here.
+def descend(
+    batches: Iterable[Batch], objective: Objective, optimizer: Optimizer, phase: str = "", start: int = 0
+) -> Iterator[Step]:
+    """Score each batch, take a gradient step and yield it.  Teacher, generator, pixels and student all train here.
 
     Raises FloatingPointError before the optimiser moves when a term that is on has a value, gain or gradient that
     is not finite.  The host waits for the device once per step, to read the record.
@@ -62,42 +63,66 @@ def descend(batches: Iterable[Batch], objective: Objective, optimizer: Optimizer
         yield Step(i, phase, raw, gain, {n: t.weight for n, t in objective.items()}, batch.detach())
 
 
-def synthesise(teacher: nn.Module, source: nn.Module, objective: Objective, optimizer: Optimizer, *,
-               batch_size: int | None = 512, rng: torch.Generator | None = None, start: int = 0,
-               head: str | None = None, student: nn.Module | None = None) -> Iterator[Step]:  # fmt: skip
-    """Teach `source` to paint what `objective` asks, as seen by a frozen teacher, for ever.
+def synthesise(
+    teacher: nn.Module,
+    source: nn.Module,
+    objective: Objective,
+    optimizer: Optimizer,
+    *,
+    batch_size: int | None = 512,
+    rng: torch.Generator | None = None,
+    start: int = 0,
+    head: str | None = None,
+    student: nn.Module | None = None,
+    memory: object = None,
+) -> Iterator[Step]:
+    """Yield training steps that minimise `objective` on images from `source`.  Never ends.
 
-    Terms that need the student's answer get that of `student`, which learns nothing here.
-    With every term off nothing changes: no weight, no running statistic.
+    Teacher and student are frozen.  With every term off nothing changes: no weight, no running statistic.
     """
 
     def batches():
         while True:
             with train_mode(source, training=True), nullcontext() if objective.asks else buffers_kept(source):
                 batch = source.sample(batch_size, rng)
-            batch = read(teacher, batch, objective.needs, head)
-            yield watch(student, batch, "training" in objective.needs) if "student" in objective.needs else batch
+            yield show(batch, objective, teacher, student, memory, head)
 
     return descend(batches(), objective, optimizer, "synthesise", start)
 
 
-def distill(student: nn.Module, lessons: Iterable[Batch], optimizer: Optimizer, *, temperature: float = 1.0,
-            start: int = 0) -> Iterator[Step]:  # fmt: skip
-    """Teach `student` to answer as the teacher did, on whatever lessons (images and teacher's logits) come."""
-    return learn(student, lessons, imitation(temperature), optimizer, "distill", start)
+def show(
+    batch: Batch,
+    objective: Objective,
+    teacher: nn.Module,
+    student: nn.Module | None = None,
+    memory: object = None,
+    head: str | None = None,
+) -> Batch:
+    """Fill in what the terms of `objective` see: the teacher's answer, the memory, the student's answer if needed."""
+    needs = objective.needs
+    batch = replace(read(teacher, batch, needs, head), memory=memory)
+    return watch(student, batch, "training" in needs) if "student" in needs else batch
 
 
-def fit(net: nn.Module, lessons: Iterable[Batch], optimizer: Optimizer, *, start: int = 0) -> Iterator[Step]:
-    """Teach `net` the labels in `targets`: how a teacher comes to be, where there are data."""
-    return learn(net, lessons, labels(), optimizer, "fit", start)
+def distill(
+    student: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, *, temperature: float = 1.0, start: int = 0
+) -> Iterator[Step]:
+    """Train `student` to answer as the teacher did, on `batches` of images and the teacher's logits."""
+    return learn(student, batches, imitation(temperature), optimizer, "distill", start)
 
 
-def learn(net: nn.Module, lessons: Iterable[Batch], objective: Objective, optimizer: Optimizer, phase: str,
-          start: int = 0) -> Iterator[Step]:  # fmt: skip
-    """Let `net`, in training mode, answer whatever lessons come, and descend what `objective` makes of its answers."""
+def fit(net: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, *, start: int = 0) -> Iterator[Step]:
+    """Train `net` on the labels in `targets`: this is how a teacher is made."""
+    return learn(net, batches, labels(), optimizer, "fit", start)
+
+
+def learn(
+    net: nn.Module, batches: Iterable[Batch], objective: Objective, optimizer: Optimizer, phase: str, start: int = 0
+) -> Iterator[Step]:
+    """Train `net`, in training mode, to minimise `objective` on its answers to `batches`."""
 
     def answers():
-        for batch in lessons:
+        for batch in batches:
             with train_mode(net, training=True):
                 answer = net(batch.images)
             yield replace(batch, student=answer)
@@ -105,19 +130,38 @@ def learn(net: nn.Module, lessons: Iterable[Batch], objective: Objective, optimi
     return descend(answers(), objective, optimizer, phase, start)
 
 
+DISTILLATION = Words(
+    "distillation loss",
+    "T² · mean<sub>i</sub> KL(teacher<sub>i</sub> ‖ student<sub>i</sub>; T)",
+    "nats × T²",
+    "0 upwards",
+    "The student should give the teacher's answers, softened by the temperature T. At 0 the two agree in every "
+    "probability.",
+    "distillation(student(x), t, temperature=T)",
+)
+CROSS_ENTROPY = Words(
+    "cross-entropy",
+    "−mean<sub>i</sub> Σ<sub>k</sub> y<sub>ik</sub> ln p<sub>ik</sub>",
+    "nats per image",
+    "0 upwards",
+    "Each image should be answered with the label, or the soft answer, that it was given as its target.",
+)
+
+
 def imitation(temperature: float = 1.0) -> Objective:
-    """A student's table: kd, its distance to the teacher's answers at this temperature."""
-    return Objective(kd=Term(lambda b: distillation(b.student, b.logits, temperature)))
+    """Return a student's table: kd, its distance to the teacher's answers at this temperature."""
+    return Objective(kd=Term(lambda b: distillation(b.student, b.logits, temperature), words=DISTILLATION))
 
 
 def labels() -> Objective:
-    """The table of a network that learns from labels: ce."""
-    return Objective(ce=Term(lambda b: nn.functional.cross_entropy(b.student, b.targets)))
+    """Return the table of a network that learns from labels: ce."""
+    return Objective(ce=Term(lambda b: nn.functional.cross_entropy(b.student, b.targets), words=CROSS_ENTROPY))
 
 
-def painted(source: nn.Module, teacher: nn.Module, batch_size: int = 512,
-            rng: torch.Generator | None = None) -> Iterator[Batch]:  # fmt: skip
-    """Fresh lessons from a finished source, for ever: images in eval mode, with the teacher's answers, no graph."""
+def painted(
+    source: nn.Module, teacher: nn.Module, batch_size: int = 512, rng: torch.Generator | None = None
+) -> Iterator[Batch]:
+    """Yield fresh images of a finished source, in eval mode, with the teacher's answers, no graph.  Never ends."""
     while True:
         with torch.no_grad(), frozen(source):
             batch = read(teacher, source.sample(batch_size, rng))
@@ -135,7 +179,7 @@ def reanchoring(steps: Iterable[Step], objective: Objective) -> Iterator[Step]:
 
 
 def cosine(steps: Iterable[Step], optimizer: Optimizer, total: int, lr: float) -> Iterator[Step]:
-    """Let the learning rate fall from `lr` to 0 along half a cosine over `total` steps, by the step's own index."""
+    """Lower the learning rate from `lr` to 0 along half a cosine over `total` steps, by the step's own index."""
     for step in steps:
         for group in optimizer.param_groups:
             group["lr"] = lr * (1 + math.cos(math.pi * min(step.i + 1, total) / total)) / 2
@@ -149,7 +193,7 @@ def _gradients(optimizer: Optimizer) -> list[Tensor]:
     return [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
 
 
-# ---- the guard ------------------------------------------------------------------------------------------------------
+# ---- the check that everything is finite -----------------------------------------------------------------------------
 
 
 def refuse_non_finite(
@@ -174,7 +218,7 @@ def refuse_non_finite(
 
 
 def blame(objective: Objective, batch: Batch) -> list[str]:
-    """The terms whose gradient at what they look at is not finite; slow, for the error message only."""
+    """Find the terms whose gradient at what they see is not finite; slow, for the error message only."""
     leaves = batch.map(lambda t: t.detach().requires_grad_(t.is_floating_point()))
     return [name for name, term in objective.items() if term.on and not _finite_gradient(term, leaves)]
 
@@ -183,5 +227,5 @@ def _finite_gradient(term: Term, leaves: Batch) -> bool:
     inputs = [t for t in [*vars(leaves).values(), *sum(leaves.bn, ())] if isinstance(t, Tensor) and t.requires_grad]
     loss = term.asked(term.measure(leaves))
     if not (isinstance(loss, Tensor) and loss.requires_grad):
-        return True  # it looks at nothing in the batch
+        return True  # it sees nothing of the batch
     return all(g.isfinite().all() for g in torch.autograd.grad(loss, inputs, allow_unused=True) if g is not None)

@@ -15,7 +15,7 @@ from pickles import Code
 from PIL import Image
 
 from rdskd_lab import cli
-from rdskd_lab.datasets import load
+from rdskd_lab.datasets import SETS, load
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
@@ -23,8 +23,9 @@ from rdskd_lab.networks.weights import fingerprint, save_weights
 from rdskd_lab.runs import config, execute
 
 TINY = "--set generator_steps=6 --set student_steps=8 --set batch_size=16 --set width=4 --set student_batch_size=16"
-LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetensors", "samples.npz", "result.json",
-        "report.html"}  # fmt: skip
+LEFT = set(
+    "config.json history.csv generator.safetensors student.safetensors samples.npz result.json report.html".split()
+)
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def lab(capfd, monkeypatch):
 def done(tmp_path_factory):
     """A finished run, done by the command line."""
     out = tmp_path_factory.mktemp("done") / "run"
-    cli.main(["distill", "--out", str(out), *TINY.split(), "--off", "ds", "--weight", "ie=5", "--weight", "oh=0.5",
-              "--anchor", "previous", "--seed", "3"])  # fmt: skip
+    options = f"{TINY} --off ds --weight ie=5 --weight oh=0.5 --anchor previous --seed 3"
+    cli.main(["distill", "--out", str(out), *options.split()])
     return out
 
 
@@ -60,7 +61,9 @@ def content(out):
 # ---- help ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "distill", "evaluate", "train-teacher", "report"])
+@pytest.mark.parametrize(
+    "command", ["", "distill", "evaluate", "train-teacher", "report", "compare", "study run", "doctor"]
+)
 def test_help_fits_a_terminal_and_every_option_says_what_it_is(command, lab):
     status, out, err = lab(command, "--help")
     assert (status, err) == (0, "")
@@ -69,12 +72,11 @@ def test_help_fits_a_terminal_and_every_option_says_what_it_is(command, lab):
     assert options and all("  " in line.strip() for line in options)  # a text beside each
 
 
-def test_help_of_distill_teaches_the_terms_and_lists_presets_and_settings(lab):
-    text = lab("distill --help")[1]
-    for name in ("oh  one-hot", "ie  information entropy", "ds  diversity seeking", "exp(loss - anchor)",
-                 "epoch, previous, average, or none"):  # fmt: skip
-        assert name in " ".join(text.split("\n")) or name in " ".join(text.split())
-    for name in (*PRESETS, *(name for name in vars(PRESETS["classroom"]) if name != "weights"), *METHODS):
+def test_help_of_distill_explains_the_terms_and_lists_presets_settings_methods_and_data(lab):
+    text = " ".join(lab("distill --help")[1].split())
+    for name in ("oh one-hot", "ie information entropy", "ds diversity seeking", "exp(loss - anchor)", *SETS, *METHODS):
+        assert name in text
+    for name in (*PRESETS, *(name for name in vars(PRESETS["classroom"]) if name != "weights")):
         assert name in text
 
 
@@ -210,9 +212,7 @@ def test_train_teacher_writes_a_teacher_that_can_be_used(tmp_path, lab, monkeypa
 def made(folder):
     """A folder with things that are not what they should be."""
     save_weights(LeNet5(1, 7), folder / "seven.safetensors")
-    save_weights(LeNet5(3, 10), folder / "colour.safetensors")
     torch.save({"fc2.bias": Code(folder / "ran")}, folder / "pickle.pt")
-    (folder / "empty.safetensors").write_bytes(b"")
     (folder / "full").mkdir()
     (folder / "full" / "thesis.txt").write_text("dear")
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -224,30 +224,17 @@ SENTENCES = [
     ("distill --out DIR/new --preet classroom", 2, "No such option: --preet"),
     ("distill --out DIR/new --seed one", 2, "Invalid value for '--seed'"),
     ("distill --out DIR/new --preset clasroom", 1, "no preset 'clasroom'"),
-    ("distill --out DIR/new --method dalf", 1, "no method 'dalf'"),
-    ("distill --out DIR/new --off dd", 1, "no term 'dd'"),
     ("distill --out DIR/new --weight ie=abc", 1, "must be a number, not 'abc'"),
     ("distill --out DIR/new --weight =5", 1, "NAME=VALUE, not '=5'"),
     ("distill --out DIR/new --set width=4=5", 1, "NAME=VALUE, not 'width=4=5'"),
-    ("distill --out DIR/new --set width=x", 1, "width takes a whole number"),
-    ("distill --out DIR/new --data cifar10", 1, "no teacher for cifar10"),
-    ("distill --out DIR/new --anchor no", 1, "no anchor rule 'no'"),
-    ("distill --out DIR/new --data nowhere", 1, "No data 'nowhere'"),
-    ("distill --out DIR/new --teacher DIR/nothing", 1, "there is no weights file"),
-    ("distill --out DIR/new --teacher DIR/empty.safetensors", 1, "is not a whole safetensors file"),
     ("distill --out DIR/new --teacher DIR/pickle.pt", 1, "A pickled .pt file is never opened"),
     ("distill --out DIR/new --teacher DIR/seven.safetensors", 1, "fc2.weight is (7, 84) in the file"),
-    ("distill --out DIR/new --teacher DIR/colour.safetensors", 1, "conv1.weight is (6, 3, 5, 5) in the file"),
-    ("distill --out DIR/full", 1, "is not empty"),
     ("distill --out DIR/pickle.pt", 1, "(it is a file)"),
     ("distill --out DIR/new --resume", 1, "there is no run in"),
-    ("distill --out DIR/full --resume", 1, "there is no run in"),
     ("evaluate DIR/new", 1, "there is no weights file"),
     ("evaluate DIR/full", 1, "there is no run in"),
     ("evaluate DIR/seven.safetensors", 1, "does not fit this LeNet5Half"),
-    ("evaluate DIR/pickle.pt", 1, "A pickled .pt file is never opened"),
     ("report DIR/full", 1, "there is no run in"),
-    ("report DIR/new", 1, "there is no run in"),
     ("train-teacher --out DIR/full", 1, "(it is a folder)"),
     ("train-teacher --out DIR/pickle.pt/x", 1, "cannot write"),
     ("train-teacher --out DIR/new --network lenet6", 1, "no network 'lenet6'"),
@@ -332,11 +319,11 @@ def test_a_method_that_matches_statistics_says_which_teacher_it_took(tmp_path, l
     assert json.loads((tmp_path / "run/result.json").read_text())["teacher"] == "lenet5-bn"
 
 
-def test_a_student_is_tested_on_other_data_by_the_names_of_its_classes(done, tmp_path, lab, monkeypatch):
+def test_a_student_is_tested_on_other_data_by_the_names_of_its_classes(done, tmp_path, lab):
     """A run on a set whose classes are not alphabetical, and the same pictures as a folder, which numbers them so."""
     test, names = load("digits", "test"), [f"{9 - k} as a word" for k in range(10)]
     for part in "train", "test":
-        for i in range(100):
+        for i in range(0, 1000, 10):
             place = tmp_path / "folder" / part / names[test.labels[i]]
             place.mkdir(parents=True, exist_ok=True)
             Image.fromarray(test.images[i, 0].numpy()).save(place / f"{i}.png")
@@ -344,7 +331,7 @@ def test_a_student_is_tested_on_other_data_by_the_names_of_its_classes(done, tmp
     result = json.loads((run / "result.json").read_text())
     (run / "result.json").write_text(json.dumps(result | {"classes": names}))
     out = lab("evaluate", run, "--data", tmp_path / "folder")[1]
-    assert float(out.split("teacher ")[1].split("%")[0]) > 90
+    assert float(out.split("teacher ")[1].split("%")[0]) > 80  # 0 to 20 by the folder's numbers
 
 
 def test_a_bug_is_not_dressed_up_as_a_mistake(tmp_path, monkeypatch):

@@ -36,6 +36,7 @@ RANGES = {
     row.name: row.specifier for row in _requirements() if row.marker is None or row.marker.evaluate({"extra": "lab"})
 }
 CORE = [row.name for row in _requirements() if row.marker is None]
+DRAWING = ("plotly", "matplotlib", "ipywidgets", "anywidget")  # what a notebook needs besides
 GENERATOR_STEPS = 5  # of which the median is reported
 STUDENT_STEPS = 6  # a whole round: three batches, each learnt from twice
 PATIENCE = 1.5  # s after which no further step is started
@@ -94,7 +95,7 @@ def look() -> Facts:
 def find_versions() -> dict[str, str]:
     """Return the versions of what is installed of RANGES, and of JupyterLab's half of ipywidgets."""
     found = {}
-    for name in (*RANGES, "jupyterlab_widgets"):
+    for name in dict.fromkeys((*RANGES, "torch", *DRAWING, "ipykernel", "jupyterlab_widgets")):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -14,14 +14,13 @@ from packaging.version import Version
 
 from ..datasets import SETS
 from ..methods.rdskd import PRESETS
-from .facts import CORE, RANGES, Facts, look
+from .facts import CORE, DRAWING, RANGES, Facts, look
 
 OK, NOTE, FIX = "OK", "NOTE", "FIX"  # nothing to do; good to know; will stop or slow down the course
 WIDTH = 100  # characters of the page
 NEEDED = 1.3e9  # bytes of memory that the heaviest notebook takes
 ROOM = 2e9  # bytes of disk below which runs and downloads are in danger
 SLOW = 1.0  # s; a lab whose steps take longer is no longer something to watch
-DRAWING = ("plotly", "matplotlib", "ipywidgets", "anywidget")  # what a notebook needs besides
 MODES = {
     "task": "task: it trains beside the cell, and every control answers at once",
     "chunk": "chunk: it trains 2 seconds at a time; where a control answers late, run the cell again",
@@ -112,6 +111,9 @@ def _kernel(facts: Facts) -> Finding:
 def _packages(facts: Facts) -> Finding:
     """Judge the versions of what is imported, with one cure for all that does not fit."""
     here, notebook = facts.versions, facts.front_end != "a terminal"
+    if not RANGES:
+        cure = f"{_pip(facts)} -e '.[lab]' in the folder of rdskd-lab."
+        return Finding("packages", NOTE, "rdskd-lab is not installed, so it is unknown which versions it needs", cure)
     wanted = [name for name in RANGES if name in CORE or name in here or (notebook and name in DRAWING)]
     wanted = [name for name in wanted if name != "ipykernel"]  # which has a line of its own
     wrong = [name for name in wanted if name not in here or not fits(name, here[name])]

@@ -4,14 +4,18 @@ Controls with real images train on the training split of the data at hand (4,000
 images past those), never on what is reported.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
 from ..batch import Batch
 from ..generator import Generator
+from ..objective import Objective
 from ..torch_state import train_mode
+from ..training import labels
 from .building_blocks import generator
-from .method import Settings
+from .method import SMALL_CIFAR10, Method, Settings
 
 
 class Noise(nn.Module):
@@ -38,7 +42,7 @@ class Real(nn.Module):
 
 
 class OnDevice(nn.Module):
-    """What a source without parameters paints on the CPU, taken to where the teacher lives."""
+    """A source without parameters, which draws on the CPU, with its images moved to the device of the run."""
 
     def __init__(self, source: nn.Module, device: torch.device):
         super().__init__()
@@ -49,19 +53,19 @@ class OnDevice(nn.Module):
 
 
 def noise(run) -> nn.Module:
-    """Gaussian noise for a source."""
+    """Make a source of Gaussian noise."""
     return OnDevice(Noise(run.channels, run.size), run.device)
 
 
 def real(run) -> nn.Module:
-    """The data's own training images for a source."""
+    """Make a source of the data's own training images."""
     if run.data is None:
         raise ValueError("this control learns from real images: give Distillation(..., data=load(NAME, 'train'))")
     return OnDevice(Real(run.data), run.device)
 
 
 def untrained(run) -> Generator:
-    """A generator of first weights, whose BatchNorms have seen 100 batches, so that its images have their scale."""
+    """Make an untrained generator, run for 100 batches in training mode so that its BatchNorm statistics are set."""
     source, rng = generator(run), torch.Generator().manual_seed(run.seed + 3)
     with torch.no_grad(), train_mode(source, training=True):
         for _ in range(100):
@@ -71,15 +75,41 @@ def untrained(run) -> Generator:
 
 # ---- the controls, as methods ---------------------------------------------------------------------------------------
 
-CONTROL = {
+PRESETS = {
     "classroom": Settings(
-        generator_steps=0, width=16, student_steps=4_000, student_batch_size=128, student_lr=4e-3,
+        generator_steps=0,
+        width=16,
+        student_steps=4_000,
+        student_batch_size=128,
+        student_lr=4e-3,
         student_schedule="cosine",
     ),
     "paper-mnist": Settings(generator_steps=0),
     "paper-svhn": Settings(generator_steps=0, latent=1000),
     "paper-cifar10": Settings(generator_steps=0, latent=1000, student_schedule="late"),
-    "small-cifar10": Settings(
-        generator_steps=0, latent=256, width=64, student_steps=4_000, student_batch_size=128, student_schedule="cosine",
+    "small-cifar10": replace(SMALL_CIFAR10, generator_steps=0, batch_size=512, lr=1e-3, pooled=False, augment=0.0),
+}
+METHODS = {
+    "noise": Method(Objective, PRESETS, source=noise, seen="Gaussian noise, and the teacher's answers to it"),
+    "untrained": Method(
+        Objective,
+        PRESETS,
+        source=untrained,
+        seen="images of a generator that never learned, and the teacher's answers to them",
     ),
-}  # fmt: skip
+    "real": Method(
+        Objective,
+        PRESETS,
+        source=real,
+        real_images=True,
+        seen="real training images, and the teacher's answers to them",
+    ),
+    "labels": Method(
+        Objective,
+        PRESETS,
+        source=real,
+        real_images=True,
+        student=lambda temperature: labels(),
+        seen="real training images and their labels; there was no teacher",
+    ),
+}

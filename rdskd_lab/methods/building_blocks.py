@@ -1,5 +1,6 @@
-"""What methods are put together from, beside their tables of terms: what is optimised, when the student watches, what
-it sees.  Each part is a function of the run (`distillation.Distillation`) or of its settings.
+"""What methods are made of, beside their tables of terms: what is optimised, when the student trains, what it sees.
+
+Each part is a function of the run (`distillation.Distillation`) or of its settings.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from torch import nn
 from ..batch import Batch, read
 from ..generator import Generator
 from ..losses import bn_statistics
-from ..objective import Term
+from ..objective import Term, Words
 from ..torch_state import seeded, train_mode
 from ..training import Step, painted
 from .fast_generator import lean
@@ -21,7 +22,7 @@ from .image_pool import warp
 
 
 def generator(run) -> Generator:
-    """The weights of a network that paints, first drawn from the run's seed."""
+    """Make a generator; its initial weights depend on the run's seed."""
     s = run.settings
     return lean(seeded(run.seed, Generator, s.latent, run.channels, run.size, s.width))
 
@@ -30,7 +31,7 @@ def generator(run) -> Generator:
 
 
 def pooling(steps: Iterable[Step], run) -> Iterator[Step]:
-    """Keep every batch that the source learned from, if the settings say that the student learns from a pool."""
+    """Keep every batch that trained the source, if the settings say that the student trains on a pool."""
     for step in steps:
         if run.settings.pooled:
             run.pool.add(step.batch)
@@ -38,30 +39,30 @@ def pooling(steps: Iterable[Step], run) -> Iterator[Step]:
 
 
 def remembering(steps: Iterable[Step], run) -> Iterator[Step]:
-    """Hold the batch that the source has just learned from, where the student is to see that very one (`live`)."""
+    """Hold the batch that has just trained the source, for a student that is to see the same one (`live`)."""
     for step in steps:
         run.latest = step.batch
         yield step
 
 
-# ---- when the student watches: whose step it is, one after the other ------------------------------------------------
+# ---- when the student trains: whose step it is, one after the other -------------------------------------------------
 
 
 def after(s) -> Iterator[str]:
-    """First the source learns, then the student."""
+    """Train the source first, then the student."""
     yield from repeat("synthesise", s.generator_steps)
     yield from repeat("distill", s.student_steps)
 
 
 def by_turns(s) -> Iterator[str]:
-    """Live: `sheet_steps` steps of the source, `student_turn` of the student, and so on."""
+    """Take turns: `sheet_steps` steps of the source, `student_turn` of the student, and so on."""
     for _ in range(_rounds(s)):
         yield from repeat("synthesise", s.sheet_steps)
         yield from repeat("distill", s.student_turn)
 
 
 def student_first(s) -> Iterator[str]:
-    """Live, but each round begins with the student."""
+    """Take turns, each round beginning with the student."""
     for _ in range(_rounds(s)):
         yield from repeat("distill", s.student_turn)
         yield from repeat("synthesise", s.sheet_steps)
@@ -77,20 +78,20 @@ def _rounds(s) -> int:
     return rounds
 
 
-# ---- what the student sees: lessons from the `start`-th on, for ever ------------------------------------------------
+# ---- what the student sees: batches from the `start`-th on; they never end ------------------------------------------
 
 
 def finished(run, start: int) -> Iterator[Batch]:
-    """The images that trained the source, warped a little, or fresh ones from it; the settings say which."""
+    """Yield the images that trained the source, slightly warped, or fresh ones from it, as the settings say."""
     s = run.settings
     if s.pooled:
-        return run.pool.lessons(run.teacher, s.student_batch_size, seed=run.seed, start=start,
-                                augment=s.augment, reuse=s.reuse)  # fmt: skip
+        how = dict(seed=run.seed, start=start, augment=s.augment, reuse=s.reuse)
+        return run.pool.batches(run.teacher, s.student_batch_size, **how)
     return painted(run.source, run.teacher, s.student_batch_size, run.rng)
 
 
 def live(run, start: int) -> Iterator[Batch]:
-    """The very batch that the source has just learned from, as published; or, pooled, from all batches so far."""
+    """Yield the batch that has just trained the source, as published; if pooled, images of all batches so far."""
     if run.settings.pooled:
         yield from growing(run, start)
     while True:
@@ -98,7 +99,7 @@ def live(run, start: int) -> Iterator[Batch]:
 
 
 def in_training(run, start: int) -> Iterator[Batch]:
-    """Fresh images from a source in training mode: its BatchNorms go by the batch, and their statistics move on."""
+    """Yield fresh images of a source in training mode: its BatchNorms use the batch, and their statistics change."""
     while True:
         with torch.no_grad(), train_mode(run.source, training=True):
             batch = run.source.sample(run.settings.student_batch_size, run.rng)
@@ -106,7 +107,7 @@ def in_training(run, start: int) -> Iterator[Batch]:
 
 
 def growing(run, start: int) -> Iterator[Batch]:
-    """Images drawn from all that the pool holds so far, warped by `augment`, answered anew by the teacher."""
+    """Yield images drawn from all that the pool holds so far, warped by `augment`, answered anew by the teacher."""
     s, pool = run.settings, run.pool
     while True:
         rows = torch.randint(pool.filled, (s.student_batch_size,), generator=run.rng).to(pool.images.device)
@@ -119,9 +120,10 @@ def growing(run, start: int) -> Iterator[Batch]:
 # ---- how the student's learning rate falls --------------------------------------------------------------------------
 
 
-def stepwise(steps: Iterable[Step], optimizer: torch.optim.Optimizer, total: int, lr: float,
-             at: tuple[float, ...] = (0.4, 0.8)) -> Iterator[Step]:  # fmt: skip
-    """Let the learning rate fall to a tenth whenever that share of `total` steps is done, by the step's own index."""
+def stepwise(
+    steps: Iterable[Step], optimizer: torch.optim.Optimizer, total: int, lr: float, at: tuple[float, ...] = (0.4, 0.8)
+) -> Iterator[Step]:
+    """Divide the learning rate by 10 whenever a share in `at` of `total` steps is done, by the step's own index."""
     for step in steps:
         for group in optimizer.param_groups:
             group["lr"] = lr * 0.1 ** sum(step.i + 1 >= share * total for share in at)
@@ -129,7 +131,7 @@ def stepwise(steps: Iterable[Step], optimizer: torch.optim.Optimizer, total: int
 
 
 def optimizer(net: nn.Module, s) -> torch.optim.Optimizer:
-    """The student's: Adam, or SGD with momentum 0.9 and weight decay 5e-4."""
+    """Make the student's optimiser: Adam, or SGD with momentum 0.9 and weight decay 5e-4."""
     if s.student_optimizer == "sgd":
         return torch.optim.SGD(net.parameters(), s.student_lr, momentum=0.9, weight_decay=5e-4)
     fused = next(net.parameters()).device.type in ("cpu", "cuda")
@@ -139,6 +141,16 @@ def optimizer(net: nn.Module, s) -> torch.optim.Optimizer:
 # ---- a term that several methods have -------------------------------------------------------------------------------
 
 
+BN = Words(
+    "BatchNorm statistics",
+    "Σ<sub>layers</sub> ‖σ² − σ̂²‖ + ‖μ − μ̂‖",
+    "units of the teacher's activations",
+    "0 upwards",
+    "Inside the teacher a batch should have the means and variances of its training data (DeepInversion).",
+    "bn_statistics(seen)",
+)
+
+
 def bn_term(weight: float) -> Term:
-    """R_f as a row; 0 where there is no BatchNorm to match (`Distillation` refuses to ask for it there)."""
-    return Term(lambda b: bn_statistics(b.bn) if b.bn else b.images.new_zeros(()), weight, needs=("bn",))
+    """Return R_f as a row; 0 where there is no BatchNorm to match (`Distillation` refuses that if the term is on)."""
+    return Term(lambda b: bn_statistics(b.bn) if b.bn else b.images.new_zeros(()), weight, needs=("bn",), words=BN)

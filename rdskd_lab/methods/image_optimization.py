@@ -1,7 +1,7 @@
 """Images as parameters, a sheet at a time: a new sheet of noise, many steps, its best images kept, the next sheet.
 
-`Sheets` is the source, `keeping_best` and `renewing` are the adapters that ride on its steps.  The best images are a
-copy: published codes keep `best = x.data`, an alias of what goes on changing, and so return the last images instead.
+`Sheets` is the source, `keeping_best` and `renewing` are the adapters of its steps.  The best images are a copy:
+released codes keep `best = x.data`, an alias of what goes on changing, and so return the last images instead.
 """
 
 import math
@@ -18,19 +18,25 @@ class Pixels(nn.Module):
     """A sheet of images that are themselves the parameters, each with something to become.
 
     targets (M,) or (M, K); `jitter` rolls the whole sheet by up to that many pixels while training, so that no
-    image can hide in the position of its pixels.  A sample is a copy, so that a batch still shows what was measured
-    when the optimiser has moved the sheet.  Source: DeepInversion, published code.
+    image depends on the position of its pixels.  A sample is a copy, so that a batch still shows what was measured
+    when the optimiser has moved the sheet.  Source: DeepInversion, released code.
     """
 
-    def __init__(self, targets: Tensor, channels: int = 1, size: int = 32, jitter: int = 0,
-                 rng: torch.Generator | None = None):  # fmt: skip
+    def __init__(
+        self,
+        targets: Tensor,
+        channels: int = 1,
+        size: int = 32,
+        jitter: int = 0,
+        rng: torch.Generator | None = None,
+    ):
         super().__init__()
         self.images = nn.Parameter(torch.randn(len(targets), channels, size, size, generator=rng))
         self.register_buffer("targets", targets)
         self.jitter = jitter
 
     def sample(self, n: int | None = None, rng: torch.Generator | None = None) -> Batch:
-        """All images, or `n` of them drawn without replacement."""
+        """Return all images, or `n` of them drawn without replacement."""
         images, targets = self.images.clone(), self.targets
         if self.training and self.jitter:
             shift = torch.randint(-self.jitter, self.jitter + 1, (2,), generator=rng).tolist()
@@ -44,9 +50,9 @@ class Pixels(nn.Module):
 class Sheets(Pixels):
     """Pixels that begin anew; what has been best of the present sheet is part of their state."""
 
-    def __init__(self, draw: Callable[[int], Tensor], channels: int, size: int, jitter: int, rng: torch.Generator):
-        """`draw(k)` gives the k-th sheet's targets; `rng` its first pixels, N(0, 1), as normalised data are."""
-        super().__init__(draw(0), channels, size, jitter, rng)
+    def __init__(self, draw: Callable, channels: int, size: int, jitter: int, rng: torch.Generator):
+        """`draw(k, rng)` gives the k-th sheet's targets; `rng` its first pixels, N(0, 1), as normalised data are."""
+        super().__init__(draw(0, rng), channels, size, jitter, rng)
         self.draw = draw
         self.register_buffer("best", self.images.detach().clone())
         self.register_buffer("lowest", torch.tensor(math.inf))
@@ -54,7 +60,7 @@ class Sheets(Pixels):
     @torch.no_grad()
     def renew(self, k: int, rng: torch.Generator) -> None:
         """Begin the k-th sheet."""
-        self.targets.copy_(self.draw(k))
+        self.targets.copy_(self.draw(k, rng))
         self.images.copy_(torch.randn(self.images.shape, generator=rng))
         self.lowest.fill_(math.inf)
 
@@ -71,7 +77,7 @@ def keeping_best(steps: Iterable[Step], run) -> Iterator[Step]:
 
 
 def renewing(steps: Iterable[Step], run) -> Iterator[Step]:
-    """After `sheet_steps` steps, let the pool have the sheet's best images and begin the next one, moments and all."""
+    """After `sheet_steps` steps, add the sheet's best images to the pool and begin the next one, moments and all."""
     for step in steps:
         sheet, rest = divmod(step.i + 1, run.settings.sheet_steps)
         if not rest:
@@ -82,5 +88,7 @@ def renewing(steps: Iterable[Step], run) -> Iterator[Step]:
         yield step
 
 
-IMPRESSIONS = dict(adapters=(keeping_best, renewing), seen="images that were optimised pixel by pixel, "
-                   "and the teacher's answers to them")  # fmt: skip
+IMPRESSIONS = dict(
+    adapters=(keeping_best, renewing),
+    seen="images that were optimised pixel by pixel, and the teacher's answers to them",
+)

@@ -1,8 +1,9 @@
-"""The images a generator painted, kept with the teacher's answers, so that a student may learn from them many times.
+"""The images that trained a generator, kept with the teacher's answers, so that a student can train on them many times.
 
-Painting is the dear part: the published generator costs about 270 times what LeNet-5 costs.  The published way paints
-a fresh batch for every student step and forgets it.  Here each batch that trained the generator is kept, which samples
-the generator all along its training, and a lesson is a kept image, warped a little and answered anew by the teacher.
+Generating images is the expensive part: the published generator costs about 270 times what LeNet-5 costs.  The
+published way generates a fresh batch for every student step and forgets it.  Here each batch that trained the
+generator is kept, which samples the generator all along its training; the student sees kept images, slightly warped
+and answered anew by the teacher.
 """
 
 import math
@@ -35,28 +36,37 @@ class Pool:
         self.filled = room.stop
 
     def histogram(self) -> Tensor:
-        """How many images the teacher takes for each class, (K,)."""
+        """Count the images that the teacher takes for each class, (K,)."""
         answers = self.logits[: self.filled]
         return torch.bincount(answers.argmax(1), minlength=answers.shape[1])
 
-    def lessons(self, teacher: nn.Module, batch_size: int, *, seed: int = 0, start: int = 0, augment: float = 1.0,
-                reuse: int = 1, round_size: int = 12_800) -> Iterator[Batch]:  # fmt: skip
-        """Batches for a student, for ever, from the `start`-th on: a pure function of the pool, `seed` and `start`.
+    def batches(
+        self,
+        teacher: nn.Module,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        start: int = 0,
+        augment: float = 1.0,
+        reuse: int = 1,
+        round_size: int = 12_800,
+    ) -> Iterator[Batch]:
+        """Yield batches for a student from the `start`-th on: a pure function of the pool, `seed` and `start`.
 
-        They come in rounds: `round_size` images are drawn, warped, answered by the teacher, and then gone through
-        `reuse` times in another order.  `augment` scales the warp; 0 leaves the images and their answers alone.
+        They never end, and come in rounds: `round_size` images are drawn, warped, answered by the teacher, and then
+        used `reuse` times, each time in another order.  `augment` scales the warp; 0 leaves images and answers alone.
         """
         if batch_size > self.filled:
             raise ValueError(
-                f"a lesson of {batch_size} images cannot be drawn from a pool of {self.filled}; lower the batch size"
+                f"a batch of {batch_size} images cannot be drawn from a pool of {self.filled}; lower the batch size"
             )
-        batches = min(round_size, self.filled) // batch_size
-        for i in count(start // (batches * reuse)):
+        n = min(round_size, self.filled) // batch_size  # batches of a round
+        for i in count(start // (n * reuse)):
             rng = torch.Generator().manual_seed(1_000_003 * seed + i)
-            rows = torch.randperm(self.filled, generator=rng)[: batches * batch_size].to(self.images.device)
+            rows = torch.randperm(self.filled, generator=rng)[: n * batch_size].to(self.images.device)
             images, logits = self._round(teacher, rows, augment, rng)
             order = torch.cat([torch.randperm(len(rows), generator=rng) for _ in range(reuse)]).to(rows.device)
-            for pick in order.split(batch_size)[start % (batches * reuse) :]:
+            for pick in order.split(batch_size)[start % (n * reuse) :]:
                 yield Batch(images[pick].float(), logits=logits[pick])
             start = 0
 

@@ -1,4 +1,4 @@
-"""What a method is: a table of terms, what is optimised, when the student watches, and its settings."""
+"""What a method is: a table of terms, what is optimised, when the student trains, and its settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from . import building_blocks as blocks
 class Settings:
     """What a run is made of.  The defaults are the published MNIST schedule of RDSKD."""
 
-    # ---- the source learns
+    # ---- the source trains
     generator_steps: int = 2_400  # 20 epochs of 120 iterations
     batch_size: int = 512  # images a step; even, since diversity pairs the two halves
     latent: int = 100  # numbers in z
@@ -21,7 +21,7 @@ class Settings:
     sheet_steps: int = 1  # steps on one batch of images; many where the images themselves are optimised
     jitter: int = 0  # pixels by which a sheet of images is rolled at most
 
-    # ---- the student learns
+    # ---- the student trains
     student_steps: int = 120_000  # 1,000 epochs of 120 iterations
     student_turn: int = 1  # steps at a time, where student and source take turns
     student_batch_size: int = 512  # images a step
@@ -29,23 +29,51 @@ class Settings:
     student_lr: float = 2e-3
     student_schedule: str = "constant"  # or "cosine": half of one, to 0; "steps": / 10 at 40 and 80 %; "late": at 80 %
     temperature: float = 10.0  # T in T^2 KL
-    pooled: bool = False  # learn from the images that trained the source; False: from fresh ones, as published
+    pooled: bool = False  # train on the images that trained the source; False: on fresh ones, as published
     augment: float = 0.0  # how far pooled images are warped before the teacher answers anew; 0: not at all
-    reuse: int = 1  # how often a warped image is learnt from before it is warped anew
+    reuse: int = 1  # how often a warped image is used before it is warped anew
 
     weights: tuple[tuple[str, float], ...] = ()  # of terms, where they differ from the table's
 
 
+# Where the presets of the methods begin, which change what their own searches changed.
+CLASSROOM = Settings(
+    width=16,
+    student_steps=4_000,
+    student_batch_size=128,
+    student_lr=4e-3,
+    student_schedule="cosine",
+    pooled=True,
+    augment=1.0,
+)
+SMALL_CIFAR10 = Settings(
+    batch_size=128,
+    latent=256,
+    width=64,
+    lr=2e-3,
+    student_steps=4_000,
+    student_batch_size=128,
+    student_schedule="cosine",
+    pooled=True,
+    augment=1.0,
+)
+
+
 @dataclass(frozen=True)
 class Method:
-    """What tells one method from another.  The loop is the same for all."""
+    """What tells one method from another.  The loop is the same for all.  A part is a function of the run."""
 
-    terms: Callable[[], Objective]  # what the source is asked for
+    terms: Callable[[], Objective]  # what the source minimises
     presets: dict[str, Settings]
-    lessons: Callable = blocks.finished  # what the student sees
-    turns: Callable = blocks.after  # when it sees it
-    student: Callable[[float], Objective] = imitation  # what the student is asked for; of the temperature
+    batches: Callable = blocks.finished  # what the student sees
+    turns: Callable = blocks.after  # when it trains; of the settings
+    student: Callable[[float], Objective] = imitation  # what the student minimises; of the temperature
     source: Callable = blocks.generator  # what is optimised
-    adapters: tuple[Callable, ...] = (blocks.pooling,)  # what is kept of the source's steps
+    adapters: tuple[Callable, ...] = (blocks.pooling,)  # what is kept of the source's steps; of the steps and the run
+    memory: Callable | None = None  # what terms find in `Batch.memory`: any object with a state dict of tensors
     real_images: bool = False  # whether it is a control that learns from them
     seen: str = "images that a generator painted, and the teacher's answers to them"  # by the student, in words
+
+    def objective(self, settings: Settings) -> Objective:
+        """Return the table of terms with the weights of `settings`."""
+        return self.terms().weigh(settings.weights)

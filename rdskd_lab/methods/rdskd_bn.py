@@ -11,4 +11,4 @@ def rdskd_bn() -> Objective:
     return Objective(**rdskd(), bn=bn_term(0.1))
 
 
-RDSKD_BN = Method(rdskd_bn, RDSKD.presets)
+METHODS = {"rdskd+bn": Method(rdskd_bn, RDSKD.presets)}

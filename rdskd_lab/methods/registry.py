@@ -1,41 +1,38 @@
-"""METHODS: every method and control by its name."""
+"""METHODS: every method and control by its name, and `describe`, what each of their terms is in words.
 
-from ..objective import Objective
-from ..training import labels
-from . import baselines
-from .baselines import CONTROL
-from .dafl import DAFL, MSKD
-from .deepinversion import ADAPTIVE, DEEPINVERSION
-from .dfad import DFAD
+The methods are those in the `METHODS` of each file in this folder: a new file needs no line here.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from ..objective import Words
 from .method import Method
-from .rdskd import RDSKD
-from .rdskd_bn import RDSKD_BN
-from .zskd import ZSKD
 
-# Settings that nobody published, taken from the nearest that somebody did: SVHN's from CIFAR-10's, DeepInversion's for
-# MNIST too; ZSKD has one schedule for all.
-for method in DAFL, MSKD, DFAD, DEEPINVERSION, ADAPTIVE:
-    method.presets["paper-svhn"] = method.presets["paper-cifar10"]
-for name in "paper-svhn", "paper-cifar10":
-    ZSKD.presets[name] = ZSKD.presets["paper-mnist"]
-for method in DEEPINVERSION, ADAPTIVE:
-    method.presets["paper-mnist"] = method.presets["paper-cifar10"]
+ORDER = ("rdskd", "rdskd_bn", "dafl", "zskd", "deepinversion", "dfad", "", "baselines")  # "": all others, by name
 
-METHODS = {
-    "rdskd": RDSKD,
-    "rdskd+bn": RDSKD_BN,
-    "dafl": DAFL,
-    "mskd": MSKD,
-    "zskd": ZSKD,
-    "deepinversion": DEEPINVERSION,
-    "adaptive": ADAPTIVE,
-    "dfad": DFAD,
-    "noise": Method(Objective, CONTROL, source=baselines.noise, seen="Gaussian noise, and the teacher's answers to it"),
-    "untrained": Method(Objective, CONTROL, source=baselines.untrained,
-                        seen="images of a generator that never learned, "
-                        "and the teacher's answers to them"),
-    "real": Method(Objective, CONTROL, source=baselines.real, real_images=True,
-                   seen="real training images, and the teacher's answers to them"),
-    "labels": Method(Objective, CONTROL, source=baselines.real, real_images=True, student=lambda temperature: labels(),
-                     seen="real training images and their labels; there was no teacher"),
-}  # fmt: skip
+
+def _found() -> dict[str, Method]:
+    files = [file.name for file in iter_modules([str(Path(__file__).parent)]) if file.name != "registry"]
+    methods = {}
+    for file in sorted(files, key=lambda name: (ORDER.index(name if name in ORDER else ""), name)):
+        for name, method in getattr(import_module(f".{file}", __package__), "METHODS", {}).items():
+            if name in methods:
+                raise ValueError(f"methods/{file}.py has a method {name!r}, and so has another file; rename one")
+            methods[name] = method
+    return methods
+
+
+METHODS = _found()
+WORDS: dict[str, Words] = {}
+for method in METHODS.values():
+    for table in method.terms(), method.student(1.0):
+        WORDS = table.words | WORDS  # of two that share a key, the first method's
+
+
+def describe(key: str, own: Mapping[str, Words] = WORDS) -> Words:
+    """Return what the term `key` is in words, from `own` or the package; for an unknown term, words that say so."""
+    unknown = "This term has no description; read the function that computes it."
+    return own.get(key) or WORDS.get(key) or Words(key, "not described", "its own unit", "not described", unknown)

@@ -1,32 +1,38 @@
 """ZSKD (ICML 2019): images that should become soft answers drawn from the teacher's last layer."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from ..batch import last_linear
 from ..losses import soft_cross_entropy
 from ..objective import Objective, Term
+from ..training import CROSS_ENTROPY
 from .image_optimization import IMPRESSIONS, Sheets
-from .method import Method, Settings
+from .method import CLASSROOM, SMALL_CIFAR10, Method, Settings
 
 
 def zskd() -> Objective:
     """Cross-entropy of softmax(t / 20) to Dirichlet targets; no other prior."""
-    return Objective(ce=Term(lambda b: soft_cross_entropy(b.logits, b.targets, temperature=20.0)))
+    return Objective(ce=Term(lambda b: soft_cross_entropy(b.logits, b.targets, temperature=20.0), words=CROSS_ENTROPY))
 
 
 def of_dirichlet(run) -> Sheets:
-    """Sheets whose images should become soft answers that the last layer makes likely, beta 1.0 and 0.1 by turns."""
+    """Make sheets whose images should become soft answers that the last layer makes likely, beta 1 and 0.1 in turn."""
     s, head = run.settings, last_linear(run.teacher)
-    return Sheets(lambda k: dirichlet_targets(head, s.batch_size, (1.0, 0.1)[k % 2], run.rng),
-                  run.channels, run.size, s.jitter, run.rng)  # fmt: skip
+
+    def draw(k: int, rng: torch.Generator) -> Tensor:
+        return dirichlet_targets(head, s.batch_size, (1.0, 0.1)[k % 2], rng)
+
+    return Sheets(draw, run.channels, run.size, s.jitter, run.rng)
 
 
 def dirichlet_targets(head: torch.nn.Linear, n: int, beta: float = 1.0, rng: torch.Generator | None = None) -> Tensor:
-    """ZSKD's soft targets (n, K): Dirichlet draws, class after class, whose concentration is class similarity.
+    """Draw ZSKD's soft targets (n, K): Dirichlet draws, class after class, whose concentration is class similarity.
 
     alpha_c = beta (r - min r) / (max r - min r) + 1e-4, where r is row c of the cosines between the rows of the head's
-    weight (K, D).  The published code stretches once more after multiplying, so that its beta of 0.1 did nothing.
+    weight (K, D).  The released code stretches once more after multiplying, so that its beta of 0.1 did nothing.
     """
     w = torch.nn.functional.normalize(head.weight.detach(), dim=1)
     r = w @ w.T
@@ -38,17 +44,23 @@ def dirichlet_targets(head: torch.nn.Linear, n: int, beta: float = 1.0, rng: tor
 
 # Published for CIFAR-10 only; ours here: images start as N(0, 1) in normalised space, every sheet anew, and are never
 # rescaled; the best images of a sheet are kept; warps stand for the published augmentation, and relabel as it does.
-ZSKD = Method(zskd, {
+SHEETS = dict(batch_size=200, sheet_steps=200, lr=0.05, temperature=20.0)
+PRESETS = {
     "paper-mnist": Settings(
-        generator_steps=600_000, batch_size=100, sheet_steps=1_500, lr=1e-3, pooled=True, augment=1.0,
-        student_steps=312_500, student_batch_size=64, student_lr=1e-3, temperature=20.0,  # 500 epochs of 40,000 images
+        generator_steps=600_000,
+        batch_size=100,
+        lr=1e-3,
+        sheet_steps=1_500,
+        student_steps=312_500,  # 500 epochs of 40,000 images
+        student_batch_size=64,
+        student_lr=1e-3,
+        temperature=20.0,
+        pooled=True,
+        augment=1.0,
     ),
-    "classroom": Settings(
-        generator_steps=4_000, batch_size=200, sheet_steps=200, lr=0.05, pooled=True, augment=1.0, reuse=2,
-        student_steps=4_000, student_batch_size=128, student_lr=4e-3, student_schedule="cosine", temperature=20.0,
-    ),
-    "small-cifar10": Settings(
-        generator_steps=3_000, batch_size=200, sheet_steps=200, lr=0.05, pooled=True, augment=1.0,
-        student_steps=4_000, student_batch_size=128, student_schedule="cosine", temperature=20.0,
-    ),
-}, source=of_dirichlet, **IMPRESSIONS)  # fmt: skip
+    "classroom": replace(CLASSROOM, **SHEETS, width=128, generator_steps=4_000, reuse=2),
+    "small-cifar10": replace(SMALL_CIFAR10, **SHEETS, latent=100, width=128, generator_steps=3_000),
+}
+PRESETS |= dict.fromkeys(("paper-svhn", "paper-cifar10"), PRESETS["paper-mnist"])  # one schedule for all
+
+METHODS = {"zskd": Method(zskd, PRESETS, source=of_dirichlet, **IMPRESSIONS)}

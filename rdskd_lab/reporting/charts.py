@@ -19,121 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..methods.registry import describe
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito, no yellow
 DASHES = (("solid", "-"), ("dash", "--"), ("dot", ":"), ("dashdot", "-."))  # each in plotly's word and matplotlib's
 MARKS = (("circle-open", "o"), ("diamond-open", "D"), ("square-open", "s"), ("triangle-up-open", "^"))
 INK, FAINT = "#1a1a1a", "#d9d9d9"
-
-
-class Described(NamedTuple):
-    """What a column of a history means. `formula` is HTML; the others are plain text."""
-
-    name: str
-    formula: str
-    unit: str
-    range: str
-    asks: str
-
-
-TERMS = {
-    key: Described(*row)
-    for key, row in {
-        "oh": (
-            "one-hot loss",
-            "−mean<sub>i</sub> ln max<sub>k</sub> p<sub>ik</sub>",
-            "nats per image",
-            "0 to ln K",
-            "Authenticity: the teacher should be sure of each image. Near 0 it sees one class, and no other, in each.",
-        ),
-        "ie": (
-            "information entropy loss",
-            "Σ<sub>k</sub> p̄<sub>k</sub> ln p̄<sub>k</sub> = −H(p̄)",
-            "nats per batch",
-            "−ln K to 0",
-            "Class diversity: over a batch all K classes should occur equally often. At −ln K (−2.303 for "
-            "ten classes) they do; at 0 there is only one class.",
-        ),
-        "ds": (
-            "diversity seeking loss",
-            "‖P² − P¹‖ ∕ ‖x² − x¹‖",
-            "probability per pixel unit",
-            "0 to about 0.03 for 32 × 32 grey images",
-            "Diversity between samples: two images should differ in their "
-            "pixels by much more than the teacher's answers to them do. Low is good; the values are small by nature.",
-        ),
-        "act": (
-            "activation loss",
-            "−mean |f|",
-            "the teacher's feature units",
-            "0 downwards",
-            "Images should excite the features that enter the teacher's last layers (DAFL).",
-        ),
-        "ms": (
-            "mode seeking loss",
-            "1 ∕ (mean|x² − x¹| ∕ mean|z² − z¹|)",
-            "latent units per pixel unit",
-            "above 0, about 1",
-            "Unlike latents should give unlike images.",
-        ),
-        "ce": (
-            "cross-entropy",
-            "−mean<sub>i</sub> Σ<sub>k</sub> y<sub>ik</sub> ln p<sub>ik</sub>",
-            "nats per image",
-            "0 upwards",
-            "Each image should be answered with the label, or the soft answer, that it was given as its target.",
-        ),
-        "bn": (
-            "BatchNorm statistics",
-            "Σ<sub>layers</sub> ‖σ² − σ̂²‖ + ‖μ − μ̂‖",
-            "units of the teacher's activations",
-            "0 upwards",
-            "Inside the teacher a batch should have the means and variances of its training data (DeepInversion).",
-        ),
-        "tv": (
-            "total variation",
-            "Σ<sub>4 directions</sub> ‖x − x shifted‖",
-            "pixel units, over the batch",
-            "0 upwards",
-            "Neighbouring pixels should be alike.",
-        ),
-        "l2": ("norm of the images", "‖x‖", "pixel units, over the batch", "0 upwards", "Images should be faint."),
-        "comp": (
-            "competition",
-            "1 − JS(student, teacher)",
-            "none",
-            "0 to 1",
-            "Student and teacher should differ on the images (adaptive DeepInversion).",
-        ),
-        "adv": (
-            "adversarial loss",
-            "−mean |s − t|",
-            "logits",
-            "0 downwards",
-            "The generator looks for images on which student and teacher differ (DFAD).",
-        ),
-        "l1": (
-            "difference of logits",
-            "mean |s − t|",
-            "logits",
-            "0 upwards",
-            "The student should give the teacher's logits (DFAD).",
-        ),
-        "kd": (
-            "distillation loss",
-            "T² · mean<sub>i</sub> KL(teacher<sub>i</sub> ‖ student<sub>i</sub>; T)",
-            "nats × T²",
-            "0 upwards",
-            "The student should give the teacher's answers, softened by the temperature T. At 0 the two "
-            "agree in every probability.",
-        ),
-    }.items()
-}
-
-
-def describe(key: str) -> Described:
-    """What the column `key` means; for a term that is not in the table, its key and a sentence that says so."""
-    unknown = "This term has no description in the package; read its function in losses.py."
-    return TERMS.get(key) or Described(key, "not described", "its own unit", "not described", unknown)
 
 
 # ---------------------------------------------------------------- data: history -> arrays

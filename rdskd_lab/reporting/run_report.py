@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..methods.registry import WORDS, describe
 from ..networks.weights import write_whole
 from . import charts
 
@@ -207,15 +208,15 @@ def losses_section(history: dict, phase: str, config: dict) -> str:
     """Each term of a phase: what it asks for, in words, and its course, as HTML; `config["terms"]` says what was on."""
     rows = []
     for key in charts.terms(history, phase):
-        term, on = charts.describe(key), (config.get("terms") or {}).get(key, {}).get("on", True)
+        term, on = describe(key), (config.get("terms") or {}).get(key, {}).get("on", True)
         off = "" if on else " It was off in this run: measured, but not asked for."
         rows.append(
             (
                 f"{term.name} ({key})",
                 Html(
-                    f"{safe(term.asks + off)}<br>{key} = {term.formula}; {safe(term.range)}; {safe(term.unit)}"
-                    if key in charts.TERMS
-                    else safe(term.asks + off)
+                    f"{safe(term.purpose + off)}<br>{key} = {term.formula}; {safe(term.range)}; {safe(term.unit)}"
+                    if key in WORDS
+                    else safe(term.purpose + off)
                 ),
             )
         )

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from ..evaluation.image_quality import coverage, of_run
-from ..methods.registry import METHODS
+from ..methods.registry import METHODS, describe
 from ..networks.weights import write_whole
 from ..reporting import charts, run_report
 from ..reporting.comparison_chart import Standing, Standings
@@ -270,7 +270,7 @@ def standings(out: Path, rows: list[dict]) -> Standings:
 def asked(config: Config) -> str:
     """What a run asks its images for, in words: '1 x one-hot loss, damped + ...'."""
     terms = [(key, term) for key, term in resolve(config).objective.items() if term.on and term.weight]
-    told = [f"{term.weight:.3g} × {charts.describe(key).name}{', damped' * term.damped}" for key, term in terms]
+    told = [f"{term.weight:.3g} × {describe(key).name}{', damped' * term.damped}" for key, term in terms]
     return " + ".join(told) or "nothing: a control"
 
 

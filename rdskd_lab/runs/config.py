@@ -75,7 +75,8 @@ class Setup:
 def resolve(config: Config) -> Setup:
     """Look up and check everything that `config` names, but for data, files and device."""
     method = METHODS[known("method", config.method, METHODS)]
-    settings, objective = _settings(config, method), method.terms()
+    settings = _settings(config, method)
+    objective = method.objective(settings)
     if not config.teacher:
         usual = SETS[config.data].teacher if config.data in SETS else "lenet5"
         if not usual:
@@ -91,8 +92,6 @@ def resolve(config: Config) -> Setup:
             )
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
-    for name, value in settings.weights:
-        objective[name].weight = value
     use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))
     for name in config.off:
         objective[known("term", name, objective)].on = False

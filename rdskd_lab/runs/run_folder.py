@@ -56,7 +56,9 @@ def held(path: Path) -> Iterator[None]:
             path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
-            who = holder.read_text() if holder.is_file() else "another process"
+            who = "another process"
+            with suppress(OSError):  # it may have ended in between
+                who = holder.read_text() or who
             raise RunError(f"{path} is in use by {who}; wait for it, stop it, or give another --out") from error
         except OSError as error:
             reason = "it is a file" if path.is_file() else error.strerror
@@ -159,7 +161,7 @@ class Folder:
         self.seconds = {"synthesise": 0.0, "distill": 0.0}
         self.pictures: list[dict] = []
         self.columns = ["phase", "step", "seconds"]
-        for name in [*run.objective, *(name for name in run.lesson_terms if name not in run.objective)]:
+        for name in [*run.objective, *(name for name in run.student_objective if name not in run.objective)]:
             self.columns += [name, f"{name}_gain", f"{name}_weight"]
         self.columns.append("accuracy")
         self.rows = io.StringIO()  # of the history, not on disk yet
@@ -242,17 +244,7 @@ class Folder:
                 if size:
                     file.cut(size, crc)
             except RunError as error:
-                where = self._broken_row() if file is self.history else ""
-                raise RunError(f"{error}{where}; put it back as it was, or start again in a new folder") from error
-
-    def _broken_row(self) -> str:
-        """Return where the history is visibly damaged, as part of a sentence."""
-        lines = self.history.path.read_text("utf-8", errors="replace").splitlines()
-        for n, line in enumerate(lines[1:], 2):
-            phase, *numbers = line.split(",")
-            if phase not in self.seconds or len(numbers) + 1 != len(self.columns) or not all(map(_is_number, numbers)):
-                return f": line {n} is not a step ({line[:60]!r})"
-        return ""
+                raise RunError(f"{error}; put it back as it was, or start again in a new folder") from error
 
     def _read_pool(self) -> None:
         pool = self.run.pool
@@ -306,12 +298,6 @@ def _flat(facts: dict, before: str = "") -> Iterator[tuple[str, object]]:
 
 def _is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".part")
-
-
-def _is_number(text: str) -> bool:
-    with suppress(ValueError):
-        return text == "" or float(text) is not None
-    return False
 
 
 def _json(facts: dict) -> bytes:

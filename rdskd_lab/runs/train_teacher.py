@@ -1,6 +1,6 @@
-"""How a teacher comes to be, where there are data.
+"""Train a teacher on labelled images.
 
-LeNets: Adam, 1e-3, images as they are; that is how the shipped ones came to be.  All others: SGD, 0.1, momentum 0.9,
+LeNets: Adam, 1e-3, images as they are; the shipped ones were trained so.  All others: SGD, 0.1, momentum 0.9,
 weight decay 5e-4, images shifted by up to 4 pixels and mirrored, as for CIFAR-10.  Batches of 128, half a cosine to 0.
 """
 
@@ -26,15 +26,15 @@ from ..training import cosine, fit
 BATCH = 128
 
 
-def lessons(split: Split, rng: torch.Generator, device, change=lambda images, rng: images) -> Iterator[Batch]:
-    """Labelled batches for ever, in another order each pass, their images put through `change`."""
+def labelled_batches(split: Split, rng: torch.Generator, device, change=lambda images, rng: images) -> Iterator[Batch]:
+    """Yield labelled batches in a new order each pass, their images changed by `change`.  Never ends."""
     while True:
         for images, labels in split.batches(BATCH, device, rng):
             yield Batch(change(images, rng), targets=labels)
 
 
 def shifted_and_mirrored(images: Tensor, rng: torch.Generator, by: int = 4) -> Tensor:
-    """Each image (N, C, S, S) shifted by up to `by` pixels each way, zeros (the mean) coming in, and half mirrored."""
+    """Shift each image (N, C, S, S) by up to `by` pixels each way, filled up with zeros (the mean), and mirror half."""
     n, _, size, _ = images.shape
     rows, columns = (torch.randint(0, 2 * by + 1, (n, 1), generator=rng) + torch.arange(size) for _ in range(2))
     mirrored = torch.rand(n, 1, generator=rng) < 0.5
@@ -45,7 +45,7 @@ def shifted_and_mirrored(images: Tensor, rng: torch.Generator, by: int = 4) -> T
 
 
 def recipe(net: nn.Module) -> tuple[Optimizer, dict]:
-    """The optimiser for a network, and what its lessons are changed by."""
+    """Return the optimiser for a network, and how its images are changed."""
     if isinstance(net, LeNet5):
         return Adam(net.parameters(), 1e-3), {}
     net.to(memory_format=torch.channels_last)  # a step of a WRN-16-2 on two cores: 0.26 s instead of 0.32
@@ -55,7 +55,7 @@ def recipe(net: nn.Module) -> tuple[Optimizer, dict]:
 def train(
     data: str, out: Path, *, network: str = "lenet5", seed: int = 0, epochs: int = 10, device: str = "auto"
 ) -> Iterator[str]:
-    """Train, write `out`, and say so line by line.  The last network is kept: the test set chooses nothing.
+    """Train, write `out`, and yield a line an epoch.  The last network is kept: nothing is chosen by the test set.
 
     A file that is already there stays as it is until the new one is whole.
     """
@@ -65,7 +65,7 @@ def train(
     net = seeded(seed, NETWORKS[network], split.images.shape[1], len(split.classes)).to(device)
     optimizer, changes = recipe(net)
     passes, rate = -(-len(split) // BATCH), optimizer.param_groups[0]["lr"]
-    steps = fit(net, lessons(split, torch.Generator().manual_seed(seed), device, **changes), optimizer)
+    steps = fit(net, labelled_batches(split, torch.Generator().manual_seed(seed), device, **changes), optimizer)
     for step in cosine(islice(steps, epochs * passes), optimizer, epochs * passes, rate):
         epoch, rest = divmod(step.i + 1, passes)
         if not rest:

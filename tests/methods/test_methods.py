@@ -342,10 +342,10 @@ def test_when_a_sheet_is_finished_its_best_images_are_shown_not_the_noise_that_f
     steps, sheet = r.synthesise(), r.settings.sheet_steps
     record(islice(steps, sheet))
     kept = r.pool.images[: r.pool.filled][-40:]
-    shown = r._painted()
+    shown = r.probe_images()
     assert torch.equal(shown[: len(kept)].half(), kept) and not torch.equal(shown[:1], r.source.images[:1])
     next(steps)
-    assert not torch.equal(r._painted()[: len(kept)].half(), kept)
+    assert not torch.equal(r.probe_images()[: len(kept)].half(), kept)
 
 
 def test_a_live_student_with_a_pool_sees_what_was_painted_so_far_and_can_be_cut_too():

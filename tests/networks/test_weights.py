@@ -70,11 +70,13 @@ def test_a_pickle_is_never_opened(dump, tmp_path):
         (LeNet5(1, 7), r"fc2\.weight is \(7, 84\) in the file and \(10, 84\) in the network"),
         (LeNet5(3, 10), r"conv1\.weight is \(6, 3, 5, 5\) in the file and \(6, 1, 5, 5\)"),
         (torch.nn.Linear(2, 2), r"conv1\.weight is missing in the file"),
-        (torch.nn.ModuleDict({**dict(LeNet5().named_children()), "fc3": torch.nn.Linear(1, 1)}),
-         r"fc3\.\w+ is \(1.* in the file and unknown in the network"),
+        (
+            torch.nn.ModuleDict({**dict(LeNet5().named_children()), "fc3": torch.nn.Linear(1, 1)}),
+            r"fc3\.\w+ is \(1.* in the file and unknown in the network",
+        ),
     ],
     ids=["classes", "channels", "foreign", "more"],
-)  # fmt: skip
+)
 def test_a_network_that_does_not_fit_is_named_and_changes_nothing(other, sentence, tmp_path):
     save_weights(other, tmp_path / "other")
     net = LeNet5()

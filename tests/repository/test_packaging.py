@@ -83,7 +83,7 @@ def test_the_versions_and_floors_that_were_promised():
     assert PINNED["torch"] == "2.14.1" and PINNED["torchvision"] == "0.29.1"
     core, lab = requirements(), requirements("lab")
     assert PROJECT["requires-python"] == ">=3.11"
-    assert sorted(core) == ["numpy", "safetensors", "torch", "torchvision", "tqdm", "typer"]
+    assert sorted(core) == ["filelock", "numpy", "packaging", "safetensors", "torch", "torchvision", "tqdm", "typer"]
     for name, floor, below in (("torch", "2.6", "2.5.1"), ("ipywidgets", "7.7.1", "7.7"), ("plotly", "5.24", "5.23")):
         assert floor in lab[name] and below not in lab[name]
 
@@ -103,7 +103,7 @@ def test_pins_refuses_anything_but_plain_pins(line):
 # ---- conda and Binder ----------------------------------------------------------------------------------------------
 
 CONDA = {"pytorch": "torch", "pytorch-cpu": "torch"}  # conda-forge's names
-VERSIONS = [f"{major}.{minor}.{patch}" for major in range(13) for minor in range(60) for patch in (0, 1, 2)]
+VERSIONS = [f"{major}.{minor}.{patch}" for major in range(30) for minor in range(60) for patch in (0, 1, 2)]
 
 
 def conda(path):

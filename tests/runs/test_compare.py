@@ -36,8 +36,11 @@ def quick(monkeypatch):
         execute(config, place, also=C.look)
 
     monkeypatch.setattr(C, "_in_its_own_process", here)
-    monkeypatch.setattr(C, "fitted", lambda config, budget: STEPS if METHODS[config.method].terms() else {
-        "generator_steps": 0, "student_steps": 6})  # fmt: skip
+    monkeypatch.setattr(
+        C,
+        "fitted",
+        lambda config, budget: STEPS if METHODS[config.method].terms() else {"generator_steps": 0, "student_steps": 6},
+    )
     return done
 
 
@@ -96,8 +99,10 @@ def test_a_mistake_is_told_before_anything_is_run(tmp_path, quick):
 
 
 def test_the_mean_and_the_standard_deviation_are_over_seeds():
-    rows = [dict.fromkeys(C.COLUMNS, 1) | {"method": m, "student_accuracy": a, "seconds": s, "peak_rss_mb": s}
-            for m, a, s in (("a", 0.5, 1), ("a", 0.6, 2), ("a", 0.7, 6), ("b", 0.9, 5))]  # fmt: skip
+    rows = [
+        dict.fromkeys(C.COLUMNS, 1) | {"method": m, "student_accuracy": a, "seconds": s, "peak_rss_mb": s}
+        for m, a, s in (("a", 0.5, 1), ("a", 0.6, 2), ("a", 0.7, 6), ("b", 0.9, 5))
+    ]
     best, other = C.summary(rows)
     assert best[:2] == ("b", "90.00") and other[:2] == ("a", "60.00 ± 10.00") and other[3:5] == ("3", "6")
 

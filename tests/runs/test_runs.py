@@ -32,8 +32,8 @@ from rdskd_lab.networks.architectures import LeNet5
 from rdskd_lab.networks.weights import load_weights, save_weights
 from rdskd_lab.runs import config as configuration
 from rdskd_lab.runs import execute as execution
-from rdskd_lab.runs import machine, run_folder
 from rdskd_lab.runs import result as results
+from rdskd_lab.runs import run_folder
 from rdskd_lab.runs.config import Config, check_same, read_config, resolve
 from rdskd_lab.runs.execute import execute
 from rdskd_lab.runs.run_folder import RunError, held
@@ -126,15 +126,19 @@ def test_a_run_leaves_its_files_and_nothing_else(whole):
     assert {path.name for path in out.iterdir()} == LEFT
     assert list(out.parent.iterdir()) == [out]  # and nothing beside it
     result = json.loads((out / "result.json").read_text())
-    assert {"method", "preset", "seed", "data", "test_images", "teacher_accuracy", "student_accuracy", "agreement",
-            "seconds", "peak_rss_mb", "versions", "class_histogram", "machine"} <= set(result)  # fmt: skip
+    keys = (
+        "method preset seed data test_images teacher_accuracy student_accuracy agreement seconds peak_rss_mb versions"
+    )
+    assert {*keys.split(), "class_histogram", "machine"} <= set(result)
     assert set(result["seconds"]) == {"generator", "student", "total"} and result["test_images"] == 100
     assert result["preset"] == config.preset and result["teacher_accuracy"] > 0.98
     with np.load(out / "samples.npz") as samples:
         assert samples["steps"].tolist() == [0, 1, 2, 3, 4, 6] and samples["images"].shape == (6, 40, 1, 32, 32)
     rows = history(out)
     assert [(row["phase"], int(row["step"])) for row in rows] == [
-        *(("synthesise", i) for i in range(6)), *(("distill", i) for i in range(8))]  # fmt: skip
+        *(("synthesise", i) for i in range(6)),
+        *(("distill", i) for i in range(8)),
+    ]
     assert [row["step"] for row in rows if row["accuracy"]] == ["3", "7"]  # of the student, twice
     seconds = [float(row["seconds"]) for row in history(out, without="")]
     assert seconds == sorted(seconds) and seconds[-1] == pytest.approx(result["seconds"]["total"], abs=1e-3)
@@ -153,7 +157,11 @@ def test_terms_are_switched_weighed_and_anchored_as_asked(tmp_path):
     execute(config, tmp_path / "run")
     facts = json.loads((tmp_path / "run/config.json").read_text())
     assert facts["terms"]["ds"]["on"] is False and facts["terms"]["ie"] == {
-        "weight": 5.0, "on": True, "damped": True, "rule": "previous"}  # fmt: skip
+        "weight": 5.0,
+        "on": True,
+        "damped": True,
+        "rule": "previous",
+    }
     assert facts["settings"]["width"] == 4 and facts["settings"]["student_schedule"] == "cosine"
     rows = [row for row in history(tmp_path / "run") if row["phase"] == "synthesise"]
     assert {row["ds_gain"] for row in rows} == {"0"} and all(float(row["ds"]) > 0 for row in rows)
@@ -162,12 +170,6 @@ def test_terms_are_switched_weighed_and_anchored_as_asked(tmp_path):
         for name in "oh", "ie":
             assert float(row[f"{name}_gain"]) == pytest.approx(math.exp(float(row[name]) - float(before[name])), 1e-5)
     assert read_config(tmp_path / "run") == resolve(config).config
-
-
-def test_without_damping_every_gain_is_1(tmp_path):
-    execute(replace(POOLED, anchor="none"), tmp_path / "run")
-    rows = [row for row in history(tmp_path / "run") if row["phase"] == "synthesise"]
-    assert {row[f"{name}_gain"] for row in rows for name in ("oh", "ie", "ds")} == {"1"}
 
 
 # ---- killed --------------------------------------------------------------------------------------------------------
@@ -196,33 +198,19 @@ def break_write(n, strike):
     run_folder.Growing.add, run_folder.write_whole, weights.write_whole = half_add, half_whole, half_whole
 
 
-def child(config, out, resume, write, seconds):
-    """In a process of its own: run, and die in the midst of a write, or so long after the folder was opened."""
-
-    def die(*_):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def timed(path, run, facts, real=execution.Folder):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        return real(path, run, facts)
-
-    def slowly(self, *args, real=run_folder.Folder.note):
-        real(self, *args)
-        time.sleep(0.01 if seconds else 0)
-
+def child(config, out, resume, write):
+    """In a process of its own: run, and die in the midst of a write."""
     quick()
     sys.stderr = open(os.devnull, "w")
-    break_write(write, die)
-    signal.signal(signal.SIGALRM, die)
-    execution.Folder, run_folder.Folder.note = timed, slowly
+    break_write(write, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     execute(config, out, resume=resume)
 
 
-def run_and_die(config, out, *, resume=True, write=0, seconds=0.0):
+def run_and_die(config, out, *, resume=True, write=0):
     """Exit status of a run in a process of its own: -9 if it was killed."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["rdskd_lab.runs.execute", "torch._dynamo"])  # which any optimiser of torch loads
-    process = context.Process(target=child, args=(config, out, resume, write, seconds))
+    process = context.Process(target=child, args=(config, out, resume, write))
     process.start()
     process.join()
     return process.exitcode
@@ -261,32 +249,6 @@ def test_killed_in_its_very_first_write_a_run_leaves_a_folder_that_counts_as_emp
         read_config(tmp_path / "run")
     execute(POOLED, tmp_path / "run", stop=Stop(99))
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
-
-
-@pytest.mark.slow
-@needs_kill
-@pytest.mark.parametrize("whole", [POOLED, FRESH], ids=["pooled", "fresh"], indirect=True)
-def test_25_kills_at_random_moments(whole, tmp_path):
-    """Each run dies several times, at any moment of either stage, and ends as if nothing had been."""
-    config, straight = whole
-    rng = random.Random(0)
-    kills, stages = 0, {"nothing": 0, "synthesise": 0, "distill": 0, "finished": 0}
-    while kills < 25:
-        out, resume = tmp_path / f"run{kills}", False
-        for longest in 0.3, 0.6, 0.9, 1.2:
-            status = run_and_die(config, out, resume=resume, seconds=rng.uniform(0.0, longest))
-            assert status in (0, -signal.SIGKILL)
-            resume = (out / "config.json").exists()
-            kills += status != 0
-            rows = history(out) if (out / "history.csv").exists() else []
-            stages["finished" if status == 0 else rows[-1]["phase"] if rows else "nothing"] += 1
-            if status == 0:
-                break
-        execute(config, out, resume=resume)
-        assert essence(out) == essence(straight)
-        assert {path.name for path in out.iterdir()} == LEFT
-    print("died in:", stages)
-    assert stages["synthesise"] and stages["distill"]
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path):
@@ -461,8 +423,7 @@ CASES = {
     "pool gone": (lambda out: (out / "pool.logits").unlink(), "pool.logits is missing"),
     "pool changed": (edited("pool.images", b"\x3c", b"\x3d"), "pool.images has changed"),
     "history too short": (cut_to("history.csv", 150), "history.csv has 150 bytes"),
-    "corrupt line in the history": (edited("history.csv", b"\nsynthesise,3,", b"\nsynthesise,3,x"), "history.csv.* 5 "),
-    "torn line in the history": (edited("history.csv", b"\nsynthesise,4,", b"\n"), "history.csv.* line 6 "),
+    "torn line in the history": (edited("history.csv", b"\nsynthesise,4,", b"\n"), "history.csv .*bytes"),
     "another number in the history": (edited("history.csv", b"\nsynthesise,3,", b"\nsynthesise,9,"), "has changed"),
     "result that is no JSON": (lambda out: (out / "result.json").write_text('{"stu'), "result.json .*--resume"),
 }
@@ -487,19 +448,6 @@ def test_a_checkpoint_with_code_in_it_is_not_executed(copy, tmp_path):
         with pytest.raises(RunError, match="is not a whole checkpoint"):
             execute(read_config(copy), copy, resume=True)
     assert not (tmp_path / "ran").exists()
-
-
-def test_a_checkpoint_from_a_gpu_is_read_onto_the_cpu(copy, monkeypatch):
-    """No GPU was seen here: what is checked is that every tensor is asked for on the CPU, as plain data."""
-    asked = []
-
-    def recorded(*args, load=torch.load, **options):
-        asked.append(options)
-        return load(*args, **options)
-
-    monkeypatch.setattr(torch, "load", recorded)
-    execute(read_config(copy), copy, resume=True)
-    assert asked == [{"map_location": "cpu", "weights_only": True}]
 
 
 def test_a_checkpoint_whose_tensors_say_cuda_goes_on_on_the_cpu(copy, tmp_path, monkeypatch):
@@ -586,9 +534,13 @@ def test_a_method_that_matches_statistics_takes_the_shipped_teacher_that_has_som
 
 BEGUN = replace(POOLED, seed=3, teacher="lenet5", off=("ds",), weight=(("ie", 5.0),))
 SAME = {
-    "seed": 3, "preset": "classroom", "teacher": "lenet5", "off": ("ds",), "weight": (("ie", 5.0), ("oh", 1.0)),
+    "seed": 3,
+    "preset": "classroom",
+    "teacher": "lenet5",
+    "off": ("ds",),
+    "weight": (("ie", 5.0), ("oh", 1.0)),
     "change": (("width", "4"), ("temperature", "10")),
-}  # fmt: skip
+}
 OTHER = {
     "seed": (4, "--seed 3.* 4"),
     "preset": ("long", "--preset classroom.* long"),
@@ -672,7 +624,7 @@ def test_out_of_memory_names_the_setting_to_lower(error, tmp_path, monkeypatch):
         ),
         (Generator, "sample", r"the generator stage: .* lower batch_size or width .*--resume"),
         (execution, "class_histogram", r"what comes after a stage: .* lower student_batch_size .*--resume"),
-        (execution.Distillation, "lessons", r"the student stage: .* lower student_batch_size .*--resume"),
+        (execution.Distillation, "batches", r"the student stage: .* lower student_batch_size .*--resume"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(owner, name, refuse)
@@ -725,10 +677,3 @@ def test_a_collapse_is_told_between_the_stages_and_looking_changes_nothing(whole
         monkeypatch.setattr(module, "class_histogram", lambda run: torch.ones(run.classes))
     execute(config, tmp_path / "unseen")
     assert essence(tmp_path / "run") == essence(tmp_path / "unseen") == essence(straight)
-
-
-def test_peak_memory_is_this_process_own_and_not_that_of_the_one_which_started_it():
-    big = torch.ones(int(2e9 // 4))  # 2 GB, held while the other process starts
-    code = "import torch; from rdskd_lab.runs.machine import peak_rss_mb; print(peak_rss_mb())"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert 50 < float(found) < 1500 < machine.peak_rss_mb() and big[-1] == 1

@@ -13,8 +13,9 @@ from importlib.resources import files
 import ipywidgets as widgets
 import numpy as np
 
+from ...methods.registry import describe
 from ...objective import Objective
-from ...reporting.charts import describe, number
+from ...reporting.charts import number
 from ..session.experiment import Experiment, Look
 from ..session.record import Record
 from .drawing import Mark, Stroke, bars, chart, sheet, strip

@@ -1,7 +1,7 @@
 """All that a played run's later steps depend on, as arrays of numbers by name; and a run put back from them.
 
-The names are NETWORK/PARAMETER, OPTIMISER/INDEX/MOMENT, `rng`, `terms` and so on: plain arrays, so that a file of them
-needs no pickle.  Arrays that do not fit the experiment are refused before anything is moved.
+The names are NETWORK/PARAMETER, memory/NAME, OPTIMISER/INDEX/MOMENT, `rng`, `terms` and so on: plain arrays, so that a
+file of them needs no pickle.  Arrays that do not fit the experiment are refused before anything changes.
 """
 
 import numpy as np
@@ -12,21 +12,21 @@ from ...objective import ANCHORS
 from .experiment import RECENT, Experiment
 
 RULES = list(ANCHORS)  # a rule is kept as its place here; -1 is one of the learner's own
-NETWORKS, OPTIMIZERS = ("generator", "student"), ("generator_optimizer", "student_optimizer")
+OPTIMIZERS = "generator_optimizer", "student_optimizer"
 
 
 def freeze(experiment: Experiment) -> dict[str, np.ndarray]:
-    """Weights, optimisers, random states, terms with their anchors, step: 1.5 MB, and 4 MB if the student learns."""
+    """Return weights, optimisers, memory, random states, terms with anchors, step: 1.5 MB; 4 MB with a student."""
     run, state = experiment.run, experiment.run.state()
-    tensors = {f"{part}/{name}": tensor for part in NETWORKS for name, tensor in state[part].items()}
+    tensors = {f"{part}/{name}": tensor for part in _plain(run) for name, tensor in state[part].items()}
     for part in OPTIMIZERS:
         for i, moments in state[part]["state"].items():
             tensors |= {f"{part}/{i}/{name}": tensor for name, tensor in moments.items()}
-    tensors |= {"rng": state["rng"], "lesson_rng": experiment.lesson_rng.get_state()}
+    tensors |= {"rng": state["rng"], "lesson_rng": experiment.student_rng.get_state()}
     if experiment.answers:
         tensors["answers"] = torch.stack(list(experiment.answers))
-    for part in ("images", "logits") if experiment.lessons else ():
-        tensors[f"lessons/{part}"] = torch.stack([getattr(batch, part) for batch in experiment.lessons])
+    for part in ("images", "logits") if experiment.recent else ():
+        tensors[f"lessons/{part}"] = torch.stack([getattr(batch, part) for batch in experiment.recent])
     places = {function: i for i, function in enumerate(ANCHORS.values())}
     terms = [(t.weight, t.on, t.damped, t.anchor, places.get(t.rule, -1)) for t in run.objective.values()]
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
@@ -38,7 +38,7 @@ def thaw(experiment: Experiment, arrays: dict[str, np.ndarray]) -> None:
     _fit(experiment, arrays)
     run, tensors = experiment.run, {name: torch.tensor(array) for name, array in arrays.items()}
     state = run.state()
-    for part in NETWORKS:
+    for part in _plain(run):
         state[part] = {name: tensors[f"{part}/{name}"] for name in state[part]}
     for part in OPTIMIZERS:
         weights, moments = _weights(run, part), {}
@@ -51,16 +51,16 @@ def thaw(experiment: Experiment, arrays: dict[str, np.ndarray]) -> None:
         term.weight, term.on, term.damped, term.anchor = weight, bool(on), bool(damped), anchor
         term.rule = ANCHORS[RULES[int(rule)]] if rule >= 0 else term.rule
     state["terms"], state["rng"] = {}, tensors["rng"]
+    state["done"]["synthesise"], experiment.learning = int(arrays["now"][0]), bool(arrays["now"][1])
     run.restore(state)
-    experiment.lesson_rng.set_state(tensors["lesson_rng"])
-    experiment.done, experiment.learning = int(arrays["now"][0]), bool(arrays["now"][1])
+    experiment.student_rng.set_state(tensors["lesson_rng"])
     experiment.answers.clear()
-    experiment.answers.extend(tensors.get("answers", ()))
-    experiment.lessons.clear()
-    lessons = _of("lessons", tensors)
-    if lessons:
-        pairs = zip(lessons["images"], lessons["logits"], strict=True)
-        experiment.lessons.extend(Batch(images, logits=logits) for images, logits in pairs)
+    experiment.answers.extend(answer.to(run.device) for answer in tensors.get("answers", ()))
+    experiment.recent.clear()
+    recent = {part: tensor.to(run.device) for part, tensor in _of("lessons", tensors).items()}
+    if recent:
+        pairs = zip(recent["images"], recent["logits"], strict=True)
+        experiment.recent.extend(Batch(images, logits=logits) for images, logits in pairs)
 
 
 def _fit(experiment: Experiment, arrays: dict[str, np.ndarray]) -> None:
@@ -80,9 +80,9 @@ def _fit(experiment: Experiment, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _wanted(experiment: Experiment, arrays: dict) -> dict[str, tuple]:
-    """Shape and kind by name, of all that `arrays` should hold; of an optimiser, of the weights it has moved."""
+    """Return shape and kind by name, of all that `arrays` should hold; of an optimiser, of the weights it has moved."""
     run, n = experiment.run, experiment.run.settings.batch_size
-    wanted = {f"{part}/{name}": t for part in NETWORKS for name, t in getattr(run, part).state_dict().items()}
+    wanted = {f"{part}/{name}": t for part in _plain(run) for name, t in getattr(run, part).state_dict().items()}
     for part in OPTIMIZERS:
         weights = _weights(run, part)
         for i in {name.split("/")[0] for name in _of(part, arrays)}:
@@ -93,12 +93,21 @@ def _wanted(experiment: Experiment, arrays: dict) -> dict[str, tuple]:
     wanted |= {"rng": run.rng.get_state(), "lesson_rng": run.rng.get_state()}
     wanted = {name: (tuple(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in wanted.items()}
     wanted |= {"terms": ((len(run.objective), 5), "float64"), "now": ((2,), "int64")}
-    kept = {"answers": ((n,), "int64"), "lessons/images": ((n, run.channels, run.size, run.size), "float32"),
-            "lessons/logits": ((n, run.classes), "float32")}  # fmt: skip
+    images = n, run.channels, run.size, run.size
+    kept = {
+        "answers": ((n,), "int64"),
+        "lessons/images": (images, "float32"),
+        "lessons/logits": ((n, run.classes), "float32"),
+    }
     for name, (shape, kind) in kept.items():
         if name in arrays and arrays[name].ndim:
             wanted[name] = ((min(len(arrays[name]), RECENT), *shape), kind)
     return wanted
+
+
+def _plain(run) -> list[str]:
+    """Name the parts whose state is tensors by name."""
+    return ["generator", "student", *["memory"] * (run.memory is not None)]
 
 
 def _weights(run, part: str) -> list[torch.Tensor]:
@@ -106,5 +115,5 @@ def _weights(run, part: str) -> list[torch.Tensor]:
 
 
 def _of(part: str, arrays: dict) -> dict:
-    """What belongs to a part, by the rest of its name."""
+    """Select what belongs to a part, by the rest of its name."""
     return {name.removeprefix(f"{part}/"): array for name, array in arrays.items() if name.startswith(f"{part}/")}

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ... import __version__
+from ...methods.registry import describe
 from ...reporting import charts
-from ...reporting.charts import describe, number
+from ...reporting.charts import number
 from ...reporting.run_report import (
     figure,
     gains_section,

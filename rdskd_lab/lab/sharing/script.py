@@ -1,40 +1,33 @@
-"""The settings of a lab as a script: one plain PyTorch loop that anybody can read from top to bottom and run.
+"""The settings of a lab as a script: one plain PyTorch loop to read from top to bottom and run.
 
-It imports networks and losses from the package and nothing else of it: no objective, no player, no guard.  It begins at
-step 0 with the terms as they are now; edits that were made on the way are not in it.  Tests run what is written here
-for every method and anchor rule and compare it with the package's own loop, in float64.
+It imports networks and losses from the package and nothing else of it: no objective, no player, no check of what is
+finite.  It begins at step 0 with the terms as they are now; edits made on the way are not in it.  Tests run the script
+of every method and anchor rule and compare it with the package's own loop, in float64.
 """
 
+import inspect
+import re
+from collections.abc import Callable
 from textwrap import fill, indent
 
-from ... import __version__, losses
+from ... import __version__
+from ...methods.registry import describe
 from ...objective import ANCHORS, Objective, Term
 from ..session.experiment import RECENT, Experiment
 
-LOSSES = {  # term: what computes it, and how it is called where x are images, t logits, z latents
-    "oh": (losses.one_hot, "t"),
-    "ie": (losses.information_entropy, "t"),
-    "ds": (losses.diversity_seeking, "x, t.softmax(1)"),
-    "act": (losses.activation, "seen[-1]"),
-    "ms": (losses.mode_seeking, "x, z"),
-    "bn": (losses.bn_statistics, "seen"),
-    "adv": (losses.difference, "student(x), t"),
-}
-SIGNS = {"adv": "-"}
 WIDE = 110  # characters of a line
 
 
 class ExportError(ValueError):
-    """A lab that no script can stand for; the message says why and what to do."""
+    """A lab that no script can express; the message says why and what to do."""
 
 
 def export_code(experiment: Experiment, own_teacher: bool = False) -> str:
-    """A script of at most 60 lines that trains as `experiment` is set now, for as many steps as it has made."""
-    objective, s = experiment.objective, experiment.run.settings
+    """Write a script of at most 60 lines that trains as `experiment` is set now, for as many steps as it has made."""
+    objective, run = experiment.objective, experiment.run
+    s, student = run.settings, experiment.learning or "student" in experiment.objective.needs
+    tables = [objective, run.student_objective] if experiment.learning else [objective]
     _can_be_written(objective, own_teacher)
-    student = experiment.learning or "student" in objective.needs
-    named = [LOSSES[name][0] for name in objective]
-    lesson = _lesson(experiment) if experiment.learning else None
     lines = [
         f"# {experiment.method}, seed {experiment.seed}, with the terms of a lab as they stood after step "
         f"{experiment.done:,}.  Written by rdskd-lab {__version__}.",
@@ -43,17 +36,17 @@ def export_code(experiment: Experiment, own_teacher: bool = False) -> str:
         "import torch",
         "from safetensors.torch import load_file",
         "",
-        *_imports(experiment, named + ([lesson] if lesson else []), student),
+        *_imports(run, tables, student),
         "",
         f"STEPS, DTYPE = {experiment.done or s.generator_steps}, torch.float32",
-        *_teacher(objective, type(experiment.run.teacher).__name__),
+        *_teacher(objective, type(run.teacher).__name__),
         f"torch.manual_seed({experiment.seed})",
         f"generator = Generator(latent={s.latent}, width={s.width}).to(DTYPE)",
         f"optimizer = torch.optim.Adam(generator.parameters(), lr={s.lr!r})",
         f"rng = torch.Generator().manual_seed({experiment.seed})  # of the latents",
         *(_student(experiment) if student else []),
         "",
-        *_loop(experiment, lesson),
+        *_loop(experiment),
     ]
     return "\n".join(lines).replace("'", '"') + "\n"
 
@@ -62,8 +55,8 @@ def _can_be_written(objective: Objective, own_teacher: bool) -> None:
     if own_teacher:
         raise ExportError("a script holds the shipped teacher only, and this lab has one of your own; open one without")
     for name, term in objective.items():
-        if name not in LOSSES:
-            raise ExportError(f"no script is known for the term {name!r}; give it a row in LOSSES of lab/export.py")
+        if not _call(objective, name):
+            raise ExportError(f"the words of term {name!r} hold no call for a script; add one: Words(..., script=...)")
         if term.rule not in ANCHORS.values():
             raise ExportError(
                 f"term {name!r} has an anchor rule of your own, which no script can hold; "
@@ -71,16 +64,28 @@ def _can_be_written(objective: Objective, own_teacher: bool) -> None:
             )
 
 
-def _imports(experiment: Experiment, named: list, student: bool) -> list[str]:
-    by_module = {
-        "rdskd_lab.networks.architectures": {type(experiment.run.teacher).__name__},
-        "rdskd_lab.generator": {"Generator"},
-    }
-    if student:
-        by_module["rdskd_lab.networks.architectures"].add(type(experiment.run.student).__name__)
-    for function in named:
-        by_module.setdefault(function.__module__, set()).add(function.__name__)
+def _imports(run, tables: list[Objective], student: bool) -> list[str]:
+    used = [type(net) for net in (run.teacher, run.student)[: 1 + student]]
+    for table in tables:
+        for name, term in table.items():  # of the functions that a term calls, those that its script calls too
+            used += [f for f in functions_of(term.measure) if re.search(rf"\b{f.__name__}\(", _call(table, name))]
+    by_module = {"rdskd_lab.generator": {"Generator"}}
+    for what in used:
+        by_module.setdefault(what.__module__, set()).add(what.__name__)
     return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(by_module.items())]
+
+
+def functions_of(measure: Callable) -> list[Callable]:
+    """Find the package's functions that a term's measure calls, in what it refers to."""
+    seen = inspect.getclosurevars(measure)
+    named = [*seen.nonlocals.values(), *seen.globals.values()]
+    named += [getattr(m, name, None) for m in named if inspect.ismodule(m) for name in seen.unbound]
+    return [f for f in named if inspect.isfunction(f) and f.__module__.startswith("rdskd_lab.")]
+
+
+def _call(table: Objective, name: str) -> str:
+    """Return the line that computes a term, from its words."""
+    return describe(name, table.words).script
 
 
 def _teacher(objective: Objective, network: str) -> list[str]:
@@ -121,11 +126,7 @@ def _student(experiment: Experiment) -> list[str]:
     ]
 
 
-def _lesson(experiment: Experiment):
-    return losses.difference if experiment.method == "dfad" else losses.distillation
-
-
-def _loop(experiment: Experiment, lesson) -> list[str]:
+def _loop(experiment: Experiment) -> list[str]:
     objective, s = experiment.objective, experiment.run.settings
     damped = [name for name, term in objective.items() if _asked(term) and term.damped]
     return [
@@ -136,19 +137,19 @@ def _loop(experiment: Experiment, lesson) -> list[str]:
         *(["    seen.clear()"] if objective.needs & {"features", "bn"} else []),
         "    t = teacher(x)  # its logits",
         "    loss = {",
-        *(f"        {name!r}: {_measure(name)},{_note(term)}" for name, term in objective.items()),
+        *(f"        {name!r}: {_call(objective, name)},{_note(term)}" for name, term in objective.items()),
         "    }",
         *_descent(objective),
         "    history.append({name: value.item() for name, value in loss.items()})",
         *_moves(objective, damped),
-        *(_learning(s, lesson) if lesson else []),
+        *(_learning(experiment.run) if experiment.learning else []),
         "    if i % 50 == 0:",
         "        print(i, history[-1])",
     ]
 
 
 def _moves(objective: Objective, damped: list[str]) -> list[str]:
-    """The anchors after a step, each by its term's rule."""
+    """Write how the anchors move after a step, each by its term's rule."""
     by_rule = {rule: [n for n in damped if objective[n].rule is function] for rule, function in ANCHORS.items()}
     new = {name: f"history[-1][{name!r}]" for name in damped}
     lines = []
@@ -166,7 +167,7 @@ def _moves(objective: Objective, damped: list[str]) -> list[str]:
 def _descent(objective: Objective) -> list[str]:
     asked = [_share(name, term) for name, term in objective.items() if term.on]
     if not objective.asks:
-        return ["    # nothing is asked for, so nothing moves"]
+        return ["    # nothing is minimised, so nothing moves"]
     whole = f"total = {' + '.join(asked)}"
     if len(whole) > WIDE:  # broken between terms, never within one
         tied = [part.replace(" ", "~") for part in asked]
@@ -175,25 +176,22 @@ def _descent(objective: Objective) -> list[str]:
     return [*lines, "    optimizer.zero_grad()", "    total.backward()", "    optimizer.step()"]
 
 
-def _learning(s, lesson) -> list[str]:
-    temperature = f", temperature={s.temperature!r}" if lesson is losses.distillation else ""
+def _learning(run) -> list[str]:
+    s, table = run.settings, run.student_objective
+    loss = " + ".join(_call(table, name) for name in table).replace("temperature=T", f"temperature={s.temperature!r}")
+    loss = loss.replace("student(x), t", "student(images[rows]), answers[rows]")
     return [
         f"    recent = [*recent, (x.detach(), t.detach())][-{RECENT}:]",
         "    images, answers = (torch.cat(part) for part in zip(*recent))",
         f"    rows = torch.randint(len(images), ({s.student_batch_size},), generator=student_rng)",
         "    student_optimizer.zero_grad()",
-        f"    {lesson.__name__}(student(images[rows]), answers[rows]{temperature}).backward()",
+        f"    {loss}.backward()",
         "    student_optimizer.step()",
     ]
 
 
-def _measure(name: str) -> str:
-    function, arguments = LOSSES[name]
-    return f"{SIGNS.get(name, '')}{function.__name__}({arguments})"
-
-
 def _note(term: Term) -> str:
-    return "" if _asked(term) else "  # off: measured, not asked for" if not term.on else "  # its weight is 0"
+    return "" if _asked(term) else "  # off: measured, not minimised" if not term.on else "  # its weight is 0"
 
 
 def _share(name: str, term: Term) -> str:

@@ -15,9 +15,10 @@ from time import monotonic
 import ipywidgets as widgets
 import numpy as np
 
+from ...methods.registry import describe
 from ...objective import ANCHORS, Objective
 from ...reporting import charts
-from ...reporting.charts import describe, number
+from ...reporting.charts import number
 from ..drawing.drawing import Stroke, bars, chart, mosaic, sheet, sheet_words
 from ..drawing.view import SMOOTH, View, reached
 from ..session.checkpoint import freeze, thaw

@@ -15,8 +15,8 @@ from pathlib import Path
 import ipywidgets as widgets
 from torch import nn
 
+from ...methods.registry import describe
 from ...objective import Term
-from ...reporting.charts import describe
 from ..drawing.view import View, sentence
 from ..session.player import Player
 from ..session.record import rule_of

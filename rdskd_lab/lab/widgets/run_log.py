@@ -12,7 +12,8 @@ from html import escape
 
 import ipywidgets as widgets
 
-from ...reporting.charts import describe, number
+from ...methods.registry import describe
+from ...reporting.charts import number
 from ..drawing.view import classes_reached
 from ..session.cores import leave_a_core
 from ..sharing.share_string import Recipe, ShareError

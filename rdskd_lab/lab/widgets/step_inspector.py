@@ -1,9 +1,8 @@
-"""Slow motion: the next iteration taken apart, z -> G -> images -> teacher -> each loss -> sum -> gradients -> step.
+"""Slow motion: the next step in stages, z -> G -> images -> teacher -> each loss -> sum -> gradients -> step.
 
-The step is made once on copies of generator, optimiser, terms and random state; its numbers are shown a stage at a
-time, each beside its formula and the package's own lines, which are read from the functions that compute it and so
-cannot drift from them.  With the last stage the lab makes the very step that was shown: the history is the one that it
-would have had without looking.
+The step is made once on a copy of the run; its numbers are shown a stage at a time, each beside its formula and the
+source of the functions that compute it.  With the last stage the lab makes the step that was shown: its history is
+the one that it would have had without looking.
 """
 
 import inspect
@@ -20,13 +19,15 @@ from torch import Tensor, nn
 
 from ...batch import Batch, read, watch
 from ...generator import Generator
+from ...methods.registry import describe
 from ...objective import Objective, Term
-from ...reporting.charts import describe, number
-from ...training import Step, descend, reanchoring, synthesise
+from ...reporting.charts import number
+from ...training import Step, descend
 from ..drawing.drawing import sheet
 from ..session.cores import leave_a_core
-from ..session.experiment import Experiment, to_bytes
+from ..session.experiment import Experiment, gradient_at, to_bytes
 from ..session.record import rule_of
+from ..sharing.script import functions_of
 from .playback_buttons import button
 
 PICTURES = 16  # images of the batch that are shown
@@ -45,7 +46,7 @@ class Stage:
     picture: str = ""  # HTML
 
     def source(self) -> list[tuple[str, list[tuple[bool, str]]]]:
-        """(where, lines) of each function, as they stand in the package; each line with whether it matters here."""
+        """Return (where, lines) of each function of the package; each line with whether it matters here."""
         found = []
         for function in self.code:
             lines = textwrap.dedent(inspect.getsource(function)).rstrip().splitlines()
@@ -64,135 +65,173 @@ class Stage:
 
 
 class Rehearsal:
-    """The next step of an experiment, made on copies: its `stages`, and `step` itself.  Moves nothing.
+    """The next step of an experiment, made on a copy of its run: the `stages`, and `step` itself.  Changes nothing.
 
-    Raises FloatingPointError, as the step itself would, if the guard refuses it.
+    Raises FloatingPointError, as the step itself would, if it is refused because something is not finite.
     """
 
     def __init__(self, experiment: Experiment):
-        run = experiment.run
         self.experiment, self.key = experiment, key(experiment)
-        self.teacher, self.student, self.classes = run.teacher, run.student, experiment.classes
-        self.generator, optimizer, self.objective = deepcopy(
-            (run.generator, run.generator_optimizer, experiment.objective)
-        )
-        self.terms = deepcopy(self.objective)  # with the anchors that were in force
-        rng = torch.Generator().set_state(run.rng.get_state())
+        self.terms = deepcopy(experiment.objective)  # with the anchors of this step
+        run = experiment.run.copy()
+        self.generator, self.objective = run.generator, run.objective
         self.before = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
         self.shapes: list[tuple[str, str]] = []
         hooks = [layer.register_forward_hook(self._note) for layer in (self.generator.project, *self.generator.paint)]
-        steps = synthesise(self.teacher, self.generator, self.objective, optimizer, start=experiment.done, rng=rng,
-                           batch_size=run.settings.batch_size, student=self.student)  # fmt: skip
-        self.step: Step = next(reanchoring(steps, self.objective))
+        self.step: Step = next(run.synthesise(endless=True))
         for hook in hooks:
             hook.remove()
         self.gradients = {name: p.grad for name, p in self.generator.named_parameters() if p.grad is not None}
-        self.stages = [*self._way(), *self._losses(), *self._descent()]
+        self.stages = [*self._way(), *self._losses(), self._sum(), self._gradients(), self._move()]
 
     def _note(self, layer, inputs, output):
         if not isinstance(layer, nn.Identity):  # what the fast generator leaves of a doubling
             name = {"UpsampledConv2d": "Upsample and Conv2d"}.get(type(layer).__name__, type(layer).__name__)
             self.shapes.append((name, shape(output)))
 
-    # ---- z -> G -> images -> teacher (-> student)
-
     def _way(self) -> Iterator[Stage]:
+        """z -> G -> images -> teacher (-> student)"""
         batch, n = self.step.batch, len(self.step.batch.images)
-        z, x = batch.z, batch.images
+        classes, z, x = self.experiment.classes, batch.z, batch.images
         weights = sum(p.numel() for p in self.generator.parameters())
         yield Stage(
-            "latents", f"{n} latents are drawn at random; each will become one image.", "z ~ N(0, I)",
-            (("z", shape(z)), ("of the first", few(z[0])), *spread(z)), (Generator.latents,), ("torch.randn",),
-        )  # fmt: skip
+            "latents",
+            f"{n} latents are drawn at random; each will become one image.",
+            "z ~ N(0, I)",
+            (("z", shape(z)), ("of the first", few(z[0])), *spread(z)),
+            (Generator.latents,),
+            ("torch.randn",),
+        )
         yield Stage(
-            "generator", f"A network of {weights:,} weights makes an image of each latent, layer by layer.", "x = G(z)",
-            tuple((f"{i}. {name}", size) for i, (name, size) in enumerate(self.shapes, 1)), (Generator.forward,),
-        )  # fmt: skip
+            "generator",
+            f"A network of {weights:,} weights makes an image of each latent, layer by layer.",
+            "x = G(z)",
+            tuple((f"{i}. {name}", size) for i, (name, size) in enumerate(self.shapes, 1)),
+            (Generator.forward,),
+        )
         labels, sure = batch.probs.argmax(1), batch.probs.amax(1)
         yield Stage(
-            "images", "This is what the generator paints now. Its last layer gives pixels mean 0 and variance 1, the "
-            "scale of the data that the teacher knows.", "x = (h − mean h) ∕ √(var h + ε)",
+            "images",
+            "These are the images that the generator makes now. Its last layer gives pixels mean 0 and variance 1, the "
+            "scale of the data that the teacher knows.",
+            "x = (h − mean h) ∕ √(var h + ε)",
             (("x", shape(x)), *spread(x), ("darkest", number(x.min().item())), ("brightest", number(x.max().item()))),
-            (Generator.sample,), ("return",), paint(x, labels, sure, self.classes, self.step.i),
-        )  # fmt: skip
+            (Generator.sample,),
+            ("return",),
+            paint(x, labels, sure, classes, self.step.i),
+        )
         t, p = batch.logits[0], batch.probs[0]
         yield Stage(
-            "teacher", "The frozen teacher answers each image with one logit a class; softmax makes probabilities of "
-            "them. It learns nothing, but gradients pass through it to the images.",
+            "teacher",
+            "The frozen teacher answers each image with one logit a class; softmax makes probabilities of them. It "
+            "learns nothing, but gradients pass through it to the images.",
             "p<sub>ik</sub> = exp t<sub>ik</sub> ∕ Σ<sub>j</sub> exp t<sub>ij</sub>",
-            (("t", shape(batch.logits)), ("t of the first", few(t, 10)), ("p of the first", few(p, 10)),
-             ("so it sees", f"{self.classes[int(labels[0])]}, and is {p.max():.0%} sure"),
-             ("sure on average", f"{sure.mean():.0%}")),
-            (read, Batch.probs.fget), ("logits = teacher", "softmax"),
-        )  # fmt: skip
+            (
+                ("t", shape(batch.logits)),
+                ("t of the first", few(t, 10)),
+                ("p of the first", few(p, 10)),
+                ("so it sees", f"{classes[int(labels[0])]}, and is {p.max():.0%} sure"),
+                ("sure on average", f"{sure.mean():.0%}"),
+            ),
+            (read, Batch.probs.fget),
+            ("logits = teacher", "softmax"),
+        )
         if batch.student is not None:
-            gap = (batch.student - batch.logits).abs()
+            gap = (batch.student - batch.logits).abs().mean().item()
             yield Stage(
-                "student", "The student answers the same images. It learns nothing here.", "s = S(x)",
-                (("s", shape(batch.student)), ("s of the first", few(batch.student[0], 10)),
-                 ("mean |s - t|", number(gap.mean().item()))), (watch,), ("functional_call",),
-            )  # fmt: skip
-
-    # ---- each loss, and their sum
+                "student",
+                "The student answers the same images. It learns nothing here.",
+                "s = S(x)",
+                (
+                    ("s", shape(batch.student)),
+                    ("s of the first", few(batch.student[0], 10)),
+                    ("mean |s - t|", number(gap)),
+                ),
+                (watch,),
+                ("functional_call",),
+            )
 
     def _losses(self) -> Iterator[Stage]:
-        total = []
         for name, term in self.terms.items():
-            loss, gain, about = self.step.raw[name], self.step.gain[name], describe(name)
-            how = f"{figures(loss)} {about.unit}; range {about.range}"
-            damped = (("anchor a", figures(term.anchor)), ("gain exp(L - a)", figures(gain)))
-            asked = term.weight * (gain if term.damped else loss) if term.on else 0.0
+            loss, about = self.step.raw[name], describe(name, self.terms.words)
+            values = [("L", f"{figures(loss)} {about.unit}; range {about.range}")]
+            if term.on and term.damped:
+                values += [("anchor a", figures(term.anchor)), ("gain exp(L - a)", figures(self.step.gain[name]))]
+            values.append(("weight w", f"{term.weight:g}"))
+            values.append(("goes into the sum", figures(self._part(name)) if term.on else "nothing"))
             yield Stage(
-                f"{name}: {about.name}", about.asks + ("" if term.on else " It is off: measured, but not asked for."),
+                f"{name}: {about.name}",
+                about.purpose + ("" if term.on else " It is off: measured, but not minimised."),
                 f"L = {about.formula}",
-                (("L", how), *(damped if term.on and term.damped else ()),
-                 ("weight w", f"{term.weight:g}"), ("goes into the sum", figures(asked) if term.on else "nothing")),
-                (term.measure, *functions_of(term.measure)), (f"{name}=", f"{name}:"),
-            )  # fmt: skip
-            if term.on:
-                total.append((name, asked))
-        yield Stage(
-            "sum", "What is on is added up, a damped term as exp(L - a): its gradient is multiplied by the gain, which "
-            "grows when the loss rises above its anchor." if self.terms.asks else
-            "Nothing is asked for, so nothing will move.",
+                tuple(values),
+                (term.measure, *functions_of(term.measure)),
+                (f"{name}=", f"{name}:"),
+            )
+
+    def _part(self, name: str) -> float:
+        """Return what a term that is on adds to the sum."""
+        term = self.terms[name]
+        return term.weight * (self.step.gain[name] if term.damped else self.step.raw[name])
+
+    def _sum(self) -> Stage:
+        parts = {name: self._part(name) for name, term in self.terms.items() if term.on}
+        return Stage(
+            "sum",
+            "What is on is added up, a damped term as exp(L - a): its gradient is multiplied by the gain, which grows "
+            "when the loss rises above its anchor."
+            if self.terms.asks
+            else "Nothing is minimised, so nothing will move.",
             "total = Σ<sub>damped</sub> w exp(L − a) + Σ<sub>plain</sub> w L",
-            (*((name, figures(value)) for name, value in total), ("total", figures(sum(value for _, value in total)))),
-            (Term.asked, Objective.__call__), ("return self.weight", "sum(asked)"),
-        )  # fmt: skip
+            tuple((name, figures(value)) for name, value in [*parts.items(), ("total", sum(parts.values()))]),
+            (Term.asked, Objective.__call__),
+            ("return self.weight", "sum(asked)"),
+        )
 
-    # ---- gradients and step
-
-    def _descent(self) -> Iterator[Stage]:
-        pulls = pull_of_terms(self.terms, self.teacher, self.student, self.step.batch)
+    def _gradients(self) -> Stage:
         norm = sum(g.square().sum() for g in self.gradients.values()) ** 0.5 if self.gradients else torch.zeros(())
-        yield Stage(
-            "gradients", "Backwards: how would the sum change if a pixel changed, and from there, if a weight of the "
-            "generator did?", "g = ∂ total ∕ ∂ weights",
-            (*((f"norm at the images, {name}", number(value)) for name, value in pulls.items()),
-             *((f"at {name}", f"{shape(g)}; norm {number(g.norm().item())}") for name, g in self.gradients.items()),
-             ("norm of g", figures(norm.item()))),
-            (descend,), ("zero_grad", "backward"),
-        )  # fmt: skip
+        return Stage(
+            "gradients",
+            "Backwards: how would the sum change if a pixel changed, and from there, if a weight of the generator did?",
+            "g = ∂ total ∕ ∂ weights",
+            (
+                *((f"norm at the images, {name}", number(norm)) for name, norm in self._norms_at_images().items()),
+                *((f"at {name}", f"{shape(g)}; norm {number(g.norm().item())}") for name, g in self.gradients.items()),
+                ("norm of g", figures(norm.item())),
+            ),
+            (descend,),
+            ("zero_grad", "backward"),
+        )
+
+    def _norms_at_images(self) -> dict[str, float]:
+        """Measure each asked term's gradient at the images, weight and damping in it."""
+        images = self.step.batch.images.clone().requires_grad_()
+        seen = self.experiment.run.show(Batch(images, z=self.step.batch.z))
+        asked = {name: term for name, term in self.terms.items() if term.on and term.weight}
+        return {name: gradient_at(images, t.asked(t.measure(seen))).norm().item() for name, t in asked.items()}
+
+    def _move(self) -> Stage:
         after = {name: p.detach() for name, p in self.generator.named_parameters()}
-        moved = {name: (after[name] - self.before[name]).abs().max().item() for name in after}
+        moved = max((after[name] - self.before[name]).abs().max().item() for name in after)
         first = next(iter(after))
-        a, b = self.before[first].flatten()[0].item(), after[first].flatten()[0].item()
+        a, b = (figures(weights[first].flatten()[0].item()) for weights in (self.before, after))
         anchors = [
             (f"anchor of {name} ({rule_of(term) or 'own'})", f"{figures(term.anchor)} → {figures(moving.anchor)}")
             for (name, term), moving in zip(self.terms.items(), self.objective.values(), strict=True)
             if term.damped
         ]
         moves = "Adam moves each weight against its gradient, by about the learning rate"
-        moves = moves if self.terms.asks else "Nothing is asked for, so no weight moves"
-        learns = " The student learned from the latest batches." if self.experiment.learning else ""
-        yield Stage(
-            "step", f"{moves}; then the anchors move by their rules. The lab has made this step: {self.step.i + 1:,} "
-            f"are done.{learns}",
+        moves = moves if self.terms.asks else "Nothing is minimised, so no weight moves"
+        learns = " The student was trained on the latest batches." if self.experiment.learning else ""
+        rate = f"{self.experiment.run.settings.lr:g}"
+        return Stage(
+            "step",
+            f"{moves}; then the anchors move by their rules. The lab has made this step: {self.step.i + 1:,} are "
+            f"done.{learns}",
             "weight ← weight − lr · m̂ ∕ (√v̂ + ε)",
-            (("learning rate", f"{self.experiment.run.settings.lr:g}"), (f"{first}[0]", f"{figures(a)} → {figures(b)}"),
-             ("largest move", number(max(moved.values()))), *anchors),
-            (descend, Objective.re_anchor), ("optimizer.step()", "term.anchor ="),
-        )  # fmt: skip
+            (("learning rate", rate), (f"{first}[0]", f"{a} → {b}"), ("largest move", number(moved)), *anchors),
+            (descend, Objective.re_anchor),
+            ("optimizer.step()", "term.anchor ="),
+        )
 
 
 class SlowMotion:
@@ -210,13 +249,14 @@ class SlowMotion:
         )
         self.leave = button("Close the stages", "times", "Hide the stages", lambda: self._ask(self._leave))
         self.body = widgets.HTML()
-        row = widgets.HBox([widgets.HTML('<div class="rdskd"><b>One step in stages</b></div>'), self.next, self.back,
-                            self.leave], layout={"flex_flow": "row wrap", "align_items": "center"})  # fmt: skip
+        title = widgets.HTML('<div class="rdskd"><b>One step in stages</b></div>')
+        layout = {"flex_flow": "row wrap", "align_items": "center"}
+        row = widgets.HBox([title, self.next, self.back, self.leave], layout=layout)
         self.panel = widgets.VBox([row, self.body])
         self.refresh()
 
     def stages(self) -> Iterator[Stage]:
-        """The stages of the next step; before the last one is given, the lab makes that step."""
+        """Yield the stages of the next step; before the last one, the lab makes that step."""
         with leave_a_core():
             rehearsal = Rehearsal(self.lab.experiment)
         yield from rehearsal.stages[:-1]
@@ -226,7 +266,7 @@ class SlowMotion:
         yield rehearsal.stages[-1]
 
     def refresh(self) -> None:
-        """Show the stage as things stand: an edit changes what the next step will be."""
+        """Show the stage as things stand: an edit changes the next step."""
         if self.rehearsal is not None and not self.made and key(self.lab.experiment) != self.rehearsal.key:
             if self.rehearsal.experiment is self.lab.experiment and self.rehearsal.step.i == self.lab.experiment.done:
                 self._rehearse(self.at)
@@ -276,34 +316,13 @@ class SlowMotion:
 
 
 def key(experiment: Experiment) -> tuple:
-    """What decides the next step, short of weights: another key is another step."""
+    """Return what decides the next step, apart from weights: another key is another step."""
     terms = [(t.weight, t.on, t.damped, t.rule, t.anchor) for t in experiment.objective.values()]
     return id(experiment), experiment.done, experiment.learning, *terms
 
 
-def functions_of(measure: Callable) -> list[Callable]:
-    """The package's functions that a term's measure calls, found in what it refers to."""
-    seen = inspect.getclosurevars(measure)
-    named = [*seen.nonlocals.values(), *seen.globals.values()]
-    named += [getattr(m, name, None) for m in named if inspect.ismodule(m) for name in seen.unbound]
-    return [f for f in named if inspect.isfunction(f) and f.__module__.startswith("rdskd_lab.")]
-
-
-def pull_of_terms(terms: Objective, teacher, student, batch: Batch) -> dict[str, float]:
-    """Norm of each asked term's gradient at the images, weight and damping in it."""
-    images = batch.images.detach().clone().requires_grad_()
-    seen = read(teacher, Batch(images, z=batch.z), terms.needs)
-    seen = watch(student, seen, "training" in terms.needs) if "student" in terms.needs else seen
-    pulls = {}
-    for name, term in terms.items():
-        if term.on and term.weight:
-            (gradient,) = torch.autograd.grad(term.asked(term.measure(seen)), images, retain_graph=True)
-            pulls[name] = gradient.norm().item()
-    return pulls
-
-
 def page(rehearsal: Rehearsal, at: int) -> str:
-    """A stage as HTML, under the way that the iteration goes."""
+    """Write a stage as HTML, below the list of all stages."""
     stage = rehearsal.stages[at]
     way = "".join(
         f"<li{' aria-current=step' if k == at else ''}>{escape(one.name.split(':')[0])}</li>"
@@ -326,7 +345,7 @@ def page(rehearsal: Rehearsal, at: int) -> str:
 
 
 def plain(formula: str) -> str:
-    """A formula's HTML as text: subscripts behind an underscore."""
+    """Write a formula's HTML as text: subscripts after an underscore."""
     return formula.replace("<sub>", "_").replace("</sub>", "")
 
 
@@ -336,7 +355,7 @@ def shape(tensor: Tensor) -> str:
 
 
 def few(row: Tensor, n: int = 5) -> str:
-    """The first numbers of a row."""
+    """Write the first numbers of a row."""
     return "  ".join(f"{value:.2f}" for value in row.flatten()[:n].tolist()) + ("  ..." if row.numel() > n else "")
 
 
@@ -345,12 +364,12 @@ def spread(tensor: Tensor) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def figures(value: float) -> str:
-    """Six significant digits: enough to see that a step is the one that was announced."""
+    """Write six significant digits: enough to see that a step is the one that was announced."""
     return f"{value:.6g}"
 
 
 def paint(images: Tensor, labels: Tensor, sure: Tensor, classes: list[str], step: int) -> str:
-    """The first images of a batch, framed as those of the probe are."""
+    """Draw the first images of a batch, framed as those of the probe are."""
     some = slice(0, PICTURES)
     title = f"<h5>The first {len(images[some])} images of this batch</h5>"
-    return title + sheet(to_bytes(images[some]), labels[some].numpy(), sure[some].numpy(), classes, step)
+    return title + sheet(to_bytes(images[some]), labels[some].cpu().numpy(), sure[some].cpu().numpy(), classes, step)

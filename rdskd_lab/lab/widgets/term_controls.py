@@ -5,8 +5,9 @@ from html import escape
 
 import ipywidgets as widgets
 
+from ...methods.registry import describe
 from ...objective import ANCHORS, Objective, Term
-from ...reporting.charts import describe, number
+from ...reporting.charts import number
 from ..session.experiment import Look
 from ..session.record import HEAVIEST, rule_of
 

@@ -15,7 +15,6 @@ pytest.importorskip("anywidget")
 from rdskd_lab.lab import Lab
 from rdskd_lab.lab.session.experiment import PLAYABLE, Experiment  # noqa: E402
 from rdskd_lab.lab.session.record import STUDENT, Edit  # noqa: E402
-from rdskd_lab.lab.sharing import script  # noqa: E402
 from rdskd_lab.lab.sharing.script import ExportError, export_code  # noqa: E402
 
 ALLOWED = {"collections", "importlib.resources", "torch", "safetensors.torch", "rdskd_lab.networks.architectures", "rdskd_lab.generator",
@@ -102,10 +101,11 @@ def test_it_imports_networks_and_losses_and_nothing_else_of_the_package(method):
             assert names <= ALLOWED
 
 
-def test_a_term_that_no_script_is_known_for_is_told(monkeypatch):
-    monkeypatch.delitem(script.LOSSES, "act")
-    with pytest.raises(ExportError, match="no script is known for the term 'act'"):
-        export_code(experiment("dafl"))
+def test_a_term_whose_words_hold_no_call_is_refused():
+    ours = experiment("dafl")
+    ours.objective["act"].words = replace(ours.objective["act"].words, script="")
+    with pytest.raises(ExportError, match="'act'.*script"):
+        export_code(ours)
 
 
 def test_a_lab_writes_it_as_it_stands_now():
@@ -115,7 +115,7 @@ def test_a_lab_writes_it_as_it_stands_now():
     code = lab.export_code()
     assert code.startswith("# dafl, seed 5, with the terms of a lab as they stood after step 3.")
     assert "STEPS, DTYPE = 3, torch.float32" in code
-    assert '    "oh": one_hot(t),  # off: measured, not asked for\n' in code
+    assert '    "oh": one_hot(t),  # off: measured, not minimised\n' in code
     teacher = lab.experiment.run.teacher
     lab.experiment.objective["oh"].rule = lambda i, raw, anchor: raw
     with pytest.raises(ExportError, match="'oh' has an anchor rule of your own"):
