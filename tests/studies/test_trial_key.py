@@ -83,14 +83,14 @@ def test_a_key_is_of_the_methods_terms_and_parts_and_not_of_their_words(monkeypa
         replace(RDSKD, adapters=(blocks.pooling, blocks.remembering)),
         replace(RDSKD, adapters=(by_another_name,)),
         replace(RDSKD, turns=blocks.by_turns),
-        replace(RDSKD, lessons=blocks.live),
+        replace(RDSKD, batches=blocks.live),
         replace(RDSKD, student=METHODS["dfad"].student),
     ]
     assert len({now, *map(key, others)}) == 1 + len(others)
     monkeypatch.setitem(ANCHORS, "epoch", partial(ANCHORS["epoch"], every=60))
     assert key(RDSKD) != now
     with pytest.raises(ValueError, match="lambda"):
-        key(replace(RDSKD, lessons=lambda run, start: None))
+        key(replace(RDSKD, batches=lambda run, start: None))
 
 
 def test_a_new_setting_with_a_neutral_default_changes_no_key(monkeypatch):
