@@ -75,7 +75,7 @@ def test_a_string_can_be_read():
     made.edit("ds", "on", False)
     made.record.edits += [Edit(120, "ie", "damped", False), Edit(340, STUDENT, "learns", True)]
     made.experiment.change(Edit(120, "ie", "damped", False))
-    made.experiment.done = 340
+    made.experiment.run.done["synthesise"] = 340
     assert made.share()[:-4] == "rdskd1:rdskd:7:oh-x2.5-previous+ds-off,ie-plain@120,student-learns@340:"
     made.close()
 

@@ -162,7 +162,7 @@ def test_the_controls_sort_and_the_table_says_which_row_is_on_the_page(three):
 def test_a_thousand_edits_are_a_short_row_and_cost_little(lab):
     lab.record.edits += [Edit(step, "ie", "on", bool(step % 2)) for step in range(1000)]
     lab.experiment.objective["ie"].on = True
-    lab.experiment.done = 1000
+    lab.experiment.run.done["synthesise"] = 1000
     start = time.process_time()
     lab.run_log.show()
     assert time.process_time() - start < 1
