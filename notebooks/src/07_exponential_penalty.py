@@ -265,7 +265,7 @@ charts.Panels(
 #
 # Three seeds are few. The table has ten, an anchor that stays at 0, and two settings in which fluctuations should
 # matter more: steps four times as large (lr), and batches of 8. $F$ is in 0.001 nats per step on the probe, mean ±
-# standard deviation over the seeds (`results/damping.py`, `results/damping.md`).
+# standard deviation over the seeds (`benchmarks/damping.py`, `results/damping.md`).
 #
 # | anchor | F(oh) | F(ie) | `oh` at the end | `ie` at the end |
 # |---|---|---|---|---|
