@@ -11,6 +11,7 @@ VERSIONS = {
     "typer": "0.20.0",
     "filelock": "4.2.11",
     "packaging": "26.3",
+    "jinja2": "3.1.6",
     "plotly": "7.1.0",
     "matplotlib": "3.11.2",
     "ipywidgets": "8.1.9",

@@ -38,7 +38,7 @@ def play(name: str, monkeypatch) -> None:
 
     zeros = torch.zeros(20, 1, 32, 32, dtype=torch.uint8)
     test = replace(digits(), images=zeros, labels=torch.arange(20) % 10, classes=tuple("0123456789"))
-    monkeypatch.setattr(experiment.named, "load", lambda *of: test)
+    monkeypatch.setattr(experiment.datasets, "load", lambda *of: test)
     made = experiment.Experiment(name, teacher=LeNet5BN(), settings=SMALL, device=DEVICE)
     made.learning = True
     assert [step.i for step in islice(made.steps(), 3)] == [0, 1, 2]

@@ -117,8 +117,8 @@ for name, net in (("teacher", teacher), ("student", student)):
     print(name, sum(p.numel() for p in net.parameters()), "parameters")
 
 optimizer = torch.optim.Adam(teacher.parameters(), lr=2e-3)
-lessons = train_teacher.labelled_batches(train, torch.Generator().manual_seed(lesson.seed), "cpu")  # its data, once
-for step in training.fit(teacher, lessons, optimizer):
+batches = train_teacher.labelled_batches(train, torch.Generator().manual_seed(lesson.seed), "cpu")  # its data, once
+for step in training.fit(teacher, batches, optimizer):
     if step.i == 149:
         break
 lesson.band("teacher, unseen pictures", lab.accuracy(teacher, test), "%", look_at="whether it took 150 steps")

@@ -107,7 +107,7 @@ def test_the_lab_rehearses_forks_and_replays_it(banked, monkeypatch, tmp_path):
     from rdskd_lab.lab.session.experiment import PLAYABLE, Experiment
     from rdskd_lab.lab.session.trace import begin
     from rdskd_lab.lab.session.tracefile import open_trace, save
-    from rdskd_lab.lab.widgets.fork import twin
+    from rdskd_lab.lab.widgets.fork import copy_run
     from rdskd_lab.lab.widgets.step_inspector import Rehearsal
 
     monkeypatch.setitem(PLAYABLE, "banked", banked)
@@ -120,8 +120,8 @@ def test_the_lab_rehearses_forks_and_replays_it(banked, monkeypatch, tmp_path):
         trace.record.add(step, made.objective)
         trace.note(made)
     kept = copied(made.run.memory)
-    assert kept["rows"].any() and same(kept, copied(twin(made, trace)[0].run.memory))
-    revived = open_trace(save(trace, tmp_path / "banked.npz")).revive(4)
+    assert kept["rows"].any() and same(kept, copied(copy_run(made, trace)[0].run.memory))
+    revived = open_trace(save(trace, tmp_path / "banked.npz")).resume(4)
     rehearsed = Rehearsal(made).step.raw
     assert same(kept, copied(made.run.memory))
     other = next(revived.steps()).raw

@@ -36,7 +36,7 @@ from rdskd_lab.methods import dafl, zskd
 from rdskd_lab.methods.method import Settings  # noqa: E402
 from rdskd_lab.methods.registry import METHODS, describe  # noqa: E402
 from rdskd_lab.objective import Objective, Term, Words
-from rdskd_lab.runs.execute import Config
+from rdskd_lab.runs.config import Config, resolve  # noqa: E402
 
 LIVE = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=WIDTH, student_steps=6, temperature=1.0)
 SHEET = Settings(
@@ -484,12 +484,15 @@ def test_a_presets_weights_are_in_the_objective_however_a_run_begins():
 
     config = Config(method="dafl", preset="paper-cifar10")
     assert (
-        weights(method.terms()) == weights(config.objective()) == weights(method.objective(settings)) == dict(published)
+        weights(method.terms())
+        == weights(resolve(config).objective)
+        == weights(method.objective(settings))
+        == dict(published)
     )
     own = method.terms()
     own["oh"].weight = 3.0
     assert weights(own) == dict(published) | {"oh": 3.0}
-    own = replace(config, weight=(("oh", 1.0),)).objective()  # what the table says, but said by hand
+    own = resolve(replace(config, weight=(("oh", 1.0),))).objective  # what the table says, but said by hand
     assert weights(own) == dict(published) | {"oh": 1.0}
     assert weights(Objective(mine=Term(lambda b: b.images.mean(), 2.0))) == {"mine": 2.0}
 

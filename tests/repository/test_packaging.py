@@ -249,10 +249,10 @@ def test_badges_come_and_go_with_an_address_of_github():
 # ---- notebooks -----------------------------------------------------------------------------------------------------
 
 
-def test_only_two_phrases_are_left_out_when_notebooks_are_compared():
+def test_only_two_phrases_and_pictures_are_left_out_when_notebooks_are_compared():
     config = configparser.ConfigParser()
     config.read(TOP / "tests" / "nbval_sanitize.cfg")
-    assert len(config.sections()) == 2
+    assert len(config.sections()) == 3
 
     def clean(text):
         for section in config.sections():
