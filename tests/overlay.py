@@ -10,27 +10,18 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BROWSER = ["tests/browser", "-m", "front_end and not measure"]
-WITHOUT = [
-    "tests/lab/test_lab.py",
-    "tests/lab/widgets",
-    "tests/reporting",
-    "tests/doctor",
-    "-n",
-    "2",
-    "--dist",
-    "loadfile",
-]
-WITHOUT += ["-m", "not slow"]
+WITHOUT = ["tests/lab/test_lab.py", "tests/lab/widgets", "tests/reporting", "tests/doctor", "-m", "not slow"]
 COLAB = ["ipykernel==6.17.1", "nest-asyncio==1.6.0", "ipywidgets==7.7.1", "ipython-genutils==0.2.0"]
 COLAB += ["widgetsnbextension==3.6.10", "plotly==5.24.1", "tenacity==9.1.2", "anywidget==0.9.21"]
 OVERLAYS = {
+    "colab": (COLAB, WITHOUT),
     "ipykernel-7.3": (["ipykernel==7.3.0"], BROWSER),
     "ipykernel-6.31": (["ipykernel==6.31.0", "nest-asyncio==1.6.0"], BROWSER),
-    "colab": (COLAB, WITHOUT),
 }
 
 
@@ -40,23 +31,28 @@ def install(packages: list[str], folder: Path) -> None:
     subprocess.run([*command, "--target", folder, *packages], check=True)
 
 
-def run(name: str, folder: Path) -> int:
-    """Install an overlay and run its tests under it; pytest's exit status."""
+def run(name: str, folder: Path) -> bool:
+    """Install an overlay, run its tests under it and print what they said; whether all passed."""
     packages, tests = OVERLAYS[name]
     install(packages, folder)
     path = os.pathsep.join(filter(None, [str(folder), str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
     env = os.environ | {"PYTHONPATH": path, "RDSKD_LAB_OVERLAY": str(folder), "OMP_NUM_THREADS": "1"}
-    print(f"{name}: {', '.join(packages)}", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(command, cwd=HERE.parent, env=env).returncode
+    done = subprocess.run(
+        command, cwd=HERE.parent, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    print(f"{name}: {', '.join(packages)}\n{done.stdout}", flush=True)
+    return done.returncode == 0
 
 
 def main(names: list[str]) -> int:
-    unknown = set(names) - set(OVERLAYS)
-    if unknown:
+    """Run overlays, two at a time: a browser test waits more than it computes."""
+    if unknown := set(names) - set(OVERLAYS):
         raise SystemExit(f"no overlay {', '.join(sorted(unknown))}; there are {', '.join(OVERLAYS)}")
-    with tempfile.TemporaryDirectory() as folder:
-        failed = [name for name in names or OVERLAYS if run(name, Path(folder) / name)]
+    names = names or list(OVERLAYS)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        passed = list(pool.map(lambda name: run(name, Path(folder) / name), names))
+    failed = [name for name, well in zip(names, passed, strict=True) if not well]
     print(f"failed: {', '.join(failed)}" if failed else "all passed")
     return bool(failed)
 

@@ -98,7 +98,7 @@ def test_every_control_of_a_replay_does_what_it_says(opened):
     page.press("Step back")
     is_(page, "replay.step", 45)
     wait_for(lambda: "pictures are those of step 40" in page.status(), 20)
-    wait_for(lambda: "ie off" in page.view.locator(".jp-OutputArea .chart").all_inner_texts()[1], 20)
+    wait_for(lambda: "ie off" in " ".join(page.view.locator(".jp-OutputArea .rdskd-chart").all_text_contents()), 20)
     page.rest(1)
     assert violations(page) == []
     live = page.view.locator(".jp-OutputArea [aria-live=polite]")
@@ -157,7 +157,7 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     wait_for(lambda: page.status().startswith(f"Step {a} "), 20)
     page.rest(1)
     wait_for(lambda: page.view.locator(".jp-OutputArea .sheet img").filter(visible=True).count() == 2, 20)
-    wait_for(lambda: page.view.locator(".jp-OutputArea .fork .chart").count() == 6, 20)
+    wait_for(lambda: page.view.locator(".jp-OutputArea .fork svg[role=img]").count() == 8, 20)
     assert violations(page) == []
     live, told = page.view.locator(".jp-OutputArea [aria-live=polite]"), f"step {a}, {a - 10} after the fork; as it was"
     wait_for(lambda: any(text.startswith(f"{told}: one-hot loss") for text in live.all_inner_texts()), 20)

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import subprocess
 import sys
 from operator import attrgetter
@@ -117,18 +118,19 @@ def test_importing_the_package_or_its_doctor_loads_no_plotting_widgets_or_torchv
     ids=lambda path: path.name,
 )
 def test_scripts_and_notebooks_ask_the_package_for_names_that_it_has(script):
-    """In `from rdskd_lab... import name`, and in `lab.part.name` after `import rdskd_lab as lab`."""
-    tree, short = ast.parse(script.read_text()), set()
+    """In `from rdskd_lab... import name`, and in `part.name` and `lab.part.name` of a module that was imported."""
+    tree, modules = ast.parse(script.read_text()), {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rdskd_lab"):
             module = importlib.import_module(node.module)
             for alias in node.names:
                 if not hasattr(module, alias.name):
                     importlib.import_module(f"{node.module}.{alias.name}")
+                modules[alias.asname or alias.name] = getattr(module, alias.name)
         if isinstance(node, ast.Import):
-            short |= {alias.asname or alias.name for alias in node.names if alias.name == "rdskd_lab"}
+            modules |= {alias.asname or alias.name: rdskd_lab for alias in node.names if alias.name == "rdskd_lab"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             first, *names = ast.unparse(node).split(".")
-            if first in short and all(name.isidentifier() for name in names):
-                attrgetter(".".join(names))(rdskd_lab)
+            if inspect.ismodule(modules.get(first)) and all(name.isidentifier() for name in names):
+                attrgetter(".".join(names))(modules[first])
