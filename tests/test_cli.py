@@ -371,6 +371,7 @@ def until(process, word):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ on Windows")
+@pytest.mark.timeout(300)  # four runs, each stopped and resumed
 def test_ctrl_c_and_sigterm_stop_a_run_in_each_stage_and_it_goes_on_to_the_same_weights(tmp_path, lab):
     out, options = tmp_path / "run", TINY.split()
     for number, stage in (signal.SIGINT, "generator: 3/6"), (signal.SIGTERM, "student: 2/8"):
