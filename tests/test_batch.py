@@ -3,11 +3,11 @@
 import pytest
 import torch
 from torch import nn
-from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, same, seeded  # noqa: E402, F401
+from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, same, seeded
 
-from rdskd_lab.batch import Batch, last_linear, read  # noqa: E402
-from rdskd_lab.networks.architectures import LeNet5  # noqa: E402
-from rdskd_lab.torch_state import buffers_kept, frozen, train_mode  # noqa: E402
+from rdskd_lab.batch import Batch, last_linear, read
+from rdskd_lab.networks.architectures import LeNet5
+from rdskd_lab.torch_state import buffers_kept, frozen, train_mode
 
 
 def images(n=6, channels=1, seed=0, size=SIZE, dtype=F64, grad=False):

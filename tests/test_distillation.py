@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 import torch
 from torch import nn
-from toys import (  # noqa: E402, F401
+from toys import (
     CLASSES,
     F64,
     LATENT,
@@ -25,15 +25,15 @@ from toys import (  # noqa: E402, F401
     through_a_file,
 )
 
-from rdskd_lab.batch import Batch  # noqa: E402
-from rdskd_lab.distillation import SCHEDULES, Distillation, find_device, use_anchor  # noqa: E402
-from rdskd_lab.generator import Generator  # noqa: E402
-from rdskd_lab.methods.method import Settings  # noqa: E402
+from rdskd_lab.batch import Batch
+from rdskd_lab.distillation import SCHEDULES, Distillation, find_device, use_anchor
+from rdskd_lab.generator import Generator
+from rdskd_lab.methods.method import Settings
 from rdskd_lab.methods.rdskd import PRESETS, rdskd
-from rdskd_lab.methods.registry import METHODS  # noqa: E402
-from rdskd_lab.networks.architectures import LeNet5, LeNet5Half  # noqa: E402
-from rdskd_lab.objective import ANCHORS, epoch, previous  # noqa: E402
-from rdskd_lab.torch_state import seeded as built  # noqa: E402
+from rdskd_lab.methods.registry import METHODS
+from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
+from rdskd_lab.objective import ANCHORS, epoch, previous
+from rdskd_lab.torch_state import seeded as built
 
 TINY = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=WIDTH, student_steps=9, student_batch_size=4)
 POOLED = replace(TINY, pooled=True, augment=1.0, reuse=2, student_schedule="cosine")

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from torch import nn
-from toys import F64, SpecGenerator, apart, copied, same, seeded  # noqa: E402, F401
+from toys import F64, SpecGenerator, apart, copied, same, seeded
 
 from rdskd_lab.generator import Generator
-from rdskd_lab.methods.fast_generator import UpsampledConv2d, lean  # noqa: E402
-from rdskd_lab.methods.image_optimization import Pixels  # noqa: E402
+from rdskd_lab.methods.fast_generator import UpsampledConv2d, lean
+from rdskd_lab.methods.image_optimization import Pixels
 
 
 def small(seed=0, latent=5, channels=2, size=12, width=6, dtype=F64):

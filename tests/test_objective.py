@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 import torch
-from toys import F64, seeded  # noqa: E402, F401
+from toys import F64, seeded
 
-from rdskd_lab.batch import Batch  # noqa: E402
-from rdskd_lab.methods.rdskd import rdskd  # noqa: E402
-from rdskd_lab.objective import ANCHORS, Objective, Term, average, epoch, previous  # noqa: E402
+from rdskd_lab.batch import Batch
+from rdskd_lab.methods.rdskd import rdskd
+from rdskd_lab.objective import ANCHORS, Objective, Term, average, epoch, previous
 
 
 def batch(seed=0, n=6, k=4, dtype=F64):

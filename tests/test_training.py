@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from toys import (  # noqa: E402, F401
+from toys import (
     CLASSES,
     F64,
     LATENT,
@@ -29,15 +29,15 @@ from toys import (  # noqa: E402, F401
     seeded,
 )
 
-from rdskd_lab import losses  # noqa: E402
-from rdskd_lab.batch import Batch  # noqa: E402
-from rdskd_lab.distillation import use_anchor  # noqa: E402
+from rdskd_lab import losses
+from rdskd_lab.batch import Batch
+from rdskd_lab.distillation import use_anchor
 from rdskd_lab.generator import Generator
-from rdskd_lab.methods.fast_generator import lean  # noqa: E402
-from rdskd_lab.methods.image_optimization import Pixels  # noqa: E402
-from rdskd_lab.methods.rdskd import rdskd  # noqa: E402
-from rdskd_lab.objective import ANCHORS, Objective, Term, epoch  # noqa: E402
-from rdskd_lab.training import cosine, descend, distill, fit, painted, reanchoring, synthesise  # noqa: E402
+from rdskd_lab.methods.fast_generator import lean
+from rdskd_lab.methods.image_optimization import Pixels
+from rdskd_lab.methods.rdskd import rdskd
+from rdskd_lab.objective import ANCHORS, Objective, Term, epoch
+from rdskd_lab.training import cosine, descend, distill, fit, painted, reanchoring, synthesise
 
 FORMS = {"safe": losses.diversity_seeking, "pairs": losses.diversity_seeking_pairs}
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toys import CLASSES, LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, same, seeded  # noqa: E402, F401
+from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, same, seeded
 
-from rdskd_lab.distillation import Distillation  # noqa: E402
-from rdskd_lab.evaluation import image_quality as I  # noqa: E402, E741
-from rdskd_lab.generator import Generator  # noqa: E402
+from rdskd_lab.distillation import Distillation
+from rdskd_lab.evaluation import image_quality as I
+from rdskd_lab.generator import Generator
 from rdskd_lab.methods.method import Settings
-from rdskd_lab.methods.rdskd import rdskd  # noqa: E402
+from rdskd_lab.methods.rdskd import rdskd
 
 
 def test_coverage_counts_classes_and_takes_the_entropy_in_nats():

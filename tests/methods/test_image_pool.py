@@ -5,10 +5,10 @@ from itertools import islice
 
 import pytest
 import torch
-from toys import CLASSES, SIZE, ToyTeacher, seeded  # noqa: E402, F401
+from toys import CLASSES, SIZE, ToyTeacher, seeded
 
-from rdskd_lab.batch import Batch, read  # noqa: E402
-from rdskd_lab.methods.image_pool import Pool, warp  # noqa: E402
+from rdskd_lab.batch import Batch, read
+from rdskd_lab.methods.image_pool import Pool, warp
 
 
 def batch(n=4, seed=0, size=SIZE):

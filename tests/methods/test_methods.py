@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from toys import (  # noqa: E402, F401
+from toys import (
     CLASSES,
     F64,
     LATENT,
@@ -30,13 +30,13 @@ from toys import (  # noqa: E402, F401
 )
 
 from rdskd_lab import losses
-from rdskd_lab.datasets import Split  # noqa: E402
-from rdskd_lab.distillation import Distillation  # noqa: E402
+from rdskd_lab.datasets import Split
+from rdskd_lab.distillation import Distillation
 from rdskd_lab.methods import dafl, zskd
-from rdskd_lab.methods.method import Settings  # noqa: E402
-from rdskd_lab.methods.registry import METHODS, describe  # noqa: E402
+from rdskd_lab.methods.method import Settings
+from rdskd_lab.methods.registry import METHODS, describe
 from rdskd_lab.objective import Objective, Term, Words
-from rdskd_lab.runs.config import Config, resolve  # noqa: E402
+from rdskd_lab.runs.config import Config, resolve
 
 LIVE = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=WIDTH, student_steps=6, temperature=1.0)
 SHEET = Settings(
