@@ -51,6 +51,12 @@ def adam(net, lr=1e-3):
     return torch.optim.Adam(net.parameters(), lr)
 
 
+def six(source, objective=None, optimizer=None, rng=None, **how):
+    """RDSKD's steps, or those of another table, on batches of six."""
+    objective, optimizer = objective or rdskd(), optimizer or adam(source)
+    return synthesise(ToyTeacher().double(), source, objective, optimizer, batch_size=6, rng=rng or seeded(5), **how)
+
+
 def snapshot(net, optimizer):
     return copied(net), copy.deepcopy(optimizer.state_dict())
 
@@ -142,18 +148,10 @@ def test_the_lean_generator_learns_the_same():
     assert learnt_the_same(source, spec)
 
 
-def test_the_fused_optimiser_that_runs_use_learns_the_same():
-    source, twin = generator(), generator()
-    for net, fused in (source, True), (twin, False):
-        optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=fused)
-        list(islice(synthesise(ToyTeacher().double(), net, rdskd(), optimizer, batch_size=6, rng=seeded(5)), 10))
-    assert apart(source.state_dict(), twin.state_dict()) < 1e-8
-
-
 def test_an_editing_hand_between_two_steps_is_obeyed_by_the_next():
     def run(edit):
         source, objective = generator(), rdskd()
-        steps = synthesise(ToyTeacher().double(), source, objective, adam(source), batch_size=6, rng=seeded(5))
+        steps = six(source, objective)
         record = []
         for step in islice(steps, 4):
             record.append(step)
@@ -178,12 +176,20 @@ def test_off_leaves_the_same_weights_as_a_table_without_the_term():
             del objective["ds"]
         if change == "weight 0":
             objective["ds"].weight = 0.0
-        steps = synthesise(ToyTeacher().double(), source, objective, adam(source), batch_size=6, rng=seeded(5))
+        steps = six(source, objective)
         last = list(islice(reanchoring(steps, objective), 8))[-1]
         if change == "off":
             assert last.raw["ds"] > 0 and last.gain["ds"] == 0.0  # its curve goes on
         ends.append(copied(source))
     assert same(ends[0], ends[1]) and same(ends[0], ends[2]) and not same(ends[0], ends[3])
+
+
+def test_a_run_of_everything_off_draws_the_same_latents():
+    on, off = rdskd(), rdskd()
+    for term in off.values():
+        term.on = False
+    drawn = [[s.batch.z for s in islice(six(generator(), table), 3)] for table in (on, off)]
+    assert all(torch.equal(a, b) for a, b in zip(*drawn, strict=True))
 
 
 @pytest.mark.parametrize("change", [{"on": False}, {"weight": 0.0}])
@@ -194,25 +200,12 @@ def test_with_everything_off_nothing_changes_running_statistics_included(change,
         vars(term).update(change)
     optimizer = adam(source)
     before = snapshot(source, optimizer)
-    steps = list(
-        islice(synthesise(ToyTeacher().double(), source, objective, optimizer, batch_size=6, rng=seeded(5)), 3)
-    )
+    steps = list(islice(six(source, objective, optimizer), 3))
     assert unchanged(source, optimizer, before)
     assert all(math.isfinite(v) for s in steps for v in s.raw.values())
     objective["oh"].on, objective["oh"].weight = True, 1.0
-    next(synthesise(ToyTeacher().double(), source, objective, optimizer, batch_size=6, rng=seeded(5)))
+    next(six(source, objective, optimizer))
     assert not unchanged(source, optimizer, before)
-
-
-def test_a_run_of_everything_off_draws_the_same_latents():
-    def drawn(off):
-        source, objective = generator(), rdskd()
-        for term in objective.values():
-            term.on = not off
-        steps = synthesise(ToyTeacher().double(), source, objective, adam(source), batch_size=6, rng=seeded(5))
-        return [s.batch.z for s in islice(steps, 3)]
-
-    assert all(torch.equal(a, b) for a, b in zip(drawn(True), drawn(False), strict=True))
 
 
 def test_pixels_descend_as_in_a_flat_loop():
@@ -235,7 +228,7 @@ def test_pixels_descend_as_in_a_flat_loop():
 
 def test_a_step_says_what_happened_before_and_holds_no_graph():
     source = generator()
-    steps = synthesise(ToyTeacher().double(), source, rdskd(), adam(source), batch_size=6, rng=seeded(5), start=40)
+    steps = six(source, start=40)
     first, second = next(steps), next(steps)
     assert (first.i, second.i, first.phase) == (40, 41, "synthesise")
     assert list(first.raw) == list(first.gain) == list(first.weight) == ["oh", "ie", "ds"]
@@ -248,7 +241,7 @@ def test_a_step_says_what_happened_before_and_holds_no_graph():
 
 def test_a_step_as_a_row_names_every_number():
     source = generator()
-    step = next(synthesise(ToyTeacher().double(), source, rdskd(), adam(source), batch_size=6, rng=seeded(5)))
+    step = next(six(source))
     row = step.row()
     assert list(row)[:5] == ["phase", "step", "oh", "oh_gain", "oh_weight"] and len(row) == 11
     assert (row["phase"], row["step"], row["ie"], row["ds_gain"]) == ("synthesise", 0, step.raw["ie"], 1.0)
@@ -257,7 +250,7 @@ def test_a_step_as_a_row_names_every_number():
 def test_a_step_is_yielded_after_the_update_and_the_next_is_not_begun():
     source, rng = generator(), seeded(5)
     before = copied(source)
-    steps = synthesise(ToyTeacher().double(), source, rdskd(), adam(source), batch_size=6, rng=rng)
+    steps = six(source, rng=rng)
     next(steps)
     one = seeded(5)
     torch.randn(6, LATENT, generator=one, dtype=F64)
@@ -279,7 +272,7 @@ def test_the_generator_learns_with_batch_statistics_whatever_its_mode():
     ends = []
     for training in True, False:
         source = generator().train(training)
-        list(islice(synthesise(ToyTeacher().double(), source, rdskd(), adam(source), batch_size=6, rng=seeded(5)), 3))
+        list(islice(six(source), 3))
         assert source.training is training
         ends.append(copied(source))
     assert same(*ends)
@@ -290,7 +283,7 @@ def test_one_deepcopy_forks_a_run():
     state = [source, objective, adam(source), seeded(5)]
 
     def go_on(source, objective, optimizer, rng, start, n):
-        steps = synthesise(ToyTeacher().double(), source, objective, optimizer, batch_size=6, rng=rng, start=start)
+        steps = six(source, objective, optimizer, rng, start=start)
         return [s.raw for s in islice(reanchoring(steps, objective), n)]
 
     go_on(*state, 0, 3)
@@ -308,7 +301,7 @@ def test_a_run_cut_in_two_by_start_is_the_whole_run():
             term.rule = partial(epoch, every=4)
         optimizer, record, start = adam(source), [], 0
         for n in cuts:
-            steps = synthesise(ToyTeacher().double(), source, objective, optimizer, batch_size=6, rng=rng, start=start)
+            steps = six(source, objective, optimizer, rng, start=start)
             record += [(s.i, s.raw, s.gain) for s in islice(reanchoring(steps, objective), n)]
             start += n
         return record, copied(source)
@@ -488,10 +481,6 @@ def test_the_same_term_switched_off_stops_nothing(case):
     assert all(s.gain["bad"] == 0.0 for s in steps)
 
 
-def test_the_value_of_200_that_overflows_is_finite_itself():
-    assert torch.tensor(200.0).isfinite() and not torch.tensor(200.0).exp().isfinite()
-
-
 def test_a_damped_200_in_rdskd_stops_a_real_generator_before_its_weights_move():
     source, teacher = generator(dtype=torch.float32), ToyTeacher()
     objective = rdskd()
@@ -514,13 +503,6 @@ def test_the_student_is_guarded_too():
     assert unchanged(student, optimizer, before, buffers=False)
 
 
-def test_two_broken_terms_the_first_is_named():
-    source = Paper()
-    root = Term(lambda b: (b.images - 1).sum().sqrt())
-    with pytest.raises(FloatingPointError, match="gradient of term 'second'"):
-        next(synthesise(ToyTeacher().double(), source, Objective(first=Term(fine), second=root), adam(source)))
-
-
 def test_a_gradient_that_breaks_behind_the_terms_is_not_blamed_on_one():
     class Kink(Paper):
         def sample(self, n=None, rng=None):
@@ -539,8 +521,9 @@ def test_a_gradient_that_breaks_behind_the_terms_is_not_blamed_on_one():
     [
         Term(lambda b: sum((mean - running).norm() for mean, _, running, _ in b.bn), needs=("bn",)),
         Term(lambda b: torch.ones((), dtype=F64)),
+        Term(fine),
     ],
-    ids=["reads BN statistics", "looks at nothing"],
+    ids=["reads BN statistics", "looks at nothing", "is fine"],
 )
 def test_the_search_for_the_culprit_survives_its_neighbours(other):
     objective = Objective(other=other, bad=Term(lambda b: (b.images - 1).sum().sqrt()))
