@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -17,6 +18,7 @@ from toys import (
     ToyTeacher,
     apart,
     copied,
+    cut_and_resumed,
     flat_generator_stage,
     flat_student_stage,
     record,
@@ -73,13 +75,6 @@ def test_every_preset_can_make_its_generator_and_pairs_halves():
 
 
 # ---- both stages -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def double():
-    torch.set_default_dtype(F64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
@@ -190,14 +185,8 @@ def test_a_run_cut_between_any_two_steps_goes_on_bit_for_bit(settings, anchor):
     whole = run(settings, anchor=anchor)
     want = record(whole)
     for cut in (0, 1, 2, 5, 6, 7, 11, 14, 15) if anchor == "epoch" else (3, 10):
-        first = run(settings, anchor=anchor)
-        before = record(islice(first, cut))
-        state, rows = through_a_file(first.state()), through_a_file([first.pool.images, first.pool.logits])
-        torch.manual_seed(cut)
-        second = run(settings, anchor=anchor, seed=0, student=ToyStudent(seed=8))  # its own start is overwritten
-        second.pool.images.copy_(rows[0]), second.pool.logits.copy_(rows[1])
-        second.restore(state)
-        assert before + record(second) == want, cut
+        said, second = cut_and_resumed(partial(run, settings, anchor=anchor), cut)
+        assert said == want, cut
         for part in "generator", "student":
             assert same(getattr(whole, part).state_dict(), getattr(second, part).state_dict()), (cut, part)
 

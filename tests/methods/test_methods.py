@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -22,6 +23,7 @@ from toys import (
     ToyTeacher,
     apart,
     copied,
+    cut_and_resumed,
     ln_softmax,
     record,
     same,
@@ -59,13 +61,6 @@ TINY = {
     "dfad": replace(LIVE, student_turn=2, student_steps=12, student_batch_size=4),
     **dict.fromkeys(("noise", "untrained", "real", "labels"), BARE),
 }
-
-
-@pytest.fixture
-def double():
-    torch.set_default_dtype(F64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def digits(n=20):
@@ -336,13 +331,8 @@ def test_each_can_be_cut_between_any_two_steps_and_leaves_the_rest_alone(name):
     assert len(want) == sum(whole.stages.values()) and same(fixed, teacher.state_dict())
     assert torch.equal(torch.get_rng_state(), before)
     for cut in range(len(want) + 1):
-        first = run(name)
-        done = record(islice(first, cut))
-        state, rows = through_a_file(first.state()), through_a_file([first.pool.images, first.pool.logits])
-        second = run(name, student=ToyStudent(seed=8))
-        second.pool.images.copy_(rows[0]), second.pool.logits.copy_(rows[1])
-        second.restore(state)
-        assert done + record(second) == want, cut
+        said, second = cut_and_resumed(partial(run, name), cut)
+        assert said == want, cut
         assert same(whole.student.state_dict(), second.student.state_dict()), cut
 
 
@@ -377,12 +367,7 @@ def test_a_live_student_with_a_pool_sees_what_was_painted_so_far_and_can_be_cut_
             assert all(any(torch.equal(image, kept) for kept in pool) for image in step.batch.images.float())
             seen.append(r.pool.filled)
     assert seen == [6 * (k // 2 + 1) for k in range(12)]
-    want, first = record(run("dafl", settings=settings)), run("dafl", settings=settings)
-    done = record(islice(first, 10))
-    second = run("dafl", settings=settings, student=ToyStudent(seed=8))
-    second.pool.images.copy_(first.pool.images), second.pool.logits.copy_(first.pool.logits)
-    second.restore(through_a_file(first.state()))
-    assert done + record(second) == want
+    assert cut_and_resumed(partial(run, "dafl", settings=settings), 10)[0] == record(run("dafl", settings=settings))
 
 
 @pytest.mark.parametrize("name", ["dfad", "adaptive"])
