@@ -7,9 +7,10 @@ from overhead.csv (`python benchmarks/overhead.py`).  What many GPUs would need 
 
 import csv
 import math
-import runpy
 import statistics
 from pathlib import Path
+
+import overhead
 
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.runs.compare import read_table
@@ -91,8 +92,7 @@ def grid(runs: int, seconds: float, gpu: dict[int, float]) -> list[str]:
 
 def engine() -> str:
     """What overhead.csv says."""
-    sentences = runpy.run_path(str(Path(__file__).with_name("overhead.py")))["sentences"]
-    said = "; ".join(sentences(list(csv.DictReader((RESULTS / "overhead.csv").open(newline="")))))
+    said = "; ".join(overhead.sentences(list(csv.DictReader((RESULTS / "overhead.csv").open(newline="")))))
     return f"The engine's own cost (`overhead.csv`, medians, least to most): {said}."
 
 

@@ -1,21 +1,15 @@
 """What the engine costs: the figures that are made of time stamps, and what the table is made to say."""
 
 import csv
-import importlib.util
 import json
 import math
-from pathlib import Path
 
+import overhead
 import pytest
 import torch
 from toys import records
 
 from rdskd_lab.runs.config import resolve
-
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-spec = importlib.util.spec_from_file_location("overhead", RESULTS.parent / "benchmarks" / "overhead.py")
-overhead = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(overhead)
 
 
 def test_a_process_first_trial_and_its_start_are_no_part_of_the_steady_state():

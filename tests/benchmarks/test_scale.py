@@ -1,20 +1,14 @@
 """The plan for scale: what it computes from tables, and what it says must be reduced over ranks."""
 
 import csv
-import importlib.util
-from pathlib import Path
 
 import pytest
+import scale
 import torch
 from toys import records
 
 from rdskd_lab import losses
 from rdskd_lab.runs.compare import read_table
-
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-spec = importlib.util.spec_from_file_location("scale", RESULTS.parent / "benchmarks" / "scale.py")
-scale = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(scale)
 
 FOUND = ("rdskd", 10.0, 200.0), ("rdskd", 14.0, 200.0), ("zskd", 30.0, 1000.0), ("zskd", 1.0, 1000.0)
 ROWS = [
@@ -72,9 +66,9 @@ def test_the_page_holds_its_figures_and_says_what_was_not_run():
 
 
 def test_the_stored_page_is_made_from_the_stored_tables():
-    tables = {name: read_table(RESULTS / f"{name}.csv") for name in ("robustness", "accuracy")}
-    bench, gpu = (list(csv.DictReader((RESULTS / name).open(newline=""))) for name in ("bench.csv", "gpu.csv"))
-    assert (RESULTS / "SCALE.md").read_text() == scale.page(tables, bench, gpu)
+    tables = {name: read_table(scale.RESULTS / f"{name}.csv") for name in ("robustness", "accuracy")}
+    bench, gpu = (list(csv.DictReader((scale.RESULTS / name).open(newline=""))) for name in ("bench.csv", "gpu.csv"))
+    assert (scale.RESULTS / "SCALE.md").read_text() == scale.page(tables, bench, gpu)
 
 
 def test_over_ranks_the_mean_must_be_reduced_before_the_exponential_and_the_classes_before_the_logarithm():
