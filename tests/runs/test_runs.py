@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pickles import Code
 
 from rdskd_lab.datasets import load
 from rdskd_lab.generator import Generator
@@ -364,22 +365,6 @@ def rewrite(path, change):
     torch.save(checkpoint, path)
 
 
-class Code:
-    """Unpickling it would run a command."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
-
-
-def edit(path, old, new):
-    text = path.read_bytes()
-    assert old in text
-    path.write_bytes(text.replace(old, new, 1))
-
-
 def checkpoint(change):
     return lambda out: rewrite(out / "checkpoint.pt", change)
 
@@ -389,7 +374,12 @@ def cut_to(name, size):
 
 
 def edited(name, old, new):
-    return lambda out: edit(out / name, old, new)
+    def edit(out):
+        text = (out / name).read_bytes()
+        assert old in text
+        (out / name).write_bytes(text.replace(old, new, 1))
+
+    return edit
 
 
 CASES = {
