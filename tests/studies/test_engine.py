@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from tiny_trials import tiny
+from waiting import wait_for
 
 from rdskd_lab.runs.compare import read_table
 from rdskd_lab.runs.run_folder import RunError
@@ -186,9 +186,7 @@ def test_a_scheduler_is_used_by_its_address(tmp_path):
 
     started = [start("dask_scheduler", "--host", "127.0.0.1", "--port", "0"), start("dask_worker", "--nthreads", "1")]
     try:
-        until = time.monotonic() + 60
-        while not where.exists() and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_for(where.exists, 60)
         address = json.loads(where.read_text())["address"]
         said = list(S.run(S.Study("one", "?", lambda: [tiny(0)]), tmp_path, scheduler=address))
         assert any(line.startswith("1 of 1 ") for line in said)
