@@ -126,26 +126,6 @@ def test_the_form_over_pairs_is_the_mean_of_the_quotients_of_the_pairs():
     assert diversity_seeking_pairs(images, probs).item() == pytest.approx(want, rel=1e-7)
 
 
-def test_image_i_is_paired_with_image_i_plus_half():
-    images, probs, h = halves()
-    shuffled = torch.tensor([1, 0, 2, 3, 4, 5])
-    assert diversity_seeking(images[shuffled], probs[shuffled]) != diversity_seeking(images, probs)
-    assert diversity_seeking_pairs(images[shuffled], probs[shuffled]) != diversity_seeking_pairs(images, probs)
-    together = torch.tensor([1, 0, 2, 4, 3, 5])  # pairs in another order
-    for form in DIVERSITY:
-        assert form(images[together], probs[together]).item() == pytest.approx(form(images, probs).item(), rel=1e-12)
-
-
-def test_one_pair_that_differs_makes_up_for_others_in_the_published_form_only():
-    images = torch.zeros(4, 1, 1, 1, dtype=F64)
-    images[2], images[3] = 3.0, 4.0  # image distances 3 and 4: together 5
-    probs = torch.tensor(
-        [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], dtype=F64
-    )  # answers differ in the first pair
-    assert diversity_seeking(images, probs).item() == pytest.approx(math.sqrt(2) / 5, rel=1e-7)
-    assert diversity_seeking_pairs(images, probs).item() == pytest.approx((math.sqrt(2) / 3 + 0) / 2, rel=1e-7)
-
-
 def test_diversity_seeking_of_standardised_grey_images_stays_below_0_032():
     # |x2 - x1| is about sqrt(N C S S), |P2 - P1| at most sqrt(N): their quotient does not depend on N
     for n in 16, 64:
