@@ -31,8 +31,9 @@ NAMES = {
     "epoch": "epoch (released code)",
     "previous": "previous",
     "average": "average",
-    "at 0": "0, never moved", "constant": "none, constant weights",
-}  # fmt: skip
+    "at 0": "0, never moved",
+    "constant": "none, constant weights",
+}
 STEPS, EARLY, LAST, SEEDS = 100, 20, 20, range(10)
 
 

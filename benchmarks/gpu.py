@@ -6,7 +6,6 @@ of a step is that of the GPU and of Python together.
 """
 
 import argparse
-import csv
 import statistics
 import subprocess
 import sys
@@ -21,19 +20,20 @@ from rdskd_lab.distillation import Distillation
 from rdskd_lab.methods.rdskd import PRESETS, rdskd
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
 from rdskd_lab.networks.weights import SHIPPED, load_weights
+from rdskd_lab.runs.compare import as_csv
 from rdskd_lab.runs.machine import machine
 from rdskd_lab.torch_state import seeded
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "gpu.csv"
-STEPS = {"paper-mnist generator": ("paper-mnist", "synthesise"), "paper-mnist student": ("paper-mnist", "distill"),
-         "classroom generator": ("classroom", "synthesise")}  # fmt: skip
+STEPS = "paper-mnist generator", "paper-mnist student", "classroom generator"  # a preset and whose step
 SHARED = (1, 4, 8)  # processes at once
 START, WINDOW = 20.0, 3.0  # seconds until all processes have to be ready, and that they are counted for
 
 
 def steps(what: str, device: str):
     """An endless run's steps of one kind; endless, so it cannot keep a pool of its images."""
-    preset, stage = STEPS[what]
+    preset, whose = what.split()
+    stage = {"generator": "synthesise", "student": "distill"}[whose]
     settings = replace(PRESETS[preset], generator_steps=10**6, student_steps=10**6, pooled=False)
     teacher, student = load_weights(LeNet5(), SHIPPED["lenet5"]), seeded(0, LeNet5Half)
     return getattr(Distillation(teacher, student, rdskd(), settings, device=device), stage)()
@@ -57,10 +57,15 @@ def alone() -> list[dict]:
     for what in STEPS:
         for device, n in ("cuda", 300), ("cpu", 4 if what.startswith("paper") else 40):
             took = [1e3 * s for s in pace(what, device, n)]
-            rows.append({"what": what, "processes": 1, "value": f"{statistics.median(took):.4g}", "unit": "ms a step",
-                         "note": f"{min(took):.3g} to {max(took):.3g}, n = {n}",
-                         "machine": machine(torch.device(device))})  # fmt: skip
+            note = f"{min(took):.3g} to {max(took):.3g}, n = {n}"
+            rows.append(row(what, 1, statistics.median(took), "ms a step", note, device))
     return rows
+
+
+def row(what: str, processes: int, value: float, unit: str, note: str, device: str) -> dict:
+    """A row of the table."""
+    said = dict(what=what, processes=processes, value=f"{value:.4g}", unit=unit, note=note)
+    return said | {"machine": machine(torch.device(device)), "torch": torch.__version__}
 
 
 def work(rank: int, begin: float) -> None:
@@ -87,17 +92,16 @@ def shared() -> list[dict]:
     """Steps a second of several processes together."""
     begin = time.time() + START
     command = [sys.executable, __file__, "--begin", str(begin), "--rank"]
-    processes = [subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True)
-                 for rank in range(max(SHARED))]  # fmt: skip
+    commands = ([*command, str(rank)] for rank in range(max(SHARED)))
+    processes = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for words in commands]
     lines = [line for process in processes for line in process.communicate()[0].split("\n") if line]
     if any(process.returncode for process in processes):
         raise SystemExit("a process that shares the GPU failed; what it said stands above")
     total: dict[tuple[str, int], int] = {}
     for what, n, done in (line.split(",") for line in lines):
         total[what, int(n)] = total.get((what, int(n)), 0) + int(done)
-    common = {"unit": "steps a second, all together", "note": "", "machine": machine(torch.device("cuda"))}
-    return [{"what": what, "processes": n, "value": f"{done / WINDOW:.4g}", **common}
-            for (what, n), done in sorted(total.items())]  # fmt: skip
+    unit = "steps a second, all together"
+    return [row(what, n, done / WINDOW, unit, "", "cuda") for (what, n), done in sorted(total.items())]
 
 
 def main(words: list[str]) -> None:
@@ -111,13 +115,10 @@ def main(words: list[str]) -> None:
     torch.set_num_threads(1)
     if asked.rank is not None:
         return work(asked.rank, asked.begin)
-    rows = [row | {"torch": torch.__version__} for row in (*alone(), *shared())]
-    with TABLE.open("w", newline="") as file:
-        table = csv.DictWriter(file, rows[0], lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-    for row in rows:
-        print(*row.values(), sep=" | ")
+    rows = [*alone(), *shared()]
+    TABLE.write_bytes(as_csv(rows, rows[0]))
+    for one in rows:
+        print(*one.values(), sep=" | ")
 
 
 if __name__ == "__main__":

@@ -25,15 +25,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+
 from rdskd_lab.runs.compare import as_csv
 from rdskd_lab.runs.config import Config
+from rdskd_lab.runs.machine import machine
 from rdskd_lab.studies import engine
 from rdskd_lab.studies.students import train_student
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "overhead.csv"
 WORKERS = {"bare": 0, "one": 1, "two": 2, "one-wide": 1}
-COLUMNS = ("repeat", "way", "trials", "startup_s", "trial_s", "whole_s", "cpu_s", "generator_steps", "student_steps",
-           "machine")  # fmt: skip
+COLUMNS = "repeat way trials startup_s trial_s whole_s cpu_s generator_steps student_steps machine".split()
 
 
 def stamped(config: Config, place: Path) -> dict:
@@ -47,8 +49,6 @@ def stamped_wide(config: Config, place: Path) -> dict:
 
 
 def _stamped(config: Config, place: Path, threads: int) -> dict:
-    import torch
-
     torch.set_num_threads(threads)
     begun = time.time()
     found = train_student(config, place)
@@ -71,7 +71,7 @@ def work(way: str, out: Path, trials: list[engine.Trial]) -> None:
     (out / "done").mkdir(parents=True)
     for trial in trials:
         found = trial.measure(trial.config, out / f"run-{trial.config.seed}")
-        found["machine"] = engine.machine_here()
+        found["machine"] = machine(torch.device("cpu"))
         (out / "done" / f"{trial.config.seed}.json").write_text(json.dumps(found))
 
 
@@ -98,10 +98,10 @@ def measure(way: str, asked: argparse.Namespace) -> dict:
     if len(rows) != asked.trials or any(row["outcome"] != "finished" for row in rows):
         raise SystemExit(f"{way}: {len(rows)} rows of {asked.trials} trials, or one that stopped: {rows}")
     found = figures([(row["begun"], row["ended"]) for row in rows], begun, ended, WORKERS[way])
+    found["cpu_s"] = used.ru_utime + used.ru_stime
     found = {name: round(seconds, 2) for name, seconds in found.items()}
-    return {"way": way, "trials": asked.trials, **found, "cpu_s": round(used.ru_utime + used.ru_stime, 2),
-            "generator_steps": asked.generator_steps, "student_steps": asked.student_steps,
-            "machine": rows[0]["machine"]}  # fmt: skip
+    given = {name: getattr(asked, name) for name in ("trials", "generator_steps", "student_steps")}
+    return {"way": way, **given, **found, "machine": rows[0]["machine"]}
 
 
 def ratios(rows: list[dict], a: str, b: str, column: str) -> list[float]:

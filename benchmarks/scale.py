@@ -6,10 +6,11 @@ from overhead.csv (`python benchmarks/overhead.py`).  What many GPUs would need 
 """
 
 import csv
-import importlib.util
 import math
 import statistics
 from pathlib import Path
+
+import overhead
 
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.runs.compare import read_table
@@ -25,8 +26,8 @@ def cost_per_run(rows: list[dict]) -> list[tuple]:
     for row in rows:
         if row["outcome"] == "finished":
             by.setdefault(row["method"], []).append(row["seconds"])
-    return [(method, len(s), statistics.mean(s), statistics.stdev(s) if len(s) > 1 else 0.0, max(s))
-            for method, s in by.items()]  # fmt: skip
+    spread = {method: statistics.stdev(s) if len(s) > 1 else 0.0 for method, s in by.items()}
+    return [(method, len(s), statistics.mean(s), spread[method], max(s)) for method, s in by.items()]
 
 
 def published_run(bench: list[dict]) -> float:
@@ -46,9 +47,9 @@ def rates(gpu: list[dict]) -> dict[tuple[str, int], float]:
 def on_gpu(gpu: list[dict]) -> dict[int, float]:
     """Seconds of that run on a GPU which so many processes share, one run each, by each stage's measured rate."""
     rate, steps = rates(gpu), PRESETS["paper-mnist"]
-    return {n: n * (steps.generator_steps / rate["paper-mnist generator", n]
-                    + steps.student_steps / rate["paper-mnist student", n])
-            for n in sorted({n for _, n in rate})}  # fmt: skip
+    stages = {"paper-mnist generator": steps.generator_steps, "paper-mnist student": steps.student_steps}
+    shared = sorted({n for _, n in rate})
+    return {n: n * sum(many / rate[stage, n] for stage, many in stages.items()) for n in shared}
 
 
 def hours(runs: int, seconds: float, at_once: int = 1) -> float:
@@ -71,9 +72,9 @@ def costs(tables: dict[str, list[dict]]) -> list[str]:
     for name, rows in tables.items():
         total, machines = sum(row["seconds"] for row in rows), sorted({row["machine"] for row in rows})
         steps = f"{span(rows, 'generator_steps')} generator and {span(rows, 'student_steps')} student steps"
-        lines += ["", f"**{name}**: {len(rows)} runs of {steps}, {duration(total / 3600)} of training in all; each "
-                  f"worker: {', '.join(machines)}.", "",
-                  "| method | runs | mean, s | sd, s | longest, s |", "|---|--:|--:|--:|--:|"]  # fmt: skip
+        took = f"{duration(total / 3600)} of training in all; each worker: {', '.join(machines)}."
+        lines += ["", f"**{name}**: {len(rows)} runs of {steps}, {took}", ""]
+        lines += ["| method | runs | mean, s | sd, s | longest, s |", "|---|--:|--:|--:|--:|"]
         lines += [f"| {m} | {n} | {mean:.1f} | {sd:.1f} | {most:.1f} |" for m, n, mean, sd, most in cost_per_run(rows)]
     return lines
 
@@ -91,9 +92,6 @@ def grid(runs: int, seconds: float, gpu: dict[int, float]) -> list[str]:
 
 def engine() -> str:
     """What overhead.csv says."""
-    spec = importlib.util.spec_from_file_location("overhead", Path(__file__).with_name("overhead.py"))
-    overhead = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(overhead)
     said = "; ".join(overhead.sentences(list(csv.DictReader((RESULTS / "overhead.csv").open(newline="")))))
     return f"The engine's own cost (`overhead.csv`, medians, least to most): {said}."
 
@@ -105,12 +103,18 @@ def page(tables: dict[str, list[dict]], bench: list[dict], gpu: list[dict]) -> s
     gain = {what: max(v for (w, _), v in rate.items() if w == what) / rate[what, 1] for what, _ in rate}
     runs = sum(len(STUDIES[name].trials()) for name in ("robustness", "accuracy"))
     return WORDS.format(
-        costs="\n".join(costs(tables)), engine=engine(), runs=runs, one=duration(one / 3600),
-        generator_steps=f"{steps.generator_steps:,}", student_steps=f"{steps.student_steps:,}", batch=steps.batch_size,
-        grid="\n".join(grid(runs, one, shared)), rounds=math.ceil(runs / 64), most=max(shared),
-        gpu=next(row["machine"] for row in gpu if "second" in row["unit"]), paper_gain=gain["paper-mnist student"],
-        classroom_gain=gain["classroom generator"], faster=one / shared[1],
-    )  # fmt: skip
+        costs="\n".join(costs(tables)),
+        engine=engine(),
+        runs=runs,
+        one=duration(one / 3600),
+        steps=steps,
+        grid="\n".join(grid(runs, one, shared)),
+        rounds=math.ceil(runs / 64),
+        most=max(shared),
+        gpu=next(row["machine"] for row in gpu if "second" in row["unit"]),
+        gain=gain,
+        faster=one / shared[1],
+    )
 
 
 WORDS = """# Plan for scale
@@ -127,8 +131,8 @@ takes under 2 s of CPU time and little memory (`tests/studies/test_engine.py`).
 ## The full grid at the published schedule
 
 We have not read the body of the paper, so we do not know its grid. Assumed: our robustness and accuracy studies,
-{runs} runs, each as expensive as RDSKD's published MNIST schedule ({generator_steps} generator and {student_steps} student
-steps of {batch} images), which takes {one} on two cores, computed from the time of an iteration in `bench.csv`. It was
+{runs} runs, each as expensive as RDSKD's published MNIST schedule ({steps.generator_steps:,} generator and {steps.student_steps:,} student
+steps of {steps.batch_size} images), which takes {one} on two cores, computed from the time of an iteration in `bench.csv`. It was
 not run. Other methods have other schedules, and colour images cost several times as much: a lower bound.
 
     hours = ceil(runs / runs at once) x seconds of a run / 3600
@@ -141,9 +145,9 @@ run; what was (`gpu_runs.csv`) is the schedule's generator stage with 10,000 of 
 ## What limits what
 
 * **Two cores**: arithmetic. A run needs about 1 GB and shares nothing with others, so each core gets a worker.
-* **One GPU**: at the published width arithmetic too: {most} processes together do {paper_gain:.1f} times as many student
+* **One GPU**: at the published width arithmetic too: {most} processes together do {gain[paper-mnist student]:.1f} times as many student
   steps as one. At `classroom`'s width a step consists of many short kernels that Python starts one by one, so a GPU is
-  only a few times as fast as one core, but {most} workers on it do {classroom_gain:.1f} times as many steps as one.
+  only a few times as fast as one core, but {most} workers on it do {gain[classroom generator]:.1f} times as many steps as one.
 * **64 GPUs**: the number of runs, and the longest of them. {runs} runs are {rounds} rounds of 64, and the last round
   waits for the slowest. The scheduler handles a few messages per run. `--out` must be on a disk that all workers share.
 * **Everywhere**: preset and device decide the results of a study, so give each its own `--out`.
@@ -202,8 +206,8 @@ numbers.
 
 def main() -> None:
     """Write the page from what is stored."""
-    tables = {name: read_table(RESULTS / f"{name}.csv") for name in ("robustness", "accuracy")
-              if (RESULTS / f"{name}.csv").exists()}  # fmt: skip
+    stored = [RESULTS / f"{name}.csv" for name in ("robustness", "accuracy")]
+    tables = {path.stem: read_table(path) for path in stored if path.exists()}
     if not tables:
         raise SystemExit("there is no robustness.csv or accuracy.csv here; make one: rdskd-lab study run robustness")
     bench, gpu = (list(csv.DictReader((RESULTS / name).open(newline=""))) for name in ("bench.csv", "gpu.csv"))

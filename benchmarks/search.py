@@ -104,11 +104,9 @@ def main(method, name, seeds="0"):
             if (method, said, text, str(seed)) in done:
                 continue
             found, source, student = score(config)
-            row = dict(
-                method=method, list=name, preset=config.preset, seed=seed, change=said,
-                tuning_accuracy=f"{found:.4f}", generator_s=f"{source:.1f}", student_s=f"{student:.1f}",
-                threads=torch.get_num_threads(), settings=text,
-            )  # fmt: skip
+            row = dict(method=method, list=name, preset=config.preset, seed=seed, change=said)
+            row |= dict(tuning_accuracy=f"{found:.4f}", generator_s=f"{source:.1f}", student_s=f"{student:.1f}")
+            row |= dict(threads=torch.get_num_threads(), settings=text)
             with TABLE.open("a", newline="") as file:
                 writer = csv.DictWriter(file, row, lineterminator="\n")
                 if not file.tell():

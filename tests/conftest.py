@@ -23,6 +23,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
 
 
+@pytest.fixture
+def double():
+    """Compute in float64, in which flat loops are compared."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """Compute in one thread: networks of a few hundred numbers lose time with more."""

@@ -1,31 +1,21 @@
 """A made-up run folder that looks like a real one: for tests of figures and reports, and for looking at them."""
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 
+from rdskd_lab.runs.compare import as_csv
 
-def digits(n: int, seed: int, mnist: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 (n, 32, 32), labels (n,): MNIST test digits if `mnist` names their raw folder, else a ring per class."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 10, n)
-    images = np.zeros((n, 32, 32), np.uint8)
-    if mnist:
-        x = np.frombuffer((mnist / "t10k-images-idx3-ubyte").read_bytes(), np.uint8, offset=16).reshape(-1, 28, 28)
-        labels = np.frombuffer((mnist / "t10k-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8)[:n].astype(np.int64)
-        images[:, 2:30, 2:30] = x[:n]
-        return images, labels
+
+def rings(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw uint8 (n, 32, 32), labels (n,): a ring for each class."""
+    labels = np.random.default_rng(seed).integers(0, 10, n)
     far = np.hypot(*(np.mgrid[:32, :32] - 15.5))
-    for image, label in zip(images, labels, strict=True):
-        image[np.abs(far - 3 - label) < 1.5] = 255
-    return images, labels
+    return 255 * (np.abs(far - 3 - labels[:, None, None]) < 1.5).astype(np.uint8), labels
 
 
-def make_run(
-    folder: Path, steps: int = 480, student_steps: int = 600, seed: int = 0, mnist: Path | None = None, **config
-) -> Path:
+def make_run(folder: Path, steps: int = 480, student_steps: int = 600, seed: int = 0) -> Path:
     """Fill `folder` with config.json, history.csv, samples.npz and result.json of an invented RDSKD run."""
     rng, folder = np.random.default_rng(seed), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,21 +43,10 @@ def make_run(
         if i % max(1, student_steps // 20) == 0 or i == student_steps - 1:
             row["accuracy"] = round(0.972 - 0.85 * np.exp(-8 * i / student_steps) + rng.normal(0, 0.002), 5)
         rows.append(row)
-    with open(folder / "history.csv", "w", newline="") as file:
-        writer = csv.DictWriter(
-            file,
-            [
-                "phase",
-                "step",
-                "seconds",
-                *(key + part for key in keys for part in ("", "_gain", "_weight")),
-                "accuracy",
-            ],
-        )
-        writer.writeheader()
-        writer.writerows(rows)
+    columns = [key + part for key in keys for part in ("", "_gain", "_weight")]
+    (folder / "history.csv").write_bytes(as_csv(rows, ["phase", "step", "seconds", *columns, "accuracy"]))
 
-    clean, labels = digits(64, seed, mnist)
+    clean, labels = rings(64, seed)
     moments = np.unique(np.linspace(0, steps - 1, 9).astype(int))
     fog = np.linspace(1, 0.08, len(moments))
     soft = (clean.astype(float) + np.roll(clean, 1, 1) + np.roll(clean, 1, 2) + np.roll(clean, 2, 2)) / 4
@@ -89,58 +68,38 @@ def make_run(
         confusion[k] += wrong
         confusion[k, k] -= wrong.sum()
     terms = {key: {"weight": 1.0, "on": True, "damped": key != "ds", "rule": "epoch"} for key in keys[:3]}
-    settings = dict(
-        generator_steps=steps,
-        batch_size=128,
-        width=64,
-        latent=100,
-        lr=1e-3,
-        student_steps=student_steps,
-        student_batch_size=128,
-        student_lr=2e-3,
-        temperature=10.0,
-        pool=12_800,
-    )
+    settings = dict(generator_steps=steps, batch_size=128, width=64, latent=100, lr=1e-3, pool=12_800)
+    settings |= dict(student_steps=student_steps, student_batch_size=128, student_lr=2e-3, temperature=10.0)
     same = {"method": "rdskd", "preset": "classroom", "seed": seed, "data": "mnist"}
-    (folder / "config.json").write_text(
-        json.dumps(
-            {
-                "format": 1,
-                "version": "0.1.0",
-                **same,
-                "device": "auto",
-                "student": "lenet5_half",
-                "off": [],
-                "weight": [],
-                "anchor": "epoch",
-                "change": [],
-                "teacher": {"name": "lenet5", "sha256": "0123abcd" * 8},
-                "settings": settings,
-                "terms": terms,
-            }
-            | config
-        )
-    )
-    (folder / "result.json").write_text(
-        json.dumps(
-            {
-                **same,
-                "test_images": 10_000,
-                "teacher_accuracy": 0.9912,
-                "student_accuracy": 0.9704,
-                "agreement": float(np.trace(confusion) / 10_000),
-                "peak_rss_mb": 812.4,
-                "seconds": {"generator": 71.3, "student": 38.2, "total": 112.6},
-                "machine": "Linux x86_64, 2 CPU cores",
-                "versions": {"rdskd_lab": "0.1.0", "torch": "2.14.1", "python": "3.11.9"},
-                "confusion": confusion.tolist(),
-                "classes": [str(k) for k in range(10)],
-                "class_histogram": rng.multinomial(3_840, rng.dirichlet(np.full(10, 8.0))).tolist(),
-                "per_class_recall": {
-                    "teacher": (0.985 + 0.014 * rng.random(10)).tolist(),
-                    "student": (0.94 + 0.045 * rng.random(10)).tolist(),
-                },
-            }
-        )
-    )
+    config = {
+        "format": 1,
+        "version": "0.1.0",
+        **same,
+        "device": "auto",
+        "student": "lenet5_half",
+        **{"off": [], "weight": [], "anchor": "epoch", "change": []},
+        "teacher": {"name": "lenet5", "sha256": "0123abcd" * 8},
+        "settings": settings,
+        "terms": terms,
+    }
+    result = {
+        **same,
+        "test_images": 10_000,
+        "teacher_accuracy": 0.9912,
+        "student_accuracy": 0.9704,
+        "agreement": float(np.trace(confusion) / 10_000),
+        "peak_rss_mb": 812.4,
+        "seconds": {"generator": 71.3, "student": 38.2, "total": 112.6},
+        "machine": "Linux x86_64, 2 CPU cores",
+        "versions": {"rdskd_lab": "0.1.0", "torch": "2.14.1", "python": "3.11.9"},
+        "confusion": confusion.tolist(),
+        "classes": [str(k) for k in range(10)],
+        "class_histogram": rng.multinomial(3_840, rng.dirichlet(np.full(10, 8.0))).tolist(),
+        "per_class_recall": {
+            "teacher": (0.985 + 0.014 * rng.random(10)).tolist(),
+            "student": (0.94 + 0.045 * rng.random(10)).tolist(),
+        },
+    }
+    for name, facts in ("config.json", config), ("result.json", result):
+        (folder / name).write_text(json.dumps(facts))
     return folder

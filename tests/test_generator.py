@@ -3,11 +3,11 @@
 import pytest
 import torch
 from torch import nn
-from toys import F64, SpecGenerator, apart, copied, same, seeded  # noqa: E402, F401
+from toys import F64, SpecGenerator, apart, copied, same, seeded
 
 from rdskd_lab.generator import Generator
-from rdskd_lab.methods.fast_generator import UpsampledConv2d, lean  # noqa: E402
-from rdskd_lab.methods.image_optimization import Pixels  # noqa: E402
+from rdskd_lab.methods.fast_generator import UpsampledConv2d, lean
+from rdskd_lab.methods.image_optimization import Pixels
 
 
 def small(seed=0, latent=5, channels=2, size=12, width=6, dtype=F64):
@@ -35,28 +35,13 @@ def test_it_has_as_many_parameters_as_published(d, channels, count):
 
 def test_its_layers_are_those_of_the_specification():
     layers = [m for m in Generator().modules() if not list(m.children())]
-    assert [type(m).__name__ for m in layers] == [
-        "Linear",
-        "BatchNorm2d",
-        "Upsample",
-        "Conv2d",
-        "BatchNorm2d",
-        "LeakyReLU",
-        "Upsample",
-        "Conv2d",
-        "BatchNorm2d",
-        "LeakyReLU",
-        "Conv2d",
-        "Tanh",
-        "BatchNorm2d",
-    ]
+    named = (
+        "Linear BatchNorm2d Upsample Conv2d BatchNorm2d LeakyReLU Upsample Conv2d BatchNorm2d LeakyReLU Conv2d Tanh "
+    )
+    assert [type(m).__name__ for m in layers] == (named + "BatchNorm2d").split()
     bn = [m for m in layers if isinstance(m, nn.BatchNorm2d)]
-    assert [(m.num_features, m.eps, m.affine) for m in bn] == [
-        (128, 1e-5, True),
-        (128, 0.8, True),
-        (64, 0.8, True),
-        (1, 1e-5, False),
-    ]
+    assert [m.num_features for m in bn] == [128, 128, 64, 1] and [m.eps for m in bn] == [1e-5, 0.8, 0.8, 1e-5]
+    assert [m.affine for m in bn] == [True, True, True, False]
     assert {m.momentum for m in bn} == {0.1} and all(m.track_running_stats for m in bn)
     convs = [m for m in layers if isinstance(m, nn.Conv2d)]
     assert [(m.in_channels, m.out_channels) for m in convs] == [(128, 128), (128, 64), (64, 1)]
@@ -68,8 +53,9 @@ def test_its_layers_are_those_of_the_specification():
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("form", [lambda g: g, lean])
-def test_it_computes_the_specification_values_gradients_and_running_statistics(form, training):
-    generator = form(small().train(training))
+@pytest.mark.parametrize("sizes", [{}, {"size": 4, "width": 2, "channels": 1}, {"size": 16, "width": 8, "channels": 3}])
+def test_it_computes_the_specification_values_gradients_and_running_statistics(sizes, form, training):
+    generator = form(small(**sizes).train(training))
     spec, z = SpecGenerator(copied(generator)), latents(7, 5)
     got, want = generator(z), spec(z, training)
     assert torch.allclose(got, want, rtol=0, atol=1e-12)
@@ -122,22 +108,6 @@ def test_a_sample_is_the_image_of_its_own_latents_and_takes_nothing_from_the_glo
 
 
 # ---- the same generator, computed faster -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize(
-    "settings", [{}, {"size": 4, "width": 2, "channels": 1}, {"size": 16, "width": 8, "channels": 3}]
-)
-def test_lean_is_the_same_function_with_the_same_gradients(settings, training):
-    plain, fast = small(**settings).train(training), lean(small(**settings).train(training))
-    z = latents(5, 5)
-    a, b = plain(z), fast(z)
-    assert torch.allclose(a, b, rtol=0, atol=1e-12)
-    direction = torch.randn(a.shape, generator=seeded(1), dtype=F64)
-    (a * direction).sum().backward(), (b * direction).sum().backward()
-    for (name, p), q in zip(plain.named_parameters(), fast.parameters(), strict=True):
-        assert torch.allclose(p.grad, q.grad, rtol=1e-12, atol=1e-12 * max(1, p.grad.abs().max().item())), name
-    assert apart(plain.state_dict(), fast.state_dict()) < 1e-12
 
 
 def test_lean_replaces_both_doublings():

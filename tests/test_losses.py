@@ -87,24 +87,6 @@ def test_information_entropy_is_in_nats_from_minus_ln_K_to_0(k):
     assert information_entropy(one_class).item() == 0.0
 
 
-def test_information_entropy_looks_at_the_mean_prediction_not_at_each():
-    a, b = [4.0, 0.0], [0.0, 4.0]
-    apart, alike = torch.tensor([a, b], dtype=F64), torch.tensor([a, a], dtype=F64)
-    assert information_entropy(apart).item() == pytest.approx(-math.log(2))
-    assert information_entropy(alike).item() > -0.1
-
-
-def test_the_gradient_of_information_entropy_by_hand():
-    # d/dt_ik = 1/N p_ik [ (ln m_k + 1) - sum_j p_ij (ln m_j + 1) ]
-    logits = randn(5, 4, scale=2, grad=True)
-    information_entropy(logits).backward()
-    probs = [softmax(row) for row in logits.tolist()]
-    g = [math.log(sum(p[k] for p in probs) / 5) + 1 for k in range(4)]
-    for i, p in enumerate(probs):
-        want = [p[k] * (g[k] - sum(a * b for a, b in zip(p, g, strict=True))) / 5 for k in range(4)]
-        assert logits.grad[i].tolist() == pytest.approx(want, rel=1e-10, abs=1e-15)
-
-
 @pytest.mark.parametrize(
     "gap", [80.0, 95.0, 103.0, 110.0, 1e4, 1e30]
 )  # around and beyond the underflow of exp in float32
@@ -119,11 +101,6 @@ def test_a_class_that_never_occurs_leaves_information_entropy_finite(gap, dtype)
     assert value.item() == pytest.approx(others.item(), rel=1e-5)  # 0 ln 0 = 0
     assert logits.grad.isfinite().all()
     assert logits.grad[:, 2].abs().max() < 1e-30
-
-
-def test_the_underflow_that_these_cases_are_about_really_happens():
-    logits = torch.tensor([[0.0, -110.0]])
-    assert logits.softmax(1)[0, 1].item() == 0.0
 
 
 # ---- inter-sample diversity ------------------------------------------------------------------------------------------
@@ -149,31 +126,6 @@ def test_the_form_over_pairs_is_the_mean_of_the_quotients_of_the_pairs():
     assert diversity_seeking_pairs(images, probs).item() == pytest.approx(want, rel=1e-7)
 
 
-def test_image_i_is_paired_with_image_i_plus_half():
-    images, probs, h = halves()
-    shuffled = torch.tensor([1, 0, 2, 3, 4, 5])
-    assert diversity_seeking(images[shuffled], probs[shuffled]) != diversity_seeking(images, probs)
-    assert diversity_seeking_pairs(images[shuffled], probs[shuffled]) != diversity_seeking_pairs(images, probs)
-    together = torch.tensor([1, 0, 2, 4, 3, 5])  # pairs in another order
-    for form in DIVERSITY:
-        assert form(images[together], probs[together]).item() == pytest.approx(form(images, probs).item(), rel=1e-12)
-
-
-def test_one_pair_that_differs_makes_up_for_others_in_the_published_form_only():
-    images = torch.zeros(4, 1, 1, 1, dtype=F64)
-    images[2], images[3] = 3.0, 4.0  # image distances 3 and 4: together 5
-    probs = torch.tensor(
-        [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], dtype=F64
-    )  # answers differ in the first pair
-    assert diversity_seeking(images, probs).item() == pytest.approx(math.sqrt(2) / 5, rel=1e-7)
-    assert diversity_seeking_pairs(images, probs).item() == pytest.approx((math.sqrt(2) / 3 + 0) / 2, rel=1e-7)
-
-
-def test_both_forms_agree_where_there_is_one_pair():
-    images, probs, _ = halves(n=2)
-    assert diversity_seeking(images, probs).item() == pytest.approx(diversity_seeking_pairs(images, probs).item())
-
-
 def test_diversity_seeking_of_standardised_grey_images_stays_below_0_032():
     # |x2 - x1| is about sqrt(N C S S), |P2 - P1| at most sqrt(N): their quotient does not depend on N
     for n in 16, 64:
@@ -181,18 +133,6 @@ def test_diversity_seeking_of_standardised_grey_images_stays_below_0_032():
         images = (images - images.mean()) / images.std(correction=0)
         probs = torch.eye(10, dtype=F64)[torch.arange(n) % 10]
         assert 0.028 < diversity_seeking(images, probs).item() <= 0.032
-
-
-def test_the_gradients_of_diversity_seeking_by_hand():
-    images, probs, h = halves()
-    images.requires_grad_(), probs.requires_grad_()
-    diversity_seeking(images, probs).backward()
-    dx, dp = (images[h:] - images[:h]).detach(), (probs[h:] - probs[:h]).detach()
-    a, b = norm(dx.flatten().tolist()), norm(dp.flatten().tolist())
-    assert torch.allclose(images.grad[h:], -b * dx / a**3, rtol=1e-7)
-    assert torch.allclose(images.grad[:h], b * dx / a**3, rtol=1e-7)
-    assert torch.allclose(probs.grad[h:], dp / (a * b), rtol=1e-7)
-    assert torch.allclose(probs.grad[:h], -dp / (a * b), rtol=1e-7)
 
 
 @pytest.mark.parametrize("form", DIVERSITY)
@@ -247,24 +187,6 @@ def test_distillation_is_not_symmetric_and_temperature_1_is_the_default():
     student, teacher = randn(5, 10, seed=1), randn(5, 10, seed=2, scale=3)
     assert distillation(student, teacher).item() == distillation(student, teacher, 1.0).item()
     assert abs(distillation(student, teacher) - distillation(teacher, student)) > 0.1
-
-
-@pytest.mark.parametrize("T", [1.0, 10.0])
-def test_the_gradient_of_distillation_is_T_over_N_times_the_difference_of_probabilities(T):
-    student, teacher = randn(4, 10, seed=1, grad=True), randn(4, 10, seed=2, scale=3)
-    distillation(student, teacher, T).backward()
-    for i in range(4):
-        p, q = softmax([v / T for v in teacher[i].tolist()]), softmax([v / T for v in student[i].tolist()])
-        assert student.grad[i].tolist() == pytest.approx(
-            [T / 4 * (b - a) for a, b in zip(p, q, strict=True)], abs=1e-14
-        )
-
-
-def test_T2_keeps_the_gradient_of_one_size_as_T_grows():
-    # at high temperature T^2 KL tends to the mean squared difference of centred logits: no T is left in it
-    student, teacher = randn(4, 10, seed=1), randn(4, 10, seed=2)
-    d = (student - student.mean(1, keepdim=True)) - (teacher - teacher.mean(1, keepdim=True))
-    assert distillation(student, teacher, 1e4).item() == pytest.approx((d**2).sum().item() / (2 * 10 * 4), rel=1e-3)
 
 
 def test_distillation_survives_a_class_that_the_teacher_rules_out():

@@ -5,6 +5,7 @@ package's own pieces would prove nothing.
 """
 
 import io
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -93,12 +94,29 @@ def record(steps) -> list[tuple]:
     return [(s.phase, s.i, s.raw, s.gain, s.weight) for s in steps]
 
 
+def records(names: str, *rows: tuple) -> list[dict]:
+    """A table in a few lines: the values of each row under their names."""
+    return [dict(zip(names.split(), row, strict=True)) for row in rows]
+
+
 def through_a_file(thing):
     """What is left of it after it was saved and opened again."""
     file = io.BytesIO()
     torch.save(thing, file)
     file.seek(0)
     return torch.load(file, weights_only=True, map_location="cpu")
+
+
+def cut_and_resumed(make, after: int):
+    """What a run says that is cut after so many steps, saved, and resumed by another; and that other one."""
+    first = make()
+    said = record(islice(first, after))
+    state, rows = through_a_file(first.state()), through_a_file([first.pool.images, first.pool.logits])
+    torch.manual_seed(after)
+    second = make(student=ToyStudent(seed=8))  # its own start is overwritten
+    second.pool.images.copy_(rows[0]), second.pool.logits.copy_(rows[1])
+    second.restore(state)
+    return said + record(second), second
 
 
 # ---- methods.md 0.2: the generator, one line a layer ----------------------------------------------------------------

@@ -1,11 +1,9 @@
 """Measure generated images without looking at the student: coverage, distance, fluctuation, and teacher-FID.
 
-Formulas that torchmetrics (extra `metrics`) has are taken from there.  FID and IS with the standard Inception network
-and LPIPS need weights that torchmetrics downloads: not tested.  The Frechet distance in a teacher's own feature space
-is called teacher-FID, since it is comparable with no published FID.
+The Frechet distance is torchmetrics' (extra `metrics`).  In a teacher's own feature space it is called teacher-FID,
+since it is comparable with no published FID.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
 from itertools import islice
 
@@ -96,9 +94,13 @@ def teacher_fid(teacher: nn.Module, real: Tensor, images: Tensor, batch_size: in
 
     real, images (N, C, S, S), normalised as the teacher expects.  It uses real images, so it must not select anything.
     """
+    try:
+        from torchmetrics.image.fid import FrechetInceptionDistance
+    except ImportError as error:
+        raise ImportError("this needs torchmetrics: pip install 'rdskd-lab[metrics]'") from error
     last_linear(teacher)  # whose input is the feature; refuses a teacher without one
     features = Features(deepcopy(teacher), *real.shape[1:3])  # a copy, which set_dtype takes to float64
-    metric = _torchmetrics("image.fid").FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
+    metric = FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
     metric = metric.to(real.device).set_dtype(torch.float64)
     for kind, is_real in (real, True), (images, False):
         for part in kind.split(batch_size):
@@ -155,23 +157,3 @@ def of_images(run, images: Tensor, real: Tensor) -> dict[str, float | None]:
     except ImportError:
         fid = None
     return {"distance": distance(images), "feature_distance": distance(embedded), "teacher_fid": fid}
-
-
-def standard(images: Tensor, real: Tensor) -> dict[str, float]:
-    """Compute FID, IS and LPIPS with their standard networks; bytes (N, 3, S, S).  Downloads weights: not tested."""
-    fid = _torchmetrics("image.fid").FrechetInceptionDistance(2048)
-    score = _torchmetrics("image.inception").InceptionScore()
-    lpips = _torchmetrics("image.lpip").LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
-    fid.update(real, real=True), fid.update(images, real=False), score.update(images)
-    half = len(images) // 2
-    apart = lpips(images[:half].float() / 255, images[half : 2 * half].float() / 255)
-    return {"FID": fid.compute().item(), "IS": score.compute()[0].item(), "LPIPS": apart.item()}
-
-
-def _torchmetrics(module: str) -> Callable:
-    from importlib import import_module
-
-    try:
-        return import_module(f"torchmetrics.{module}")
-    except ImportError as error:
-        raise ImportError("this needs torchmetrics: pip install 'rdskd-lab[metrics]'") from error

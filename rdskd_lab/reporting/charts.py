@@ -286,19 +286,14 @@ class Spot(NamedTuple):
 
 
 class Rows(Drawn):
-    """A row for each name with marks along one axis.  `looks` gives (style, mark, filled) for each group of marks."""
+    """A row for each name with marks along one axis.  `looks` gives (style, mark, filled) for each group of marks.
+
+    `names()` lists the rows from top to bottom, `spots()` all marks.
+    """
 
     xlabel: str = ""
     zero = False  # whether a line marks 0
     looks: dict[str, tuple[int, int, bool]]
-
-    def names(self) -> list[str]:
-        """List the rows from top to bottom."""
-        raise NotImplementedError
-
-    def spots(self) -> list[Spot]:
-        """List all marks."""
-        raise NotImplementedError
 
     def look(self, group: str) -> tuple[int, int, bool]:
         """Return style, mark and whether it is filled."""

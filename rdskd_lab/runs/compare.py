@@ -11,7 +11,6 @@ What is finished is not repeated and what was cut is resumed, so the same comman
 
 import csv
 import io
-import json
 import multiprocessing
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from ..networks.weights import write_whole
 from .comparison_page import standings, write_page
 from .config import Config, read_config, resolve
 from .execute import execute, prepare
-from .run_folder import RunError, read_json
+from .run_folder import RunError, read_json, write_json
 
 COLUMNS = (
     "method seed preset budget data teacher student generator_steps student_steps student_accuracy teacher_accuracy "
@@ -116,9 +115,10 @@ def compare(plan: Plan, out: Path) -> Iterator[str]:
     rows = [row(out / name) for name in configs]
     write_whole(out / "compare.csv", as_csv(rows, COLUMNS))
     yield f"table: {out / 'compare.csv'}"
-    write_whole(out / "compare.png", standings(out, rows, plan.budget).png())
+    chart = standings(out, rows, plan.budget)
+    write_whole(out / "compare.png", chart.png())
     yield f"chart: {out / 'compare.png'}"
-    yield f"page:  {write_page(out, rows, plan.budget)}"
+    yield f"page:  {write_page(out, rows, plan.budget, chart)}"
 
 
 def _budgets(plan: Plan, out: Path) -> dict[str, dict]:
@@ -129,7 +129,7 @@ def _budgets(plan: Plan, out: Path) -> dict[str, dict]:
         key = f"{method} {plan.budget:g}"
         if key not in known_steps:
             known_steps[key] = fitted(plan.config(method, plan.seeds[0]), plan.budget) if plan.budget else {}
-            write_whole(path, (json.dumps(known_steps, indent=1) + "\n").encode())
+            write_json(path, known_steps)
     return {method: known_steps[f"{method} {plan.budget:g}"] for method in plan.methods}
 
 

@@ -1,6 +1,7 @@
 """The page of a comparison: which method's student is right most often, how fast, and what it learned from."""
 
 import statistics
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import numpy as np
 from ..methods.registry import METHODS, describe
 from ..reporting import charts
 from ..reporting.comparison_chart import Standing, Standings
-from ..reporting.history import read_history
+from ..reporting.history import number, read_history
 from ..reporting.html_page import Html, figure, page, paragraph, picture, table
 from ..reporting.html_page import write_page as write
 from .config import Config, read_config, resolve
 from .run_folder import read_json
 
 HEAD = "method;accuracy, %;teacher;seconds;memory, MB;classes;entropy;distance;teacher-FID;real images".split(";")
+MEANS = "student_accuracy seconds classes entropy distance teacher_fid".split()
 WORDS = [
     ("teacher", "the trained network whose knowledge is to be passed on; its training data is no longer available"),
     ("student", "the smaller network that learns to give the teacher's answers"),
@@ -34,22 +36,29 @@ WORDS = [
 ]
 
 
-def write_page(out: Path, rows: list[dict], budget: float) -> Path:
+def by_method(rows: Iterable[dict]) -> dict[str, list[dict]]:
+    """Group rows by their method, in the order in which methods first occur."""
+    found = defaultdict(list)
+    for r in rows:
+        found[r["method"]].append(r)
+    return found
+
+
+def write_page(out: Path, rows: list[dict], budget: float, chart: Standings) -> Path:
     """Write compare.html into `out`: what was compared, the results, the speed, the images, and what the words mean."""
-    controls = any(METHODS[r["method"]].real_images for r in rows)
-    sections = [("Which student is right most often", _results(out, rows, budget))]
+    sections = [("Which student is right most often", _results(rows, chart))]
     if (speed := curves(out, rows)).lines:
         caption = (
             "Lower is better. Measured now and then on images kept for tuning, first seed. If a source is trained "
             "before the student, that time lies before the first point."
         )
-        if controls:
+        if any(METHODS[r["method"]].real_images for r in rows):
             caption += (
                 " Controls with real images are left out, because they may have been trained on these very images."
             )
         sections.append(("How fast", figure(caption, speed)))
     sections += [
-        ("What each student saw", _images(out, rows, budget)),
+        ("What each student saw", _images(out, rows, chart)),
         ("What the words mean", table("In the order in which they occur", ["word", "meaning"], WORDS)),
     ]
     lead = paragraph(
@@ -63,8 +72,8 @@ def write_page(out: Path, rows: list[dict], budget: float) -> Path:
     return write(out / "compare.html", page("Data-free distillation, side by side", lead, sections))
 
 
-def _results(out: Path, rows: list[dict], budget: float) -> Html:
-    chart, seeds = standings(out, rows, budget), len({r["seed"] for r in rows})
+def _results(rows: list[dict], chart: Standings) -> Html:
+    seeds = len({r["seed"] for r in rows})
     caption = (
         "One mark for each seed. The axis counts wrong answers: from 90 to 99 % they become ten times fewer, as from 0 "
         "to 90 %."
@@ -78,15 +87,11 @@ def _results(out: Path, rows: list[dict], budget: float) -> Html:
     return figure(caption, chart) + table(f"{over}; memory is the largest of the runs", HEAD, summary(rows))
 
 
-def _images(out: Path, rows: list[dict], budget: float) -> Html:
-    grids = []
-    for standing in standings(out, rows, budget).rows:
-        last = standing.shown.moments()[-1]
-        grids.append(picture(standing.name, standing.shown.mosaic(last), standing.shown.alt_text(last)))
-    first = {r["method"]: r["seed"] for r in reversed(rows)}
+def _images(out: Path, rows: list[dict], chart: Standings) -> Html:
+    grids = [picture(s.name, s.shown.mosaic(-1), s.shown.alt_text(-1)) for s in chart.rows]
     words = [
-        (name, losses_in_words(read_config(out / f"{name}-{first[name]}")), METHODS[name].seen)
-        for name in dict.fromkeys(r["method"] for r in rows)
+        (name, losses_in_words(read_config(out / f"{name}-{mine[0]['seed']}")), METHODS[name].seen)
+        for name, mine in by_method(rows).items()
     ]
     head = ["method", "losses of its images", "what its student learned from"]
     return Html('<div class="row">{}</div>').format(Html().join(grids)) + table("In words", head, words)
@@ -95,8 +100,7 @@ def _images(out: Path, rows: list[dict], budget: float) -> Html:
 def standings(out: Path, rows: list[dict], budget: float) -> Standings:
     """Collect every method's accuracies, with the last picture of its first seed."""
     found = []
-    for name in dict.fromkeys(r["method"] for r in rows):
-        mine = [r for r in rows if r["method"] == name]
+    for name, mine in by_method(rows).items():
         place = out / f"{name}-{mine[0]['seed']}"
         shown = charts.read_samples(place / "samples.npz", read_json(place / "result.json")["classes"])
         accuracy = np.array([100 * r["student_accuracy"] for r in mine])
@@ -110,15 +114,13 @@ def curves(out: Path, rows: list[dict]) -> charts.Curves:
 
     Controls that learn from real images are left out: on `digits` those are the tuning images themselves.
     """
-    lines, seen = [], set()
-    for r in rows:
-        if r["method"] in seen or METHODS[r["method"]].real_images:
-            continue
-        seen.add(r["method"])
-        history = read_history(out / f"{r['method']}-{r['seed']}" / "history.csv")
-        at = np.isfinite(history["accuracy"])
-        wrong = np.maximum(100 - 100 * history["accuracy"][at], 0.05)
-        lines.append(charts.Line(r["method"], history["seconds"][at], wrong, len(lines)))
+    lines = []
+    for name, mine in by_method(rows).items():
+        if not METHODS[name].real_images:
+            history = read_history(out / f"{name}-{mine[0]['seed']}" / "history.csv")
+            at = np.isfinite(history["accuracy"])
+            wrong = np.maximum(100 - 100 * history["accuracy"][at], 0.05)
+            lines.append(charts.Line(name, history["seconds"][at], wrong, len(lines)))
     return charts.Curves("wrong answers over time", lines, xlabel="seconds", ylabel="wrong", unit=" %", log=True)
 
 
@@ -134,35 +136,22 @@ def in_words(s: float) -> str:
     return f"{s:g} seconds" if s < 120 or s % 60 else f"{s / 60:g} minutes"
 
 
-def summary(rows: Iterable[dict]) -> list[tuple]:
+def summary(rows: Iterable[dict]) -> list[list[str]]:
     """Summarise each method in a row of HEAD, best mean first: mean ± standard deviation over seeds, and the costs."""
-    by: dict[str, list[dict]] = {}
-    for r in rows:
-        by.setdefault(r["method"], []).append(r)
     lines = []
-    for method, found in sorted(by.items(), key=lambda kv: -statistics.mean(r["student_accuracy"] for r in kv[1])):
-        right = [100 * r["student_accuracy"] for r in found]
-        spread = f" ± {statistics.stdev(right):.2f}" if len(right) > 1 else ""
-        memory = [r["peak_rss_mb"] for r in found if r["peak_rss_mb"]]
-        lines.append(
-            (
-                method,
-                f"{statistics.mean(right):.2f}{spread}",
-                found[0]["teacher"],
-                f"{statistics.mean(r['seconds'] for r in found):.0f}",
-                f"{max(memory):.0f}" if memory else "unknown",
-                f"{statistics.mean(r['classes'] for r in found):.1f}",
-                f"{statistics.mean(r['entropy'] for r in found):.2f}",
-                _mean("distance", found),
-                _mean("teacher_fid", found),
-                f"{found[0]['real_images']:,}",
-            )
+    for method, found in by_method(rows).items():
+        of = {name: [r[name] for r in found if r[name] is not None] for name in found[0]}
+        mean = {name: statistics.mean(of[name]) for name in MEANS if of[name]}
+        spread = f" ± {100 * statistics.stdev(of['student_accuracy']):.2f}" if len(found) > 1 else ""
+        cells = (
+            f"{100 * mean['student_accuracy']:.2f}{spread}",
+            found[0]["teacher"],
+            f"{mean['seconds']:.0f}",
+            f"{max(of['peak_rss_mb']):.0f}" if of["peak_rss_mb"] else "unknown",
+            f"{mean['classes']:.1f}",
+            f"{mean['entropy']:.2f}",
+            *(number(mean[name]) if name in mean else "not measured" for name in ("distance", "teacher_fid")),
+            f"{found[0]['real_images']:,}",
         )
-    return lines
-
-
-def _mean(name: str, rows: list[dict]) -> str:
-    """The mean of a column that may be blank, to three digits."""
-    values = [r[name] for r in rows if r[name] is not None]
-    mean = statistics.mean(values) if values else None
-    return "not measured" if mean is None else f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}"
+        lines.append((mean["student_accuracy"], method, *cells))
+    return [line for _, *line in sorted(lines, key=lambda line: -line[0])]

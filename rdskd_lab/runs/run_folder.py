@@ -124,6 +124,11 @@ def read_json(path: Path) -> dict:
         raise RunError(f"{path} is damaged ({error})") from error
 
 
+def write_json(path: Path, facts: dict) -> None:
+    """Put an object into a JSON file, all of it or nothing."""
+    write_whole(path, (json.dumps(facts, indent=1) + "\n").encode())
+
+
 def read_checkpoint(path: Path) -> dict:
     """Read a checkpoint as plain data, onto the CPU wherever it was saved; nothing in it is executed."""
     try:
@@ -172,7 +177,7 @@ class Folder:
         """Write config.json, which is all of the run until the first save."""
         if any(path.name not in (LOCK, HOLDER) and not _is_part(path) for path in self.path.iterdir()):
             raise RunError(f"{self.path} is not empty; give another --out, or --resume to resume the run in it")
-        write_whole(self.path / "config.json", _json(self.facts))
+        write_json(self.path / "config.json", self.facts)
         self.table.writerow(self.columns)
 
     def note(self, step: Step, accuracy: float | None) -> None:
@@ -268,7 +273,7 @@ class Folder:
         arrays = {key: np.stack([np.asarray(picture[key]) for picture in self.pictures]) for key in self.pictures[0]}
         np.savez_compressed(samples, **arrays)
         write_whole(self.path / "samples.npz", samples.getbuffer())
-        write_whole(self.path / "result.json", _json(result))
+        write_json(self.path / "result.json", result)
         sweep(self.path, "checkpoint.pt", *POOL)
 
 
@@ -298,7 +303,3 @@ def _flat(facts: dict, before: str = "") -> Iterator[tuple[str, object]]:
 
 def _is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".part")
-
-
-def _json(facts: dict) -> bytes:
-    return (json.dumps(facts, indent=1) + "\n").encode()

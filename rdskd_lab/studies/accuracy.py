@@ -23,8 +23,8 @@ def plan(seeds: Iterable[int] = range(5), preset: str = "classroom", device: str
         common = dict(data="mnist", change=change, preset=preset, device=device)
         trials += [plan_trial(method, seed, train_student, **common) for seed in seeds]
         if method == "rdskd":  # once more with the teacher that DeepInversion needs, or the teachers would be compared
-            other = dict(point="teacher lenet5-bn", kind="teacher", teacher="lenet5-bn")
-            trials += [plan_trial(method, seed, train_student, **other, **common) for seed in seeds]
+            other = "teacher lenet5-bn", "teacher"
+            trials += [plan_trial(method, seed, train_student, *other, teacher="lenet5-bn", **common) for seed in seeds]
     return trials
 
 

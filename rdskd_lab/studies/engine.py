@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+import torch
+
 from .. import __version__
 from ..methods.registry import METHODS
 from ..networks.weights import write_whole
@@ -64,11 +66,10 @@ def label(arm: str, point: str = DEFAULT) -> str:
     return f"{arm}, {point}" if arm else point
 
 
-def plan_trial(method: str, seed: int, measure: Callable, point: str = DEFAULT, kind: str = "", arm: str = "", *,
-               change: dict | None = None, **config) -> Trial:  # fmt: skip
-    """Make a trial with the settings in `change`."""
+def plan_trial(method: str, seed: int, measure: Callable, *difference: str, change: dict | None = None, **config):
+    """Make a trial with the settings in `change`; `difference` is its point, kind and arm."""
     pairs = tuple((name, str(value)) for name, value in (change or {}).items())
-    return Trial(Config(method=method, seed=seed, change=pairs, **config), measure, point, kind, arm)
+    return Trial(Config(method=method, seed=seed, change=pairs, **config), measure, *difference)
 
 
 def do(trial: Trial, out: str) -> str:
@@ -79,18 +80,15 @@ def do(trial: Trial, out: str) -> str:
         begun = time.perf_counter()
         place.mkdir(parents=True, exist_ok=True)
         found = trial.measure(trial.config, place)
-        found = {"seconds": time.perf_counter() - begun} | found | {"version": __version__, "machine": machine_here()}
+        found = (
+            {"seconds": time.perf_counter() - begun}
+            | found
+            | {"version": __version__, "machine": machine(torch.device("cpu"))}
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, (json.dumps(found) + "\n").encode())
     shutil.rmtree(place, ignore_errors=True)
     return key
-
-
-def machine_here() -> str:
-    """Describe this machine's processor and threads, as a row does."""
-    import torch
-
-    return machine(torch.device("cpu"))
 
 
 # ---- a study ---------------------------------------------------------------------------------------------------------
@@ -219,14 +217,19 @@ def rows(study: Study, out: Path) -> list[dict]:
     for trial in study.trials():
         if measured := _finished(trial, out):
             measured.pop("curves", None)
-            setup = trial.setup
-            found.append(
-                {name: getattr(trial, name) for name in ("setting", "arm", "point", "kind", "key")}
-                | {name: getattr(setup.config, name) for name in ("method", "seed", "data", "teacher", "anchor")}
-                | {name: getattr(setup.settings, name) for name in SHOWN_SETTINGS}
-                | {"study": study.name, "measure": trial.measure.__name__, **measured}
-            )
+            found.append({"study": study.name} | planned(trial) | measured)
     return found
+
+
+def planned(trial: Trial) -> dict:
+    """Return what a row says of its trial before it is measured."""
+    setup = trial.setup
+    return (
+        {name: getattr(trial, name) for name in ("setting", "arm", "point", "kind", "key")}
+        | {name: getattr(setup.config, name) for name in ("method", "seed", "data", "teacher", "anchor")}
+        | {name: getattr(setup.settings, name) for name in SHOWN_SETTINGS}
+        | {"measure": trial.measure.__name__}
+    )
 
 
 def _finished(trial: Trial, out: Path) -> dict:

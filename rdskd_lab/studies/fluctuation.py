@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from .verdict import Verdict, judge, paired
 
 SILENT = 1e-9  # nats a step: below any fluctuation that float32 can show; a loss that never rose counts as this quiet
 DAMPED = ("oh", "ie")
+STEPS = 360
 ARMS = {"none": "no damping", "epoch": "damped, as published", "constant": "constant weight"}  # and other anchors
 
 # ---- what is measured ------------------------------------------------------------------------------------------------
@@ -82,8 +84,7 @@ def _watched(run, n: int = 128) -> dict:
 # ---- the plan --------------------------------------------------------------------------------------------------------
 
 
-def plan(seeds: Iterable[int] = range(10), steps: int = 360, preset: str = "classroom",
-         device: str = "cpu") -> list[Trial]:  # fmt: skip
+def plan(seeds: Iterable[int] = range(10), preset: str = "classroom", device: str = "cpu") -> list[Trial]:
     """Plan each anchor rule, none, and a constant weight of the published rule's mean gain, at five points.
 
     Then two harsher points, for the published rule alone: a high rate with small batches, and another teacher.  The
@@ -99,24 +100,15 @@ def plan(seeds: Iterable[int] = range(10), steps: int = 360, preset: str = "clas
         ("lr x 4 and batch 16", "lr and batch", {"lr": lr * 4, "batch_size": 16}),
         ("teacher lenet5-bn", "teacher", {}),
     ]
-    arms = {  # how damped terms are anchored, and what is measured
-        "none": ("none", measure_fluctuation),
-        "epoch": ("epoch", measure_fluctuation),
-        "constant": ("epoch", measure_constant_weight),
-        "previous": ("previous", measure_fluctuation),
-        "average": ("average", measure_fluctuation),
-    }
-    return [
-        plan_trial(
-            "rdskd", seed, measure, point, kind, arm, anchor=anchor, preset=preset, device=device,
-            change={"generator_steps": steps, "pooled": False} | change,
-            teacher="lenet5-bn" if kind == "teacher" else "lenet5",
-        )
-        for n, (point, kind, change) in enumerate(points)
-        for arm, (anchor, measure) in arms.items()
-        if n < 5 or arm in ARMS
-        for seed in seeds
-    ]  # fmt: skip
+    trials = []
+    for n, (point, kind, change) in enumerate(points):
+        common = dict(preset=preset, device=device, teacher="lenet5-bn" if kind == "teacher" else "lenet5")
+        common["change"] = {"generator_steps": STEPS, "pooled": False} | change
+        for arm in (*ARMS, "previous", "average") if n < 5 else ARMS:
+            measure, anchor = (measure_constant_weight, "epoch") if arm == "constant" else (measure_fluctuation, arm)
+            how = dict(anchor=anchor, **common)
+            trials += [plan_trial("rdskd", seed, measure, point, kind, arm, **how) for seed in seeds]
+    return trials
 
 
 # ---- the verdicts ----------------------------------------------------------------------------------------------------
@@ -143,10 +135,13 @@ def verdicts(rows: list[dict]) -> list[Verdict]:
         return list(dict.fromkeys(r["point"] for r in rows if r["arm"] == arm))
 
     rivals = {"none": "than without", "constant": "than a constant weight of the same mean gain"}
-    found = [less(term, "epoch", rival, point, words)
-             for point in points("none") for term in DAMPED for rival, words in rivals.items()]  # fmt: skip
-    return found + [less(term, arm, "none", point, f"than without, anchor {arm}")
-                    for arm in ("previous", "average") for point in points(arm) for term in DAMPED]  # fmt: skip
+    asked = [
+        (term, "epoch", rival, point, words)
+        for point, term, (rival, words) in product(points("none"), DAMPED, rivals.items())
+    ]
+    for arm in "previous", "average":
+        asked += [(term, arm, "none", point, f"than without, anchor {arm}") for point in points(arm) for term in DAMPED]
+    return [less(*one) for one in asked]
 
 
 # ---- the words -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from ..methods import building_blocks
 from ..methods.registry import METHODS
 from ..networks.registry import shipped_teacher
 from ..networks.weights import SHIPPED
-from ..reporting.study_charts import Setting, Spreads
+from ..reporting.study_charts import Spreads
 from .engine import DEFAULT, Study, Trial, plan_trial
 from .students import RIVALS, WORDS, right, train_student
 from .verdict import Verdict, judge, of_the_grid
@@ -25,9 +25,8 @@ FACTORS = {"/ 4": 0.25, "x 4": 4}
 # ---- the plan --------------------------------------------------------------------------------------------------------
 
 
-def plan(seeds: Iterable[int] = range(3), part: int = 4, repeats: int = 10, preset: str = "classroom",
-         device: str = "cpu") -> list[Trial]:  # fmt: skip
-    """Plan each method from its own default, one setting changed at a time; 1 / `part` of the preset's steps.
+def plan(seeds=range(3), repeats: int = 10, preset: str = "classroom", device: str = "cpu") -> list[Trial]:
+    """Plan each method from its own default, one setting changed at a time; a quarter of the preset's steps.
 
     The default alone is run with `repeats` seeds: how far luck moves a method with no setting changed.
     """
@@ -35,11 +34,11 @@ def plan(seeds: Iterable[int] = range(3), part: int = 4, repeats: int = 10, pres
     more = range(max(seeds) + 1, repeats)
     for method in FIELD:
         s = METHODS[method].presets[preset]
-        short = {"generator_steps": s.generator_steps // part, "student_steps": s.student_steps // part}
+        short = {"generator_steps": s.generator_steps // 4, "student_steps": s.student_steps // 4}
         for point, kind, config in points_of(method, preset, short):
             config = config | {"change": short | config.get("change", {}), "preset": preset, "device": device}
-            trials += [plan_trial(method, seed, train_student, point, kind, **config)
-                       for seed in (seeds if kind else [*seeds, *more])]  # fmt: skip
+            used = seeds if kind else [*seeds, *more]
+            trials += [plan_trial(method, seed, train_student, point, kind, **config) for seed in used]
     return trials
 
 
@@ -62,11 +61,13 @@ def points_of(method: str, preset: str, short: dict) -> list[tuple[str, str, dic
     weights = {name: term.weight for name, term in how.terms().items()} | dict(s.weights)
     weights = {name: weight for name, weight in weights.items() if weight}
     if len(weights) > 1:  # Adam does not see the weight of an only term
-        found += [(f"{name} {word}", "weights", {"weight": ((name, weight * by),)})
-                  for name, weight in weights.items() for word, by in FACTORS.items()]  # fmt: skip
+        found += [
+            (f"{name} {word}", "weights", {"weight": ((name, weights[name] * by),)})
+            for name, (word, by) in product(weights, FACTORS.items())
+        ]
     if method != "dfad":  # whose student knows no temperature
-        found += [(named("T", t), "T", {"change": {"temperature": t}})
-                  for t in (1.0, 4.0, 10.0, 20.0) if t != s.temperature]  # fmt: skip
+        changed = (t for t in (1.0, 4.0, 10.0, 20.0) if t != s.temperature)
+        found += [(named("T", t), "T", {"change": {"temperature": t}}) for t in changed]
     given = shipped_teacher(how.terms().needs)
     usable = [name for name in TEACHERS if name != given and not (given == "lenet5-bn" and "bn" not in name)]
     return found + [(named("teacher", name), "teacher", {"teacher": name}) for name in usable]
@@ -212,7 +213,7 @@ def settings_chart(rows: list[dict]) -> Spreads:
     by = defaultdict(list)
     for r in rows:
         by[r["method"], r["setting"]].append(right(r))
-    return Spreads("Accuracy by setting", [Setting(*key, np.array(found)) for key, found in by.items()])
+    return Spreads("Accuracy by setting", {key: np.array(found) for key, found in by.items()})
 
 
 def figures(rows: list[dict], curves: list[dict]) -> list[tuple]:

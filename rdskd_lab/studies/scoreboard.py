@@ -10,7 +10,7 @@ import numpy as np
 from ..methods.rdskd import PRESETS
 from ..reporting.html_page import Html, figure, paragraph, table, write_page
 from ..reporting.html_page import page as whole_page
-from ..reporting.study_charts import Interval, Intervals
+from ..reporting.study_charts import Intervals
 from ..runs.compare import read_table
 from .engine import Study
 from .verdict import Verdict, of_the_grid
@@ -76,9 +76,8 @@ def span(rows: list[dict], column: str) -> str:
 def intervals(title: str, verdicts: list[Verdict]) -> Intervals:
     """Draw the verdicts that have an interval."""
     told = [v for v in verdicts if v.n > 1]
-    rows = [Interval(v.label, v.estimate, v.low, v.high, v.verdict) for v in told]
     units = dict.fromkeys(filter(None, map(axis, told)))
-    return Intervals(title, rows, "; ".join([*units, "right of 0: for the claim"]))
+    return Intervals(title, told, "; ".join([*units, "right of 0: for the claim"]))
 
 
 def axis(verdict: Verdict) -> str:

@@ -122,9 +122,8 @@ def _fixed_batch() -> Batch:
     begun = 0
     images, z, logits, features, student = (numbers(4, *s) for s in ((1, 4, 4), (5,), (3,), (6,), (3,)))
     bn = tuple((numbers(3), numbers(3).exp(), numbers(3), numbers(3).exp()) for _ in range(2))
-    batch = Batch(images, z=z, targets=numbers(4, 3).softmax(1), logits=3 * logits, features=features, bn=bn,
-                  student=student)  # fmt: skip
-    return batch.map(lambda t: t.detach().requires_grad_())
+    given = dict(z=z, targets=numbers(4, 3).softmax(1), logits=3 * logits, features=features, bn=bn, student=student)
+    return Batch(images, **given).map(lambda t: t.detach().requires_grad_())
 
 
 @cache  # a plan asks for the same few files again and again

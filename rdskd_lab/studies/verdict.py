@@ -38,6 +38,11 @@ class Verdict:
         mean, low, high = (f"{x:+,.0f}" if abs(x) >= 1000 else f"{x:+.3g}" for x in values)
         return f"{mean}{self.unit} ({low} to {high}, n = {self.n})"
 
+    @property
+    def words(self) -> str:
+        """'rdskd against dafl: +2 (+1 to +3), holds', as pictures have it."""
+        return f"{self.label}: {self.estimate:+.3g} ({self.low:+.3g} to {self.high:+.3g}), {self.verdict}"
+
 
 def interval(differences: Iterable[float]) -> tuple[float, float, float, int]:
     """Compute mean, 95 % interval by Student's t, and number of paired differences."""

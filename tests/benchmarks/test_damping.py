@@ -1,24 +1,18 @@
 """The study of damping: its page says what its table holds, and its arms differ in nothing but their anchors."""
 
 import csv
-import importlib.util
-from pathlib import Path
 
+import damping
 import numpy as np
 import pytest
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-spec = importlib.util.spec_from_file_location("damping", RESULTS.parent / "benchmarks" / "damping.py")
-damping = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(damping)
-
 
 def test_the_page_is_made_from_the_table():
-    assert (RESULTS / "damping.md").read_text() == damping.table()
+    assert damping.TABLE.with_suffix(".md").read_text() == damping.table()
 
 
 def test_every_arm_of_every_setting_has_ten_seeds_and_a_cell_is_their_mean_and_spread():
-    rows = list(csv.DictReader((RESULTS / "damping.csv").open(newline="")))
+    rows = list(csv.DictReader(damping.TABLE.open(newline="")))
     assert len(rows) == len(damping.SETTINGS) * len(damping.RULES) * 10
     found = np.array([float(r["ie"]) for r in rows if r["setting"] == "lr 0.016, batch 8" and r["rule"] == "epoch"])
     page = damping.table().split("## lr 0.016, batch 8")[1]

@@ -1,20 +1,15 @@
 """What the engine costs: the figures that are made of time stamps, and what the table is made to say."""
 
 import csv
-import importlib.util
 import json
 import math
-from pathlib import Path
 
+import overhead
 import pytest
 import torch
+from toys import records
 
 from rdskd_lab.runs.config import resolve
-
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-spec = importlib.util.spec_from_file_location("overhead", RESULTS.parent / "benchmarks" / "overhead.py")
-overhead = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(overhead)
 
 
 def test_a_process_first_trial_and_its_start_are_no_part_of_the_steady_state():
@@ -29,8 +24,9 @@ def test_a_process_first_trial_and_its_start_are_no_part_of_the_steady_state():
 
 
 def test_ratios_are_taken_within_a_repeat_and_given_as_median_least_and_most():
-    rows = [{"repeat": str(n), "way": way, "trial_s": s, "whole_s": s, "cpu_s": s}
-            for n, pace in enumerate((1, 10, 100)) for way, s in (("bare", 10 * pace), ("one", (11 + n) * pace))]  # fmt: skip
+    bare, one = {"0": 10, "1": 100, "2": 1000}, {"0": 11, "1": 120, "2": 1300}
+    found = [(n, way, s, s, s) for way, seconds in (("bare", bare), ("one", one)) for n, s in seconds.items()]
+    rows = records("repeat way trial_s whole_s cpu_s", *found)
     assert overhead.ratios(rows, "one", "bare", "trial_s") == pytest.approx([1.1, 1.2, 1.3])
     first, *rest = overhead.sentences(rows)
     assert first == "one worker takes 1.200 (1.100 to 1.300, n = 3) times the bare loop's time for a trial"

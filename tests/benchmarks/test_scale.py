@@ -1,30 +1,35 @@
 """The plan for scale: what it computes from tables, and what it says must be reduced over ranks."""
 
 import csv
-import importlib.util
-from pathlib import Path
 
 import pytest
+import scale
 import torch
+from toys import records
 
 from rdskd_lab import losses
 from rdskd_lab.runs.compare import read_table
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-spec = importlib.util.spec_from_file_location("scale", RESULTS.parent / "benchmarks" / "scale.py")
-scale = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(scale)
-
-ROWS = [{"method": m, "outcome": o, "seconds": s, "generator_steps": g, "student_steps": 1000.0, "machine": "A, 1 threads"}
-        for m, o, s, g in (("rdskd", "finished", 10.0, 200.0), ("rdskd", "finished", 14.0, 200.0),
-                           ("zskd", "finished", 30.0, 1000.0), ("zskd", "oh is nan", 1.0, 1000.0))]  # fmt: skip
-BENCH = [{"group": f"{who} iteration, paper-mnist", "what": what, "value": v, "unit": unit}
-         for who, what, v, unit in (("generator", "ours", "1000", "ms"), ("student", "ours, fresh", "500", "ms"),
-                                    ("student", "ours, pooled", "1", "ms"), ("generator", "ours", "9", "GFLOP"))]  # fmt: skip
-GPU = [{"what": what, "processes": str(n), "value": str(v), "unit": "steps a second, all together", "machine": "G"}
-       for what, n, v in (("paper-mnist generator", 1, 100), ("paper-mnist generator", 8, 400),
-                          ("paper-mnist student", 1, 200), ("paper-mnist student", 8, 300),
-                          ("classroom generator", 1, 100), ("classroom generator", 8, 500))]  # fmt: skip
+FOUND = ("rdskd", 10.0, 200.0), ("rdskd", 14.0, 200.0), ("zskd", 30.0, 1000.0), ("zskd", 1.0, 1000.0)
+ROWS = [
+    r | {"outcome": "finished", "student_steps": 1000.0, "machine": "A, 1 threads"}
+    for r in records("method seconds generator_steps", *FOUND)
+]
+ROWS[-1]["outcome"] = "oh is nan"
+BENCH = records(
+    "group what value unit",
+    ("generator iteration, paper-mnist", "ours", "1000", "ms"),
+    ("student iteration, paper-mnist", "ours, fresh", "500", "ms"),
+    ("student iteration, paper-mnist", "ours, pooled", "1", "ms"),
+    ("generator iteration, paper-mnist", "ours", "9", "GFLOP"),
+)
+PACES = {"paper-mnist generator": (100, 400), "paper-mnist student": (200, 300), "classroom generator": (100, 500)}
+GPU = [
+    (what, n, str(v), "steps a second, all together", "G")
+    for what, both in PACES.items()
+    for n, v in zip("18", both, strict=True)
+]
+GPU = records("what processes value unit machine", *GPU)
 
 
 def test_a_run_costs_what_the_finished_ones_took():
@@ -61,9 +66,9 @@ def test_the_page_holds_its_figures_and_says_what_was_not_run():
 
 
 def test_the_stored_page_is_made_from_the_stored_tables():
-    tables = {name: read_table(RESULTS / f"{name}.csv") for name in ("robustness", "accuracy")}
-    bench, gpu = (list(csv.DictReader((RESULTS / name).open(newline=""))) for name in ("bench.csv", "gpu.csv"))
-    assert (RESULTS / "SCALE.md").read_text() == scale.page(tables, bench, gpu)
+    tables = {name: read_table(scale.RESULTS / f"{name}.csv") for name in ("robustness", "accuracy")}
+    bench, gpu = (list(csv.DictReader((scale.RESULTS / name).open(newline=""))) for name in ("bench.csv", "gpu.csv"))
+    assert (scale.RESULTS / "SCALE.md").read_text() == scale.page(tables, bench, gpu)
 
 
 def test_over_ranks_the_mean_must_be_reduced_before_the_exponential_and_the_classes_before_the_logarithm():

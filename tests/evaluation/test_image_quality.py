@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toys import CLASSES, LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, same, seeded  # noqa: E402, F401
+from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, same, seeded
 
-from rdskd_lab.distillation import Distillation  # noqa: E402
-from rdskd_lab.evaluation import image_quality as I  # noqa: E402, E741
-from rdskd_lab.generator import Generator  # noqa: E402
+from rdskd_lab.distillation import Distillation
+from rdskd_lab.evaluation import image_quality as I
+from rdskd_lab.generator import Generator
 from rdskd_lab.methods.method import Settings
-from rdskd_lab.methods.rdskd import rdskd  # noqa: E402
+from rdskd_lab.methods.rdskd import rdskd
 
 
 def test_coverage_counts_classes_and_takes_the_entropy_in_nats():
@@ -68,8 +68,8 @@ def test_teacher_fid_is_the_frechet_distance_of_the_teachers_features():
 
 def test_what_is_said_of_a_run_is_of_its_students_images_and_moves_nothing():
     teacher, real = ToyTeacher().float(), torch.randn(300, 1, SIZE, SIZE, generator=seeded(5))
-    settings = Settings(generator_steps=3, student_steps=1, batch_size=8, student_batch_size=8, latent=LATENT,
-                        width=WIDTH)  # fmt: skip
+    steps, sizes = dict(generator_steps=3, student_steps=1), dict(batch_size=8, student_batch_size=8)
+    settings = Settings(**steps, **sizes, latent=LATENT, width=WIDTH)
     for pooled in False, True:
         run = Distillation(
             teacher, ToyStudent().float(), rdskd(), replace(settings, pooled=pooled), channels=1, size=SIZE

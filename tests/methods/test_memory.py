@@ -1,12 +1,12 @@
 """A method with a memory: a bank of answers that its term sees, which is saved, copied, forked and replayed."""
 
 import sys
+from functools import partial
 from itertools import islice
 
 import pytest
 import torch
-from test_distillation import record, through_a_file
-from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, same
+from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, cut_and_resumed, record, same, through_a_file
 
 import rdskd_lab.methods
 from rdskd_lab.distillation import Distillation
@@ -80,11 +80,8 @@ def test_the_term_sees_the_bank_and_a_run_can_be_cut_anywhere(banked):
     want = record(whole)
     assert want[0][2]["far"] != want[1][2]["far"] and whole.memory.rows.any(1).all()
     for cut in range(len(want) + 1):
-        first = run(banked)
-        done = record(islice(first, cut))
-        second = run(banked, ToyStudent(seed=8))
-        second.restore(through_a_file(first.state()))
-        assert done + record(second) == want, cut
+        said, second = cut_and_resumed(partial(run, banked), cut)
+        assert said == want, cut
         assert same(copied(whole.memory), copied(second.memory))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -47,11 +48,7 @@ def test_both_renderers_draw_the_same_lines(run):
         page, traces = ElementTree.fromstring(chart.svg(own_style=True)), chart.plotly().data
         paths = [element.get("d") for element in page.iter("{http://www.w3.org/2000/svg}path")]
         lines = [drawn(path) for path in paths if re.match(r"M[\d.]+ [-\d.]+l", path)]
-        plotted = [
-            trace
-            for trace in traces
-            if trace.type == "scatter" and "lines" in trace.mode and trace.line.dash != "longdash"
-        ]
+        plotted = [t for t in traces if t.type == "scatter" and "lines" in t.mode and t.line.dash != "longdash"]
         assert len(lines) == len(plotted)
         for points, trace in zip(lines, plotted, strict=True):  # one axis maps to the other by a straight line
             y = np.log10(trace.y) if chart.log else np.array(trace.y)
@@ -127,9 +124,7 @@ def test_mosaic_keeps_latents_in_place(run):
     surest = max(np.flatnonzero(samples.labels[-1] == 1), key=lambda i: samples.confidence[-1, i])
     for moment, tiles in ((0, first), (len(samples.steps) - 1, last)):
         assert np.array_equal(tiles[35:67, 1:33, 0], samples.images[moment, surest, 0])
-    many = charts.Samples(
-        samples.steps, samples.images.repeat(3, 2), samples.labels, samples.confidence, list("x" * 30)
-    )
+    many = replace(samples, images=samples.images.repeat(3, 2), names=list("x" * 30))
     assert many.mosaic(0).shape == (11 * 34, 204, 3)
     result = json.loads((run / "result.json").read_text())
     assert charts.confusion(result).png()[:4] == samples.png()[:4] == b"\x89PNG"

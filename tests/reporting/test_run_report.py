@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -99,11 +98,8 @@ def test_numbers_are_those_of_the_result(run, page):
         assert f"{100 * result[key]:.2f} %" in text
     for who in ("teacher", "student"):
         assert all(f"{100 * value:.2f} %" in text for value in result["per_class_recall"][who])
-    known = (
-        "113 s;10,000 real handwritten digits;812.4;2.08 percentage points below;2.14.1;0123abcd;12800;generator_steps"
-    )
-    for words in known.split(";"):
-        assert words in text
+    known = "113 s;10,000 real handwritten digits;812.4;2.08 percentage points below;2.14.1;0123abcd;12800"
+    assert all(words in text for words in known.split(";"))
 
 
 def test_hostile_names_stay_text(small):
@@ -136,16 +132,8 @@ def test_says_what_is_missing(small):
     rewrite(small, "config.json", terms=None)
     rewrite(small, "result.json", confusion=None, per_class_recall=None, class_histogram=None)
     text = Outline(run_report.write_report(small).read_text("utf-8")).text
-    for words in (
-        "samples.npz",
-        "“distill”",
-        "accuracy was not measured",
-        "confusion",
-        "Recall",
-        "class histogram",
-        "table of terms",
-    ):
-        assert words in text
+    missing = "samples.npz;“distill”;accuracy was not measured;confusion;Recall;class histogram;table of terms"
+    assert all(words in text for words in missing.split(";"))
     for name in ("result.json", "history.csv"):
         (small / name).unlink()
     seen = Outline(run_report.write_report(small).read_text("utf-8"))
@@ -163,17 +151,9 @@ def test_terms_of_other_methods_and_terms_that_are_off(small):
 
 
 def test_command_repeats_the_run():
-    config = {
-        "method": "rdskd",
-        "preset": "class room",
-        "data": "mnist",
-        "seed": 3,
-        "anchor": "none",
-        "off": ["ds"],
-        "weight": [["ie", 5.0]],
-        "change": [["width", "32"]],
-        "teacher": {"name": "lenet5", "sha256": "0"},
-    }
+    config = {"method": "rdskd", "preset": "class room", "data": "mnist", "seed": 3, "anchor": "none"}
+    config |= {"off": ["ds"], "weight": [["ie", 5.0]], "change": [["width", "32"]]}
+    config |= {"teacher": {"name": "lenet5", "sha256": "0"}}
     expected = "--data mnist --seed 3 --anchor none --teacher lenet5 --off ds --weight ie=5 --set width=32 --out DIR"
     start = ["rdskd-lab", "distill", "--method", "rdskd", "--preset", "class room"]
     assert shlex.split(run_report.command(config)) == start + expected.split()
@@ -218,31 +198,3 @@ def test_page_is_a_template_for_other_pages():
     assert "lead <u>" in seen.text and not seen.all("u") and len(seen.all("i")) == 1
     assert "Two <methods>" in seen.text and "A & B" in seen.text and "<i>" in seen.text and len(seen.all("b")) == 1
     assert seen.all("img")[0]["alt"] == 'a "dark" square'
-
-
-@pytest.mark.browser
-def test_drawn_in_a_browser_without_errors_or_requests(run, page):
-    sync = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("Chromium is not installed")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args="--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-            "--disable-component-update --disable-sync".split(),
-        )
-        wrong, asked = [], []
-        view = browser.new_page(viewport={"width": 400, "height": 800}, color_scheme="dark")
-        view.on("console", lambda message: wrong.append(message.text))
-        view.on("pageerror", lambda error: wrong.append(str(error)))
-        view.on("request", lambda request: asked.append(request.url))
-        view.goto((run / "report.html").as_uri())
-        view.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 20")
-        assert view.evaluate("document.documentElement.scrollWidth") == 400, "nothing is wider than a telephone"
-        assert view.locator("[data-title^=Share], [data-title*=Cloud]").count() == 0, "no chart is sent anywhere"
-        axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-        serious = [v for v in axe.Axe().run(view).response["violations"] if v["impact"] in ("serious", "critical")]
-        assert serious == []
-        assert not wrong and [url for url in asked if not url.startswith("data:")] == [(run / "report.html").as_uri()]
-        browser.close()

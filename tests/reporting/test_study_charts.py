@@ -8,17 +8,22 @@ import re
 import numpy as np
 import pytest
 
-from rdskd_lab.reporting.study_charts import Interactive, Interval, Intervals, Setting, Spreads
+from rdskd_lab.reporting.study_charts import Interactive, Intervals, Spreads
 from rdskd_lab.studies import robustness
 from rdskd_lab.studies import scoreboard as B
+from rdskd_lab.studies.engine import planned
 from rdskd_lab.studies.registry import STUDIES
 from rdskd_lab.studies.verdict import Verdict
 
+BOTH = [Verdict("", "", "", *found, 5, label=name) for name, *found in (("a", 2.0, 1.0, 3.0), ("b", 0.5, -1.0, 2.0))]
+SETTINGS = {("x", "default"): [90.0, 92.0], ("x", "lr x 4"): [10.0, 60.0], ("y", "default"): [95.0, 95.0]}
 CHARTS = {
-    "intervals": Intervals("claims", [Interval("a", 2.0, 1.0, 3.0, "holds"), Interval("b", 0.5, -1.0, 2.0, "no")], "points"),
-    "spreads": Spreads("settings", [Setting("x", "default", np.array([90.0, 92.0])), Setting("x", "lr x 4", np.array([10.0, 60.0])),
-                                    Setting("y", "default", np.array([95.0, 95.0]))]),
-}  # fmt: skip
+    "intervals": Intervals("claims", BOTH, "points"),
+    "spreads": Spreads("settings", {key: np.array(found) for key, found in SETTINGS.items()}),
+}
+
+
+MEASURED = "student_accuracy oh_probe ie_probe final_teacher_fid final_entropy final_distance final_feature_distance"
 
 
 def spots(chart) -> dict[str, list[tuple[float, float]]]:
@@ -47,7 +52,7 @@ def test_an_interval_is_drawn_from_end_to_end_and_its_word_has_a_mark_of_its_own
     unit = (float(right) - float(left)) / 3  # the second reaches from -1 to 2, the first from 1 to 3
     assert float(end) - float(start) == pytest.approx(2 * unit, abs=0.3)
     assert float(start) == pytest.approx(float(left) + 2 * unit, abs=0.3)
-    assert "a: +2 (+1 to +3), holds; b: +0.5 (-1 to +2), no" in chart.alt_text()
+    assert "a: +2 (+1 to +3), holds; b: +0.5 (-1 to +2), undecided" in chart.alt_text()
 
 
 def test_a_setting_stands_at_its_mean_and_the_worst_is_named():
@@ -65,17 +70,13 @@ def test_verdicts_are_drawn_with_their_own_numbers_and_those_without_an_interval
     verdict = Verdict("a claim", "s", "how", 1.0, 0.5, 1.5, 5, " points", label="x against y")
     none = Verdict("another", "s", "how", *[float("nan")] * 3, 1)
     chart = B.intervals("title", [verdict, none])
-    assert chart.rows == [Interval("x against y", 1.0, 0.5, 1.5, "holds")] and "points" in chart.xlabel
+    assert chart.rows == [verdict] and "points" in chart.xlabel
     assert "ln of a ratio" in B.intervals("title", [Verdict("c", "s", "ln (a / b)", 1.0, 0.5, 1.5, 5)]).xlabel
 
 
 def test_no_two_intervals_of_a_picture_bear_one_label():
     for study in STUDIES.values():
-        rows = [{"method": t.config.method, "setting": t.setting, "arm": t.arm, "point": t.point,
-                 "kind": t.kind, "seed": t.config.seed, "teacher": t.setup.config.teacher,
-                 "batch_size": 64.0, "latent": 100.0, "width": 16.0, "temperature": 10.0, "student_accuracy": 0.9,
-                 **dict.fromkeys("oh_probe ie_probe final_teacher_fid final_entropy final_distance "
-                                 "final_feature_distance".split(), 1.0)} for t in study.trials()]  # fmt: skip
+        rows = [planned(t) | dict.fromkeys(MEASURED.split(), 0.9) for t in study.trials()]
         labels = [v.label for v in study.verdicts(rows)]
         assert len(set(labels)) == len(labels) and max(map(len, labels)) <= 70
 
@@ -84,10 +85,9 @@ def test_a_study_page_shows_what_is_done_so_far_and_draws_what_has_an_interval(t
     trials = STUDIES["accuracy"].trials()
 
     def page(kept):
-        rows = [{"method": t.config.method, "setting": t.setting, "seed": t.config.seed, "outcome": "finished",
-                 "teacher": t.setup.config.teacher,
-                 "student_accuracy": 0.9 + 0.01 * t.config.seed * (t.config.method == "rdskd")}
-                for t in trials if t.config.seed in kept]  # fmt: skip
+        rows = [planned(t) | {"outcome": "finished", "student_accuracy": 0.9} for t in trials if t.config.seed in kept]
+        for r in rows:
+            r["student_accuracy"] += 0.01 * r["seed"] * (r["method"] == "rdskd")
         with open(tmp_path / "accuracy.csv", "w", newline="") as file:
             table = csv.DictWriter(file, rows[0])
             table.writeheader(), table.writerows(rows)
@@ -104,5 +104,5 @@ def test_a_stopped_run_is_drawn_as_a_guess():
         {"method": "x", "setting": "default", "seed": float(s), "student_accuracy": a}
         for s, a in enumerate((0.9, None))
     ]
-    (setting,) = robustness.settings_chart(rows).settings
-    assert setting.accuracy.tolist() == [90.0, 10.0]
+    (accuracy,) = robustness.settings_chart(rows).settings.values()
+    assert accuracy.tolist() == [90.0, 10.0]

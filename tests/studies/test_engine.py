@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from tiny_trials import tiny
+from waiting import wait_for
 
 from rdskd_lab.runs.compare import read_table
 from rdskd_lab.runs.run_folder import RunError
@@ -76,8 +76,12 @@ def test_a_stored_table_has_a_row_for_every_planned_trial_and_is_written_the_sam
 def test_curves_are_kept_for_the_default_and_the_first_seed(tmp_path):
     curves = {f"{term}_{where}": [1.0, 2.0] for term in ("oh", "ie") for where in ("batches", "probe")}
     points = ("none", "", 0), ("epoch", "", 0), ("none", "", 1), ("none", "lr", 0)
-    trials = [tiny(seed, lambda config, place: {"outcome": "finished", "curves": curves}, (("lr", str(i + 1)),),
-                   kind or "default", kind, arm) for i, (arm, kind, seed) in enumerate(points)]  # fmt: skip
+    trials = [
+        tiny(
+            seed, lambda *_: {"outcome": "finished", "curves": curves}, (("lr", f"{i}"),), kind or "default", kind, arm
+        )
+        for i, (arm, kind, seed) in enumerate(points, 1)
+    ]
     study = S.Study("toy", "?", lambda: trials)
     assert S.write_curves(study, tmp_path) is None
     for trial in trials:
@@ -177,14 +181,12 @@ def test_a_scheduler_is_used_by_its_address(tmp_path):
 
     def start(what: str, *options: str) -> subprocess.Popen:
         command = [sys.executable, "-m", f"distributed.cli.{what}", *options, "--no-dashboard"]
-        return subprocess.Popen([*command, "--scheduler-file", str(where)], env=environment,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        silent = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen([*command, "--scheduler-file", str(where)], env=environment, **silent)
 
     started = [start("dask_scheduler", "--host", "127.0.0.1", "--port", "0"), start("dask_worker", "--nthreads", "1")]
     try:
-        until = time.monotonic() + 60
-        while not where.exists() and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_for(where.exists, 60)
         address = json.loads(where.read_text())["address"]
         said = list(S.run(S.Study("one", "?", lambda: [tiny(0)]), tmp_path, scheduler=address))
         assert any(line.startswith("1 of 1 ") for line in said)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from toys import records
 
 from rdskd_lab.runs.compare import read_table
 from rdskd_lab.studies import engine as S
@@ -33,21 +34,24 @@ def follows(low: str, high: str) -> str:
     return {("+", "+"): "holds", ("-", "-"): "does not hold"}.get((low[0], high[0]), "undecided")
 
 
+FINAL = "distance teacher_fid feature_distance".split()
+FIXED = {"final_classes": 10.0, "oh_batches": 0.2, "oh_batch_floor": 0.15, "ie_batches": 0.1, "ie_batch_floor": 0.02}
+
+
 def toy_table(name: str, trials: list[S.Trial], wrong: float = 0.0) -> list[dict]:
     """A study's table with figures of which any but `wrong` of 0 takes the accuracy of rdskd down with the seed."""
     found = []
     for n, t in enumerate(trials):
-        s, bad = t.setup.settings, wrong * (t.config.method == "rdskd") * (1 + t.config.seed)
-        row = {"method": t.config.method, "setting": t.setting, "arm": t.arm, "point": t.point, "kind": t.kind,
-               "seed": float(t.config.seed), "outcome": "finished",
-               "teacher": t.setup.config.teacher, "data": t.config.data, "generator_steps": float(s.generator_steps),
-               "student_steps": float(s.student_steps), "final_classes": 10.0, "final_entropy": 2.0 + math.sin(n) / 9,
-               "final_distance": 20 + math.sin(2 * n), "final_feature_distance": 9 + math.sin(4 * n),
-               "batch_size": float(s.batch_size), "latent": float(s.latent), "width": float(s.width),
-               "temperature": s.temperature, "final_teacher_fid": 5 + math.sin(3 * n), "oh_batches": 0.2,
-               "oh_batch_floor": 0.15, "ie_batches": 0.1, "ie_batch_floor": 0.02, "oh_probe": 1.1 + math.sin(5 * n),
-               "ie_probe": 1.1 + math.cos(n), "student_accuracy": 0.9 + math.sin(7 * n) / 50 - bad}  # fmt: skip
-        found.append(row)
+        measured = {
+            "outcome": "finished",
+            "student_accuracy": 0.9 + math.sin(7 * n) / 50 - wrong * (t.config.method == "rdskd") * (1 + t.config.seed),
+            "final_entropy": 2.0 + math.sin(n) / 9,
+            "oh_probe": 1.1 + math.sin(5 * n),
+            "ie_probe": 1.1 + math.cos(n),
+        }
+        measured |= {f"final_{name}": 20 + math.sin(k * n) for k, name in enumerate(FINAL, 2)}
+        numbers = {name: float(value) for name, value in S.planned(t).items() if isinstance(value, int)}
+        found.append(S.planned(t) | numbers | measured | FIXED)
     return found
 
 
@@ -66,8 +70,8 @@ def test_every_word_on_the_scoreboard_follows_from_the_interval_beside_it(toy_ta
 
 
 def test_how_much_of_a_training_curve_is_noise_is_read_from_the_table():
-    rows = [{"arm": "none", "point": "default", "oh_batches": b, "oh_batch_floor": 0.1, "ie_batches": 0.4, "ie_batch_floor": 0.1}
-            for b in (0.2, 0.4)]  # fmt: skip
+    names = "arm point oh_batches oh_batch_floor ie_batches ie_batch_floor"
+    rows = records(names, *(("none", "default", b, 0.1, 0.4, 0.1) for b in (0.2, 0.4)))
     assert "38 % of the fluctuation of oh and 25 % of the fluctuation of ie" in noise(rows) and noise([]) == ""
 
 

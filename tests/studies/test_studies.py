@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from tiny_trials import tiny
+from toys import records
 
 from rdskd_lab.evaluation.image_quality import distance, fresh, seen
 from rdskd_lab.methods.registry import METHODS
@@ -99,8 +100,8 @@ def test_robustness_changes_one_setting_at_a_time_from_each_methods_own_default(
     for method in robustness.FIELD:
         mine = {t.setting: t.config for t in trials if t.config.method == method}
         s = METHODS[method].presets["classroom"]
-        assert resolve(mine["default"]).settings == replace(
-            s, generator_steps=s.generator_steps // 4, student_steps=s.student_steps // 4)  # fmt: skip
+        short = {name: getattr(s, name) // 4 for name in ("generator_steps", "student_steps")}
+        assert resolve(mine["default"]).settings == replace(s, **short)
         for setting, config in mine.items():
             own, other = vars(resolve(mine["default"]).settings), vars(resolve(config).settings)
             changed = {name for name in own if own[name] != other[name]} | {name for name, _ in config.weight}
@@ -141,36 +142,34 @@ def test_an_interval_is_students():
         verdict.interval([1.0])
 
 
-@pytest.mark.parametrize(("low", "high", "word"), [(0.1, 2, "holds"), (-2, -0.1, "does not hold"),
-                                                   (-1, 3, "undecided")])  # fmt: skip
-def test_a_verdict_is_read_from_the_interval_alone(low, high, word):
-    assert verdict.Verdict("c", "s", "v", 0.5 * (low + high), low, high, 3).verdict == word
+def test_a_verdict_is_read_from_the_interval_alone():
+    for low, high, word in (0.1, 2, "holds"), (-2, -0.1, "does not hold"), (-1, 3, "undecided"):
+        assert verdict.Verdict("c", "s", "v", 0.5 * (low + high), low, high, 3).verdict == word
 
 
 def test_pairs_are_of_the_same_seed_and_only_where_both_are_there():
-    rows = [{"method": m, "seed": s, "x": x} for m, s, x in
-            (("a", 0, 5.0), ("a", 1, 7.0), ("a", 2, None), ("b", 0, 1.0), ("b", 2, 3.0), ("b", 3, 9.0))]  # fmt: skip
+    a, b = (("a", 0, 5.0), ("a", 1, 7.0), ("a", 2, None)), (("b", 0, 1.0), ("b", 2, 3.0), ("b", 3, 9.0))
+    rows = records("method seed x", *a, *b)
     assert verdict.paired(rows, {"method": "a"}, {"method": "b"}, "x") == [4.0]
 
 
+def probed(levels: dict[str, tuple]) -> list[dict]:
+    """Rows of the fluctuation study at its default: what each arm's probe showed, seed by seed."""
+    found = [(float(s), arm, "default", x, x) for arm, seeds in levels.items() for s, x in enumerate(seeds)]
+    return records("seed arm point oh_probe ie_probe", *found)
+
+
 def test_damping_is_credited_only_for_what_a_constant_weight_does_not_do_as_well():
-    jitter = (0.9, 1.0, 1.1)
-    rows = [
-        {"seed": float(s), "arm": rule, "point": "default", "oh_probe": level * j, "ie_probe": level * j}
-        for rule, level in (("none", 2.0), ("epoch", 1.0), ("constant", 1.0))
-        for s, j in enumerate(jitter if rule != "constant" else jitter[::-1])
-    ]
+    rows = probed({"none": (1.8, 2.0, 2.2), "epoch": (0.9, 1.0, 1.1), "constant": (1.1, 1.0, 0.9)})
     found = {v.claim: v for v in fluctuation.verdicts(rows)}
     plain = found["Damping makes oh fluctuate less than without"]
     assert plain.estimate == pytest.approx(math.log(2)) and plain.verdict == "holds"
-    assert found["Damping makes oh fluctuate less than a constant weight of the same mean gain"].verdict == (
-        "undecided"
-    )
+    constant = found["Damping makes oh fluctuate less than a constant weight of the same mean gain"]
+    assert constant.verdict == "undecided"
 
 
 def test_a_loss_that_never_rose_counts_as_very_quiet_and_stops_no_scoreboard():
-    rows = [{"seed": float(s), "arm": rule, "point": "default", "oh_probe": level, "ie_probe": 1.0}
-            for rule, level in (("none", 1.0), ("epoch", 0.0), ("constant", 0.0)) for s in range(3)]  # fmt: skip
+    rows = probed({"none": (1.0,) * 3, "epoch": (0.0,) * 3, "constant": (0.0,) * 3})
     plain, constant, *_ = fluctuation.verdicts(rows)
     assert plain.estimate == pytest.approx(-math.log(fluctuation.SILENT)) and constant.estimate == 0
 
@@ -189,8 +188,8 @@ def test_robustness_counts_stopped_runs_as_guesses_and_collapses_by_classes_or_a
 
 
 def test_a_run_that_the_guard_stopped_is_a_guess_and_not_a_pair_the_fewer():
-    rows = [{"method": m, "seed": s, "student_accuracy": a, "teacher": "lenet5"} for m, s, a in
-            (("rdskd", 0.0, 0.9), ("rdskd", 1.0, 0.8), ("dafl", 0.0, 0.9), ("dafl", 1.0, None))]  # fmt: skip
+    found = ("rdskd", 0.0, 0.9), ("rdskd", 1.0, 0.8), ("dafl", 0.0, 0.9), ("dafl", 1.0, None)
+    rows = [r | {"teacher": "lenet5"} for r in records("method seed student_accuracy", *found)]
     found = {v.claim: v for v in accuracy.verdicts(rows)}
     dafl = found["RDSKD's student is better than that of dafl"]
     assert dafl.n == 2 and dafl.estimate == pytest.approx((0 + 70) / 2)
@@ -198,16 +197,22 @@ def test_a_run_that_the_guard_stopped_is_a_guess_and_not_a_pair_the_fewer():
 
 
 def test_accuracy_compares_students_of_the_same_teacher():
-    rows = [{"method": m, "seed": s, "student_accuracy": a, "teacher": t} for m, t, a in
-            (("rdskd", "lenet5", 0.9), ("rdskd", "lenet5-bn", 0.5), ("dafl", "lenet5", 0.8),
-             ("deepinversion", "lenet5-bn", 0.6)) for s in (0.0, 1.0)]  # fmt: skip
+    rdskd, others = (
+        (("lenet5", 0.9), ("lenet5-bn", 0.5)),
+        (("dafl", "lenet5", 0.8), ("deepinversion", "lenet5-bn", 0.6)),
+    )
+    found = [("rdskd", *row) for row in rdskd] + [*others]
+    rows = [r | {"seed": s} for r in records("method teacher student_accuracy", *found) for s in (0.0, 1.0)]
     found = {v.claim.split()[-1]: v for v in accuracy.verdicts(rows)}
     assert found["dafl"].estimate == pytest.approx(10) and found["deepinversion"].estimate == pytest.approx(-10)
     assert "teacher lenet5-bn" in found["deepinversion"].value
     planned = {(t.config.method, t.setup.config.teacher) for t in accuracy.plan()}
-    assert all(
-        ("rdskd", t.setup.config.teacher) in planned for t in accuracy.plan() if t.config.method in robustness.RIVALS
-    )
+    assert all(("rdskd", teacher) in planned for method, teacher in planned if method in robustness.RIVALS)
+
+
+def settings(seed, **accuracies):
+    """What `row` takes of each method and setting."""
+    return [(method, setting, seed, right) for method, found in accuracies.items() for setting, right in found.items()]
 
 
 def row(method, setting, seed, right, **more):
@@ -237,11 +242,9 @@ def test_a_study_needs_a_preset_that_every_method_of_it_has():
 
 
 def test_robustness_is_asked_over_all_settings_and_over_those_that_both_have():
-    found = (
-        ("rdskd", "default", 0.9), ("rdskd", "lr x 4", 0.8), ("rdskd", "latent 16", 0.1), ("zskd", "default", 0.9),
-        ("zskd", "lr x 4", 0.7), ("zskd", "ce x 4", 0.9), ("zskd", "teacher lenet5-bn", 0.2),
-    )  # fmt: skip
-    rows = [row(m, k, s, a) for m, k, a in found for s in (0.0, 1.0)]
+    rdskd = {"default": 0.9, "lr x 4": 0.8, "latent 16": 0.1}
+    zskd = {"default": 0.9, "lr x 4": 0.7, "ce x 4": 0.9, "teacher lenet5-bn": 0.2}
+    rows = [row(*one) for s in (0.0, 1.0) for one in settings(s, rdskd=rdskd, zskd=zskd)]
     rows += [r | {"seed": 7.0, "student_accuracy": 0.3} for r in rows if r["setting"] == "default"]  # luck, no grid
     shared, whole, same = (v for v in robustness.verdicts(rows) if "zskd" in v.claim)
     std = lambda *x: (sum((v - sum(x) / len(x)) ** 2 for v in x) / (len(x) - 1)) ** 0.5  # noqa: E731
@@ -252,9 +255,10 @@ def test_robustness_is_asked_over_all_settings_and_over_those_that_both_have():
 
 
 def test_a_default_is_compared_as_the_value_that_it_is():
-    found = (("rdskd", "default", 0.9, 64.0), ("rdskd", "batch 128", 0.8, 128.0), ("rdskd", "T 4.0", 0.7, 64.0),
-             ("zskd", "default", 0.6, 200.0), ("zskd", "batch 64", 0.5, 64.0))  # fmt: skip
-    rows = [row(m, k, 0.0, a, batch_size=b) for m, k, a, b in found]
+    rdskd, zskd = {"default": 0.9, "batch 128": 0.8, "T 4.0": 0.7}, {"default": 0.6, "batch 64": 0.5}
+    rows = [row(*one) for one in settings(0.0, rdskd=rdskd, zskd=zskd)]
+    for r, batch in zip(rows, (64, 128, 64, 200, 64), strict=True):
+        r["batch_size"] = float(batch)
     named = {(r["method"], r["setting"]): r["student_accuracy"] for r in robustness.by_value(rows)}
     assert named["rdskd", "batch 64"] == 0.9 and named["zskd", "batch 200"] == 0.6 and named["rdskd", "T 10.0"] == 0.9
     assert ("zskd", "T 10.0") not in named and ("rdskd", "latent 100") not in named  # of which none was changed

@@ -26,13 +26,14 @@ RDSKD = METHODS["rdskd"]
 
 def test_a_key_is_of_what_the_configuration_decides():
     a = tiny()
-    same = [tiny(), replace(a, point="in other words", kind="lr"), replace(a, config=replace(a.config, device="auto")),
-            replace(a, config=replace(a.config, budget="60s")), tiny(preset="long", change=(("reuse", "2"),)),
-            tiny(weight=(("ie", 1.0),)), tiny(weights=str(SHIPPED["lenet5"]))]  # fmt: skip
+    same = [tiny(**how) for how in ({}, {"weight": (("ie", 1.0),)}, {"weights": str(SHIPPED["lenet5"])})]
+    same += [tiny(preset="long", change=(("reuse", "2"),)), replace(a, point="in other words", kind="lr")]
+    same += [replace(a, config=replace(a.config, **how)) for how in ({"device": "auto"}, {"budget": "60s"})]
     assert {t.key for t in same} == {a.key}
-    others = [tiny(1), tiny(off=("ds",)), tiny(weight=(("ie", 2.0),)), tiny(anchor="none"), tiny(anchor="average"),
-              tiny(data="mnist"), tiny(teacher="lenet5-bn"), tiny(change=(("lr", "0.5"),)), tiny(mean=(0.1,)),
-              tiny(measure=measure_fluctuation), tiny(method="rdskd+bn"), tiny(student="lenet5")]  # fmt: skip
+    others = [tiny(seed=1), tiny(off=("ds",)), tiny(weight=(("ie", 2.0),)), tiny(change=(("lr", "0.5"),))]
+    others += [tiny(anchor=anchor) for anchor in ("none", "average")] + [tiny(measure=measure_fluctuation)]
+    others += [tiny(data="mnist"), tiny(mean=(0.1,)), tiny(teacher="lenet5-bn")]
+    others += [tiny(method="rdskd+bn"), tiny(student="lenet5")]
     assert len({t.key for t in (a, *others)}) == 1 + len(others)
 
 
@@ -156,9 +157,9 @@ def test_training_gives_the_results_of_its_version(name):
     method = METHODS[name]
     sheet = 4 if method.presets["classroom"].sheet_steps > 1 else 1
     rounds = 0 if not method.terms() else 4 if method.turns is not blocks.after else 8 // sheet
-    small = {"generator_steps": rounds * sheet, "student_steps": 4, "sheet_steps": sheet, "student_turn": 1,
-             "batch_size": 16, "student_batch_size": 16, "width": 4}  # fmt: skip
-    change = tuple((key, str(value)) for key, value in small.items())
+    small = f"generator_steps={rounds * sheet} student_steps=4 sheet_steps={sheet} student_turn=1 "
+    small += "batch_size=16 student_batch_size=16 width=4"
+    change = tuple(tuple(word.split("=")) for word in small.split())
     run = prepare(Config(method=name, device="cpu", teacher="lenet5-bn", change=change))[0]
     last = {step.phase: sum(step.raw.values()) for step in run}
     assert list(last.values()) == pytest.approx(MEASURED[trial_key.TRAINING_VERSION][name], rel=0.01)
