@@ -4,6 +4,7 @@ import signal
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -16,6 +17,7 @@ from .datasets import SETS
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
 from .networks.architectures import NETWORKS
+from .networks.foreign import NetworkNote, NetworkWarning
 from .networks.weights import SHIPPED
 from .objective import ANCHORS
 
@@ -436,8 +438,9 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line; what a person can fix is one sentence on stderr, and exit status 1 (2: bad usage)."""
     args = sys.argv[1:] if args is None else args
     try:
-        if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
-            raise KeyboardInterrupt  # newer typers make a status of it
+        with _warnings_printed():
+            if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
+                raise KeyboardInterrupt  # newer typers make a status of it
     except (KeyboardInterrupt, typer.Abort):
         _leave("stopped", 128 + signal.SIGINT)
     except OSError as error:
@@ -452,6 +455,22 @@ def main(args: list[str] | None = None) -> None:
         if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version
             raise
         _leave(f"{error.format_message().rstrip('.')}; see rdskd-lab --help", 2)
+
+
+@contextmanager
+def _warnings_printed() -> Iterator[None]:
+    """Print our warnings about networks as sentences; other people's as ever."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def printed(message, kind, *where, **how):
+            if not issubclass(kind, NetworkWarning):
+                return show(message, kind, *where, **how)
+            print(f"rdskd-lab: {'note' if kind is NetworkNote else 'warning'}: {message}", file=sys.stderr)
+
+        warnings.simplefilter("always", NetworkWarning)
+        warnings.showwarning = printed
+        yield
 
 
 def _leave(sentence: str, status: int) -> None:

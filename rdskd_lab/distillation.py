@@ -19,7 +19,7 @@ from torch.optim import Adam
 from .batch import Batch, read
 from .generator import Generator
 from .methods.building_blocks import optimizer, stepwise
-from .methods.checks import count_classes, refuse_without_statistics
+from .methods.checks import check_networks, refuse_without_statistics
 from .methods.image_pool import Pool
 from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
@@ -59,9 +59,8 @@ class Distillation:
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
         objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)
-        self.teacher = teacher.to(device, memory_format=torch.channels_last)  # same numbers, laid out for speed
-        self.student = student.to(device, memory_format=torch.channels_last)
-        self.classes = count_classes(self.teacher, channels, size, device)
+        found = check_networks(teacher, student, channels, size, device, settings.student_batch_size)
+        self.teacher, self.student, self.classes = found
         refuse_without_statistics(self.teacher, objective)
         self.student_objective = method.student(settings.temperature)
         self.rng = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same latents

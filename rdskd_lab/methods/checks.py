@@ -1,10 +1,99 @@
-"""What a run refuses before its first step: a teacher that does not fit the images or the terms."""
+"""What a run refuses, or warns of, before its first step: networks that cannot do what it will ask of them.
+
+Each network is run once forward and backward on random images, and is afterwards as it was.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from ..batch import Batch, read
+from ..networks.answers import Answering, pick_logits
+from ..networks.foreign import NetworkNote, describe_error, warn
 from ..objective import Objective
+from ..torch_state import frozen, train_mode
+
+
+def check_networks(
+    teacher: nn.Module, student: nn.Module, channels: int, size: int, device, batch_size: int = 2
+) -> tuple[nn.Module, nn.Module, int]:
+    """Return both networks, on `device` and answering with logits (N, K), and K; refuse what cannot work.
+
+    ValueError says what cannot work; NetworkWarning what may spoil the run, which goes on.  `batch_size` is the
+    student's.
+    """
+    trained = {id(p) for p in teacher.parameters()}
+    if student is teacher or any(id(p) in trained for p in student.parameters() if p.requires_grad):
+        raise ValueError("teacher and student are the same object, or share weights that train; build each anew")
+    teacher, classes = check_teacher(teacher, channels, size, device)
+    return teacher, check_student(student, teacher, classes, channels, size, device, batch_size), classes
+
+
+def check_teacher(teacher: nn.Module, channels: int, size: int, device) -> tuple[nn.Module, int]:
+    """Return a teacher that answers with logits (N, K), and K; refuse one whom a generator cannot train against."""
+    teacher = _placed("teacher", teacher, device)
+    with _as_before("teacher", teacher, device, keep_buffers=True), frozen(teacher):
+        images = draw_images(2, channels, size, device)
+        images.requires_grad_()
+        answer = _answer("teacher", teacher, images, channels, size)
+        two = _logits("teacher", teacher, answer, 2)
+        with torch.no_grad():
+            three = _answer("teacher", teacher, draw_images(3, channels, size, device), channels, size)
+        three = _logits("teacher", teacher, three, 3)
+        rows = torch.cat([part.detach().float().view(len(part), -1) for part in (two, three)])
+        if (rows == rows[0]).all():
+            raise ValueError("the teacher gives the same answer to every image")
+        _refuse_without_gradient(two, images)
+
+        def more(high: float) -> Tensor:
+            many = draw_images(24, channels, size, device, -1, high, coarse=True)
+            with torch.no_grad():
+                return torch.cat([pick_logits(teacher(part)).float() for part in many.split(8)])
+
+        form = _form("teacher", rows, more)
+    plain = form == "logits" and isinstance(answer, Tensor) and answer.dtype == images.dtype
+    if not plain or next(teacher.parameters(), None) is None:
+        teacher = Answering(teacher, form).to(device)
+    return teacher, max(2, rows.shape[1])
+
+
+def check_student(
+    student: nn.Module, teacher: nn.Module, classes: int, channels: int, size: int, device, batch_size: int
+) -> nn.Module:
+    """Return a student that answers with logits (N, classes); refuse one that cannot train or be saved."""
+    learns = [(name, p) for name, p in student.named_parameters() if p.requires_grad]
+    if not learns:
+        frozen_ = "requires_grad is False" if next(student.parameters(), None) is not None else "it has no parameters"
+        raise ValueError(f"the student has no weights that train ({frozen_})")
+    student = _placed("student", student, device)
+    with _as_before("student", student, device):
+        with torch.no_grad(), train_mode(student, training=False):
+            answer = _answer("student", student, draw_images(2, channels, size, device), channels, size)
+        rows = _logits("student", student, answer, 2).view(2, -1)
+        form = _form("student", rows.float())
+        if (found := max(2, rows.shape[1])) != classes:
+            raise ValueError(f"the student answers {found} classes, the teacher {classes}")
+        n = min(batch_size, 2)
+        with train_mode(student, training=True):
+            images = draw_images(n, channels, size, device)
+            try:
+                training = student(images.clone())
+            except Exception as error:
+                if n == 1 and "more than 1 value per channel" in str(error):
+                    raise ValueError(
+                        "the student needs batches of 2 or more (BatchNorm); raise student_batch_size"
+                    ) from error
+                raise ValueError(f"the student fails in train mode: {describe_error(error)}") from error
+            value = _logits("student", student, training, n)
+            _refuse_untrainable(value, student)
+    if lost := [name for name, value in student.state_dict().items() if not isinstance(value, Tensor)]:
+        warn(f"the student's {', '.join(lost)} is no tensor, so the saved student is without it")
+    numbers = [sum(p.numel() for p in net.parameters()) for net in (student, teacher)]
+    if numbers[0] > numbers[1]:
+        warn(f"the student is larger than its teacher ({numbers[0]:,} and {numbers[1]:,} weights)")
+    plain = all(isinstance(a, Tensor) and a.dtype == images.dtype for a in (answer, training))
+    return student if form == "logits" and plain else Answering(student, form)
 
 
 def refuse_without_statistics(teacher: nn.Module, objective: Objective) -> None:
@@ -17,14 +106,160 @@ def refuse_without_statistics(teacher: nn.Module, objective: Objective) -> None:
         )
 
 
-def count_classes(teacher: nn.Module, channels: int, size: int, device) -> int:
-    """Count the teacher's classes by showing it two images; refuse a teacher that cannot answer them."""
-    images = torch.zeros(2, channels, size, size, device=device)
+def draw_images(
+    n: int, channels: int, size: int, device, low: float = -1.0, high: float = 0.0, coarse: bool = False
+) -> Tensor:
+    """Draw images (n, C, S, S) of falling contrast, 10 ** high to 10 ** low: noise or coarse spots, always the same."""
+    side = 4 if coarse else size
+    noise = torch.randn(n, channels, side, side, generator=torch.Generator().manual_seed(0))
+    if coarse:
+        noise = nn.functional.interpolate(noise, (size, size), mode="bilinear", align_corners=False)
+    return (noise * torch.logspace(high, low, n).view(-1, 1, 1, 1)).to(device)
+
+
+# ---- private ---------------------------------------------------------------------------------------------------------
+
+
+def _placed(who: str, net: nn.Module, device) -> nn.Module:
+    """Return the network on `device`, in the format of the run's numbers, laid out for speed: the same numbers."""
+    tensors = [*net.named_parameters(), *net.named_buffers()]
+    for name, tensor in tensors:
+        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+            raise ValueError(f"the {who}'s {name} is Lazy and has no size yet; show it an image in its factory")
+        if tensor.is_meta:
+            raise ValueError(f"the {who}'s {name} has no values: it is on the device meta; load its weights first")
+    usual = torch.get_default_dtype()
+    formats = {t.dtype for _, t in tensors if t.is_floating_point()} - {usual}
+    if formats:
+        names = " and ".join(str(kind).removeprefix("torch.") for kind in formats)
+        warn(f"the {who} is in {names}; it is converted to {str(usual).removeprefix('torch.')}", NetworkNote)
+        net = net.to(usual)
+    return net.to(device, memory_format=torch.channels_last)
+
+
+@contextmanager
+def _as_before(who: str, net: nn.Module, device, keep_buffers: bool = False) -> Iterator[None]:
+    """Inside: anything.  Outside: gradients, buffers, modes and the global random numbers as they were.
+
+    With `keep_buffers` a buffer of floating-point numbers that has changed is refused.
+    """
+    gradients = [(p, p.grad) for p in net.parameters()]
+    modes = [(m, m.training) for m in net.modules()]
+    buffers = [
+        (m, f"{at}.{name}".lstrip("."), name, b, b.clone())
+        for at, m in net.named_modules()
+        for name, b in m.named_buffers(recurse=False)
+    ]
+    device, changed = torch.device(device), []
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.enable_grad():
+        try:
+            yield
+        finally:
+            for p, grad in gradients:
+                p.grad = grad
+            for m, training in modes:
+                m.training = training
+            with torch.no_grad():
+                for m, full, name, buffer, value in buffers:
+                    now = getattr(m, name)
+                    if now is None or now.shape != value.shape or not torch.equal(now, value):
+                        changed.append(full)
+                        buffer.copy_(value)
+                        if not isinstance(m, torch.jit.ScriptModule):
+                            m._buffers[name] = buffer
+    moved = [full for _, full, _, _, value in buffers if full in changed and value.is_floating_point()]
+    if keep_buffers and moved:
+        raise ValueError(
+            f"the {who}'s buffers change in forward ({', '.join(moved[:3])}); does it call self.train()? "
+            "Leave it in eval mode"
+        )
+
+
+def _answer(who: str, net: nn.Module, images: Tensor, channels: int, size: int):
+    """Return what a network answers, in whatever form; refuse one that fails, or changes its images."""
+    seen = images.clone()
     try:
-        answer = read(teacher, Batch(images)).logits
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise ValueError(f"the teacher cannot read images of {channels} x {size} x {size}: {error}") from error
-    if not isinstance(answer, Tensor) or answer.ndim != 2 or len(answer) != 2 or answer.shape[1] < 2:
-        shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-        raise ValueError(f"the teacher must answer N images with logits (N, K), K > 1; two images gave {shape}")
-    return answer.shape[1]
+        answer = net(seen)
+    except Exception as error:
+        few = "" if len(images) == 2 else f", {len(images)} at a time (2 are no problem)"
+        raise ValueError(
+            f"the {who} cannot read images of {channels} x {size} x {size}{few}: {describe_error(error)}"
+        ) from error
+    if not torch.equal(seen.detach(), images.detach()):
+        raise ValueError(f"the {who} changes its images in place; write x = x - mean, not x.sub_(mean)")
+    return answer
+
+
+def _logits(who: str, net: nn.Module, answer, n: int) -> Tensor:
+    """Return the tensor in an answer to `n` images; refuse one that cannot be logits."""
+    try:
+        found = pick_logits(answer)
+    except ValueError as error:
+        raise ValueError(f"the {who} {error}") from None
+    shape = tuple(found.shape)
+    if found.dtype in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool):
+        kind = str(found.dtype).removeprefix("torch.")
+        what = f"class numbers ({kind})" if found.ndim == 1 else f"whole numbers ({kind})"
+        raise ValueError(f"the {who} answers {what}; give the logits, as they are before argmax or rounding")
+    if found.ndim not in (1, 2) or len(found) != n or found.ndim == 2 and not shape[1]:
+        gave = "two images" if n == 2 else f"{n} images"
+        raise ValueError(f"the {who} must answer N images with logits (N, K); {gave} gave {shape}")
+    if not found.isfinite().all():
+        named = [*net.named_parameters(), *net.named_buffers()]
+        bad = next((f" (not finite either: {name})" for name, t in named if not t.isfinite().all()), "")
+        raise ValueError(f"the {who}'s answers are not finite, but NaN or infinite{bad}")
+    return found
+
+
+def _form(who: str, rows: Tensor, more=None) -> str:
+    """Say which of `answers.FORMS` the answers (N, K) have, and warn of what may spoil the run."""
+    classes, share = rows.shape[1], bool((rows >= 0).all() and (rows <= 1).all())
+    if classes == 1:
+        sigmoid = share and (more is None or bool(((found := more(3)) >= 0).all() and (found <= 1).all()))
+        how = "log-odds of its sigmoid" if sigmoid else "z"
+        warn(
+            f"the {who} answers one number; it is made two classes (0 and {how}), and the student has two as well",
+            NetworkNote,
+        )
+        return "one sigmoid" if sigmoid else "one logit"
+    sums = rows.sum(1)
+    if share and ((sums - 1).abs() < 1e-3).all():
+        zeros = (rows if more is None else torch.cat([rows, more(1)]) == 0).float().mean().item()
+        warn(f"each of the {who}'s answers sums to 1: these look like probabilities (softmax); the logarithm is taken")
+        if zeros:
+            warn(f"{zeros:.0%} of the {who}'s probabilities are exactly 0; give the layer before the softmax")
+        return "softmax"
+    if who == "teacher" and (rows >= 0).all() and sums[0] > 0 and ((sums / sums[0] - 1).abs() < 1e-3).all():
+        warn(f"each of the teacher's answers sums to {sums[0]:.4g}: these look like probabilities; give the logits")
+    elif who == "teacher" and share:
+        warn("all of the teacher's answers lie in [0, 1]; if it ends in a sigmoid per class, give the layer before")
+    return "logits"
+
+
+def _refuse_without_gradient(answer: Tensor, images: Tensor) -> None:
+    """Refuse a teacher through which the images get no gradient, or one of exactly zero."""
+    if answer.requires_grad:
+        pull = torch.randn(answer.shape, generator=torch.Generator().manual_seed(1)).to(answer)
+        try:
+            (answer * pull).sum().backward()
+        except Exception as error:
+            raise ValueError(f"the gradient through the teacher fails: {describe_error(error)}") from error
+    if images.grad is None or not images.grad.any():
+        raise ValueError(
+            "no gradient reaches the images through this teacher (no_grad, inference_mode, detach, numpy, rounding?); "
+            "the generator is trained by it"
+        )
+
+
+def _refuse_untrainable(answer: Tensor, student: nn.Module) -> None:
+    """Refuse a student whose weights get no gradient."""
+    if answer.requires_grad:
+        pull = torch.randn(answer.shape, generator=torch.Generator().manual_seed(1)).to(answer)
+        for p in student.parameters():
+            p.grad = None
+        try:
+            (answer * pull).sum().backward()
+        except Exception as error:
+            raise ValueError(f"the gradient through the student fails: {describe_error(error)}") from error
+    if all(p.grad is None for p in student.parameters()):
+        raise ValueError("no gradient reaches the student's weights (no_grad, detach?); it cannot train")

@@ -14,6 +14,7 @@ import torch
 from ..datasets import Split
 from ..distillation import Distillation, find_device
 from ..evaluation.accuracy import accuracy
+from ..networks.foreign import describe_error, line_of
 from ..networks.weights import why
 from ..training import Step
 from .config import Config, Setup, describe, resolve
@@ -124,6 +125,10 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
         except FloatingPointError:
             folder.save_history()  # the rows that led there are worth a look: rdskd-lab report
             raise
+        except (ArithmeticError, AssertionError, LookupError, NotImplementedError, TypeError, AttributeError) as error:
+            if not line_of(error, packages=False):
+                raise
+            raise RunError(f"a network failed in the {STAGES[phase]} stage: {describe_error(error)}") from error
 
 
 def _moments(total: int) -> set[int]:
