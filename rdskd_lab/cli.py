@@ -122,6 +122,13 @@ def distill(
     classes: Annotated[int, typer.Option(min=0, help="Of your own teacher: number of classes.")] = 0,
     mean: Annotated[str, typer.Option(help="Of your own teacher: subtracted from pixels in [0, 1], per channel.")] = "",
     std: Annotated[str, typer.Option(help="Of your own teacher: pixels are then divided by it, per channel.")] = "",
+    takes: Annotated[
+        str,
+        typer.Option(
+            help="Of your own teacher: normalised images; or, if it normalises inside with this mean and std, pixels "
+            "in [0, 1], or bytes in [0, 255]."
+        ),
+    ] = "normalised",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,
@@ -193,6 +200,7 @@ def evaluate(
     """
     from .distillation import find_device
     from .evaluation.accuracy import compare
+    from .methods.checks import as_logits
     from .networks.weights import load_weights
     from .runs.config import Config, read_config, resolve
     from .runs.result import read_result
@@ -209,7 +217,12 @@ def evaluate(
         test = test.numbered_as(answered)  # other data may have the same classes in another order
     trained_teacher, trained_student = setup.networks(test)
     load_weights(trained_student, path)
-    found = compare(trained_teacher.to(place), trained_student.to(place), test)
+    shape = test.images.shape[1:3]
+    trained_teacher, trained_student = (
+        as_logits(who, net, *shape, place)[0]
+        for who, net in (("teacher", trained_teacher), ("student", trained_student))
+    )
+    found = compare(trained_teacher, trained_student, test)
     print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
         f"teacher {found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}"

@@ -3,7 +3,7 @@
 Each network is run once forward and backward on random images, and is afterwards as it was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -31,69 +31,70 @@ def check_networks(
 
 
 def check_teacher(teacher: nn.Module, channels: int, size: int, device) -> tuple[nn.Module, int]:
-    """Return a teacher that answers with logits (N, K), and K; refuse one whom a generator cannot train against."""
-    teacher = _placed("teacher", teacher, device)
-    with _as_before("teacher", teacher, device, keep_buffers=True), frozen(teacher):
-        images = draw_images(2, channels, size, device)
-        images.requires_grad_()
+    """Return a teacher that answers with logits (N, K), and K; refuse one that no generator can be trained against."""
+    teacher, classes = as_logits("teacher", teacher, channels, size, device)
+    with _as_before("teacher", teacher, device), frozen(teacher):
+        images = draw_images(2, channels, size, device).requires_grad_()
         answer = _answer("teacher", teacher, images, channels, size)
-        two = _logits("teacher", teacher, answer, 2)
-        with torch.no_grad():
-            three = _answer("teacher", teacher, draw_images(3, channels, size, device), channels, size)
-        three = _logits("teacher", teacher, three, 3)
-        rows = torch.cat([part.detach().float().view(len(part), -1) for part in (two, three)])
-        if (rows == rows[0]).all():
-            raise ValueError("the teacher gives the same answer to every image")
-        _refuse_without_gradient(two, images)
-
-        def more(high: float) -> Tensor:
-            many = draw_images(24, channels, size, device, -1, high, coarse=True)
-            with torch.no_grad():
-                return torch.cat([pick_logits(teacher(part)).float() for part in many.split(8)])
-
-        form = _form("teacher", rows, more)
-    plain = form == "logits" and isinstance(answer, Tensor) and answer.dtype == images.dtype
-    if not plain or next(teacher.parameters(), None) is None:
-        teacher = Answering(teacher, form).to(device)
-    return teacher, max(2, rows.shape[1])
+        _pull("teacher", answer, [])
+        if images.grad is None or not images.grad.any():
+            raise ValueError(
+                "no gradient reaches the images through this teacher (no_grad, inference_mode, detach, numpy, "
+                "rounding?); the generator is trained by it"
+            )
+    return teacher, classes
 
 
 def check_student(
     student: nn.Module, teacher: nn.Module, classes: int, channels: int, size: int, device, batch_size: int
 ) -> nn.Module:
-    """Return a student that answers with logits (N, classes); refuse one that cannot train or be saved."""
-    learns = [(name, p) for name, p in student.named_parameters() if p.requires_grad]
-    if not learns:
-        frozen_ = "requires_grad is False" if next(student.parameters(), None) is not None else "it has no parameters"
-        raise ValueError(f"the student has no weights that train ({frozen_})")
-    student = _placed("student", student, device)
-    with _as_before("student", student, device):
-        with torch.no_grad(), train_mode(student, training=False):
-            answer = _answer("student", student, draw_images(2, channels, size, device), channels, size)
-        rows = _logits("student", student, answer, 2).view(2, -1)
-        form = _form("student", rows.float())
-        if (found := max(2, rows.shape[1])) != classes:
-            raise ValueError(f"the student answers {found} classes, the teacher {classes}")
-        n = min(batch_size, 2)
-        with train_mode(student, training=True):
-            images = draw_images(n, channels, size, device)
-            try:
-                training = student(images.clone())
-            except Exception as error:
-                if n == 1 and "more than 1 value per channel" in str(error):
-                    raise ValueError(
-                        "the student needs batches of 2 or more (BatchNorm); raise student_batch_size"
-                    ) from error
-                raise ValueError(f"the student fails in train mode: {describe_error(error)}") from error
-            value = _logits("student", student, training, n)
-            _refuse_untrainable(value, student)
+    """Return a student that answers with logits (N, classes); refuse one that cannot train."""
+    if not any(p.requires_grad for p in student.parameters()):
+        why = "requires_grad is False" if next(student.parameters(), None) is not None else "it has no parameters"
+        raise ValueError(f"the student has no weights that train ({why})")
+    student, found = as_logits("student", student, channels, size, device)
+    if found != classes:
+        raise ValueError(f"the student answers {found} classes, the teacher {classes}")
+    with _as_before("student", student, device), train_mode(student, training=True):
+        n, parameters = min(batch_size, 2), list(student.parameters())
+        try:
+            answer = student(draw_images(n, channels, size, device))
+        except Exception as error:
+            if n == 1 and "more than 1 value per channel" in str(error):
+                raise ValueError(
+                    "the student needs batches of 2 or more (BatchNorm); raise student_batch_size"
+                ) from error
+            raise ValueError(f"the student fails in train mode: {describe_error(error)}") from error
+        _pull("student", _logits("student", student, answer, n), parameters)
+        if all(p.grad is None for p in parameters):
+            raise ValueError("no gradient reaches the student's weights (no_grad, detach?); it cannot train")
     if lost := [name for name, value in student.state_dict().items() if not isinstance(value, Tensor)]:
         warn(f"the student's {', '.join(lost)} is no tensor, so the saved student is without it")
     numbers = [sum(p.numel() for p in net.parameters()) for net in (student, teacher)]
     if numbers[0] > numbers[1]:
         warn(f"the student is larger than its teacher ({numbers[0]:,} and {numbers[1]:,} weights)")
-    plain = all(isinstance(a, Tensor) and a.dtype == images.dtype for a in (answer, training))
-    return student if form == "logits" and plain else Answering(student, form)
+    return student if isinstance(answer, Tensor) else Answering(student)
+
+
+def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tuple[nn.Module, int]:
+    """Return a network on `device` that answers with logits (N, K), and K; refuse one that cannot."""
+    net = _placed(who, net, device)
+    with _as_before(who, net, device, keep_buffers=who == "teacher"), torch.no_grad(), train_mode(net, training=False):
+        answers = [_answer(who, net, draw_images(n, channels, size, device), channels, size) for n in (2, 3)]
+        found = [_logits(who, net, answer, n) for answer, n in zip(answers, (2, 3), strict=True)]
+        rows = torch.cat([part.float().view(len(part), -1) for part in found])
+        if who == "teacher" and (rows == rows[0]).all():
+            raise ValueError("the teacher gives the same answer to every image")
+
+        def more(high: float) -> Tensor:
+            many = draw_images(24, channels, size, device, -1, high, coarse=True)
+            return torch.cat([pick_logits(net(part)).float() for part in many.split(8)])
+
+        form = _form(who, rows, more)
+    plain = isinstance(answers[0], Tensor) and found[0].dtype == torch.get_default_dtype() and form == "logits"
+    if not plain or next(net.parameters(), None) is None:
+        net = Answering(net, form).to(device)
+    return net, max(2, rows.shape[1])
 
 
 def refuse_without_statistics(teacher: nn.Module, objective: Objective) -> None:
@@ -211,11 +212,14 @@ def _logits(who: str, net: nn.Module, answer, n: int) -> Tensor:
     return found
 
 
-def _form(who: str, rows: Tensor, more=None) -> str:
-    """Say which of `answers.FORMS` the answers (N, K) have, and warn of what may spoil the run."""
-    classes, share = rows.shape[1], bool((rows >= 0).all() and (rows <= 1).all())
-    if classes == 1:
-        sigmoid = share and (more is None or bool(((found := more(3)) >= 0).all() and (found <= 1).all()))
+def _form(who: str, rows: Tensor, more: Callable[[float], Tensor]) -> str:
+    """Say which of `answers.FORMS` the answers (N, K) have, and warn of what may spoil the run.
+
+    `more(high)` gives the answers to more images, of contrasts up to 10 ** high.
+    """
+    share = bool((rows >= 0).all() and (rows <= 1).all())
+    if rows.shape[1] == 1:
+        sigmoid = share and bool(((found := more(3)) >= 0).all() and (found <= 1).all())
         how = "log-odds of its sigmoid" if sigmoid else "z"
         warn(
             f"the {who} answers one number; it is made two classes (0 and {how}), and the student has two as well",
@@ -224,9 +228,8 @@ def _form(who: str, rows: Tensor, more=None) -> str:
         return "one sigmoid" if sigmoid else "one logit"
     sums = rows.sum(1)
     if share and ((sums - 1).abs() < 1e-3).all():
-        zeros = (rows if more is None else torch.cat([rows, more(1)]) == 0).float().mean().item()
         warn(f"each of the {who}'s answers sums to 1: these look like probabilities (softmax); the logarithm is taken")
-        if zeros:
+        if zeros := (torch.cat([rows, more(1)]) == 0).float().mean().item():
             warn(f"{zeros:.0%} of the {who}'s probabilities are exactly 0; give the layer before the softmax")
         return "softmax"
     if who == "teacher" and (rows >= 0).all() and sums[0] > 0 and ((sums / sums[0] - 1).abs() < 1e-3).all():
@@ -236,30 +239,13 @@ def _form(who: str, rows: Tensor, more=None) -> str:
     return "logits"
 
 
-def _refuse_without_gradient(answer: Tensor, images: Tensor) -> None:
-    """Refuse a teacher through which the images get no gradient, or one of exactly zero."""
+def _pull(who: str, answer: Tensor, clear: list[nn.Parameter]) -> None:
+    """Go backward from an answer, weighted at random, after the gradients of `clear` were forgotten."""
+    for p in clear:
+        p.grad = None
     if answer.requires_grad:
         pull = torch.randn(answer.shape, generator=torch.Generator().manual_seed(1)).to(answer)
         try:
             (answer * pull).sum().backward()
         except Exception as error:
-            raise ValueError(f"the gradient through the teacher fails: {describe_error(error)}") from error
-    if images.grad is None or not images.grad.any():
-        raise ValueError(
-            "no gradient reaches the images through this teacher (no_grad, inference_mode, detach, numpy, rounding?); "
-            "the generator is trained by it"
-        )
-
-
-def _refuse_untrainable(answer: Tensor, student: nn.Module) -> None:
-    """Refuse a student whose weights get no gradient."""
-    if answer.requires_grad:
-        pull = torch.randn(answer.shape, generator=torch.Generator().manual_seed(1)).to(answer)
-        for p in student.parameters():
-            p.grad = None
-        try:
-            (answer * pull).sum().backward()
-        except Exception as error:
-            raise ValueError(f"the gradient through the student fails: {describe_error(error)}") from error
-    if all(p.grad is None for p in student.parameters()):
-        raise ValueError("no gradient reaches the student's weights (no_grad, detach?); it cannot train")
+            raise ValueError(f"the gradient through the {who} fails: {describe_error(error)}") from error

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from rdskd_lab.methods.checks import check_networks
-from rdskd_lab.networks.answers import Answering
+from rdskd_lab.networks.answers import Answering, FromPixels
 from rdskd_lab.networks.foreign import NetworkNote, NetworkWarning
 
 INPUTS = Path(__file__).parents[2] / "benchmarks/what_people_bring/inputs"
@@ -133,6 +133,15 @@ def test_one_logit_a_sigmoid_and_a_softmax_give_the_probabilities_that_were_mean
     with pytest.warns(NetworkWarning, match="logarithm"):
         teacher = check(teachers.softmax())[0]
     assert torch.allclose(teacher(images).softmax(1), teachers.trained().eval()(images).softmax(1), atol=1e-6)
+
+
+def test_a_network_that_normalises_inside_sees_pixels_again():
+    images = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    for name, top in ("normalises_inside", 1), ("bytes_inside", 255):
+        net = FromPixels(getattr(teachers, name)(), (teachers.MEAN,), (teachers.STD,), top)
+        teacher = check(net)[0].eval()
+        assert torch.allclose(teacher(images), teachers.trained()(images), atol=1e-4)
+        assert teacher.state_dict().keys() == teachers.normalises_inside().state_dict().keys()
 
 
 def test_a_small_logit_is_no_sigmoid():
