@@ -129,6 +129,9 @@ def distill(
             "in [0, 1], or bytes in [0, 255]."
         ),
     ] = "normalised",
+    head: Annotated[
+        str, typer.Option(help="The teacher's last layer, as fc or model.head; else it is found by running it.")
+    ] = "",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,

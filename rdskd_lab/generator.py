@@ -16,8 +16,8 @@ class Generator(nn.Module):
 
     def __init__(self, latent: int = 100, channels: int = 1, size: int = 32, width: int = 128):
         super().__init__()
-        if size < 8:
-            raise ValueError(f"the generator makes images of 8 x 8 pixels and more, not {size} x {size}")
+        if size < 4:
+            raise ValueError(f"the generator makes images of 4 x 4 pixels and more, not {size} x {size}")
         self.latent, self.side, self.width = latent, -(-size // 4), width
         self.project = nn.Linear(latent, width * self.side**2)
         self.paint = nn.Sequential(

@@ -111,9 +111,9 @@ def test_any_size_from_8_is_standardised_and_an_odd_one_is_a_cut_of_the_next(siz
     assert torch.allclose(x, (cut - cut.mean()) / (cut.var(unbiased=False) + 1e-5).sqrt(), atol=1e-4)
 
 
-def test_a_size_below_8_is_refused():
-    with pytest.raises(ValueError, match="8 x 8 pixels and more, not 6 x 6"):
-        Generator(size=6)
+def test_a_size_below_4_is_refused():
+    with pytest.raises(ValueError, match="4 x 4 pixels and more, not 3 x 3"):
+        Generator(size=3)
 
 
 # ---- latents and samples ---------------------------------------------------------------------------------------------

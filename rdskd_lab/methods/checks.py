@@ -5,10 +5,12 @@ Each network is run once forward and backward on random images, and is afterward
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 import torch
 from torch import Tensor, nn
 
+from ..batch import find_head, has_statistics
 from ..networks.answers import Answering, pick_logits
 from ..networks.foreign import NetworkNote, describe_error, warn
 from ..objective import Objective
@@ -16,32 +18,41 @@ from ..torch_state import frozen, train_mode
 
 
 def check_networks(
-    teacher: nn.Module, student: nn.Module, channels: int, size: int, device, batch_size: int = 2
+    teacher: nn.Module, student: nn.Module, channels: int, size: int, device, batch_size: int = 2, head: str = ""
 ) -> tuple[nn.Module, nn.Module, int]:
     """Return both networks, on `device` and answering with logits (N, K), and K; refuse what cannot work.
 
     ValueError says what cannot work; NetworkWarning what may spoil the run, which goes on.  `batch_size` is the
-    student's.
+    student's; `head` names the teacher's layer whose input is the feature, which is found without it.
     """
+    if channels not in (1, 3) or size < 8:
+        raise ValueError(f"images are squares of 8 x 8 pixels and more, in 1 or 3 channels, not {channels} x {size}")
     trained = {id(p) for p in teacher.parameters()}
     if student is teacher or any(id(p) in trained for p in student.parameters() if p.requires_grad):
         raise ValueError("teacher and student are the same object, or share weights that train; build each anew")
-    teacher, classes = check_teacher(teacher, channels, size, device)
+    teacher, classes = check_teacher(teacher, channels, size, device, head)
     return teacher, check_student(student, teacher, classes, channels, size, device, batch_size), classes
 
 
-def check_teacher(teacher: nn.Module, channels: int, size: int, device) -> tuple[nn.Module, int]:
+def check_teacher(teacher: nn.Module, channels: int, size: int, device, head: str = "") -> tuple[nn.Module, int]:
     """Return a teacher that answers with logits (N, K), and K; refuse one that no generator can be trained against."""
     teacher, classes = as_logits("teacher", teacher, channels, size, device)
+    if head and head not in dict(teacher.named_modules()):
+        near = get_close_matches(head, [name for name, _ in teacher.named_modules()], n=1)
+        raise ValueError(f"the teacher has no layer {head!r}" + "".join(f". Did you mean {name!r}?" for name in near))
     with _as_before("teacher", teacher, device), frozen(teacher):
         images = draw_images(2, channels, size, device).requires_grad_()
-        answer = _answer("teacher", teacher, images, channels, size)
+        with _layers_run(teacher, classes) as run:
+            answer = _answer("teacher", teacher, images, channels, size)
         _pull("teacher", answer, [])
         if images.grad is None or not images.grad.any():
             raise ValueError(
                 "no gradient reaches the images through this teacher (no_grad, inference_mode, detach, numpy, "
                 "rounding?); the generator is trained by it"
             )
+    found = head or (run[-1] if run else None)
+    if (teacher.get_submodule(found) if found else None) is not find_head(teacher):
+        teacher = Answering(teacher, head=found)
     return teacher, classes
 
 
@@ -97,14 +108,29 @@ def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tup
     return net, max(2, rows.shape[1])
 
 
-def refuse_without_statistics(teacher: nn.Module, objective: Objective) -> None:
-    """Refuse a teacher without BatchNorm where a term that is on needs its statistics."""
+def refuse_unreadable(teacher: nn.Module, objective: Objective) -> None:
+    """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head."""
     asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
-    if asked and not any(isinstance(m, nn.BatchNorm2d) for m in teacher.modules()):
+    closed = _closed(teacher)
+    if asked and (closed or not any(has_statistics(m) for m in teacher.modules())):
+        stateless = any(isinstance(m, nn.BatchNorm2d) for m in teacher.modules())
+        lacks = "has no BatchNorm2d layer" + " with running statistics (track_running_stats)" * stateless
         raise ValueError(
-            f"the teacher {type(teacher).__name__} has no BatchNorm2d layer, so term {asked[0]!r} has no statistics to "
+            f"the teacher {type(teacher).__name__} {closed or lacks}, so term {asked[0]!r} has no statistics to "
             f"match; take a teacher that has (--teacher lenet5-bn), or leave the term out (--off {asked[0]})"
         )
+    if "features" in objective.needs and (closed or not find_head(teacher)):
+        what = f"the teacher {type(teacher).__name__} {closed or 'has no layer that is seen to answer its classes'}"
+        raise ValueError(f"{what}; name the layer whose input is the feature (--head NAME, or head=)")
+
+
+def _closed(net: nn.Module) -> str:
+    """Say why hooks find no layers in a network, if they do not."""
+    if any(isinstance(m, torch.jit.ScriptModule) for m in net.modules()):
+        return "is compiled by TorchScript, and hooks find no layers in it: give the original network"
+    if any(hasattr(m, "_orig_mod") for m in net.modules()):
+        return "is compiled by torch.compile, and hooks find no layers in it: give the original network"
+    return ""
 
 
 def draw_images(
@@ -176,6 +202,26 @@ def _as_before(who: str, net: nn.Module, device, keep_buffers: bool = False) -> 
         )
 
 
+@contextmanager
+def _layers_run(net: nn.Module, classes: int) -> Iterator[list[str]]:
+    """Collect the names of layers that might be the head, in the order in which they are run."""
+    run = []
+    layers = [(name, m) for name, m in net.named_modules() if _may_be_head(m, classes)]
+    hooks = [m.register_forward_hook(lambda *_, name=name: run.append(name)) for name, m in layers]
+    try:
+        yield run
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _may_be_head(layer: nn.Module, classes: int) -> bool:
+    """Say whether a layer is linear, or a 1 x 1 convolution, and answers a number for each class."""
+    if isinstance(layer, nn.Conv2d):
+        return layer.kernel_size == (1, 1) and layer.out_channels == classes
+    return isinstance(layer, nn.Linear) and layer.out_features in (classes, 1 if classes == 2 else classes)
+
+
 def _answer(who: str, net: nn.Module, images: Tensor, channels: int, size: int):
     """Return what a network answers, in whatever form; refuse one that fails, or changes its images."""
     seen = images.clone()
@@ -183,8 +229,9 @@ def _answer(who: str, net: nn.Module, images: Tensor, channels: int, size: int):
         answer = net(seen)
     except Exception as error:
         few = "" if len(images) == 2 else f", {len(images)} at a time (2 are no problem)"
+        hint = "; --channels and --size say what it expects, and images are square" * isinstance(error, RuntimeError)
         raise ValueError(
-            f"the {who} cannot read images of {channels} x {size} x {size}{few}: {describe_error(error)}"
+            f"the {who} cannot read images of {channels} x {size} x {size}{few}: {describe_error(error)}{hint}"
         ) from error
     if not torch.equal(seen.detach(), images.detach()):
         raise ValueError(f"the {who} changes its images in place; write x = x - mean, not x.sub_(mean)")

@@ -51,7 +51,8 @@ FORMS = {"logits": lambda z: z, "one logit": two_classes, "one sigmoid": log_odd
 class Answering(nn.Module):
     """Somebody's network, whose answers come as logits (N, K).  Its state dict is the network's own."""
 
-    def __init__(self, net: nn.Module, form: str = "logits", head: str = ""):
+    def __init__(self, net: nn.Module, form: str = "logits", head: str | None = ""):
+        """`head` names the layer whose input is the feature; "": it is the usual one; None: there is none."""
         super().__init__()
         self.net, self.form, self.head = net, form, head
         if next(net.parameters(), None) is None:  # so that it can be asked for its device and number format

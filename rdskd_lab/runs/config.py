@@ -42,6 +42,7 @@ class Config:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     takes: str = "normalised"  # what the teacher is shown: one of TAKES
+    head: str = ""  # the teacher's layer whose input is the feature; "": the one that is found
     off: tuple[str, ...] = ()
     weight: tuple[tuple[str, float], ...] = ()
     anchor: str = "epoch"

@@ -96,6 +96,7 @@ def prepare(config: Config) -> Prepared:
             size=size,
             device=device,
             data=data,
+            head=config.head,
         )
     if run.classes != len(test.classes):
         raise RunError(f"the teacher answers with {run.classes} classes, and {config.data} has {len(test.classes)}")

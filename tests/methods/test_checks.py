@@ -2,13 +2,17 @@
 
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from rdskd_lab.batch import find_head
+from rdskd_lab.distillation import Distillation
 from rdskd_lab.methods.checks import check_networks
+from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.answers import Answering, FromPixels
 from rdskd_lab.networks.foreign import NetworkNote, NetworkWarning
 
@@ -221,3 +225,66 @@ def test_one_object_for_both_is_refused():
         check(net, net)
     with pytest.raises(ValueError, match="share weights"):
         check(net, nn.Sequential(net))
+
+
+HEADS = {
+    "head_first": "head",
+    "aux_last": "head",
+    "aux_run_last": "head",
+    "shared_head": "head",
+    "conv_head": "head",
+    "head_of_tokens": "head",
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_head_is_the_layer_that_is_run_last_and_answers_the_classes(name):
+    net = getattr(teachers, name)()
+    for method in "dafl", "zskd":
+        run = distillation(net, METHODS[method])
+        assert find_head(run.teacher) is net.get_submodule(HEADS[name])
+        assert next(run.synthesise()).batch is not None
+
+
+def test_a_head_that_is_not_found_is_named_or_the_method_refuses():
+    net = teachers.matrix_head()
+    for method in "dafl", "zskd":
+        with pytest.raises(ValueError, match="--head"):
+            distillation(net, METHODS[method])
+    run = distillation(net, METHODS["dafl"], head="body")
+    assert next(run.synthesise()).raw["act"] < 0
+    with pytest.raises(ValueError, match="no layer 'boddy'. Did you mean 'body'"):
+        distillation(net, METHODS["dafl"], head="boddy")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("scripted_norm", "TorchScript.*original"),
+        ("batch_norm_without_statistics", "running statistics"),
+        ("batch_norm_1d", "no BatchNorm2d layer"),
+    ],
+)
+def test_a_teacher_without_statistics_is_told_what_it_lacks(name, words):
+    with pytest.raises(ValueError, match=words):
+        distillation(getattr(teachers, name)(), METHODS["rdskd+bn"])
+
+
+def test_statistics_of_a_synchronised_norm_count():
+    run = distillation(teachers.sync_batch_norm(), METHODS["rdskd+bn"])
+    assert next(run.synthesise()).raw["bn"] > 0
+
+
+def test_a_compiled_teacher_of_either_kind_has_no_layers_for_hooks():
+    for name in "scripted", "compiled":
+        with pytest.raises(ValueError, match="hooks find no layers"):
+            distillation(getattr(teachers, name)(), METHODS["dafl"])
+
+
+def distillation(teacher, method, **how):
+    settings = replace(
+        method.presets["classroom"], batch_size=4, width=4, generator_steps=2, student_steps=10, sheet_steps=1
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NetworkWarning)
+        return Distillation(teacher, students.plain(), method.terms(), settings, method=method, **how)
