@@ -115,7 +115,7 @@ MUTATIONS = [
     change("student: gradients reach it", "batch:watch", "p.detach()", "p"),
     change("student: its statistics move", "batch:watch", "b.clone()", "b"),
     change("student: always in eval mode", "batch:watch", "train_mode(student, training)", "train_mode(student, False)"),
-    change("head: the first linear layer", "last_linear", "linear[-1]", "linear[0]"),
+    change("head: the first linear layer", "find_head", "linear[-1]", "linear[0]"),
     # ---- objective
     change("anchor: epoch at=0", "epoch", "at: int=1", "at: int=0"),
     change("anchor: epoch at=2", "epoch", "at: int=1", "at: int=2"),

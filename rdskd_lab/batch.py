@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from .networks.answers import Answering
 from .torch_state import frozen, train_mode
 
 
@@ -43,19 +44,25 @@ def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str
     Any network with `forward(x) -> logits` can be the teacher: features and BN statistics are read through hooks,
     which are gone again when this returns, as are the eval mode and the frozen parameters.  Gradients flow to the
     images if they require one, never to the teacher.  `head` names the layer whose input is the feature
-    (dotted, as in `named_modules`); without it, the last linear layer.
+    (dotted, as in `named_modules`); without it, the one that `find_head` finds.
     """
     bn, features, hooks = [], [], []
     if "features" in needs:
-        layer = teacher.get_submodule(head) if head else last_linear(teacher)
+        layer = teacher.get_submodule(head) if head else find_head(teacher)
+        if layer is None:
+            raise ValueError(
+                f"{type(teacher).__name__} has no linear layer; name the layer whose input is the feature (head=...)"
+            )
         hooks.append(layer.register_forward_pre_hook(lambda _, args: features.append(args[0])))
     if "bn" in needs:
 
         def on_bn(layer, args):
+            if args[0].ndim != 4:
+                return  # a SyncBatchNorm that was a BatchNorm1d
             x = args[0].transpose(0, 1).flatten(1)  # (N, C, H, W) -> (C, N*H*W)
             bn.append((x.mean(1), x.var(1, unbiased=False), layer.running_mean, layer.running_var))
 
-        hooks += [m.register_forward_pre_hook(on_bn) for m in teacher.modules() if isinstance(m, nn.BatchNorm2d)]
+        hooks += [m.register_forward_pre_hook(on_bn) for m in teacher.modules() if has_statistics(m)]
     try:
         with frozen(teacher):
             logits = teacher(batch.images)
@@ -77,11 +84,14 @@ def watch(student: nn.Module, batch: Batch, training: bool = False) -> Batch:
         return replace(batch, student=functional_call(student, state, (batch.images,)))
 
 
-def last_linear(net: nn.Module) -> nn.Linear:
-    """The last `nn.Linear` of a network in the order of its modules: its classifying head, as a rule."""
+def has_statistics(layer: nn.Module) -> bool:
+    """Say whether a layer is a BatchNorm of images that keeps running statistics."""
+    return isinstance(layer, nn.BatchNorm2d | nn.SyncBatchNorm) and layer.running_mean is not None
+
+
+def find_head(net: nn.Module) -> nn.Module | None:
+    """Return the classifying head: the layer that an `Answering` names, or the last `nn.Linear` in order of modules."""
+    if isinstance(net, Answering):
+        return find_head(net.net) if net.head == "" else net.head and net.net.get_submodule(net.head)
     linear = [m for m in net.modules() if isinstance(m, nn.Linear)]
-    if not linear:
-        raise ValueError(
-            f"{type(net).__name__} has no linear layer; name the layer whose input is the feature (head=...)"
-        )
-    return linear[-1]
+    return linear[-1] if linear else None

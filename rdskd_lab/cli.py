@@ -4,6 +4,7 @@ import signal
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -16,6 +17,7 @@ from .datasets import SETS
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
 from .networks.architectures import NETWORKS
+from .networks.foreign import NetworkNote, NetworkWarning
 from .networks.weights import SHIPPED
 from .objective import ANCHORS
 
@@ -120,6 +122,16 @@ def distill(
     classes: Annotated[int, typer.Option(min=0, help="Of your own teacher: number of classes.")] = 0,
     mean: Annotated[str, typer.Option(help="Of your own teacher: subtracted from pixels in [0, 1], per channel.")] = "",
     std: Annotated[str, typer.Option(help="Of your own teacher: pixels are then divided by it, per channel.")] = "",
+    takes: Annotated[
+        str,
+        typer.Option(
+            help="Of your own teacher: normalised images; or, if it normalises inside with this mean and std, pixels "
+            "in [0, 1], or bytes in [0, 255]."
+        ),
+    ] = "normalised",
+    head: Annotated[
+        str, typer.Option(help="The teacher's last layer, as fc or model.head; else it is found by running it.")
+    ] = "",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,
@@ -191,6 +203,7 @@ def evaluate(
     """
     from .distillation import find_device
     from .evaluation.accuracy import compare
+    from .methods.checks import as_logits
     from .networks.weights import load_weights
     from .runs.config import Config, read_config, resolve
     from .runs.result import read_result
@@ -207,7 +220,12 @@ def evaluate(
         test = test.numbered_as(answered)  # other data may have the same classes in another order
     trained_teacher, trained_student = setup.networks(test)
     load_weights(trained_student, path)
-    found = compare(trained_teacher.to(place), trained_student.to(place), test)
+    shape = test.images.shape[1:3]
+    trained_teacher, trained_student = (
+        as_logits(who, net, *shape, place)[0]
+        for who, net in (("teacher", trained_teacher), ("student", trained_student))
+    )
+    found = compare(trained_teacher, trained_student, test)
     print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
         f"teacher {found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}"
@@ -436,8 +454,9 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line; what a person can fix is one sentence on stderr, and exit status 1 (2: bad usage)."""
     args = sys.argv[1:] if args is None else args
     try:
-        if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
-            raise KeyboardInterrupt  # newer typers make a status of it
+        with _warnings_printed():
+            if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
+                raise KeyboardInterrupt  # newer typers make a status of it
     except (KeyboardInterrupt, typer.Abort):
         _leave("stopped", 128 + signal.SIGINT)
     except OSError as error:
@@ -452,6 +471,22 @@ def main(args: list[str] | None = None) -> None:
         if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version
             raise
         _leave(f"{error.format_message().rstrip('.')}; see rdskd-lab --help", 2)
+
+
+@contextmanager
+def _warnings_printed() -> Iterator[None]:
+    """Print our warnings about networks as sentences; other people's as ever."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def printed(message, kind, *where, **how):
+            if not issubclass(kind, NetworkWarning):
+                return show(message, kind, *where, **how)
+            print(f"rdskd-lab: {'note' if kind is NetworkNote else 'warning'}: {message}", file=sys.stderr)
+
+        warnings.simplefilter("always", NetworkWarning)
+        warnings.showwarning = printed
+        yield
 
 
 def _leave(sentence: str, status: int) -> None:

@@ -19,7 +19,7 @@ from torch.optim import Adam
 from .batch import Batch, read
 from .generator import Generator
 from .methods.building_blocks import optimizer, stepwise
-from .methods.checks import count_classes, refuse_without_statistics
+from .methods.checks import check_networks, refuse_unreadable
 from .methods.image_pool import Pool
 from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
@@ -51,18 +51,18 @@ class Distillation:
 
     def __init__(self, teacher: nn.Module, student: nn.Module, objective: Objective, settings: Settings, *,
                  method: Method = RDSKD, seed: int = 0, channels: int = 1, size: int = 32,
-                 device: torch.device | str = "cpu", data=None):  # fmt: skip
+                 device: torch.device | str = "cpu", data=None, head: str = ""):  # fmt: skip
         """`data` is a labelled training split, for the controls that learn from real images; no method sees it.
+        `head` names the teacher's layer whose input is the feature, should the one that is found be wrong.
 
         `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
         """
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
         objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)
-        self.teacher = teacher.to(device, memory_format=torch.channels_last)  # same numbers, laid out for speed
-        self.student = student.to(device, memory_format=torch.channels_last)
-        self.classes = count_classes(self.teacher, channels, size, device)
-        refuse_without_statistics(self.teacher, objective)
+        found = check_networks(teacher, student, channels, size, device, settings.student_batch_size, head)
+        self.teacher, self.student, self.classes = found
+        refuse_unreadable(self.teacher, objective)
         self.student_objective = method.student(settings.temperature)
         self.rng = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same latents
         self.source = method.source(self).to(device)

@@ -10,16 +10,15 @@ class Generator(nn.Module):
     """z (N, Z) -> images (N, C, S, S).  Source: DAFL and RDSKD, released code (the same network in both).
 
     The last BatchNorm gives each channel mean 0 and variance 1 over batch and pixels, which is the scale of
-    normalised data.  `eps=0.8` in the inner ones is theirs, probably meant as momentum; it is kept.
+    normalised data.  `eps=0.8` in the inner ones is theirs, probably meant as momentum; it is kept.  A size that is no
+    multiple of 4 is cut out of the next one, which is ours.
     """
 
     def __init__(self, latent: int = 100, channels: int = 1, size: int = 32, width: int = 128):
         super().__init__()
-        if size % 4 or size < 4:
-            raise ValueError(
-                f"the generator doubles its image twice, so the size must be a multiple of 4; it is {size}"
-            )
-        self.latent, self.side, self.width = latent, size // 4, width
+        if size < 4:
+            raise ValueError(f"the generator makes images of 4 x 4 pixels and more, not {size} x {size}")
+        self.latent, self.side, self.width = latent, -(-size // 4), width
         self.project = nn.Linear(latent, width * self.side**2)
         self.paint = nn.Sequential(
             nn.BatchNorm2d(width),
@@ -33,6 +32,7 @@ class Generator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Conv2d(width // 2, channels, 3, padding=1),
             nn.Tanh(),
+            *([nn.ZeroPad2d((0, size - 4 * self.side) * 2)] if size % 4 else []),  # below 0: rows and columns go
             nn.BatchNorm2d(channels, affine=False),
         )
 

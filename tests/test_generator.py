@@ -83,9 +83,23 @@ def test_its_images_are_standardised_like_normalised_data():
     assert torch.allclose(x.var((0, 2, 3), unbiased=False), torch.ones(3, dtype=F64), rtol=1e-3)  # eps 1e-5
 
 
-def test_a_size_that_cannot_be_doubled_twice_is_refused():
-    with pytest.raises(ValueError, match="multiple of 4; it is 30"):
-        Generator(size=30)
+@pytest.mark.parametrize("size", [8, 9, 28, 30, 33, 63])
+def test_any_size_from_8_is_standardised_and_an_odd_one_is_a_cut_of_the_next(size):
+    torch.manual_seed(0)
+    generator, z = lean(Generator(5, 1, size, width=4)).train(), latents(6, 5).float()
+    with torch.no_grad():
+        x = generator(z)
+    assert x.shape == (6, 1, size, size)
+    assert abs(x.mean().item()) < 1e-5 and abs(x.var().item() - 1) < 2e-2
+    torch.manual_seed(0)
+    whole = Generator(5, 1, -(-size // 4) * 4, width=4).train()
+    cut = whole.paint[:-1](whole.project(z).view(-1, 4, whole.side, whole.side))[:, :, :size, :size]
+    assert torch.allclose(x, (cut - cut.mean()) / (cut.var(unbiased=False) + 1e-5).sqrt(), atol=1e-4)
+
+
+def test_a_size_below_4_is_refused():
+    with pytest.raises(ValueError, match="4 x 4 pixels and more, not 3 x 3"):
+        Generator(size=3)
 
 
 # ---- latents and samples ---------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from ..batch import Batch, last_linear, read
+from ..batch import Batch, find_head, read
 from ..generator import Generator
 from ..objective import Objective
 from ..torch_state import buffers_kept, train_mode
@@ -98,7 +98,6 @@ def teacher_fid(teacher: nn.Module, real: Tensor, images: Tensor, batch_size: in
         from torchmetrics.image.fid import FrechetInceptionDistance
     except ImportError as error:
         raise ImportError("this needs torchmetrics: pip install 'rdskd-lab[metrics]'") from error
-    last_linear(teacher)  # whose input is the feature; refuses a teacher without one
     features = Features(deepcopy(teacher), *real.shape[1:3])  # a copy, which set_dtype takes to float64
     metric = FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
     metric = metric.to(real.device).set_dtype(torch.float64)
@@ -150,6 +149,8 @@ def of_run(run, real: Tensor) -> dict[str, float | None]:
 
 def of_images(run, images: Tensor, real: Tensor) -> dict[str, float | None]:
     """Measure the same for any images (N, C, S, S)."""
+    if find_head(run.teacher) is None:  # so it has no features
+        return {"distance": distance(images), "feature_distance": None, "teacher_fid": None}
     features = Features(run.teacher, run.channels, run.size)
     embedded = torch.cat([features(part) for part in images.split(250)])
     try:

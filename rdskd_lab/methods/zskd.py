@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..batch import last_linear
+from ..batch import find_head
 from ..losses import soft_cross_entropy
 from ..objective import Objective, Term
 from ..training import CROSS_ENTROPY
@@ -20,7 +20,12 @@ def zskd() -> Objective:
 
 def of_dirichlet(run) -> Sheets:
     """Make sheets whose images should become soft answers that the last layer makes likely, beta 1 and 0.1 in turn."""
-    s, head = run.settings, last_linear(run.teacher)
+    s, head = run.settings, find_head(run.teacher)
+    if head is None or len(head.weight) != run.classes:
+        raise ValueError(
+            "zskd draws soft answers from the weights of the teacher's last layer, one row for each class, and no such "
+            "layer is found; name it (--head NAME, or head=), or take another method"
+        )
 
     def draw(k: int, rng: torch.Generator) -> Tensor:
         return dirichlet_targets(head, s.batch_size, (1.0, 0.1)[k % 2], rng)
@@ -28,13 +33,13 @@ def of_dirichlet(run) -> Sheets:
     return Sheets(draw, run.channels, run.size, s.jitter, run.rng)
 
 
-def dirichlet_targets(head: torch.nn.Linear, n: int, beta: float = 1.0, rng: torch.Generator | None = None) -> Tensor:
+def dirichlet_targets(head: torch.nn.Module, n: int, beta: float = 1.0, rng: torch.Generator | None = None) -> Tensor:
     """Draw ZSKD's soft targets (n, K): Dirichlet draws, class after class, whose concentration is class similarity.
 
     alpha_c = beta (r - min r) / (max r - min r) + 1e-4, where r is row c of the cosines between the rows of the head's
     weight (K, D).  The released code stretches once more after multiplying, so that its beta of 0.1 did nothing.
     """
-    w = torch.nn.functional.normalize(head.weight.detach(), dim=1)
+    w = torch.nn.functional.normalize(head.weight.detach().flatten(1), dim=1)
     r = w @ w.T
     low, high = r.amin(1, keepdim=True), r.amax(1, keepdim=True)
     alpha = (beta * (r - low) / (high - low) + 1e-4)[torch.arange(n) % len(w)]

@@ -1,14 +1,18 @@
 """Networks by name: ours, shipped or trained by you, and those that somebody else has written."""
 
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import nn
 
 from .architectures import NETWORKS, LeNet5
+from .foreign import describe_error, line_of
 from .weights import SHIPPED, WeightsError, load_weights
 
 # The pairs of the papers, and one of the same family for a CPU.  A teacher by any other name is paired with WRN-16-1,
@@ -82,19 +86,73 @@ def make_student(name: str, shape: Shape) -> nn.Module:
 
 
 def _made_by(name: str) -> nn.Module:
-    """Return what package.module:factory gives when called; the working directory is searched too."""
+    """Return what package.module:factory gives when called; the working directory is searched too.
+
+    What the module does to the whole process (number format, gradients on or off, working directory) is undone.
+    """
     module, _, factory = name.partition(":")
+    folder, usual = os.getcwd(), torch.get_default_dtype()
     sys.path.insert(0, "")
     try:
-        make: Callable = getattr(import_module(module), factory)
-    except (ImportError, AttributeError) as error:
-        raise WeightsError(f"cannot find {name} ({error}); it should be package.module:factory") from error
+        with torch.enable_grad():
+            found = _imported(name, module)
+            try:
+                make: Callable = getattr(found, factory)
+            except AttributeError as error:
+                raise WeightsError(_not_there(name, found, factory)) from error
+            net = make if isinstance(make, nn.Module) else _called(name, make)
     finally:
         sys.path.remove("")
-    try:
-        net = make()
-    except TypeError as error:
-        raise WeightsError(f"{name} must give a network when called without arguments ({error})") from error
+        os.chdir(folder)
+        torch.set_default_dtype(usual)
+    if isinstance(net, Mapping) and net:
+        raise WeightsError(f"{name} returned a state dict; return a network, and give the weights by --weights")
+    if net is None:
+        raise WeightsError(f"{name} returned None; does it end without return?")
     if not isinstance(net, nn.Module):
-        raise WeightsError(f"{name} must give a torch.nn.Module; it gave {type(net).__name__}")
+        what = f"a class, {net.__name__}" if isinstance(net, type) else type(net).__name__
+        raise WeightsError(f"{name} must give a torch.nn.Module; it gave {what}")
     return net
+
+
+def _imported(name: str, module: str):
+    """Import a module of somebody's; what happens in it ends in a sentence."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and (module + ".").startswith(error.name + "."):
+            raise WeightsError(
+                f"cannot find {name} ({error}); it should be package.module:factory, in the working directory or "
+                "where PYTHONPATH says"
+            ) from error
+        raise WeightsError(f"{describe_error(error)} while {module} was imported") from error
+    except SystemExit as error:
+        raise WeightsError(
+            f"{line_of(error) or module} ended the program (sys.exit) while {module} was imported; put what only a "
+            'script does under if __name__ == "__main__"'
+        ) from error
+    except Exception as error:
+        raise WeightsError(f"{describe_error(error)} while {module} was imported") from error
+
+
+def _not_there(name: str, module, factory: str) -> str:
+    """Say that a module has no such factory: the nearest name, or that the module is another than was meant."""
+    file = getattr(module, "__file__", None) or "built in"
+    if (Path.cwd() / f"{module.__name__}.py").exists() and Path(file).parent != Path.cwd():
+        return f"{module.__name__} is another module (Python's own or a package's: {file}); rename yours"
+    close = get_close_matches(factory, vars(module), n=1)
+    near = f". Did you mean {module.__name__}:{close[0]}?" if close else ""
+    return f"cannot find {name} ({file} has no {factory}); it should be package.module:factory{near}"
+
+
+def _called(name: str, make: Callable):
+    """Call somebody's factory without arguments; what happens in it ends in a sentence."""
+    try:
+        return make()
+    except TypeError as error:
+        where = f" ({line})" if (line := line_of(error)) else ""
+        raise WeightsError(f"{name} must give a network when called without arguments: {error}{where}") from error
+    except SystemExit as error:
+        raise WeightsError(f"{name} ended the program (sys.exit, {line_of(error)}); return a network") from error
+    except Exception as error:
+        raise WeightsError(f"{name} raised {describe_error(error)}") from error

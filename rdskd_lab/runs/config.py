@@ -13,12 +13,15 @@ from ..datasets import SETS, Split, load
 from ..distillation import SCHEDULES, Distillation, use_anchor
 from ..methods.method import Method, Settings
 from ..methods.registry import METHODS
+from ..networks.answers import FromPixels
+from ..networks.foreign import warn
 from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of, weights_of
 from ..networks.weights import fingerprint
 from ..objective import ANCHORS, Objective
 from ..torch_state import seeded
 from .run_folder import FORMAT, RunError, check_format, read_json
 
+TAKES = {"normalised": 0, "pixels": 1, "bytes": 255}  # the brightest pixel, where the teacher itself normalises
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -38,6 +41,8 @@ class Config:
     classes: int = 0
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    takes: str = "normalised"  # what the teacher is shown: one of TAKES
+    head: str = ""  # the teacher's layer whose input is the feature; "": the one that is found
     off: tuple[str, ...] = ()
     weight: tuple[tuple[str, float], ...] = ()
     anchor: str = "epoch"
@@ -69,6 +74,8 @@ class Setup:
         """Return the trained teacher, and a student with the initial weights that the seed gives."""
         shape = Shape(*test.images.shape[1:3], len(test.classes))
         teacher = make_teacher(self.config.teacher, self.config.weights, shape)
+        if top := TAKES[self.config.takes]:
+            teacher = FromPixels(teacher, test.mean, test.std, top)
         return teacher, seeded(self.config.seed, make_student, self.student, shape)
 
 
@@ -90,6 +97,16 @@ def resolve(config: Config) -> Setup:
                 f"the input format of {config.teacher} is unknown; give {', '.join(missing)} "
                 "(for MNIST at 28 pixels: --channels 1 --size 28 --classes 10 --mean 0.1307 --std 0.3081)"
             )
+    if config.channels not in (0, 1, 3):
+        raise RunError(f"images have 1 or 3 channels, not {config.channels}")
+    if 0 < config.size < 8:
+        raise RunError(f"images are squares of 8 x 8 pixels and more, not {config.size} x {config.size}")
+    known("form of images", config.takes, TAKES)
+    if config.mean and not any(config.mean) and set(config.std) == {1}:
+        warn(
+            "--mean 0 --std 1 is for a teacher whose pixels are not normalised at all; if it normalises inside, give "
+            "the --mean and --std that it uses, and --takes pixels"
+        )
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
     use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))

@@ -14,6 +14,7 @@ import torch
 from ..datasets import Split
 from ..distillation import Distillation, find_device
 from ..evaluation.accuracy import accuracy
+from ..networks.foreign import describe_error, line_of
 from ..networks.weights import why
 from ..training import Step
 from .config import Config, Setup, describe, resolve
@@ -95,6 +96,7 @@ def prepare(config: Config) -> Prepared:
             size=size,
             device=device,
             data=data,
+            head=config.head,
         )
     if run.classes != len(test.classes):
         raise RunError(f"the teacher answers with {run.classes} classes, and {config.data} has {len(test.classes)}")
@@ -124,6 +126,10 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
         except FloatingPointError:
             folder.save_history()  # the rows that led there are worth a look: rdskd-lab report
             raise
+        except (ArithmeticError, AssertionError, LookupError, NotImplementedError, TypeError, AttributeError) as error:
+            if not line_of(error, packages=False):
+                raise
+            raise RunError(f"a network failed in the {STAGES[phase]} stage: {describe_error(error)}") from error
 
 
 def _moments(total: int) -> set[int]:

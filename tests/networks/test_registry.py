@@ -166,7 +166,7 @@ def test_a_teacher_written_by_somebody_else_distils(factory, data, told, method,
         ("--channels 1 --size 28 --classes 7 --mean 0.1 --std 0.3", "digits has 10 classes, and --classes says 7"),
         ("--channels 1 --size 28 --classes 10 --mean 0.1,0.2 --std 0.3", "Give 1 number(s) as mean"),
         (
-            "--channels 3 --size 28 --classes 10 --mean 0,0,0 --std 1,1,1",
+            "--channels 3 --size 28 --classes 10 --mean .1,0,0 --std 1,1,1",
             "the teacher cannot read images of 3 x 28 x 28",
         ),
     ],
