@@ -227,7 +227,7 @@ SENTENCES = [
     ("distill --out DIR/new --weight ie=abc", 1, "must be a number, not 'abc'"),
     ("distill --out DIR/new --weight =5", 1, "NAME=VALUE, not '=5'"),
     ("distill --out DIR/new --set width=4=5", 1, "NAME=VALUE, not 'width=4=5'"),
-    ("distill --out DIR/new --teacher DIR/pickle.pt", 1, "A pickled .pt file is never opened"),
+    ("distill --out DIR/new --teacher DIR/pickle.pt", 1, "could run code"),
     ("distill --out DIR/new --teacher DIR/seven.safetensors", 1, "fc2.weight is (7, 84) in the file"),
     ("distill --out DIR/pickle.pt", 1, "(it is a file)"),
     ("distill --out DIR/new --resume", 1, "there is no run in"),
