@@ -174,4 +174,4 @@ def _torchmetrics(module: str) -> Callable:
     try:
         return import_module(f"torchmetrics.{module}")
     except ImportError as error:
-        raise ImportError("this needs torchmetrics: pip install 'rdskd-lab[metrics]'") from error
+        raise ImportError("this needs torchmetrics: pip install torchmetrics") from error

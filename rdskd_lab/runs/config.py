@@ -1,6 +1,7 @@
 """What is asked of a run (`Config`), and what it is made of (`resolve(config)`, once; all else takes its result)."""
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
@@ -13,8 +14,8 @@ from ..datasets import SETS, Split, load
 from ..distillation import SCHEDULES, Distillation, use_anchor
 from ..methods.method import Method, Settings
 from ..methods.registry import METHODS
-from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of, weights_of
-from ..networks.weights import fingerprint
+from ..networks.architectures import NETWORKS
+from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of
 from ..objective import ANCHORS, Objective
 from ..torch_state import seeded
 from .run_folder import FORMAT, RunError, check_format, read_json
@@ -43,6 +44,7 @@ class Config:
     anchor: str = "epoch"
     change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
     device: str = "auto"
+    folder: str = ""  # where package.module:factory is looked for beside the working directory
     budget: str = ""  # what the steps were chosen for, by `compare`; a note that decides nothing
 
 
@@ -50,7 +52,7 @@ class Config:
 class Setup:
     """What one run is made of.  Its objective is its own, since training moves the anchors."""
 
-    config: Config  # as it was given, with the teacher's name filled in
+    config: Config  # as it was given, with the teacher's name filled in and absolute paths
     method: Method
     settings: Settings
     objective: Objective
@@ -68,6 +70,8 @@ class Setup:
     def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
         """Return the trained teacher, and a student with the initial weights that the seed gives."""
         shape = Shape(*test.images.shape[1:3], len(test.classes))
+        if self.config.folder and self.config.folder not in sys.path:
+            sys.path.append(self.config.folder)
         teacher = make_teacher(self.config.teacher, self.config.weights, shape)
         return teacher, seeded(self.config.seed, make_student, self.student, shape)
 
@@ -83,12 +87,19 @@ def resolve(config: Config) -> Setup:
             make = f"rdskd-lab train-teacher --data {config.data} --network wrn-16-2 --out FILE"
             raise RunError(f"no teacher for {config.data} is shipped; give --teacher NAME --weights FILE ({make})")
         config = replace(config, teacher=shipped_teacher(objective.needs, usual))
+    config = with_absolute_paths(config)
     if is_foreign(config.teacher):
         expected = ("channels", "size", "mean", "std", "classes")
         if missing := [f"--{name}" for name in expected if not getattr(config, name)]:
             raise RunError(
                 f"the input format of {config.teacher} is unknown; give {', '.join(missing)} "
                 "(for MNIST at 28 pixels: --channels 1 --size 28 --classes 10 --mean 0.1307 --std 0.3081)"
+            )
+    for name, low in ("mean", -math.inf), ("std", 0):
+        if not all(low < value < 2 for value in getattr(config, name)):  # of pixels in [0, 1]
+            raise RunError(
+                f"--{name} {_listed(getattr(config, name))} cannot be: it is of pixel values in [0, 1], so divide "
+                "numbers for 0 to 255 by 255" + ", and it is above 0" * (name == "std")
             )
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
@@ -100,6 +111,22 @@ def resolve(config: Config) -> Setup:
             raise RunError(f"the weight of {name} must be a finite number, not {value}")
         objective[known("term", name, objective)].weight = value
     return Setup(config, method, settings, objective, student_of(config.teacher, config.student))
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """Return `config` with files that exist by their full paths, and the folder in which its modules are."""
+
+    def full(name: str) -> str:
+        named = not name or name in SETS or name in NETWORKS
+        return name if named or not (path := Path(name).expanduser()).exists() else str(path.absolute())
+
+    folder = config.folder or str(Path.cwd()) * any(map(is_foreign, (config.teacher, config.student)))
+    paths = {name: full(getattr(config, name)) for name in ("data", "teacher", "weights")}
+    return replace(config, folder=folder, **paths)
+
+
+def _listed(numbers: Iterable[float]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)
 
 
 def known(what: str, name: str, names: Iterable[str]) -> str:
@@ -165,15 +192,14 @@ def check(settings: Settings, generates: bool = True) -> Settings:
 # ---- config.json -----------------------------------------------------------------------------------------------------
 
 
-def describe(setup: Setup, run: Distillation) -> dict:
+def describe(setup: Setup, run: Distillation, fingerprint: str) -> dict:
     """Return what config.json says of a run: all that was asked for, and what it amounts to."""
     config = setup.config
     terms = {
         name: {"weight": t.weight, "on": t.on, "damped": t.damped, "rule": config.anchor if t.damped else "none"}
         for name, t in run.objective.items()
     }
-    file = weights_of(config.teacher, config.weights)
-    teacher = {"name": config.teacher, "sha256": fingerprint(file) if file else "unknown"}
+    teacher = {"name": config.teacher, "sha256": fingerprint}  # of its state in memory
     facts = {"format": FORMAT, "version": __version__, **asdict(config), "teacher": teacher}
     return {**facts, "student_network": setup.student, "settings": asdict(run.settings), "terms": terms}
 
@@ -186,7 +212,8 @@ def read_config(out: Path | str) -> Config:
     facts = read_json(path)
     try:
         check_format(path, facts["format"], facts["version"])
-        kept = {field.name: facts[field.name] for field in fields(Config)} | {"teacher": facts["teacher"]["name"]}
+        kept = {f.name: facts.get(f.name, "") if f.name == "folder" else facts[f.name] for f in fields(Config)}
+        kept |= {"teacher": facts["teacher"]["name"]}
         kept |= {name: tuple(kept[name]) for name in ("mean", "std", "off")}
         kept |= {name: tuple(map(tuple, kept[name])) for name in ("weight", "change")}
         return Config(**kept)
@@ -204,6 +231,8 @@ def check_same(config: Config, given: dict) -> None:
                 "resume the run, or start another in a new folder"
             )
 
+    paths = with_absolute_paths(replace(config, **{n: given[n] for n in ("data", "teacher", "weights") if n in given}))
+    given |= {name: getattr(paths, name) for name in ("data", "teacher", "weights") if name in given}
     lists = {name: tuple(given[name]) for name in ("off", "weight", "change") if name in given}
     for name in given.keys() - lists.keys():
         compare(f"--{name}", given[name], getattr(config, name))

@@ -14,7 +14,7 @@ import torch
 from ..datasets import Split
 from ..distillation import Distillation, find_device
 from ..evaluation.accuracy import accuracy
-from ..networks.weights import why
+from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
 from .config import Config, Setup, describe, resolve
 from .result import class_histogram, conclude, read_result, warn_of_collapse
@@ -33,6 +33,7 @@ class Prepared(NamedTuple):
     tune: Split  # on which its curve is measured
     test: Split  # on which its result is
     setup: Setup
+    teacher: str  # its fingerprint, before it was shown an image
 
 
 def show_nothing(steps: Iterator[Step], phase: str, first: int, total: int) -> Iterator[Step]:
@@ -61,8 +62,8 @@ def execute(
             result = read_result(out)
             sweep(out, "checkpoint.pt", *POOL)  # should it have been killed while it tidied up
             return result
-        run, tune, test, setup = prepare(config)
-        folder = Folder(out, run, describe(setup, run))
+        run, tune, test, setup, fingerprint = prepare(config)
+        folder = Folder(out, run, describe(setup, run, fingerprint))
         with _disk_errors(out), _enough_memory("what comes after a stage", "student_batch_size", RESUME):
             folder.restore() if resume else folder.start()
             for phase, total in run.stages.items():
@@ -81,6 +82,7 @@ def prepare(config: Config) -> Prepared:
     device, test, tune = find_device(config.device), setup.load("test"), setup.load("tune")
     tune = tune[torch.randperm(len(tune), generator=torch.Generator().manual_seed(0))[:TUNED]]
     teacher, student = setup.networks(test)
+    fingerprint = fingerprint_in_memory(teacher)
     channels, size = test.images.shape[1:3]
     data = setup.load("train") if setup.method.real_images else None
     with _enough_memory("the images that the student will learn from", "generator_steps or batch_size"):
@@ -98,7 +100,7 @@ def prepare(config: Config) -> Prepared:
         )
     if run.classes != len(test.classes):
         raise RunError(f"the teacher answers with {run.classes} classes, and {config.data} has {len(test.classes)}")
-    return Prepared(run, tune, test, setup)
+    return Prepared(run, tune, test, setup, fingerprint)
 
 
 def _train(run, folder, tune, phase, total, progress, stop) -> None:

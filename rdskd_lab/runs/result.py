@@ -15,7 +15,7 @@ from ..evaluation.image_quality import rare
 from ..training import painted
 from .config import Setup
 from .machine import machine, peak_rss_mb
-from .run_folder import RunError, read_json
+from .run_folder import RunError, command, read_json
 
 SURVEYED = 5_000  # fresh images whose classes are counted, where nothing is pooled
 
@@ -24,7 +24,8 @@ def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, fl
     """Test the student, as it is after the last step, once on every test image; return what result.json says."""
     generator, student = seconds["synthesise"], seconds["distill"]
     return {
-        **{name: getattr(setup.config, name) for name in ("method", "preset", "seed", "data", "teacher")},
+        **{name: getattr(setup.config, name) for name in ("method", "preset", "seed")},
+        **{name: _without_folder(getattr(setup.config, name)) for name in ("data", "teacher")},
         "student": setup.student,
         "seen": run.method.seen,
         "real_images": 0 if run.data is None else len(run.data),
@@ -35,6 +36,10 @@ def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, fl
         "versions": {"rdskd_lab": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "machine": machine(run.device),
     }
+
+
+def _without_folder(name: str) -> str:
+    return Path(name).name if Path(name).is_absolute() else name
 
 
 def class_histogram(run: Distillation) -> torch.Tensor:
@@ -66,6 +71,6 @@ def read_result(out: Path) -> dict:
     except RunError as error:
         again = (out / "checkpoint.pt").exists()
         then = (
-            "delete it and run again with --resume" if again else f"the networks are intact: rdskd-lab evaluate {out}"
+            "delete it and run again with --resume" if again else f"the networks are intact: {command('evaluate', out)}"
         )
         raise RunError(f"{error}; {then}") from error

@@ -482,6 +482,23 @@ def test_a_run_whose_teacher_changed_meanwhile_is_refused(tmp_path):
         execute(config, tmp_path / "run", resume=True)
 
 
+def test_another_network_of_the_same_factory_is_refused_and_paths_are_whole(tmp_path, monkeypatch):
+    (tmp_path / "ours.py").write_text(
+        "from pathlib import Path\nfrom rdskd_lab import LeNet5, load_weights\n"
+        "def make():\n    net = load_weights(LeNet5(), 'lenet5')\n"
+        "    net.fc2.bias.data += Path('ours.txt').exists()\n    return net\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    shape = dict(channels=1, size=32, classes=10, mean=(0.1307,), std=(0.3081,))
+    config = replace(POOLED, teacher="ours:make", student="lenet5-half", **shape)
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, tmp_path / "run", stop=Stop(2))
+    assert read_config(tmp_path / "run").folder == str(tmp_path)
+    (tmp_path / "ours.txt").touch()
+    with pytest.raises(RunError, match="teacher sha256 is"):
+        execute(read_config(tmp_path / "run"), tmp_path / "run", resume=True)
+
+
 # ---- what is refused before it begins ------------------------------------------------------------------------------
 
 REFUSED = {
