@@ -127,7 +127,13 @@ def distill(
     out: Annotated[Path, typer.Option(help="Folder for all files of the run: new, or empty.")],
     method: Annotated[str, typer.Option(help=f"{', '.join(METHODS)}.")] = "rdskd",
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
-    data: Data = "digits",
+    data: Annotated[
+        str,
+        typer.Option(
+            help=f"Real images to test the student on: {NAMES}, an image folder, or none. Left out: none for a "
+            "teacher of your own, else digits."
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Decides initial weights, latents and order.")] = 0,
     teacher: Teacher = "",
     weights: Weights = "",
@@ -157,8 +163,9 @@ def distill(
 ):
     """Distil a student without any data; DISTILL is what a person reads."""
     from .networks.registry import WITH_BATCHNORM
-    from .runs.config import Config, check_same, read_config, resolve
+    from .runs.config import NO_DATA, Config, check_same, read_config, resolve
     from .runs.execute import execute
+    from .runs.result import PROMISE
     from .runs.run_folder import command
 
     asked = {
@@ -178,6 +185,9 @@ def distill(
         if not teacher and config.teacher in WITH_BATCHNORM.values():
             note = f"{method} matches BatchNorm statistics, so the teacher is {config.teacher}, which has some"
             print(f"rdskd-lab: note: {note}", file=sys.stderr)
+    if config.data == NO_DATA:
+        note = "no real image is used (--data none); --data FOLDER tests the student on real ones"
+        print(f"rdskd-lab: {note}", file=sys.stderr)
     with _stoppable() as stop:
         try:
             found = execute(config, out, resume=resume, progress=_bar if sys.stderr.isatty() else _lines, stop=stop)
@@ -186,6 +196,13 @@ def distill(
             then = f"Resume with: {command('distill', '--out', out, '--resume')}" if begun else "Nothing was begun."
             print(f"rdskd-lab: stopped. {then}", file=sys.stderr)
             sys.exit(128 + (stop() or signal.SIGINT))
+    if made := found.get("without_data"):
+        print(f"student: trained in {found['seconds']['total']:,.0f} s; it gives the teacher's answer on")
+        for name, on in made.items():
+            share, k = min((share, k) for k, share in enumerate(on["by_class"]) if share is not None)
+            print(f"  {on['agreement']:7.2%} of {on['images']:,} {name} images; least in class {k}: {share:.2%}")
+        print(PROMISE)
+        return _report(out)
     print(
         f"student: {found['student_accuracy']:.2%} of {found['test_images']:,} real images it had never seen, after "
         f"{found['seconds']['total']:,.0f} s\n"
@@ -210,7 +227,7 @@ def evaluate(
     from .distillation import find_device
     from .evaluation.accuracy import compare
     from .networks.weights import load_weights
-    from .runs.config import Config, read_config, resolve
+    from .runs.config import NO_DATA, Config, read_config, resolve
     from .runs.result import read_result
     from .runs.run_folder import RunError, command
 
@@ -219,6 +236,9 @@ def evaluate(
     if of_run and not path.exists():
         finish = command("distill", "--out", student, "--resume")
         raise RunError(f"the run in {student} is not finished; finish it: {finish}")
+    if config.data == NO_DATA and data not in (None, NO_DATA) and config.teacher not in SHIPPED:
+        usual = (0.5,) * config.channels  # what a folder's pictures are taken to be, too
+        config = replace(config, mean=config.mean or usual, std=config.std or usual)
     config = replace(config, data=data or config.data)
     setup = resolve(replace(config, teacher=teacher, weights=weights) if teacher else config)
     place, test = find_device(device), setup.load("test")
@@ -226,6 +246,7 @@ def evaluate(
         test = test.numbered_as(answered)  # other data may have the same classes in another order
     trained_teacher, trained_student = setup.networks(test)
     load_weights(trained_student, path)
+    test = setup.labelled(trained_teacher, test)
     found = compare(trained_teacher.to(place), trained_student.to(place), test)
     print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
@@ -295,6 +316,8 @@ def compare_(
 
     chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
     numbers = _seeds(seeds)
+    if data == "none":
+        raise ValueError("compare tests its students on real images; give --data")
     style.load("matplotlib")  # which draws the table's picture, after all runs
     base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
     for line in compare(Plan(chosen, numbers, seconds(budget), base), out):

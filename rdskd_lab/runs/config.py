@@ -7,19 +7,24 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from .. import __version__
-from ..datasets import SETS, Split, load
+from ..datasets import SETS, SPLITS, Split, load
 from ..distillation import SCHEDULES, Distillation, use_anchor
+from ..evaluation.accuracy import answers
 from ..methods.method import Method, Settings
+from ..methods.procedural_images import dead_leaves
 from ..methods.registry import METHODS
 from ..networks.architectures import NETWORKS
 from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of
+from ..networks.weights import SHIPPED
 from ..objective import ANCHORS, Objective
 from ..torch_state import seeded
 from .run_folder import FORMAT, RunError, check_format, read_json
 
+NO_DATA = "none"  # the name of no data: procedural images and the teacher's answers take the place of a test set
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -29,7 +34,7 @@ class Config:
 
     method: str = "rdskd"
     preset: str = "classroom"
-    data: str = "digits"
+    data: str = "digits"  # "": none for somebody else's teacher, else digits
     seed: int = 0
     teacher: str = ""  # one of NETWORKS, a LeNet-5's file, or package.module:factory; "": the shipped one that suits
     weights: str = ""  # the teacher's safetensors file; "": the shipped one
@@ -61,11 +66,30 @@ class Setup:
     def load(self, split: str) -> Split:
         """Read a split of the data as the teacher expects it."""
         config = self.config
+        if config.data == NO_DATA:
+            return self._procedural(split)
         expected = {name: getattr(config, name) for name in ("channels", "size", "mean", "std")}
         found = load(config.data, split, **{name: value for name, value in expected.items() if value})
         if config.classes not in (0, len(found.classes)):
             raise RunError(f"{config.data} has {len(found.classes)} classes, and --classes says {config.classes}")
         return found
+
+    def _procedural(self, split: str) -> Split:
+        """Draw procedural images in the place of a test set; their labels are the teacher's to give."""
+        if split == "train":
+            raise RunError(f"{self.config.method} learns from real images, and --data {NO_DATA} has none; give --data")
+        channels, size, classes = (getattr(self.config, name) for name in ("channels", "size", "classes"))
+        rng = torch.Generator().manual_seed(SPLITS.index(split))
+        parts = max(1, min(10, 10 * 32**2 // size**2))
+        images = torch.cat([dead_leaves(100, channels, size, rng) for _ in range(parts)])
+        mean, std = (tuple(f(images, (0, 2, 3)).tolist()) for f in (torch.mean, torch.std))
+        labels = torch.zeros(len(images), dtype=torch.long)
+        names = tuple(map(str, range(classes)))
+        return Split((images * 255).round().byte(), labels, mean, std, names, f"procedural {split}")
+
+    def labelled(self, teacher: nn.Module, split: Split) -> Split:
+        """Return a split with labels: the teacher's answers where there are no data."""
+        return replace(split, labels=answers(teacher, split)) if self.config.data == NO_DATA else split
 
     def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
         """Return the trained teacher, and a student with the initial weights that the seed gives."""
@@ -81,6 +105,8 @@ def resolve(config: Config) -> Setup:
     method = METHODS[known("method", config.method, METHODS)]
     settings = _settings(config, method)
     objective = method.objective(settings)
+    if not config.data:
+        config = replace(config, data=NO_DATA if is_foreign(config.teacher) else "digits")
     if not config.teacher:
         usual = SETS[config.data].teacher if config.data in SETS else "lenet5"
         if not usual:
@@ -89,12 +115,17 @@ def resolve(config: Config) -> Setup:
         config = replace(config, teacher=shipped_teacher(objective.needs, usual))
     config = with_absolute_paths(config)
     if is_foreign(config.teacher):
-        expected = ("channels", "size", "mean", "std", "classes")
+        expected = ("channels", "size", "classes") + ("mean", "std") * (config.data != NO_DATA)
         if missing := [f"--{name}" for name in expected if not getattr(config, name)]:
             raise RunError(
                 f"the input format of {config.teacher} is unknown; give {', '.join(missing)} "
                 "(for MNIST at 28 pixels: --channels 1 --size 28 --classes 10 --mean 0.1307 --std 0.3081)"
             )
+    if config.data == NO_DATA and not (config.channels and config.size and config.classes):
+        if config.teacher not in SHIPPED:
+            raise RunError(f"with --data {NO_DATA} give --channels, --size and --classes of the teacher")
+        record = SETS["digits"]
+        config = replace(config, channels=record.channels, size=record.size, classes=len(record.classes))
     for name, low in ("mean", -math.inf), ("std", 0):
         if not all(low < value < 2 for value in getattr(config, name)):  # of pixels in [0, 1]
             raise RunError(
@@ -117,7 +148,7 @@ def with_absolute_paths(config: Config) -> Config:
     """Return `config` with files that exist by their full paths, and the folder in which its modules are."""
 
     def full(name: str) -> str:
-        named = not name or name in SETS or name in NETWORKS
+        named = not name or name in (*SETS, *NETWORKS, NO_DATA)
         return name if named or not (path := Path(name).expanduser()).exists() else str(path.absolute())
 
     folder = config.folder or str(Path.cwd()) * any(map(is_foreign, (config.teacher, config.student)))

@@ -16,7 +16,7 @@ from ..distillation import Distillation, find_device
 from ..evaluation.accuracy import accuracy
 from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
-from .config import Config, Setup, describe, resolve
+from .config import NO_DATA, Config, Setup, describe, resolve
 from .result import class_histogram, conclude, read_result, warn_of_collapse
 from .run_folder import POOL, Folder, RunError, held, sweep
 
@@ -99,7 +99,9 @@ def prepare(config: Config) -> Prepared:
             data=data,
         )
     if run.classes != len(test.classes):
-        raise RunError(f"the teacher answers with {run.classes} classes, and {config.data} has {len(test.classes)}")
+        said = "--classes says" if setup.config.data == NO_DATA else f"{config.data} has"
+        raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
+    test, tune = (setup.labelled(run.teacher, split) for split in (test, tune))
     return Prepared(run, tune, test, setup, fingerprint)
 
 

@@ -499,6 +499,22 @@ def test_another_network_of_the_same_factory_is_refused_and_paths_are_whole(tmp_
         execute(read_config(tmp_path / "run"), tmp_path / "run", resume=True)
 
 
+def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(configuration, "load", None)  # which reads pictures
+    config = replace(
+        POOLED, data="", teacher="rdskd_lab.networks.architectures:LeNet5", channels=1, size=32, classes=10
+    )
+    found = execute(replace(config, weights="lenet5"), tmp_path / "run")
+    assert read_config(tmp_path / "run").data == found["data"] == "none"
+    for name in "generated", "procedural", "noise":
+        made = found["without_data"][name]
+        assert 0 <= made["agreement"] <= 1 and len(made["by_class"]) == 10 and made["images"] >= 1000
+    assert found["teacher_accuracy"] == 1 and found["agreement"] == found["without_data"]["procedural"]["agreement"]
+    with pytest.raises(RunError, match="learns from real images"):
+        bare = {**STEPS, "generator_steps": "0"}
+        execute(replace(POOLED, data="none", method="real", change=tuple(bare.items())), tmp_path / "real")
+
+
 # ---- what is refused before it begins ------------------------------------------------------------------------------
 
 REFUSED = {
