@@ -1,18 +1,20 @@
 """The command line: `rdskd-lab distill`, `compare`, `evaluate`, `doctor` and more.  Its help is meant to teach."""
 
+import os
 import signal
 import sys
 import textwrap
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from . import __version__
 from .datasets import SETS
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
@@ -38,6 +40,21 @@ and read       rdskd-lab distill --help
 """,
 )
 
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"rdskd-lab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
+    ] = False,
+): ...
+
+
 NAMES = ", ".join(name + " (shipped)" * record.shipped for name, record in SETS.items())
 Data = Annotated[str, typer.Option(help=f"Real images: {NAMES}, or an image folder.")]
 Student = Annotated[
@@ -49,12 +66,12 @@ Student = Annotated[
 Teacher = Annotated[
     str,
     typer.Option(
-        help=f"{', '.join(SHIPPED)} (shipped), a LeNet-5 in a safetensors file, "
+        help=f"{', '.join(SHIPPED)} (shipped), a LeNet-5's weights file, "
         f"{', '.join(name for name in NETWORKS if name not in SHIPPED)} with --weights, or your own as "
         "package.module:factory; else the shipped one that suits data and method."
     ),
 ]
-Weights = Annotated[str, typer.Option(help="The teacher's weights, a safetensors file.")]
+Weights = Annotated[str, typer.Option(help="The teacher's weights: safetensors, or a state dict of torch.save.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu, cuda or mps.")]
 
 
@@ -112,7 +129,13 @@ def distill(
     out: Annotated[Path, typer.Option(help="Folder for all files of the run: new, or empty.")],
     method: Annotated[str, typer.Option(help=f"{', '.join(METHODS)}.")] = "rdskd",
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}; see below.")] = "classroom",
-    data: Data = "digits",
+    data: Annotated[
+        str,
+        typer.Option(
+            help=f"Real images to test the student on: {NAMES}, an image folder, or none. Left out: none for a "
+            "teacher of your own, else digits."
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Decides initial weights, latents and order.")] = 0,
     teacher: Teacher = "",
     weights: Weights = "",
@@ -152,8 +175,10 @@ def distill(
 ):
     """Distil a student without any data; DISTILL is what a person reads."""
     from .networks.registry import WITH_BATCHNORM
-    from .runs.config import Config, check_same, read_config, resolve
+    from .runs.config import NO_DATA, Config, check_same, read_config, resolve
     from .runs.execute import execute
+    from .runs.result import PROMISE
+    from .runs.run_folder import command
 
     asked = {
         **{field.name: context.params[field.name] for field in fields(Config) if field.name in context.params},
@@ -172,14 +197,24 @@ def distill(
         if not teacher and config.teacher in WITH_BATCHNORM.values():
             note = f"{method} matches BatchNorm statistics, so the teacher is {config.teacher}, which has some"
             print(f"rdskd-lab: note: {note}", file=sys.stderr)
+    if config.data == NO_DATA:
+        note = "no real image is used (--data none); --data FOLDER tests the student on real ones"
+        print(f"rdskd-lab: {note}", file=sys.stderr)
     with _stoppable() as stop:
         try:
             found = execute(config, out, resume=resume, progress=_bar if sys.stderr.isatty() else _lines, stop=stop)
         except KeyboardInterrupt:
             begun = (out / "config.json").exists()
-            then = f"Resume with: rdskd-lab distill --out {out} --resume" if begun else "Nothing was begun."
+            then = f"Resume with: {command('distill', '--out', out, '--resume')}" if begun else "Nothing was begun."
             print(f"rdskd-lab: stopped. {then}", file=sys.stderr)
             sys.exit(128 + (stop() or signal.SIGINT))
+    if made := found.get("without_data"):
+        print(f"student: trained in {found['seconds']['total']:,.0f} s; it gives the teacher's answer on")
+        for name, on in made.items():
+            share, k = min((share, k) for k, share in enumerate(on["by_class"]) if share is not None)
+            print(f"  {on['agreement']:7.2%} of {on['images']:,} {name} images; least in class {k}: {share:.2%}")
+        print(PROMISE)
+        return _report(out)
     print(
         f"student: {found['student_accuracy']:.2%} of {found['test_images']:,} real images it had never seen, after "
         f"{found['seconds']['total']:,.0f} s\n"
@@ -190,7 +225,7 @@ def distill(
 
 @app.command()
 def evaluate(
-    student: Annotated[Path, typer.Argument(help="The folder of a run, or a student's safetensors file.")],
+    student: Annotated[Path, typer.Argument(help="The folder of a run, or a student's weights file.")],
     data: Annotated[str | None, typer.Option(help="As for distill; else the run's own, or digits.")] = None,
     teacher: Annotated[str, typer.Option(help="As for distill; else the run's own.")] = "",
     weights: Weights = "",
@@ -205,14 +240,18 @@ def evaluate(
     from .evaluation.accuracy import compare
     from .methods.checks import as_logits
     from .networks.weights import load_weights
-    from .runs.config import Config, read_config, resolve
+    from .runs.config import NO_DATA, Config, read_config, resolve
     from .runs.result import read_result
-    from .runs.run_folder import RunError
+    from .runs.run_folder import RunError, command
 
     of_run, path = student.is_dir(), student / "student.safetensors" if student.is_dir() else student
     config = read_config(student) if of_run else Config(student=network)
     if of_run and not path.exists():
-        raise RunError(f"the run in {student} is not finished; finish it: rdskd-lab distill --out {student} --resume")
+        finish = command("distill", "--out", student, "--resume")
+        raise RunError(f"the run in {student} is not finished; finish it: {finish}")
+    if config.data == NO_DATA and data not in (None, NO_DATA) and config.teacher not in SHIPPED:
+        usual = (0.5,) * config.channels  # what a folder's pictures are taken to be, too
+        config = replace(config, mean=config.mean or usual, std=config.std or usual)
     config = replace(config, data=data or config.data)
     setup = resolve(replace(config, teacher=teacher, weights=weights) if teacher else config)
     place, test = find_device(device), setup.load("test")
@@ -225,6 +264,7 @@ def evaluate(
         as_logits(who, net, *shape, place)[0]
         for who, net in (("teacher", trained_teacher), ("student", trained_student))
     )
+    test = setup.labelled(trained_teacher, test)
     found = compare(trained_teacher, trained_student, test)
     print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
@@ -251,6 +291,8 @@ def train_teacher(
     from .runs.train_teacher import train
 
     known("network", network, NETWORKS)
+    if out.suffix in (".pt", ".pth", ".bin", ".ckpt"):
+        raise ValueError(f"train-teacher writes safetensors, so call the file {out.with_suffix('.safetensors')}")
     for line in train(data, out, network=network, seed=seed, epochs=epochs, device=device):
         print(line, flush=True)
 
@@ -286,11 +328,15 @@ def compare_(
     idle machine. Finished runs are not repeated: the same command resumes where it was stopped. Methods that match
     BatchNorm statistics get the shipped lenet5-bn where the others get lenet5; the table says which.
     """
+    from .reporting import style
     from .runs.compare import Plan, compare, seconds
     from .runs.config import Config
 
     chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
-    numbers = tuple(int(_number("seeds", seed)) for seed in seeds.split(","))
+    numbers = _seeds(seeds)
+    if data == "none":
+        raise ValueError("compare tests its students on real images; give --data")
+    style.load("matplotlib")  # which draws the table's picture, after all runs
     base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
     for line in compare(Plan(chosen, numbers, seconds(budget), base), out):
         print(line, flush=True)
@@ -364,17 +410,19 @@ def doctor_(
 def _report(folder: Path) -> None:
     from .networks.weights import why
     from .reporting.run_report import write_report
-    from .runs.run_folder import RunError
+    from .runs.run_folder import RunError, command
 
     try:
-        print(f"report:  {write_report(folder)}")
+        written = write_report(folder)
     except ImportError as error:
-        print(f"rdskd-lab: no report was written: {error}; then: rdskd-lab report {folder}", file=sys.stderr)
+        again = f"no report was written: {error}; then: {command('report', folder)}"
+        return print(f"rdskd-lab: {again}", file=sys.stderr)
     except OSError as error:
-        again = f"the other files of the run are intact: free some space, then rdskd-lab report {folder}"
+        again = f"the other files of the run are intact: free some space, then {command('report', folder)}"
         raise RunError(f"cannot make the report in {folder} ({why(error)}); {again}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
+    print(f"report:  {written}")
 
 
 LABELS = {"synthesise": "generator", "distill": "student", "together": "both"}
@@ -411,8 +459,10 @@ def _losses(step) -> str:
 
 @contextmanager
 def _stoppable() -> Iterator:
-    """Let Ctrl-C and SIGTERM stop the run between two steps, and a second one at once."""
-    asked = []
+    """Let Ctrl-C, SIGTERM and a closed terminal stop the run between two steps, and a second one at once."""
+    asked, numbers = [], [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup sets
+        numbers.append(signal.SIGHUP)
 
     def ask(number, frame):
         asked.append(number)
@@ -420,7 +470,7 @@ def _stoppable() -> Iterator:
             raise KeyboardInterrupt
         print("\nrdskd-lab: stopping after this step (once more: at once) ...", file=sys.stderr)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield lambda: asked[0] if asked else 0
     finally:
@@ -446,13 +496,55 @@ def _number(name: str, text: str) -> float:
         raise ValueError(f"the {name} must be a number, not {text!r}") from None
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    seeds = text.replace(" ", "").split(",")
+    if not all(seed.isdecimal() for seed in seeds) or len(set(map(int, seeds))) < len(seeds):
+        raise ValueError(f"--seeds takes different whole numbers, as 0,1,2, not {text!r}")
+    return tuple(map(int, seeds))
+
+
 def _numbers(option: str, text: str) -> tuple[float, ...]:
     return tuple(_number(f"numbers of {option}", part) for part in text.split(",")) if text else ()
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; what a person can fix is one sentence on stderr, and exit status 1 (2: bad usage)."""
-    args = sys.argv[1:] if args is None else args
+    out, err = Lenient(sys.stdout), Lenient(sys.stderr)
+    with redirect_stdout(out), redirect_stderr(err):
+        _answer(sys.argv[1:] if args is None else args)
+        out.flush()
+        if out.failed and not isinstance(out.failed, BrokenPipeError):  # whose reader has seen enough
+            _leave(f"standard output cannot be written ({out.failed.strerror}); the work itself is done", 1)
+
+
+class Lenient:
+    """A stream of text whose reader may have left or whose disk may be full, which must not stop a run."""
+
+    def __init__(self, stream):
+        self.stream, self.failed = stream or open(os.devnull, "w"), None  # None where it is closed
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        self._try(self.stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self.stream.flush)
+
+    def _try(self, act, *given) -> None:
+        try:
+            if not self.failed:
+                act(*given)
+        except OSError as error:
+            self.failed = error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())  # for what Python writes as it ends
+
+
+def _answer(args: list[str]) -> None:
     try:
         with _warnings_printed():
             if app(args or ["--help"], prog_name="rdskd-lab", standalone_mode=False) == 128 + signal.SIGINT:
@@ -465,7 +557,7 @@ def main(args: list[str] | None = None) -> None:
         _leave(f"{error.filename or ''}: {why(error)}".lstrip(": "), 1)
     except MemoryError:
         _leave("out of memory; free some, and run again with --resume if a run was begun", 1)
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, ArithmeticError, ImportError) as error:
         _leave(str(error), 1)
     except Exception as error:
         if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version

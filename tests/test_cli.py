@@ -227,7 +227,7 @@ SENTENCES = [
     ("distill --out DIR/new --weight ie=abc", 1, "must be a number, not 'abc'"),
     ("distill --out DIR/new --weight =5", 1, "NAME=VALUE, not '=5'"),
     ("distill --out DIR/new --set width=4=5", 1, "NAME=VALUE, not 'width=4=5'"),
-    ("distill --out DIR/new --teacher DIR/pickle.pt", 1, "A pickled .pt file is never opened"),
+    ("distill --out DIR/new --teacher DIR/pickle.pt", 1, "could run code"),
     ("distill --out DIR/new --teacher DIR/seven.safetensors", 1, "fc2.weight is (7, 84) in the file"),
     ("distill --out DIR/pickle.pt", 1, "(it is a file)"),
     ("distill --out DIR/new --resume", 1, "there is no run in"),
@@ -332,6 +332,38 @@ def test_a_student_is_tested_on_other_data_by_the_names_of_its_classes(done, tmp
     (run / "result.json").write_text(json.dumps(result | {"classes": names}))
     out = lab("evaluate", run, "--data", tmp_path / "folder")[1]
     assert float(out.split("teacher ")[1].split("%")[0]) > 80  # 0 to 20 by the folder's numbers
+
+
+def test_the_version_is_printed_and_seeds_are_whole_numbers(tmp_path, lab):
+    status, out, err = lab("--version")
+    assert (status, err) == (0, "") and out.startswith("rdskd-lab ")
+    for seeds in "1.5", "1e400", "0,0", "-1", "all":
+        status, _, err = lab("compare --out", tmp_path / "c", "--seeds", seeds)
+        assert status == 1 and "--seeds takes" in err and not (tmp_path / "c").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
+def test_an_output_that_cannot_be_written_is_told_apart_from_the_work(done):
+    command = [sys.executable, "-m", "rdskd_lab", "evaluate", str(done)]
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert found.returncode == 1 and found.stderr.count("\n") == 1 and "standard output" in found.stderr
+
+
+def test_what_the_output_cannot_encode_is_written_with_backslashes(done, tmp_path):
+    run = shutil.copytree(done, tmp_path / "łódź")
+    command = [sys.executable, "-m", "rdskd_lab", "report", str(run)]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    found = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert found.returncode == 0 and "\\u0142" in found.stdout and found.stderr == ""
+
+
+def test_hints_can_be_pasted(tmp_path, done, capsys):
+    run = shutil.copytree(done, tmp_path / "my run")
+    (run / "student.safetensors").unlink()
+    with pytest.raises(SystemExit):
+        cli.main(["evaluate", str(run)])
+    assert f"rdskd-lab distill --out '{run}' --resume" in capsys.readouterr().err
 
 
 def test_a_bug_is_not_dressed_up_as_a_mistake(tmp_path, monkeypatch):

@@ -47,7 +47,8 @@ def load(data, split, root=None, *, size=None, channels=None, mean=None, std=Non
         classes, own, name = record.classes, (record.mean, record.std), data
     else:
         place = _folder(data)
-        images, labels, classes = read_folder(place, "test" if split == "test" else "train", size or 32, channels)
+        part = "test" if split == "test" or split == "tune" and not (place / "train").is_dir() else "train"
+        images, labels, classes = read_folder(place, part, size or 32, channels)
         own, name = ((0.5,), (0.5,)), place.resolve().name
     channels = images.shape[1]
     mean, std = (tuple(given or (usual * channels)[:channels]) for given, usual in zip((mean, std), own, strict=True))
@@ -59,7 +60,14 @@ def load(data, split, root=None, *, size=None, channels=None, mean=None, std=Non
 def table() -> str:
     """Return which images each split of each set holds, as a Markdown table."""
     rows = [("data", *SPLITS), ("---",) * 4, *((name, *record.words) for name, record in SETS.items())]
-    rows.append(("a folder", "the pictures in train/CLASS/", "the same as train", "the pictures in test/CLASS/"))
+    rows.append(
+        (
+            "a folder",
+            "the pictures in train/CLASS/",
+            "as train, or as test",
+            "the pictures in test/CLASS/",
+        )
+    )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -10,13 +10,13 @@ from pkgutil import iter_modules
 from ..objective import Words
 from .method import Method
 
-ORDER = ("rdskd", "rdskd_bn", "dafl", "zskd", "deepinversion", "dfad", "", "baselines")  # "": all others, by name
+ORDER = "rdskd rdskd_bn dafl zskd deepinversion dfad * baselines procedural_images".split()  # *: all others, by name
 
 
 def _found() -> dict[str, Method]:
     files = [file.name for file in iter_modules(import_module(__package__).__path__) if file.name != "registry"]
     methods = {}
-    for file in sorted(files, key=lambda name: (ORDER.index(name if name in ORDER else ""), name)):
+    for file in sorted(files, key=lambda name: (ORDER.index(name if name in ORDER else "*"), name)):
         for name, method in getattr(import_module(f".{file}", __package__), "METHODS", {}).items():
             if name in methods:
                 raise ValueError(f"methods/{file}.py has a method {name!r}, and so has another file; rename one")

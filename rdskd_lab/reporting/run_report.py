@@ -66,6 +66,20 @@ def _lead(config: dict, result: dict) -> Html:
         return start + paragraph(
             "This run has no result yet: result.json is missing or does not contain the student's accuracy."
         )
+    if made := result.get("without_data"):
+        cards = [
+            (percent(on["agreement"]), f"of {on['images']:,} {name} images: the teacher's answer")
+            for name, on in made.items()
+        ]
+        return (
+            start
+            + numbers(cards)
+            + paragraph(
+                "The student was trained only on {}. No real image was used, so its accuracy on real images is "
+                "not known and can be far lower than these numbers.",
+                result.get("seen", "images from a generator"),
+            )
+        )
     what = "real handwritten digits" if result.get("data") in DIGITS else "real test images"
     seconds, gap = result.get("seconds", {}), 100 * ((teacher or 0) - student)
     split = ", ".join(f"{name} {value:,.0f} s" for name, value in seconds.items() if name != "total") or "total"
@@ -167,7 +181,8 @@ def gains_section(history: dict, phase: str) -> Html:
 def _student(history: dict, config: dict, result: dict) -> Html:
     loss = charts.loss_terms(history, "distill") if phases(history) else []
     accuracy = charts.accuracy_curve(history, result.get("teacher_accuracy"))
-    tuning = "the 4,000 tuning digits" if config.get("data") in DIGITS else "at most 4,000 tuning images"
+    tuned = {**dict.fromkeys(DIGITS, "the 4,000 tuning digits"), "none": "procedural images, labelled by the teacher"}
+    tuning = tuned.get(config.get("data"), "at most 4,000 tuning images")
     text = paragraph("No steps of the phase “distill” were recorded.")
     if loss:
         text = figure("The student's loss on generated images. At 0 it gives exactly the teacher's answers.", *loss)

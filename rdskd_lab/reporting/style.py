@@ -25,7 +25,7 @@ def load(module: str):
         return import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
-        raise ImportError(f'Figures need {package}, which is not installed: pip install "rdskd-lab[lab]"') from error
+        raise ImportError(f"Figures need {package}, which is not installed: pip install {package}") from error
 
 
 def canvas(width: float, height: float, columns: int = 1, rows: int = 1):

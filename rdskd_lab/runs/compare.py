@@ -139,7 +139,10 @@ def _in_its_own_process(config: Config, place: Path) -> None:
         process.start()
         process.join()
         if process.exitcode:
-            reason = Path(said.name).read_text() or f"its process ended with status {process.exitcode}"
+            reason = (
+                Path(said.name).read_text(encoding="utf-8", errors="backslashreplace")
+                or f"its process ended with status {process.exitcode}"
+            )
             raise RunError(f"{place}: {reason}")
 
 
@@ -147,7 +150,7 @@ def _run(config: Config, place: Path, said: str) -> None:
     try:
         execute(config, place, resume=(place / "config.json").exists(), also=look)
     except (ValueError, FloatingPointError) as error:
-        Path(said).write_text(str(error))
+        Path(said).write_text(str(error), encoding="utf-8", errors="backslashreplace")
         sys.exit(1)
 
 

@@ -1,27 +1,33 @@
 """What is asked of a run (`Config`), and what it is made of (`resolve(config)`, once; all else takes its result)."""
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from .. import __version__
-from ..datasets import SETS, Split, load
+from ..datasets import SETS, SPLITS, Split, load
 from ..distillation import SCHEDULES, Distillation, use_anchor
+from ..evaluation.accuracy import answers
 from ..methods.method import Method, Settings
+from ..methods.procedural_images import dead_leaves
 from ..methods.registry import METHODS
 from ..networks.answers import FromPixels
+from ..networks.architectures import NETWORKS
 from ..networks.foreign import warn
-from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of, weights_of
-from ..networks.weights import fingerprint
+from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of
+from ..networks.weights import SHIPPED
 from ..objective import ANCHORS, Objective
 from ..torch_state import seeded
 from .run_folder import FORMAT, RunError, check_format, read_json
 
 TAKES = {"normalised": 0, "pixels": 1, "bytes": 255}  # the brightest pixel, where the teacher itself normalises
+NO_DATA = "none"  # the name of no data: procedural images and the teacher's answers take the place of a test set
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -31,7 +37,7 @@ class Config:
 
     method: str = "rdskd"
     preset: str = "classroom"
-    data: str = "digits"
+    data: str = "digits"  # "": none for somebody else's teacher, else digits
     seed: int = 0
     teacher: str = ""  # one of NETWORKS, a LeNet-5's file, or package.module:factory; "": the shipped one that suits
     weights: str = ""  # the teacher's safetensors file; "": the shipped one
@@ -48,6 +54,7 @@ class Config:
     anchor: str = "epoch"
     change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
     device: str = "auto"
+    folder: str = ""  # where package.module:factory is looked for beside the working directory
     budget: str = ""  # what the steps were chosen for, by `compare`; a note that decides nothing
 
 
@@ -55,7 +62,7 @@ class Config:
 class Setup:
     """What one run is made of.  Its objective is its own, since training moves the anchors."""
 
-    config: Config  # as it was given, with the teacher's name filled in
+    config: Config  # as it was given, with the teacher's name filled in and absolute paths
     method: Method
     settings: Settings
     objective: Objective
@@ -64,15 +71,36 @@ class Setup:
     def load(self, split: str) -> Split:
         """Read a split of the data as the teacher expects it."""
         config = self.config
+        if config.data == NO_DATA:
+            return self._procedural(split)
         expected = {name: getattr(config, name) for name in ("channels", "size", "mean", "std")}
         found = load(config.data, split, **{name: value for name, value in expected.items() if value})
         if config.classes not in (0, len(found.classes)):
             raise RunError(f"{config.data} has {len(found.classes)} classes, and --classes says {config.classes}")
         return found
 
+    def _procedural(self, split: str) -> Split:
+        """Draw procedural images in the place of a test set; their labels are the teacher's to give."""
+        if split == "train":
+            raise RunError(f"{self.config.method} learns from real images, and --data {NO_DATA} has none; give --data")
+        channels, size, classes = (getattr(self.config, name) for name in ("channels", "size", "classes"))
+        rng = torch.Generator().manual_seed(SPLITS.index(split))
+        parts = max(1, min(10, 10 * 32**2 // size**2))
+        images = torch.cat([dead_leaves(100, channels, size, rng) for _ in range(parts)])
+        mean, std = (tuple(f(images, (0, 2, 3)).tolist()) for f in (torch.mean, torch.std))
+        labels = torch.zeros(len(images), dtype=torch.long)
+        names = tuple(map(str, range(classes)))
+        return Split((images * 255).round().byte(), labels, mean, std, names, f"procedural {split}")
+
+    def labelled(self, teacher: nn.Module, split: Split) -> Split:
+        """Return a split with labels: the teacher's answers where there are no data."""
+        return replace(split, labels=answers(teacher, split)) if self.config.data == NO_DATA else split
+
     def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
         """Return the trained teacher, and a student with the initial weights that the seed gives."""
         shape = Shape(*test.images.shape[1:3], len(test.classes))
+        if self.config.folder and self.config.folder not in sys.path:
+            sys.path.append(self.config.folder)
         teacher = make_teacher(self.config.teacher, self.config.weights, shape)
         if top := TAKES[self.config.takes]:
             teacher = FromPixels(teacher, test.mean, test.std, top)
@@ -84,14 +112,17 @@ def resolve(config: Config) -> Setup:
     method = METHODS[known("method", config.method, METHODS)]
     settings = _settings(config, method)
     objective = method.objective(settings)
+    if not config.data:
+        config = replace(config, data=NO_DATA if is_foreign(config.teacher) else "digits")
     if not config.teacher:
         usual = SETS[config.data].teacher if config.data in SETS else "lenet5"
         if not usual:
             make = f"rdskd-lab train-teacher --data {config.data} --network wrn-16-2 --out FILE"
             raise RunError(f"no teacher for {config.data} is shipped; give --teacher NAME --weights FILE ({make})")
         config = replace(config, teacher=shipped_teacher(objective.needs, usual))
+    config = with_absolute_paths(config)
     if is_foreign(config.teacher):
-        expected = ("channels", "size", "mean", "std", "classes")
+        expected = ("channels", "size", "classes") + ("mean", "std") * (config.data != NO_DATA)
         if missing := [f"--{name}" for name in expected if not getattr(config, name)]:
             raise RunError(
                 f"the input format of {config.teacher} is unknown; give {', '.join(missing)} "
@@ -107,6 +138,17 @@ def resolve(config: Config) -> Setup:
             "--mean 0 --std 1 is for a teacher whose pixels are not normalised at all; if it normalises inside, give "
             "the --mean and --std that it uses, and --takes pixels"
         )
+    if config.data == NO_DATA and not (config.channels and config.size and config.classes):
+        if config.teacher not in SHIPPED:
+            raise RunError(f"with --data {NO_DATA} give --channels, --size and --classes of the teacher")
+        record = SETS["digits"]
+        config = replace(config, channels=record.channels, size=record.size, classes=len(record.classes))
+    for name, low in ("mean", -math.inf), ("std", 0):
+        if not all(low < value < 2 for value in getattr(config, name)):  # of pixels in [0, 1]
+            raise RunError(
+                f"--{name} {_listed(getattr(config, name))} cannot be: it is of pixel values in [0, 1], so divide "
+                "numbers for 0 to 255 by 255" + ", and it is above 0" * (name == "std")
+            )
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
     use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))
@@ -117,6 +159,22 @@ def resolve(config: Config) -> Setup:
             raise RunError(f"the weight of {name} must be a finite number, not {value}")
         objective[known("term", name, objective)].weight = value
     return Setup(config, method, settings, objective, student_of(config.teacher, config.student))
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """Return `config` with files that exist by their full paths, and the folder in which its modules are."""
+
+    def full(name: str) -> str:
+        named = not name or name in (*SETS, *NETWORKS, NO_DATA)
+        return name if named or not (path := Path(name).expanduser()).exists() else str(path.absolute())
+
+    folder = config.folder or str(Path.cwd()) * any(map(is_foreign, (config.teacher, config.student)))
+    paths = {name: full(getattr(config, name)) for name in ("data", "teacher", "weights")}
+    return replace(config, folder=folder, **paths)
+
+
+def _listed(numbers: Iterable[float]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)
 
 
 def known(what: str, name: str, names: Iterable[str]) -> str:
@@ -182,15 +240,14 @@ def check(settings: Settings, generates: bool = True) -> Settings:
 # ---- config.json -----------------------------------------------------------------------------------------------------
 
 
-def describe(setup: Setup, run: Distillation) -> dict:
+def describe(setup: Setup, run: Distillation, fingerprint: str) -> dict:
     """Return what config.json says of a run: all that was asked for, and what it amounts to."""
     config = setup.config
     terms = {
         name: {"weight": t.weight, "on": t.on, "damped": t.damped, "rule": config.anchor if t.damped else "none"}
         for name, t in run.objective.items()
     }
-    file = weights_of(config.teacher, config.weights)
-    teacher = {"name": config.teacher, "sha256": fingerprint(file) if file else "unknown"}
+    teacher = {"name": config.teacher, "sha256": fingerprint}  # of its state in memory
     facts = {"format": FORMAT, "version": __version__, **asdict(config), "teacher": teacher}
     return {**facts, "student_network": setup.student, "settings": asdict(run.settings), "terms": terms}
 
@@ -203,7 +260,8 @@ def read_config(out: Path | str) -> Config:
     facts = read_json(path)
     try:
         check_format(path, facts["format"], facts["version"])
-        kept = {field.name: facts[field.name] for field in fields(Config)} | {"teacher": facts["teacher"]["name"]}
+        kept = {f.name: facts.get(f.name, "") if f.name == "folder" else facts[f.name] for f in fields(Config)}
+        kept |= {"teacher": facts["teacher"]["name"]}
         kept |= {name: tuple(kept[name]) for name in ("mean", "std", "off")}
         kept |= {name: tuple(map(tuple, kept[name])) for name in ("weight", "change")}
         return Config(**kept)
@@ -221,6 +279,8 @@ def check_same(config: Config, given: dict) -> None:
                 "resume the run, or start another in a new folder"
             )
 
+    paths = with_absolute_paths(replace(config, **{n: given[n] for n in ("data", "teacher", "weights") if n in given}))
+    given |= {name: getattr(paths, name) for name in ("data", "teacher", "weights") if name in given}
     lists = {name: tuple(given[name]) for name in ("off", "weight", "change") if name in given}
     for name in given.keys() - lists.keys():
         compare(f"--{name}", given[name], getattr(config, name))

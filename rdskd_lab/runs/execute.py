@@ -15,9 +15,9 @@ from ..datasets import Split
 from ..distillation import Distillation, find_device
 from ..evaluation.accuracy import accuracy
 from ..networks.foreign import describe_error, line_of
-from ..networks.weights import why
+from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
-from .config import Config, Setup, describe, resolve
+from .config import NO_DATA, Config, Setup, describe, resolve
 from .result import class_histogram, conclude, read_result, warn_of_collapse
 from .run_folder import POOL, Folder, RunError, held, sweep
 
@@ -34,6 +34,7 @@ class Prepared(NamedTuple):
     tune: Split  # on which its curve is measured
     test: Split  # on which its result is
     setup: Setup
+    teacher: str  # its fingerprint, before it was shown an image
 
 
 def show_nothing(steps: Iterator[Step], phase: str, first: int, total: int) -> Iterator[Step]:
@@ -62,8 +63,8 @@ def execute(
             result = read_result(out)
             sweep(out, "checkpoint.pt", *POOL)  # should it have been killed while it tidied up
             return result
-        run, tune, test, setup = prepare(config)
-        folder = Folder(out, run, describe(setup, run))
+        run, tune, test, setup, fingerprint = prepare(config)
+        folder = Folder(out, run, describe(setup, run, fingerprint))
         with _disk_errors(out), _enough_memory("what comes after a stage", "student_batch_size", RESUME):
             folder.restore() if resume else folder.start()
             for phase, total in run.stages.items():
@@ -82,6 +83,7 @@ def prepare(config: Config) -> Prepared:
     device, test, tune = find_device(config.device), setup.load("test"), setup.load("tune")
     tune = tune[torch.randperm(len(tune), generator=torch.Generator().manual_seed(0))[:TUNED]]
     teacher, student = setup.networks(test)
+    fingerprint = fingerprint_in_memory(teacher)
     channels, size = test.images.shape[1:3]
     data = setup.load("train") if setup.method.real_images else None
     with _enough_memory("the images that the student will learn from", "generator_steps or batch_size"):
@@ -99,8 +101,10 @@ def prepare(config: Config) -> Prepared:
             head=config.head,
         )
     if run.classes != len(test.classes):
-        raise RunError(f"the teacher answers with {run.classes} classes, and {config.data} has {len(test.classes)}")
-    return Prepared(run, tune, test, setup)
+        said = "--classes says" if setup.config.data == NO_DATA else f"{config.data} has"
+        raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
+    test, tune = (setup.labelled(run.teacher, split) for split in (test, tune))
+    return Prepared(run, tune, test, setup, fingerprint)
 
 
 def _train(run, folder, tune, phase, total, progress, stop) -> None:

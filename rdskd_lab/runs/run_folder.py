@@ -16,6 +16,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import time
 import warnings
 import zlib
@@ -41,6 +42,11 @@ POOL = ("pool.images", "pool.logits")
 
 class RunError(ValueError):
     """A run that cannot start or go on; the message says why and what to do."""
+
+
+def command(*words: object) -> str:
+    """Write a command line that can be pasted into a shell."""
+    return shlex.join(["rdskd-lab", *map(str, words)])
 
 
 # ---- one process at a time -------------------------------------------------------------------------------------------

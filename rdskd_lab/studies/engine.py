@@ -188,7 +188,7 @@ def _client(scheduler: str, workers: int):
         import dask
         from distributed import Client
     except ImportError as error:
-        raise ImportError("studies need Dask: pip install 'rdskd-lab[studies]'") from error
+        raise ImportError("studies need Dask: pip install distributed scipy") from error
     if scheduler:
         try:
             return Client(scheduler, timeout=10)

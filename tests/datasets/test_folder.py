@@ -23,6 +23,15 @@ def draw_folder(place, mode: str, side: int, classes=("cat", "ant", "bee"), coun
     return np.stack(drawn[len(drawn) // 2 :])
 
 
+def test_a_folder_with_test_pictures_only_is_enough_to_test(tmp_path):
+    draw_folder(tmp_path, "L", 8)
+    shutil.rmtree(tmp_path / "train")
+    test, tune = (load(tmp_path, split) for split in ("test", "tune"))
+    assert test.classes == ("ant", "bee", "cat") and torch.equal(test.images, tune.images)
+    with pytest.raises(DataError, match="train is missing"):
+        load(tmp_path, "train")
+
+
 @pytest.mark.parametrize("mode, channels", [("L", 1), ("RGB", 3)])
 @pytest.mark.parametrize("side", [28, 16])
 def test_a_folder_is_read_as_it_is_but_for_its_size(tmp_path, mode, channels, side):

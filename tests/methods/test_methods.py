@@ -59,7 +59,7 @@ TINY = {
     **dict.fromkeys(("zskd", "deepinversion"), SHEET),
     "adaptive": replace(SHEET, student_turn=3, student_steps=6, augment=1.0),
     "dfad": replace(LIVE, student_turn=2, student_steps=12, student_batch_size=4),
-    **dict.fromkeys(("noise", "untrained", "real", "labels"), BARE),
+    **dict.fromkeys(("procedural", "noise", "untrained", "real", "labels"), BARE),
 }
 
 

@@ -1,8 +1,10 @@
-"""Weights on disk: the same bytes for the same state, no pickle ever opened, a misfit named, a file whole or as it was."""
+"""Weights on disk: the same bytes for the same state, nothing but tensors unpickled, a misfit named, a file whole or as it was."""
 
+import importlib
 import os
 import pickle
 import stat
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +14,15 @@ from safetensors.torch import save_file
 
 from rdskd_lab.networks import weights
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
-from rdskd_lab.networks.weights import SHIPPED, WeightsError, fingerprint, load_weights, save_weights, write_whole
+from rdskd_lab.networks.weights import (
+    SHIPPED,
+    WeightsError,
+    fingerprint,
+    fingerprint_in_memory,
+    load_weights,
+    save_weights,
+    write_whole,
+)
 
 
 def equal(a, b):
@@ -45,23 +55,151 @@ def test_a_shipped_network_goes_by_its_name(tmp_path):
     assert fingerprint(tmp_path / "again") == fingerprint("lenet5")
     with pytest.raises(WeightsError, match="there is no weights file lenet6; shipped with rdskd-lab: lenet5"):
         load_weights(LeNet5(), "lenet6")
-    with pytest.raises(WeightsError, match="there is no weights file"):
+    with pytest.raises(WeightsError, match="folder"):
         fingerprint(tmp_path)
 
 
 @pytest.mark.parametrize("size", [0, 5, 1000, 200_000])
 def test_a_truncated_file_is_refused(size, tmp_path):
-    (tmp_path / "cut").write_bytes(SHIPPED["lenet5"].read_bytes()[:size])
-    with pytest.raises(WeightsError, match="cut is not a whole safetensors file"):
-        load_weights(LeNet5(), tmp_path / "cut")
+    (tmp_path / "cut.safetensors").write_bytes(SHIPPED["lenet5"].read_bytes()[:size])
+    with pytest.raises(WeightsError, match="empty|whole"):
+        load_weights(LeNet5(), tmp_path / "cut.safetensors")
 
 
 @pytest.mark.parametrize("dump", [torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing))])
-def test_a_pickle_is_never_opened(dump, tmp_path):
+def test_nothing_but_tensors_is_ever_unpickled(dump, tmp_path):
     dump({"fc2.bias": Code(tmp_path / "ran")}, tmp_path / "teacher.pt")
-    with pytest.raises(WeightsError, match=r"A pickled \.pt file is never opened"):
+    with pytest.raises(WeightsError, match=r"pickle.*state_dict|damaged"):
         load_weights(LeNet5(), tmp_path / "teacher.pt")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture
+def brought(tmp_path, monkeypatch):
+    """Write a file of the catalogue of what people bring, and return its path."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks" / "what_people_bring" / "inputs")
+    monkeypatch.chdir(tmp_path)
+
+    def write(name):
+        module = importlib.import_module("weight_files")
+        getattr(module, name)()
+        return max(
+            sorted(path for path in tmp_path.iterdir() if path.is_file()), key=lambda path: path.suffix == ".zip"
+        )
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "name",
+    """safetensors_half safetensors_bfloat16 safetensors_double safetensors_module safetensors_model
+    safetensors_compiled safetensors_student safetensors_two_prefixes safetensors_two_networks pt_plain pt_old_format
+    pt_parameters pt_model pt_model_state_dict pt_net pt_teacher pt_ema pt_tar pt_lightning_layout
+    pt_half pt_of_gpu""".split()
+    + [pytest.param("pt_state_dict", marks=pytest.mark.slow)],
+)
+def test_weights_are_taken_as_people_have_them(name, brought):
+    net, shipped = LeNet5(), load_weights(LeNet5(), "lenet5")
+    load_weights(net, brought(name))
+    off = 2e-3 if name == "pt_ema" else 1e-2 if "bfloat16" in name else 1e-3 if "half" in name else 1e-7
+    assert all(torch.allclose(a, b, atol=off) for a, b in zip(net.parameters(), shipped.parameters(), strict=True))
+    assert all(p.dtype == torch.float32 for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pt_namespace", "argparse.Namespace.*state_dict"),
+        ("pt_whole_module", "LeNet5.*state_dict"),
+        ("pt_bomb", "could run code"),
+        ("pt_list", "list"),
+        ("pt_optimizer_only", "optimizer"),
+        ("torchscript", "TorchScript"),
+        pytest.param("exported_program", r"torch\.export", marks=pytest.mark.slow),
+        ("numpy_npz", "numpy"),
+        ("truncated_pt", "cut off"),
+        ("empty", "empty"),
+        ("lfs_pointer", "git lfs pull"),
+        ("html_page", "HTML"),
+        ("zipped", "zip archive"),
+        ("other_architecture", r"conv1\.weight is missing.*layer1\.0\.conv1\.weight"),
+        ("renamed", r"conv1\.weight is missing.*nearest in the file: features\.0\.weight"),
+        ("missing_keys", r"fc2\.weight is missing"),
+        ("integers", "int8"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_what_holds_no_weights_that_fit_is_called_what_it_is(name, words, brought, tmp_path):
+    with pytest.raises(WeightsError, match=words):
+        load_weights(LeNet5(), brought(name))
+    assert not (tmp_path / "EXECUTED").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("net.onnx", b"\x08\x07", "ONNX"),
+        ("net.h5", b"\x89HDF\r\n\x1a\n", "Keras"),
+        ("net.py", b"import torch", "net:FACTORY"),
+        ("net.json", b"{}", "shards"),
+        ("net.pth", b"some text", "damaged"),
+    ],
+)
+def test_files_of_other_programs_are_called_what_they_are(name, content, words, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WeightsError, match=words):
+        load_weights(LeNet5(), tmp_path / name)
+
+
+def test_an_address_a_folder_and_a_link_to_nothing_are_told(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for place, words in (("https://host.invalid/a.pth", "address"), (tmp_path, "folder"), (tmp_path / "link", "link")):
+        with pytest.raises(WeightsError, match=words):
+            load_weights(LeNet5(), place)
+
+
+def test_of_two_that_fit_one_is_taken_and_told(brought, capsys):
+    load_weights(LeNet5(), brought("pt_ema"))
+    assert "'model' is used, not 'ema'" in capsys.readouterr().err
+
+
+def test_the_network_may_be_the_wrapped_one(tmp_path):
+    torch.save(LeNet5Half().state_dict(), tmp_path / "net.pt")
+    wrapped = torch.nn.DataParallel(LeNet5Half())
+    assert equal(load_weights(wrapped, tmp_path / "net.pt").module, load_weights(LeNet5Half(), tmp_path / "net.pt"))
+
+
+class Tied(torch.nn.Sequential):
+    """Two layers with one weight, and a state that is no tensor."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+        self[1].weight = self[0].weight
+
+    def get_extra_state(self):
+        return {"calls": 3}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def test_tied_weights_and_extra_state_do_not_stop_a_save(tmp_path, capsys):
+    net = Tied()
+    save_weights(net, tmp_path / "net.safetensors")
+    assert "does not keep _extra_state" in capsys.readouterr().err
+    again = load_weights(Tied(), tmp_path / "net.safetensors")
+    assert torch.equal(again(torch.ones(1, 3)), net(torch.ones(1, 3)))
+    save_file({name: net.state_dict()[name].clone() for name in ("0.weight", "0.bias", "1.bias")}, tmp_path / "once")
+    assert torch.equal(load_weights(Tied(), tmp_path / "once")[1].weight, net[0].weight)
+
+
+def test_a_network_in_memory_is_known_by_its_values():
+    net = load_weights(LeNet5(), "lenet5")
+    before = fingerprint_in_memory(net)
+    assert before == fingerprint_in_memory(load_weights(LeNet5(), "lenet5").to(memory_format=torch.channels_last))
+    with torch.no_grad():
+        net.fc2.bias[0] += 1e-6
+    assert before != fingerprint_in_memory(net)
 
 
 @pytest.mark.parametrize(

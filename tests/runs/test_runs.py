@@ -464,6 +464,39 @@ def test_a_run_whose_teacher_changed_meanwhile_is_refused(tmp_path):
         execute(config, tmp_path / "run", resume=True)
 
 
+def test_another_network_of_the_same_factory_is_refused_and_paths_are_whole(tmp_path, monkeypatch):
+    (tmp_path / "ours.py").write_text(
+        "from pathlib import Path\nfrom rdskd_lab import LeNet5, load_weights\n"
+        "def make():\n    net = load_weights(LeNet5(), 'lenet5')\n"
+        "    net.fc2.bias.data += Path('ours.txt').exists()\n    return net\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    shape = dict(channels=1, size=32, classes=10, mean=(0.1307,), std=(0.3081,))
+    config = replace(POOLED, teacher="ours:make", student="lenet5-half", **shape)
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, tmp_path / "run", stop=Stop(2))
+    assert read_config(tmp_path / "run").folder == str(tmp_path)
+    (tmp_path / "ours.txt").touch()
+    with pytest.raises(RunError, match="teacher sha256 is"):
+        execute(read_config(tmp_path / "run"), tmp_path / "run", resume=True)
+
+
+def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(configuration, "load", None)  # which reads pictures
+    config = replace(
+        POOLED, data="", teacher="rdskd_lab.networks.architectures:LeNet5", channels=1, size=32, classes=10
+    )
+    found = execute(replace(config, weights="lenet5"), tmp_path / "run")
+    assert read_config(tmp_path / "run").data == found["data"] == "none"
+    for name in "generated", "procedural", "noise":
+        made = found["without_data"][name]
+        assert 0 <= made["agreement"] <= 1 and len(made["by_class"]) == 10 and made["images"] >= 1000
+    assert found["teacher_accuracy"] == 1 and found["agreement"] == found["without_data"]["procedural"]["agreement"]
+    with pytest.raises(RunError, match="learns from real images"):
+        bare = {**STEPS, "generator_steps": "0"}
+        execute(replace(POOLED, data="none", method="real", change=tuple(bare.items())), tmp_path / "real")
+
+
 # ---- what is refused before it begins ------------------------------------------------------------------------------
 
 REFUSED = {

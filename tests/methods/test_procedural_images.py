@@ -1,0 +1,25 @@
+"""Procedural images: the same from the same seed, in range, of any size and channels, and with shapes in them."""
+
+import pytest
+import torch
+
+from rdskd_lab.methods.procedural_images import DeadLeaves, dead_leaves
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 32), (3, 9)])
+def test_dead_leaves_are_pictures_that_a_seed_decides(channels, size):
+    a, b = (dead_leaves(20, channels, size, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(a, b) and a.shape == (20, channels, size, size) and 0 <= a.min() and a.max() <= 1
+    assert not torch.equal(a, dead_leaves(20, channels, size, torch.Generator().manual_seed(4)))
+
+
+def test_they_are_flat_with_edges_unlike_noise():
+    """Half of all neighbours are the same pixel for pixel, which never happens in noise, and no two images are alike."""
+    images = dead_leaves(50, 1, 32, torch.Generator().manual_seed(0))
+    assert 0.2 < (images.diff(dim=3) == 0).float().mean() < 0.95
+    assert len({tuple(image.flatten().tolist()) for image in images}) == 50
+
+
+def test_a_batch_has_the_scale_of_normalised_data():
+    images = DeadLeaves(3, 16).sample(64, torch.Generator().manual_seed(0)).images
+    assert images.mean((0, 2, 3)).abs().max() < 1e-5 and (images.std((0, 2, 3)) - 1).abs().max() < 1e-5
