@@ -48,11 +48,12 @@ def _print_version(asked: bool) -> None:
 
 
 @app.callback()
-def options(
+def _options(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
     ] = False,
-): ...
+):
+    pass
 
 
 NAMES = ", ".join(name + " (shipped)" * record.shipped for name, record in SETS.items())

@@ -137,7 +137,6 @@ WRONG = [
     (hollow, "train", "train/bee", "no pictures"),
     (bare, "test", "test", "no class folders"),
     (lambda place: shutil.rmtree(place / "test"), "test", "test", "missing"),
-    (lambda place: shutil.rmtree(place / "train"), "tune", "train", "missing"),
     (lambda place: (place / "test/ant").rename(place / "test/ants"), "test", "test/ants", "train/"),
 ]
 

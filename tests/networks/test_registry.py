@@ -162,7 +162,7 @@ def test_a_teacher_written_by_somebody_else_distils(factory, data, told, method,
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ("--channels 1 --mean 0.1", "give --size, --std, --classes"),
+        ("--channels 1 --mean 0.1", "give --size, --classes, --std"),
         ("--channels 1 --size 28 --classes 7 --mean 0.1 --std 0.3", "digits has 10 classes, and --classes says 7"),
         ("--channels 1 --size 28 --classes 10 --mean 0.1,0.2 --std 0.3", "Give 1 number(s) as mean"),
         (
@@ -173,7 +173,7 @@ def test_a_teacher_written_by_somebody_else_distils(factory, data, told, method,
 )
 def test_what_nobody_can_know_is_asked_for_in_one_sentence(told, sentence, strangers, capfd):
     with pytest.raises(SystemExit):
-        cli.main(f"distill --teacher strangers_nets:Plain {told} --out run".split())
+        cli.main(f"distill --teacher strangers_nets:Plain {told} --data digits --out run".split())
     said = capfd.readouterr().err
     assert said.count("\n") == 1 and sentence in said and not Path("run").exists()
 

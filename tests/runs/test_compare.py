@@ -162,6 +162,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+@pytest.mark.timeout(600)
 def test_a_comparison_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     (tmp_path / "go.py").write_text(GO)
 

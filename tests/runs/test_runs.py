@@ -484,7 +484,13 @@ def test_another_network_of_the_same_factory_is_refused_and_paths_are_whole(tmp_
 def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(configuration, "load", None)  # which reads pictures
     config = replace(
-        POOLED, data="", teacher="rdskd_lab.networks.architectures:LeNet5", channels=1, size=32, classes=10
+        POOLED,
+        data="",
+        teacher="rdskd_lab.networks.architectures:LeNet5",
+        student="lenet5-half",
+        channels=1,
+        size=32,
+        classes=10,
     )
     found = execute(replace(config, weights="lenet5"), tmp_path / "run")
     assert read_config(tmp_path / "run").data == found["data"] == "none"
@@ -512,7 +518,10 @@ REFUSED = {
     "a control": ({"method": "noise"}, "generator_steps must be 0 .*, not 6"),
     "teacher": ({"teacher": "lenet6"}, "no weights file lenet6; .*lenet5"),
     "no teacher": ({"data": "cifar10"}, "no teacher for cifar10 .*--teacher"),
-    "own teacher": ({"teacher": "json:loads", "size": 28}, "json:loads is unknown; give --channels, --mean, --std, "),
+    "own teacher": (
+        {"teacher": "json:loads", "size": 28},
+        "json:loads is unknown; give --channels, --classes, --mean, --std",
+    ),
     "widht=4": (None, "no setting 'widht'; .*Did you mean 'width'"),
     "width=x": (None, "width takes a whole number, not 'x'"),
     "width=1": (None, "width must be at least 2, not 1"),
