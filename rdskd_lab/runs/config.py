@@ -260,7 +260,8 @@ def read_config(out: Path | str) -> Config:
     facts = read_json(path)
     try:
         check_format(path, facts["format"], facts["version"])
-        kept = {f.name: facts.get(f.name, "") if f.name == "folder" else facts[f.name] for f in fields(Config)}
+        newer = {"folder": "", "takes": "normalised", "head": ""}  # what older runs do not have
+        kept = {field.name: (newer | facts)[field.name] for field in fields(Config)}
         kept |= {"teacher": facts["teacher"]["name"]}
         kept |= {name: tuple(kept[name]) for name in ("mean", "std", "off")}
         kept |= {name: tuple(map(tuple, kept[name])) for name in ("weight", "change")}
