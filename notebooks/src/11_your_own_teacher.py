@@ -251,7 +251,7 @@ print(f"for comparison, an unseen picture and its nearest training picture: {nea
 # ## What is never opened, and what may run
 #
 # A *pickle*, the usual inside of a `.pt` file, is a little program: opening it can do anything. The package reads
-# weights as *safetensors*, which are numbers and names only. *Predict before you run: the file below asks whoever opens
+# only numbers and names: *safetensors*, or a state dict whose pickle does nothing else. *Predict before you run: the file below asks whoever opens
 # it to make a file called "harmed". Is it there afterwards?*
 
 
@@ -267,7 +267,7 @@ class Harm:
 try:
     lab.load_weights(teacher, folder / "gift.pt")
 except lab.networks.weights.WeightsError as refused:
-    print(str(refused).replace(str(folder), "FOLDER").split(" (")[0] + ": refused.")
+    print(str(refused).replace(str(folder), "FOLDER").split(";")[0] + ": refused.")
 print("harmed:", (folder / "harmed").exists())
 
 # %% [markdown]

@@ -16,7 +16,7 @@ pytest.importorskip("jupyterlab")
 
 from jupyter import LAB, PLAYING, Page, type_into, violations, wait_for  # noqa: E402
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # a busy machine draws slowly
 slow = pytest.mark.slow
 front_end = pytest.mark.front_end
 
