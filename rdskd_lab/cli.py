@@ -143,8 +143,8 @@ rdskd-lab distill --out runs/a                 the whole method
 rdskd-lab distill --out runs/b --off ds        what does diversity do?
 rdskd-lab distill --out runs/c --anchor none   what does damping do?
 rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
-rdskd-lab distill --out runs/d --from runs/a --set student_steps=8000
-                                               another student, same generator
+rdskd-lab distill --out runs/d --from runs/a --student lenet5
+                                               same generator, another student
 """
 
 
@@ -198,8 +198,8 @@ def distill(
         typer.Option(
             "--from",
             metavar="RUN",
-            help="Use the generator of the run in this folder as it is, and train another student: with another "
-            "--student, --seed, or --set of student_steps, student_lr, temperature and the like.",
+            help="Use the generator of the run in this folder as it is, and train another student, with settings of "
+            "its own (student_steps, student_lr, temperature and the like).",
         ),
     ] = "",
 ):
