@@ -108,8 +108,18 @@ def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tup
     return net, max(2, rows.shape[1])
 
 
-def refuse_unreadable(teacher: nn.Module, objective: Objective) -> None:
-    """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head."""
+def check_objective(teacher: nn.Module, objective: Objective, steps: int) -> None:
+    """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head.
+
+    Warn of a table that trains no source in its `steps`, or that makes a loss larger.
+    """
+    if steps and objective and not objective.asks:
+        warn(
+            "every term is off or has weight 0, so the generator stays untrained; leave out an --off, or give a weight"
+        )
+    for name, term in objective.items():
+        if term.on and term.weight < 0:
+            warn(f"the weight of {name} is {term.weight:g}: below 0 its loss is made as large as possible")
     asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
     closed = _closed(teacher)
     if asked and (closed or not any(has_statistics(m) for m in teacher.modules())):
@@ -283,7 +293,26 @@ def _form(who: str, rows: Tensor, more: Callable[[float], Tensor]) -> str:
         warn(f"each of the teacher's answers sums to {sums[0]:.4g}: these look like probabilities; give the logits")
     elif who == "teacher" and share:
         warn("all of the teacher's answers lie in [0, 1]; if it ends in a sigmoid per class, give the layer before")
+    elif who == "teacher":
+        _warn_of_scale(rows, more)
     return "logits"
+
+
+def _warn_of_scale(rows: Tensor, more: Callable[[float], Tensor]) -> None:
+    """Warn of logits (N, K) whose softmax is 1 for one class nearly everywhere, or never near 1."""
+    sure = rows.softmax(1).amax(1) == 1  # 17 or more between the two largest, in single precision
+    if sure.float().mean() > 0.5:
+        warn(
+            f"the teacher's logits lie up to {(rows.amax(1) - rows.amin(1)).max():.3g} apart, so its softmax is "
+            "exactly 1 even for noise and a generator gets almost no gradient; divide them in forward, by 10 or more"
+        )
+    if (rows.amax(1) - rows.amin(1)).max() < 1.5:
+        rows = more(1)
+        if rows.softmax(1).amax() < 0.5 and (apart := (rows.amax(1) - rows.amin(1)).max()) < 2.5:
+            warn(
+                f"the teacher is never sure: its logits lie at most {apart:.3g} apart (untrained, or cosine "
+                "similarities without their scale?); if it is trained, multiply them in forward by its scale"
+            )
 
 
 def _pull(who: str, answer: Tensor, clear: list[nn.Parameter]) -> None:
