@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .datasets import SETS
+from .datasets import SETS, DataWarning
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
 from .networks.architectures import NETWORKS
@@ -573,11 +573,12 @@ def _warnings_printed() -> Iterator[None]:
         show = warnings.showwarning
 
         def printed(message, kind, *where, **how):
-            if not issubclass(kind, NetworkWarning):
+            if not issubclass(kind, NetworkWarning | DataWarning):
                 return show(message, kind, *where, **how)
             print(f"rdskd-lab: {'note' if kind is NetworkNote else 'warning'}: {message}", file=sys.stderr)
 
         warnings.simplefilter("always", NetworkWarning)
+        warnings.simplefilter("once", DataWarning)  # both splits say the same
         warnings.showwarning = printed
         yield
 

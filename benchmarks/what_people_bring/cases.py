@@ -80,7 +80,7 @@ def teacher(
 ):
     """A case for teachers.NAME; where it is measured, the student is LeNet-5-Half and the steps are enough."""
     function = getattr(teachers, name)
-    steps, student, data = (LONGER, "lenet5-half", "") if measured else (TINY, student, "--data pictures")
+    steps, student, data = (LONGER, "lenet5-half", "--data digits") if measured else (TINY, student, "--data pictures")
     method = more.partition("--method ")[2].split()
     more += "".join(FITTING.get(name, "") for name in method)
     return Case(

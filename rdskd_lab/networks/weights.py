@@ -114,10 +114,10 @@ def fingerprint(path: Path | str) -> str:
 
 
 def fingerprint_in_memory(net: nn.Module) -> str:
-    """Return the sha256 of a network's names, shapes and values, in hex."""
+    """Return the sha256 of a network's names, shapes and values, in hex; what has no values yet does not count."""
     found = sha256()
     for name, t in net.state_dict().items():
-        if isinstance(t, Tensor):
+        if isinstance(t, Tensor) and not t.is_meta and not isinstance(t, nn.parameter.UninitializedTensorMixin):
             found.update(f"{name} {t.dtype} {tuple(t.shape)}\n".encode())
             found.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return found.hexdigest()
