@@ -19,7 +19,7 @@ from torch.optim import Adam
 from .batch import Batch, read
 from .generator import Generator
 from .methods.building_blocks import optimizer, stepwise
-from .methods.checks import check_arguments, check_networks, refuse_unreadable
+from .methods.checks import check_arguments, check_networks, check_objective
 from .methods.image_pool import Pool
 from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
@@ -63,7 +63,7 @@ class Distillation:
         self.channels, self.size, self.device = channels, size, torch.device(device)
         found = check_networks(teacher, student, channels, size, device, settings.student_batch_size, head)
         self.teacher, self.student, self.classes = found
-        refuse_unreadable(self.teacher, objective)
+        check_objective(self.teacher, objective, settings.generator_steps)
         self.student_objective = method.student(settings.temperature)
         self.rng = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same latents
         self.source = method.source(self).to(device)

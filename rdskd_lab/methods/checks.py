@@ -123,8 +123,8 @@ def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tup
         if who == "teacher" and (rows == rows[0]).all():
             raise ValueError("the teacher gives the same answer to every image")
 
-        def more(high: float, n: int = 24) -> Tensor:
-            many = draw_images(n, channels, size, device, -1, high, coarse=True)
+        def more(high: float) -> Tensor:
+            many = draw_images(24, channels, size, device, -1, high, coarse=True)
             return torch.cat([pick_logits(net(part)).float() for part in many.split(8)])
 
         form = _form(who, rows, more)
@@ -134,8 +134,18 @@ def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tup
     return net, max(2, rows.shape[1])
 
 
-def refuse_unreadable(teacher: nn.Module, objective: Objective) -> None:
-    """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head."""
+def check_objective(teacher: nn.Module, objective: Objective, steps: int) -> None:
+    """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head.
+
+    Warn of a table that trains no source in its `steps`, or that makes a loss larger.
+    """
+    if steps and objective and not objective.asks:
+        warn(
+            "every term is off or has weight 0, so the generator stays untrained; leave out an --off, or give a weight"
+        )
+    for name, term in objective.items():
+        if term.on and term.weight < 0:
+            warn(f"the weight of {name} is {term.weight:g}: below 0 its loss is made as large as possible")
     asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
     closed = _closed(teacher)
     if asked and (closed or not any(has_statistics(m) for m in teacher.modules())):
@@ -292,10 +302,10 @@ def _logits(who: str, net: nn.Module, answer, n: int) -> Tensor:
     return found
 
 
-def _form(who: str, rows: Tensor, more: Callable[..., Tensor]) -> str:
+def _form(who: str, rows: Tensor, more: Callable[[float], Tensor]) -> str:
     """Say which of `answers.FORMS` the answers (N, K) have, and warn of what may spoil the run.
 
-    `more(high, n)` gives the answers to `n` more images, of contrasts up to 10 ** high.
+    `more(high)` gives the answers to more images, of contrasts up to 10 ** high.
     """
     share = bool((rows >= 0).all() and (rows <= 1).all())
     if rows.shape[1] == 1:
@@ -314,14 +324,28 @@ def _form(who: str, rows: Tensor, more: Callable[..., Tensor]) -> str:
         return "softmax"
     if who == "teacher" and (rows >= 0).all() and sums[0] > 0 and ((sums / sums[0] - 1).abs() < 1e-3).all():
         warn(f"each of the teacher's answers sums to {sums[0]:.4g}: these look like probabilities; give the logits")
-    elif who == "teacher" and not share and (rows.abs() <= 1).all() and (more(3, 8).abs() <= 1).all():
-        warn(
-            "all of the teacher's answers lie in [-1, 1], whatever the contrast of the image; if they are cosines, "
-            "multiply them by the scale of its training (10 to 100), else all classes are nearly equally likely"
-        )
     elif who == "teacher" and share:
         warn("all of the teacher's answers lie in [0, 1]; if it ends in a sigmoid per class, give the layer before")
+    elif who == "teacher":
+        _warn_of_scale(rows, more)
     return "logits"
+
+
+def _warn_of_scale(rows: Tensor, more: Callable[[float], Tensor]) -> None:
+    """Warn of logits (N, K) whose softmax is 1 for one class nearly everywhere, or never near 1."""
+    sure = rows.softmax(1).amax(1) == 1  # 17 or more between the two largest, in single precision
+    if sure.float().mean() > 0.5:
+        warn(
+            f"the teacher's logits lie up to {(rows.amax(1) - rows.amin(1)).max():.3g} apart, so that its softmax is "
+            "exactly 1 even for noise, and a generator learns little from it; divide them in forward, by 10 or more"
+        )
+    if (rows.amax(1) - rows.amin(1)).max() < 1.5:
+        rows = more(1)
+        if rows.softmax(1).amax() < 0.5 and (apart := (rows.amax(1) - rows.amin(1)).max()) < 2.5:
+            warn(
+                f"the teacher is never sure: its logits lie at most {apart:.3g} apart (untrained, or cosine "
+                "similarities without their scale?); if it is trained, multiply them in forward by its scale"
+            )
 
 
 def _pull(who: str, answer: Tensor, clear: list[nn.Parameter]) -> None:

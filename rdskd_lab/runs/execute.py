@@ -17,9 +17,11 @@ from ..evaluation.accuracy import accuracy
 from ..networks.foreign import describe_error, line_of
 from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
-from .config import NO_DATA, Config, Setup, describe, resolve
+from .config import Config, Setup, describe, resolve
+from .memory import check_memory
 from .result import class_histogram, conclude, read_result, warn_of_collapse
-from .run_folder import POOL, Folder, RunError, held, sweep
+from .reuse import refuse_misfit, take_generator
+from .run_folder import NO_DATA, POOL, Folder, RunError, held, sweep
 
 STAGES = {"synthesise": "generator", "distill": "student", "together": "generator and student"}  # in words
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
@@ -64,15 +66,20 @@ def execute(
             sweep(out, "checkpoint.pt", *POOL)  # should it have been killed while it tidied up
             return result
         run, tune, test, setup, fingerprint = prepare(config)
-        folder = Folder(out, run, describe(setup, run, fingerprint))
+        folder, source = Folder(out, run, describe(setup, run, fingerprint)), Path(config.from_run)
+        if config.from_run and not resume:
+            refuse_misfit(run, folder.facts, source)
         with _disk_errors(out), _enough_memory("what comes after a stage", "student_batch_size", RESUME):
             folder.restore() if resume else folder.start()
+            if config.from_run and not any(run.done.values()):
+                take_generator(run, folder, source)
+                folder.save()
             for phase, total in run.stages.items():
                 _train(run, folder, tune, phase, total, progress, stop)
                 folder.save()
                 if phase == "synthesise":
                     warn_of_collapse(class_histogram(run), test.classes)
-            result = conclude(setup, run, test, folder.seconds) | also(run, test)
+            result = conclude(setup, run, test, folder.seconds) | folder.reused | also(run, test)
             folder.finish(result)
         return result
 
@@ -103,6 +110,7 @@ def prepare(config: Config) -> Prepared:
     if run.classes != len(test.classes):
         said = "--classes says" if setup.config.data == NO_DATA else f"{config.data} has"
         raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
+    check_memory(run)
     test, tune = (setup.labelled(run.teacher, split) for split in (test, tune))
     return Prepared(run, tune, test, setup, fingerprint)
 

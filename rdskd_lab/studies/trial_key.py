@@ -42,7 +42,7 @@ def key_of(config: Config, measure: Callable) -> str:
         "teacher": config.teacher if is_foreign(config.teacher) or config.teacher in NETWORKS else "lenet5",
         "weights": _bytes_of(weights) if weights else "",
         "student": setup.student,
-        "images": _changed(config, "channels", "size", "classes", "mean", "std"),
+        "images": _changed(config, "channels", "size", "classes", "mean", "std", "takes", "head", "from_run"),
         "settings": _changed(settings, *(f.name for f in fields(settings) if f.name != "weights")),
         "parts": _parts(method),
         "terms": _table(setup.objective, method.terms),

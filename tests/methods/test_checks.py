@@ -67,7 +67,7 @@ WARNED = {
     "softmax_underflow": "exactly 0; give the layer before the softmax",
     "sigmoid_each": r"lie in \[0, 1\]",
     "percent": "sums to 100",
-    "cosine": r"lie in \[-1, 1\].*cosines",
+    "cosine": "never sure.*cosine",
 }
 NOTED = {
     "one_logit": r"two classes \(0 and z\)",
@@ -219,13 +219,6 @@ def test_a_student_may_be_larger_or_keep_extra_state_and_that_is_said():
         check(teachers.trained(), students.extra_state())
     with pytest.warns(NetworkWarning, match="student.*sums to 1"):
         check(teachers.trained(), students.softmax())
-
-
-def test_small_logits_are_no_cosines():
-    net = nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))
-    nn.init.normal_(net[1].weight, std=1e-3), nn.init.zeros_(net[1].bias)
-    with warnings.catch_warnings(action="error"):
-        check(net, nn.Sequential(nn.Flatten(), nn.Linear(1024, 10, bias=False)))
 
 
 @pytest.mark.parametrize(
