@@ -14,9 +14,9 @@ from .html_page import Html, figure, numbers, page, paragraph, picture, table, w
 DIGITS = ("mnist", "digits")
 PROMISE = (
     "No real image was used. Agreement on made images says how well the student has learned what such images can show "
-    "of the teacher; it is no forecast of its accuracy on real images, which can be far lower. For "
-    "example, one student gave its teacher's answer on 85 % of generated images it had never seen, 58 % of procedural "
-    "ones and 27 % of noise, and read 55 % of real digits, of which its teacher reads 99 % (results/no_data.md). "
+    "of the teacher; it is no forecast of its accuracy on real images, which can be far lower. For example, two "
+    "students both gave their teacher's answer on 85 % of generated images, and both teachers read 99 % of real "
+    "digits; one student reads 98 % of these digits, the other 55 % (results/no_data.md). "
     "Test it on a few real images before you use it."
 )
 

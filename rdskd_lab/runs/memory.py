@@ -87,7 +87,11 @@ def _step_of_source(run: Distillation) -> int:
     """Return the bytes that a step of the source keeps for its gradient, for each image."""
     if not (run.settings.generator_steps and run.objective.asks):
         return 0
-    with _counted(run.device) as kept, buffers_kept(run.source), train_mode(run.source, training=True):
+    with (
+        _counted(run.device, run.source, run.teacher) as kept,
+        buffers_kept(run.source),
+        train_mode(run.source, training=True),
+    ):
         if isinstance(run.source, Generator):
             batch = run.source.sample(2, torch.Generator().manual_seed(0))
         else:
@@ -102,22 +106,23 @@ def _step_of_source(run: Distillation) -> int:
 def _step_of_student(run: Distillation) -> int:
     """Return the bytes that a step of the student keeps for its gradient, for each image."""
     images = torch.zeros(2, run.channels, run.size, run.size, device=run.device)
-    with _counted(run.device) as kept, buffers_kept(run.student), train_mode(run.student, training=True):
+    with _counted(run.device, run.student) as kept, buffers_kept(run.student), train_mode(run.student, training=True):
         run.student(images)
     return sum(kept.values()) // 2
 
 
 @contextmanager
-def _counted(device: torch.device) -> Iterator[dict[int, int]]:
-    """Collect the bytes of the tensors that autograd keeps inside, by where they lie, without parameters.
+def _counted(device: torch.device, *nets: nn.Module) -> Iterator[dict[int, int]]:
+    """Collect the bytes of the tensors that autograd keeps inside, by where they lie, without those of the networks.
 
     The global random numbers are as before afterwards.
     """
     kept = {}
+    own = {t.untyped_storage().data_ptr() for net in nets for t in (*net.parameters(), *net.buffers())}
 
     def keep(tensor: Tensor) -> Tensor:
-        if not isinstance(tensor, nn.Parameter):
-            storage = tensor.untyped_storage()
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:  # also a weight that was transposed
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
