@@ -88,7 +88,10 @@ def load_weights(net: nn.Module, path: Path | str) -> nn.Module:
             "channels and classes"
         )
     chosen = fitting[0]
-    others = [fit for fit in fitting[1:] if any(not torch.equal(fit.tensors[n], t) for n, t in chosen.tensors.items())]
+    held = chosen.tensors  # of tied weights a file may hold one name, or each
+    others = [
+        fit for fit in fitting[1:] if any(not torch.equal(t, held[n]) for n, t in fit.tensors.items() if n in held)
+    ]
     if others:
         _note(
             f"{path} holds several sets of weights that fit; {chosen.place} is used, not "

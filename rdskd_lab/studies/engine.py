@@ -145,6 +145,7 @@ def run(study: Study, out: Path, *, scheduler: str = "", workers: int = 0, minut
     After `minutes` (0: never) no further trial is started; the same call later does the rest.
     """
     out, begun = Path(out).absolute(), time.perf_counter()
+    _dask()
     out.mkdir(parents=True, exist_ok=True)
     trials = study.trials()
     todo, failed = left(trials, out), []
@@ -197,13 +198,19 @@ def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iter
             pending.add(submit(trial))
 
 
-def _client(scheduler: str, workers: int):
-    """Connect to a scheduler by its address, or start processes that share this machine's cores evenly."""
+def _dask():
+    """Import Dask, or say how to install it."""
     try:
         import dask
         from distributed import Client
     except ImportError as error:
         raise ImportError("studies need Dask: pip install distributed scipy") from error
+    return dask, Client
+
+
+def _client(scheduler: str, workers: int):
+    """Connect to a scheduler by its address, or start processes that share this machine's cores evenly."""
+    dask, Client = _dask()
     if scheduler:
         try:
             return Client(scheduler, timeout=10)
