@@ -633,7 +633,9 @@ def _answer(args: list[str]) -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version
             raise
-        _leave(f"{error.format_message().rstrip('.')}; see rdskd-lab --help", 2)
+        said = error.format_message().rstrip(".")
+        apart = "extra argument" in said and {"--set", "--weight"} & set(args)
+        _leave(f"{said}; {'write NAME=VALUE without a space, and ' if apart else ''}see rdskd-lab --help", 2)
 
 
 @contextmanager
