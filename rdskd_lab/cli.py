@@ -73,16 +73,23 @@ Teacher = Annotated[
     ),
 ]
 Weights = Annotated[str, typer.Option(help="The teacher's weights: safetensors, or a state dict of torch.save.")]
-Channels = Annotated[int, typer.Option(min=0, help="Of your own teacher: channels of its images, 1 or 3.")]
-Size = Annotated[int, typer.Option(min=0, help="Of your own teacher: pixels per side.")]
-Classes = Annotated[int, typer.Option(min=0, help="Of your own teacher: number of classes.")]
-Mean = Annotated[str, typer.Option(help="Of your own teacher: subtracted from pixels in [0, 1], per channel.")]
-Std = Annotated[str, typer.Option(help="Of your own teacher: pixels are then divided by it, per channel.")]
+Channels = Annotated[
+    int, typer.Option(min=0, show_default=False, help="Of your own teacher: channels of its images, 1 or 3.")
+]
+Size = Annotated[int, typer.Option(min=0, show_default=False, help="Of your own teacher: pixels per side.")]
+Classes = Annotated[int, typer.Option(min=0, show_default=False, help="Of your own teacher: number of classes.")]
+Mean = Annotated[
+    str,
+    typer.Option(
+        help="Of your own teacher: what is subtracted from pixels in [0, 1]; a number per channel, with commas."
+    ),
+]
+Std = Annotated[str, typer.Option(help="Of your own teacher: what they are then divided by; a number per channel.")]
 Takes = Annotated[
     str,
     typer.Option(
-        help="Of your own teacher: normalised images; or, if it normalises inside with this mean and std, pixels in "
-        "[0, 1], or bytes in [0, 255]."
+        help="What your own teacher expects. normalised: images prepared with --mean and --std. pixels, in [0, 1], or "
+        "bytes, in [0, 255]: it normalises inside, with that mean and std."
     ),
 ]
 Head = Annotated[
@@ -254,19 +261,28 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="As for distill; else the run's own, or digits.")] = None,
     teacher: Annotated[str, typer.Option(help="As for distill; else the run's own.")] = "",
     weights: Weights = "",
-    network: Student = "pair",
+    network: Annotated[
+        str,
+        typer.Option(
+            help="Of a student's weights file: its network by name, or package.module:factory; pair: the one that "
+            "belongs to the teacher."
+        ),
+    ] = "pair",
     channels: Channels = 0,
     size: Size = 0,
     classes: Classes = 0,
     mean: Mean = "",
     std: Std = "",
     takes: Takes = "normalised",
-    head: Head = "",
+    head: Annotated[
+        str, typer.Option(help="Not used here, and taken so that the options of distill can be repeated.")
+    ] = "",
     device: Device = "auto",
 ):
     """Test a student on real images.
 
-    Prints how many images the student and its teacher get right, and how often both give the same answer.
+    Prints how many images the student and its teacher get right, and how often both give the same answer. Without
+    data (--data none) it prints only how often both give the same answer, on procedural images.
     """
     from .distillation import find_device
     from .evaluation.accuracy import compare
@@ -327,7 +343,7 @@ def train_teacher(
 
     A LeNet-5: Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. The shipped ones were trained so,
     in ten passes over MNIST's training images without the 5,848 that the shipped digits are from. Any other network:
-    SGD, 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
+    SGD, learning rate 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
     """
     from .runs.config import known
     from .runs.train_teacher import train
@@ -375,8 +391,9 @@ def compare_(
     """Compare methods in one table and one page.
 
     Each method is run with each seed. A budget is turned into steps by a short timing of each method, so start on an
-    idle machine. Finished runs are not repeated: the same command resumes where it was stopped. Methods that match
-    BatchNorm statistics get the shipped lenet5-bn where the others get lenet5; the table says which.
+    idle machine. Finished runs are not repeated: the same command resumes where it was stopped. A teacher of your
+    own is given as for distill, with the same options, and needs --data. Methods that match BatchNorm statistics get
+    the shipped lenet5-bn where the others get lenet5; the table says which.
     """
     from .reporting import style
     from .runs.compare import Plan, compare, seconds
@@ -418,8 +435,9 @@ def study_run(
 ):
     """Execute the runs of a study that are not finished.
 
-    Finished runs are never repeated, so stop whenever you like: the same command resumes. The workers of a scheduler
-    need this package in the same version, and --out on a disk that all of them can write to.
+    Finished runs are never repeated, so stop whenever you like: the same command resumes. With another teacher or
+    other data, give another --out. The workers of a scheduler need this package in the same version, and --out on a
+    disk that all of them can write to.
     """
     from .runs.config import known
     from .studies.engine import run
@@ -457,7 +475,7 @@ def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the stud
 def doctor_(
     as_json: Annotated[bool, typer.Option("--json", help="For bug reports; without names or paths of yours.")] = False,
 ):
-    """Check this machine: what is wrong, and what to type.
+    """Check this machine: what is wrong, and what to type to fix it.
 
     Also measures a few training steps and estimates from them how long a run takes. Needs about two seconds.
     """

@@ -336,8 +336,8 @@ def _warn_of_scale(rows: Tensor, more: Callable[[float], Tensor]) -> None:
     sure = rows.softmax(1).amax(1) == 1  # 17 or more between the two largest, in single precision
     if sure.float().mean() > 0.5:
         warn(
-            f"the teacher's logits lie up to {(rows.amax(1) - rows.amin(1)).max():.3g} apart, so that its softmax is "
-            "exactly 1 even for noise, and a generator learns little from it; divide them in forward, by 10 or more"
+            f"the teacher's logits lie up to {(rows.amax(1) - rows.amin(1)).max():.3g} apart, so its softmax is "
+            "exactly 1 even for noise and a generator gets almost no gradient; divide them in forward, by 10 or more"
         )
     if (rows.amax(1) - rows.amin(1)).max() < 1.5:
         rows = more(1)

@@ -144,10 +144,9 @@ def run(study: Study, out: Path, *, scheduler: str = "", workers: int = 0, minut
     `scheduler` is a Dask scheduler's address, as tcp://HOST:PORT; "" starts `workers` processes here (0: one a core).
     After `minutes` (0: never) no further trial is started; the same call later does the rest.
     """
-    out, begun = Path(out).absolute(), time.perf_counter()
-    _dask()
+    _dask()  # or say how to install it, before there is a folder
+    out, begun, trials = Path(out).absolute(), time.perf_counter(), study.trials()
     out.mkdir(parents=True, exist_ok=True)
-    trials = study.trials()
     todo, failed = left(trials, out), []
     yield f"{study.name}: {len(trials)} trials, {len(trials) - len(todo)} of them finished before"
     if todo:
