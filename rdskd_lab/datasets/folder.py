@@ -27,7 +27,9 @@ def read_folder(place: Path, part: str, size: int, channels: int | None = None) 
     if not found:
         raise DataError(f"{folder} has no class folders; an image folder is {LAYOUT}.")
     if strangers := [name for name in found if name not in classes]:
-        raise DataError(f"{folder / strangers[0]} is a class that train/ has not; rename it as there, or remove it.")
+        raise DataError(
+            f"{folder / strangers[0]} is a class that train/ does not have; rename it to match, or remove it."
+        )
     paths, labels = [], []
     for name in found:
         pictures = _listing(folder / name, lambda path: path.suffix.lower() in SUFFIXES)
