@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .datasets import SETS
+from .datasets import SETS, DataWarning
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
 from .networks.architectures import NETWORKS
@@ -651,7 +651,9 @@ def _answer(args: list[str]) -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version
             raise
-        _leave(f"{error.format_message().rstrip('.')}; see rdskd-lab --help", 2)
+        said = error.format_message().rstrip(".")
+        apart = "extra argument" in said and {"--set", "--weight"} & set(args)
+        _leave(f"{said}; {'write NAME=VALUE without a space, and ' if apart else ''}see rdskd-lab --help", 2)
 
 
 @contextmanager
@@ -661,11 +663,12 @@ def _warnings_printed() -> Iterator[None]:
         show = warnings.showwarning
 
         def printed(message, kind, *where, **how):
-            if not issubclass(kind, NetworkWarning):
+            if not issubclass(kind, NetworkWarning | DataWarning):
                 return show(message, kind, *where, **how)
             print(f"rdskd-lab: {'note' if kind is NetworkNote else 'warning'}: {message}", file=sys.stderr)
 
         warnings.simplefilter("always", NetworkWarning)
+        warnings.simplefilter("once", DataWarning)  # both splits say the same
         warnings.showwarning = printed
         yield
 

@@ -19,7 +19,7 @@ from torch.optim import Adam
 from .batch import Batch, read
 from .generator import Generator
 from .methods.building_blocks import optimizer, stepwise
-from .methods.checks import check_networks, check_objective
+from .methods.checks import check_arguments, check_networks, check_objective
 from .methods.image_pool import Pool
 from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
@@ -57,6 +57,7 @@ class Distillation:
 
         `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
         """
+        check_arguments(teacher, student, objective, settings, size, seed, device)
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
         objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)

@@ -153,6 +153,7 @@ lesson[3].check(look)
 # of it?*
 
 # %%
+run = start()  # anew, so that this cell can be run again
 probe = image_quality.Probe(run.teacher, run.generator, run.objective, n=64, seed=1000)
 
 

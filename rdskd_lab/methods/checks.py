@@ -15,6 +15,32 @@ from ..networks.answers import Answering, pick_logits
 from ..networks.foreign import NetworkNote, describe_error, warn
 from ..objective import Objective
 from ..torch_state import frozen, train_mode
+from .method import Settings
+
+
+def check_arguments(teacher, student, objective, settings, size, seed, device) -> None:
+    """Refuse what is no network, table or setting at all, and settings that would stop the run half-way."""
+    for who, net in ("teacher", teacher), ("student", student):
+        if not isinstance(net, nn.Module):
+            what = f"the class {net.__name__}; call it" if isinstance(net, type) else type(net).__name__
+            what = {"NoneType": "None", "str": repr(net)}.get(what, what)
+            raise ValueError(f"the {who} must be a network (a torch.nn.Module), not {what}")
+    if not isinstance(objective, Objective):
+        kind = type(objective).__name__
+        raise ValueError(f"the objective must be an Objective, as rdskd() or another method's terms(), not a {kind}")
+    if not isinstance(settings, Settings):
+        raise ValueError(f"the settings must be Settings, as PRESETS['classroom'], not {settings!r}")
+    if not isinstance(size, int) or not isinstance(seed, int):
+        raise ValueError(f"size is the pixels per side of a square, and seed a whole number, not {size!r} and {seed!r}")
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
+        raise ValueError(f"device {str(device)!r} cannot be used here ({str(error).splitlines()[0]})") from error
+    if settings.batch_size % 2:
+        raise ValueError(f"batch_size must be even, since diversity pairs its two halves; it is {settings.batch_size}")
+    pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
+    if settings.pooled and settings.student_batch_size > pooled:
+        raise ValueError(f"student_batch_size, {settings.student_batch_size}, exceeds the pool of {pooled} images")
 
 
 def check_networks(
@@ -51,7 +77,7 @@ def check_teacher(teacher: nn.Module, channels: int, size: int, device, head: st
                 "rounding?); the generator is trained by it"
             )
     found = head or (run[-1] if run else None)
-    if (teacher.get_submodule(found) if found else None) is not find_head(teacher):
+    if head or (teacher.get_submodule(found) if found else None) is not find_head(teacher):
         teacher = Answering(teacher, head=found)
     return teacher, classes
 
@@ -165,6 +191,13 @@ def _placed(who: str, net: nn.Module, device) -> nn.Module:
             raise ValueError(f"the {who}'s {name} is Lazy and has no size yet; show it an image in its factory")
         if tensor.is_meta:
             raise ValueError(f"the {who}'s {name} has no values: it is on the device meta; load its weights first")
+    try:
+        net.train(net.training)
+    except Exception as error:  # a program of torch.export
+        raise ValueError(
+            f"the {who} cannot change between train and eval mode ({describe_error(error)}); give the original "
+            "network, not an exported one"
+        ) from error
     usual = torch.get_default_dtype()
     formats = {t.dtype for _, t in tensors if t.is_floating_point()} - {usual}
     if formats:
@@ -238,7 +271,7 @@ def _answer(who: str, net: nn.Module, images: Tensor, channels: int, size: int):
     try:
         answer = net(seen)
     except Exception as error:
-        few = "" if len(images) == 2 else f", {len(images)} at a time (2 are no problem)"
+        few = "" if len(images) == 2 else f", {len(images)} at a time (2 are no problem; is a batch size written in?)"
         hint = "; --channels and --size say what it expects, and images are square" * isinstance(error, RuntimeError)
         raise ValueError(
             f"the {who} cannot read images of {channels} x {size} x {size}{few}: {describe_error(error)}{hint}"

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from ..datasets import Split
 from ..distillation import Distillation, find_device
 from ..evaluation.accuracy import accuracy
-from ..networks.foreign import describe_error, line_of
+from ..networks.foreign import NetworkNote, describe_error, line_of, warn
+from ..networks.registry import is_foreign
 from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
 from .config import Config, Setup, describe, resolve
@@ -26,6 +28,7 @@ from .run_folder import NO_DATA, POOL, Folder, RunError, held, sweep
 STAGES = {"synthesise": "generator", "distill": "student", "together": "generator and student"}  # in words
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
 TUNED = 4_000  # images, at most, that the student is measured on meanwhile
+TOLD = 1_000  # images, at most, on which the teacher is tested before anything is trained
 RESUME = ", or free some memory and run again with --resume"
 
 
@@ -112,7 +115,26 @@ def prepare(config: Config) -> Prepared:
         raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
     check_memory(run)
     test, tune = (setup.labelled(run.teacher, split) for split in (test, tune))
+    if setup.config.data != NO_DATA:
+        tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))
     return Prepared(run, tune, test, setup, fingerprint)
+
+
+def tell_accuracy(teacher: nn.Module, split: Split, always: bool) -> None:
+    """Say, before anything is trained, how much of a split the teacher reads rightly: `always`, or if near chance."""
+    split, classes = split[:TOLD], len(split.classes)
+    with _foreign_errors("first test"):
+        found = accuracy(teacher, split)
+    order = ", ".join(split.classes[:5]) + (", ..." if classes > 5 else "")
+    said = f"the teacher is right on {found:.1%} of {len(split):,} real images"
+    chance = 1 / classes
+    if found < min(3 * chance, chance + 0.25 * (1 - chance)):
+        warn(
+            f"{said}, and chance is {chance:.1%}: has it its weights, and are --data, --mean and --std, and the "
+            f"order of the classes ({order}), those of its training?"
+        )
+    elif always:
+        warn(f"{said}; the classes are, in order: {order}", NetworkNote)
 
 
 def _train(run, folder, tune, phase, total, progress, stop) -> None:
@@ -124,7 +146,7 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
     lower = {"synthesise": "batch_size or width", "distill": "student_batch_size"}.get(phase, "batch_size")
     first = run.done.get(phase, sum(run.done.values()))
     remaining = iter(run) if phase == "together" else getattr(run, phase)()
-    with _enough_memory(f"the {STAGES[phase]} stage", lower, RESUME):
+    with _enough_memory(f"the {STAGES[phase]} stage", lower, RESUME), _foreign_errors(f"{STAGES[phase]} stage"):
         try:
             for step in progress(remaining, phase, first, total):
                 student_now = step.phase == "distill" and step.i + 1 in measured
@@ -138,10 +160,16 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
         except FloatingPointError:
             folder.save_history()  # the rows that led there are worth a look: rdskd-lab report
             raise
-        except (ArithmeticError, AssertionError, LookupError, NotImplementedError, TypeError, AttributeError) as error:
-            if not line_of(error, packages=False):
-                raise
-            raise RunError(f"a network failed in the {STAGES[phase]} stage: {describe_error(error)}") from error
+
+
+@contextmanager
+def _foreign_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (ArithmeticError, AssertionError, LookupError, NotImplementedError, TypeError, AttributeError) as error:
+        if isinstance(error, FloatingPointError) or not line_of(error, packages=False):
+            raise
+        raise RunError(f"a network failed in the {where}: {describe_error(error)}") from error
 
 
 def _moments(total: int) -> set[int]:

@@ -89,12 +89,16 @@ def warn_of_collapse(histogram: torch.Tensor, classes: tuple[str, ...]) -> None:
     """Warn on stderr when more than a fifth of the classes have less than a tenth of an even share."""
     missing = [name for name, few in zip(classes, rare(histogram).tolist(), strict=True) if few]
     if len(missing) * 5 > len(classes):
-        found = ", ".join(f"{name}: {n:,}" for name, n in zip(classes, histogram.tolist(), strict=True))
+        counts = [f"{name}: {n:,}" for name, n in zip(classes, histogram.tolist(), strict=True)]
         print(
-            f"rdskd-lab: warning: the generator has collapsed: {', '.join(missing)} are hardly among its images "
-            f"({found}); the student will not learn them",
+            f"rdskd-lab: warning: the generator has collapsed: {_first(missing)} are hardly among its images "
+            f"({_first(counts)}); the student will not learn them",
             file=sys.stderr,
         )
+
+
+def _first(words: list[str], most: int = 12) -> str:
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def read_result(out: Path) -> dict:

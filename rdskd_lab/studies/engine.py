@@ -144,6 +144,7 @@ def run(study: Study, out: Path, *, scheduler: str = "", workers: int = 0, minut
     `scheduler` is a Dask scheduler's address, as tcp://HOST:PORT; "" starts `workers` processes here (0: one a core).
     After `minutes` (0: never) no further trial is started; the same call later does the rest.
     """
+    _dask()  # or say how to install it, before there is a folder
     out, begun, trials = Path(out).absolute(), time.perf_counter(), study.trials()
     out.mkdir(parents=True, exist_ok=True)
     todo, failed = left(trials, out), []
@@ -196,13 +197,19 @@ def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iter
             pending.add(submit(trial))
 
 
-def _client(scheduler: str, workers: int):
-    """Connect to a scheduler by its address, or start processes that share this machine's cores evenly."""
+def _dask():
+    """Import Dask, or say how to install it."""
     try:
         import dask
         from distributed import Client
     except ImportError as error:
         raise ImportError("studies need Dask: pip install distributed scipy") from error
+    return dask, Client
+
+
+def _client(scheduler: str, workers: int):
+    """Connect to a scheduler by its address, or start processes that share this machine's cores evenly."""
+    dask, Client = _dask()
     if scheduler:
         try:
             return Client(scheduler, timeout=10)
