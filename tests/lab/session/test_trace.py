@@ -64,7 +64,7 @@ def test_a_run_goes_on_from_ten_random_checkpoints_bit_for_bit(tmp_path, monkeyp
 
 
 def test_a_lab_records_what_it_plays():
-    lab = Lab(mode="inline", settings=SMALL)
+    lab = Lab(mode="inline", settings=SMALL, learn=False)
     lab.play(25)
     lab.learn()
     lab.play(20)
@@ -183,7 +183,7 @@ def test_thinning_leaves_few_and_evenly_spread(monkeypatch):
 
 @pytest.mark.slow
 def test_a_thousand_steps_of_the_classroom_fit_in_two_megabytes(tmp_path):
-    lab = Lab("rdskd+bn", mode="inline")
+    lab = Lab("rdskd+bn", mode="inline", learn=False)
     lab.play(1000)
     assert len(lab.trace) == 1000
     assert save(lab.trace, tmp_path / "run.npz", checkpoints=False).stat().st_size <= 2e6

@@ -113,7 +113,13 @@ def test_a_term_whose_words_hold_no_call_is_refused():
 
 
 def test_a_lab_writes_it_as_it_stands_now():
-    lab = Lab("dafl", 5, mode="inline", settings=replace(PLAYABLE["dafl"].presets["classroom"], batch_size=8, width=4))
+    lab = Lab(
+        "dafl",
+        5,
+        mode="inline",
+        learn=False,
+        settings=replace(PLAYABLE["dafl"].presets["classroom"], batch_size=8, width=4),
+    )
     lab.play(3)
     lab.edit("oh", "on", False)
     code = lab.export_code()
@@ -125,7 +131,7 @@ def test_a_lab_writes_it_as_it_stands_now():
     with pytest.raises(ExportError, match="'oh' has an anchor rule of your own"):
         lab.export_code()
     lab.close()
-    lab = Lab(mode="inline", teacher=teacher)
+    lab = Lab(mode="inline", learn=False, teacher=teacher)
     with pytest.raises(ExportError, match="one of your own"):
         lab.export_code()
     lab.close()
