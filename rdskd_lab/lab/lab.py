@@ -191,7 +191,7 @@ class Lab(CellOutput, widgets.VBox):
         The twin is this run without damping, from the next step on; after an edit, this run without that edit.  It
         takes half of the speed.
         """
-        self.player.ask(partial(self._compare, on))
+        self.player.ask(partial(self._set_compare, on))
 
     def example(self, name: str) -> None:
         """Show an example: "readable" (digits from a shipped checkpoint), "collapse", or "rdskd" as it comes."""
@@ -332,7 +332,7 @@ class Lab(CellOutput, widgets.VBox):
             self._say(f"The twin begins anew at step {twin.since:,}: this run without your last edit.")
         self.twin, self.before = twin, self.look.labels.tolist()
 
-    def _compare(self, on):
+    def _set_compare(self, on):
         self.comparing = on
         if not on:
             self.twin = None
@@ -565,8 +565,8 @@ class Lab(CellOutput, widgets.VBox):
 
     def _leave(self):
         children, self.children = self.children, ()
-        for child in children:
-            close(child)
+        for part in (*children, self.layout):
+            close(part)
         widgets.VBox.close(self)
         kept = {name: value for name, value in vars(self).items() if name.startswith(("_trait", "_cross"))}
         vars(self).clear()

@@ -449,6 +449,7 @@ def test_a_wrong_edit_is_refused_in_a_sentence(lab, edit):
         lab.use("gan")
 
 
+@pytest.mark.timeout(300)
 def test_a_storm_of_a_thousand_actions(lab):
     rng = random.Random(0)
     rows = list(lab.term_controls.rows.values())
@@ -462,6 +463,9 @@ def test_a_storm_of_a_thousand_actions(lab):
                 lambda: setattr(row.damped, "value", not row.damped.value),
                 lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
                 lambda: setattr(lab.student, "value", not lab.student.value),
+                lambda: lab.act({"do": "strength", "value": rng.choice([0, 1, 7.5, 50])}),
+                lambda: lab.act({"do": "edit", "term": "oh", "field": "strength", "value": rng.choice([1, 20, 99])}),
+                lambda: lab.act({"do": "compare", "on": rng.random() < 0.7}),
                 t.one.click,
                 t.pause.click,
                 t.play.click if rng.random() < 0.1 else t.one.click,
@@ -485,6 +489,7 @@ def test_a_storm_of_a_thousand_actions(lab):
         )
     assert rows == list(lab.term_controls.rows.values())
     assert lab.record.edits == sorted(lab.record.edits, key=lambda edit: edit.step)
+    assert {"strength", "on"} <= {edit.field for edit in lab.record.edits}
     assert_replays(lab)
 
 

@@ -13,7 +13,9 @@ from recorded import SMALL  # noqa: E402
 
 from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session import twin as twins  # noqa: E402
+from rdskd_lab.lab.session.experiment import Experiment  # noqa: E402
 from rdskd_lab.lab.session.record import Edit, Record  # noqa: E402
+from rdskd_lab.lab.session.trace import begin  # noqa: E402
 from rdskd_lab.lab.session.twin import LAST, SMOOTH, SOONEST, Band, Twin  # noqa: E402
 from rdskd_lab.methods.rdskd import rdskd  # noqa: E402
 
@@ -26,21 +28,19 @@ def lab():
     made.close()
 
 
-def assert_is_the_run_without(lab, edits, steps: int, undamped_at=None) -> None:
-    """The twin is what a lab does to which only `edits` happened: every number of every step, weights, student."""
-    bare = Lab(mode="inline", settings=SMALL)
-    bare.redraw.draw = lambda: None
-    bare.compare(False)
-    for at, edit in [*edits, (steps, None)]:
-        if at > bare.experiment.done:
-            bare.play(at - bare.experiment.done)
-        if edit:
-            bare.edit(*edit)
+def assert_is_the_run_without(lab, edits: list[Edit], steps: int) -> None:
+    """The twin is the bare loop with only these edits: every number of every step, the probe, weights, student."""
+    experiment, todo = Experiment(settings=SMALL), [Edit(0, "student", "learns", True), *edits]
+    kept, pull = begin(experiment), experiment.steps()
+    while experiment.done < steps:
+        while todo and todo[0].step == experiment.done:
+            experiment.change(todo.pop(0))
+        kept.record.add(next(pull), experiment.objective)
+        kept.note(experiment)
     its = lab.twin.record
-    assert its.columns == bare.record.columns and its.probe == bare.record.probe
+    assert its.columns == kept.record.columns and its.probe == kept.record.probe
     for net in "generator", "student":
-        assert same(copied(getattr(lab.twin.experiment.run, net)), copied(getattr(bare.experiment.run, net)))
-    bare.close()
+        assert same(copied(getattr(lab.twin.experiment.run, net)), copied(getattr(experiment.run, net)))
 
 
 def test_nothing_runs_beside_before_the_first_edit_and_then_the_run_without_it_does_bit_for_bit(lab):
@@ -55,7 +55,7 @@ def test_nothing_runs_beside_before_the_first_edit_and_then_the_run_without_it_d
     lab.edit("oh", "strength", 20)  # before the same step: it goes without both
     lab.play(6)
     assert [str(edit) for edit in lab.twin.edits] == ["oh x 3", "oh damped x 20"]
-    assert_is_the_run_without(lab, [(7, ("ie", "on", False))], 22)
+    assert_is_the_run_without(lab, [Edit(7, "ie", "on", False)], 22)
 
 
 def test_compare_without_an_edit_is_the_run_undamped_and_off_by_one_press(lab):
@@ -63,7 +63,7 @@ def test_compare_without_an_edit_is_the_run_undamped_and_off_by_one_press(lab):
     lab.compare()
     lab.play(6)
     assert lab.twin.kind == "without damping"
-    assert_is_the_run_without(lab, [(5, ("oh", "damped", False)), (5, ("ie", "damped", False))], 11)
+    assert_is_the_run_without(lab, [Edit(5, "oh", "damped", False), Edit(5, "ie", "damped", False)], 11)
     lab.compare(False)
     lab.edit("ds", "on", False)
     assert lab.twin is None

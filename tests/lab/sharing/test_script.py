@@ -51,6 +51,8 @@ CASES = {
     "previous": (30, "rdskd", ("oh", "rule", "previous"), ("ie", "rule", "previous")),
     "average": (30, "rdskd", ("oh", "rule", "average"), ("ie", "rule", "average")),
     "each its own rule": (30, "rdskd", ("oh", "rule", "average"), ("ds", "damped", True), ("ds", "rule", "previous")),
+    "strength": (30, "rdskd", ("oh", "strength", 20), ("oh", "rule", "previous"), ("ie", "strength", 7.5)),
+    "strength 0": (10, "rdskd", ("oh", "strength", 0), ("ds", "damped", True), ("ds", "strength", 50)),
     "plain sum": (20, "rdskd", ("oh", "damped", False), ("ie", "damped", False)),
     "weights": (20, "rdskd", ("oh", "weight", 0.3), ("ie", "weight", 2.5), ("ds", "weight", 0.0)),
     "without class diversity": (20, "rdskd", ("ie", "on", False)),

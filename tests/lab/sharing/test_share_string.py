@@ -25,6 +25,7 @@ VALUES = {
     "weight": (0.0, 0.3, 2.171, 12.34),
     "damped": (True, False),
     "rule": ("epoch", "previous", "average"),
+    "strength": (0, 1, 20, 7.5),
 }
 
 
