@@ -17,6 +17,7 @@ from rdskd_lab.lab import Lab
 from rdskd_lab.lab.session.experiment import Experiment
 from rdskd_lab.lab.session.record import STUDENT, Edit
 from rdskd_lab.lab.session.trace import PROBE_EVERY
+from rdskd_lab.lab.widgets.cell_output import CellOutput
 
 STEPS = 30
 
@@ -33,7 +34,8 @@ def main(rounds: int) -> None:
     bare.change(Edit(0, STUDENT, "learns", True))
     loop = bare.steps()
     labs = {"lab": Lab(mode="inline"), "lab and twin": None}
-    labs["lab and twin"] = Lab.from_share(labs["lab"].share(), mode="inline")  # a second one, which closes no other
+    CellOutput._shown.clear()  # a second lab in one script would close the first
+    labs["lab and twin"] = Lab(mode="inline")
     labs["lab and twin"].compare()
     measure = [took(bare.measure) for _ in range(20)]
     plays = {"bare loop": lambda: list(islice(loop, STEPS))} | {n: lambda m=m: m.play(STEPS) for n, m in labs.items()}

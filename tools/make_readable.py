@@ -1,6 +1,6 @@
 """Make the lab's readable example: RDSKD with BatchNorm statistics, seed 0, its generator after 600 steps, in float16.
 
-    python tools/make_readable.py            writes rdskd_lab/assets/readable.safetensors, in a minute or two
+python tools/make_readable.py            writes rdskd_lab/assets/readable.safetensors, in a minute or two
 """
 
 from itertools import islice
