@@ -44,7 +44,7 @@ from .widgets.run_log import RunLog
 from .widgets.step_inspector import SlowMotion, Stage
 from .widgets.term_controls import OWN, TermControls
 
-EVERY = 2.0  # s between two measurements of the student
+EVERY = 3.0  # s between two measurements of the student
 OFFER = " A step takes {:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
 
 
