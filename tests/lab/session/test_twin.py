@@ -111,7 +111,7 @@ def test_a_twin_that_breaks_ends_in_a_sentence_and_the_run_goes_on(lab):
 def parted(difference, monkeypatch, lag: int) -> tuple[Twin, Record]:
     """A twin whose class numbers differ from the run's by `difference(lag)`, judged at every second step."""
     lags = [*range(2, LAST + 1, 2)]
-    facts = {"method": "rdskd", "lags": lags, "critical": 3.0, "fluctuation": {}}
+    facts = {"method": "rdskd", "lags": lags, "critical": {"classes": 3.0, "oh": 3.0}, "fluctuation": {}}
     band = Band(facts | {"spread": {"classes": [0.1] * len(lags), "oh": [0.01] * len(lags)}})
     made = Twin.__new__(Twin)
     made.since, made.edits, made.found, made.band = 100, (Edit(100, "ie", "on", False),), [], band
