@@ -256,6 +256,7 @@ def describe(setup: Setup, run: Distillation, fingerprint: str) -> dict:
     terms = {
         name: {"weight": t.weight, "on": t.on, "damped": t.damped}
         | {"rule": rules.get(t.rule, "its own") if t.damped else "none"}
+        | ({"strength": t.strength} if t.strength != 1 else {})  # left out at 1, as in runs that are older
         for name, t in run.objective.items()
     }
     teacher = {"name": config.teacher, "sha256": fingerprint}  # of its state in memory
