@@ -1,6 +1,6 @@
 """Forty wrong ideas over all exercises, written down before the checks were rewritten (results/wrong_ideas.md).
 
-`python tests/course/wrong_ideas.py` prints what each of them is told.
+`python benchmarks/wrong_ideas.py` prints what each of them is told.
 """
 
 import torch
