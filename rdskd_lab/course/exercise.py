@@ -6,6 +6,7 @@ with simple relations to the right answer (a factor, a constant, a square). Ever
 """
 
 import inspect
+import math
 import textwrap
 import traceback
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .relations import LOOSE, differing, relation, tell_difference, write_value
+from .relations import LOOSE, as_number, differing, relation, tell_difference, write_value
 from .verdict import Verdict, say, show
 
 MORE_CALLS = 3  # calls of a check that `example` shows
@@ -105,17 +106,19 @@ class Exercise:
 
     def example(self) -> None:
         """Print the inputs of the check, and what should come out."""
-        calls = self._calls()
+        calls = [(inputs, result) for inputs, result in self._calls() if inputs]
         for number, (inputs, result) in enumerate(calls[:MORE_CALLS], 1):
             print(f"Call {number} of {len(calls)}")
             for name, value in inputs.items():
                 print(f"    {name} = {write_value(value)}")
             print(f"    result: {write_value(result)}")
-        if any(inputs for inputs, _ in calls):
+        if calls:
             names = ", ".join(calls[0][0])
-            print(f"To try the inputs of call 1 yourself: {names}{',' * (len(calls[0][0]) == 1)} = {self.call}.inputs()")
+            print(
+                f"To try the inputs of call 1 yourself: {names}{',' * (len(calls[0][0]) == 1)} = {self.call}.inputs()"
+            )
         else:
-            say("Your function gets no input. Of the result the check looks at:")
+            print("Your function gets no input. With a right answer the check sees:")
             for words, value in self._see(self.answer).items():
                 print(f"    {words}: {write_value(value)}")
 
@@ -162,33 +165,29 @@ class Exercise:
 
     def _member(self, family: Family, seen: dict) -> float | None:
         """Return the number of the family's member that does what was seen; None if there is none."""
-        key = differing(seen, self._see(self.answer))
-        if key not in seen or isinstance(seen[key], str):
+        right = self._see(self.answer)
+        key = differing(seen, right)
+        if key not in seen or key not in right or isinstance(seen[key], str) or isinstance(right[key], str):
             return None
-        target = torch.as_tensor(seen[key], dtype=torch.float64)
-
-        def gap(exponent: float) -> float | None:
-            member = self._see(family.answer(10**exponent)).get(key)
-            if not isinstance(member, Tensor | float) or torch.as_tensor(member).shape != target.shape:
-                return None
-            return float((torch.as_tensor(member, dtype=torch.float64) - target).flatten()[at])
-
-        right = torch.as_tensor(self._see(self.answer)[key], dtype=torch.float64)
-        if right.shape != target.shape:
+        target = as_number(seen[key])
+        if target.shape != as_number(right[key]).shape:
             return None
-        at = int((target - right).abs().nan_to_num(0).argmax())
-        low, high = (float(torch.tensor(edge).log10()) for edge in (family.low, family.high))
-        below, above = gap(low), gap(high)
-        if below is None or above is None or not below * above < 0:
+        at = int((target - as_number(right[key])).abs().nan_to_num(0).argmax())  # where the two differ most
+
+        def gap(exponent: float) -> float:
+            """Return how far a member's number there is above the learner's; nan where it has none."""
+            member = self._see(family.answer(10**exponent)).get(key, "")
+            same = not isinstance(member, str) and as_number(member).shape == target.shape
+            return float((as_number(member) - target).flatten()[at]) if same else math.nan
+
+        low, high = math.log10(family.low), math.log10(family.high)
+        below = gap(low)
+        if not below * gap(high) < 0:
             return None
         for _ in range(45):
             middle = (low + high) / 2
-            found = gap(middle)
-            if found is None:
-                return None
-            low, high = (middle, high) if found * below > 0 else (low, middle)
-        member = self._see(family.answer(10**middle))
-        return None if differing(seen, member, LOOSE) else 10**middle
+            low, high = (middle, high) if gap(middle) * below > 0 else (low, middle)
+        return None if differing(seen, self._see(family.answer(10**middle)), LOOSE) else 10**middle
 
     def _beside_nan(self, seen: dict, wrong: dict) -> bool:
         """Return whether all that is finite of an answer does what the wrong one does, and not what is right."""
@@ -238,8 +237,10 @@ class Exercise:
         return calls
 
 
-def value_and_gradient(loss: Callable, *inputs: Tensor, by: str = "the input", where: str = "") -> tuple[Tensor, Tensor]:
-    """Return an answer's loss, and its gradient with respect to the first input; all in double precision.
+def value_and_gradient(
+    loss: Callable, *inputs: Tensor, by: str = "the input", where: str = ""
+) -> tuple[Tensor, Tensor]:
+    """Return an answer's loss (), and its gradient with respect to the first input; both in double precision.
 
     `by` names the first input and `where` the case, for the sentences. Raises Wrong if the loss is not one number, or
     carries no gradient.
@@ -264,10 +265,13 @@ def value_and_gradient(loss: Callable, *inputs: Tensor, by: str = "the input", w
 
 def _why_no_gradient(loss: Callable, value: Tensor, first: Tensor, rest: list, by: str, where: str) -> str:
     """Explain a missing gradient: does the loss change with the input at all?"""
+    if where:
+        return (
+            f"{where[0].upper()}{where[1:]} you return a constant, which carries no gradient. Do not branch there: add "
+            "a small number to what you divide by."
+        )
     moved = first + 0.1 + 0.1 * torch.arange(first.numel(), dtype=first.dtype).view(first.shape).cos()
     other = torch.as_tensor(loss(moved, *rest)).detach()
-    if where:
-        return f"{where[0].upper()}{where[1:]} you return a constant, which carries no gradient. Do not branch there: add a small number to what you divide by."  # noqa: E501
     if torch.allclose(other, value, equal_nan=True):
         return f"Your loss does not depend on {by} at all: other values leave it as it is. Use {by} in your formula."
     return (

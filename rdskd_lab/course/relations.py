@@ -7,13 +7,18 @@ from torch import Tensor
 
 RTOL, ATOL = 1e-6, 1e-9
 LOOSE = 1e-4  # relative, where a number was found by halving an interval
-FEW = 24  # numbers of a tensor that are printed
+FEW = 32  # numbers of a tensor that are printed
 FACTORS = (
     (math.log(10), "this is ln 10: a logarithm has the wrong base"),
     (1 / math.log(10), "this is 1 / ln 10: you use log10 where the natural logarithm, torch.log, is meant"),
     (1 / math.log(2), "this is 1 / ln 2: you use log2 where the natural logarithm, torch.log, is meant"),
     (math.log(2), "this is ln 2: a logarithm or a power has base 2"),
 )
+
+
+def as_number(x) -> Tensor:
+    """Return a number or tensor in double precision, without its gradient."""
+    return torch.as_tensor(x, dtype=torch.float64).detach()
 
 
 def differing(seen: dict, right: dict, rtol: float = RTOL) -> str:
@@ -31,11 +36,11 @@ def relation(seen: dict, right: dict, sizes: tuple[tuple[str, float | tuple], ..
     """
     if set(seen) != set(right) or any(isinstance(x, str) for x in [*seen.values(), *right.values()]):
         return ""
-    pairs = [(_number(seen[key]), _number(right[key])) for key in right]
+    pairs = [(as_number(seen[key]), as_number(right[key])) for key in right]
     if any(not x.isfinite().all() or not y.isfinite().all() for x, y in pairs):
         return ""
     if any(x.shape != y.shape for x, y in pairs):
-        return _reduced(pairs)
+        return ""
     factors = [_factor_of(x, y) for x, y in pairs]
     if None not in factors and (said := _tell_factor(factors, sizes)):
         return said
@@ -63,11 +68,9 @@ def tell_difference(seen: dict, right: dict) -> str:
         return f"The check expected {_lower(key)}." if key in right else f"The check did not expect {_lower(key)}."
     if isinstance(right[key], str):
         return f"{_upper(key)} should be {right[key]}; yours is {seen[key]}."
-    got, want = _number(seen[key]), _number(right[key])
+    got, want = as_number(seen[key]), as_number(right[key])
     if got.shape != want.shape:
-        flipped = want.ndim > 1 and got.shape == want.transpose(-1, -2).shape
-        turned = " Rows and columns are exchanged." if flipped else ""
-        return f"{_upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}.{turned}"
+        return f"{_upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}.{_shape(got, want)}"
     agree = [other for other in right if other in seen and _same(seen[other], right[other], RTOL)]
     already = f" Right already: {agree[0]}." if agree else ""
     if not want.shape:
@@ -106,10 +109,12 @@ def _factor_of(x: Tensor, y: Tensor) -> float | None:
 
 
 def _tell_factor(factors: list[float], sizes: tuple[tuple[str, float | tuple], ...]) -> str:
-    """Say by which factor everything is off, and which known number that is; "" if the factors have nothing in common."""
+    """Say by which factor everything is off, and which known number that is; "" if there is no common factor."""
 
     def is_(numbers) -> bool:
-        return all(math.isnan(f) or math.isclose(abs(f), n, rel_tol=1e-5) for f, n in zip(factors, numbers, strict=True))
+        return all(
+            math.isnan(f) or math.isclose(abs(f), n, rel_tol=1e-5) for f, n in zip(factors, numbers, strict=True)
+        )
 
     known = [f for f in factors if not math.isnan(f)]
     if not known:
@@ -129,14 +134,13 @@ def _tell_factor(factors: list[float], sizes: tuple[tuple[str, float | tuple], .
     return f"Everything you return is {known[0]:.4g} times the right answer{named}{turned if named else ''}."
 
 
-def _reduced(pairs: list[tuple[Tensor, Tensor]]) -> str:
-    """Recognise a sum or a mean over an axis that should have stayed."""
-    for x, y in pairs:
-        for axis in range(y.ndim) if x.shape != y.shape else ():
-            for words, reduced in (("sum", y.sum(axis)), ("average", y.mean(axis))):
-                if x.shape == reduced.shape and torch.allclose(x, reduced, 1e-5, 1e-8):
-                    shape = f"The result should keep shape {tuple(y.shape)}; yours has {tuple(x.shape)}"
-                    return f"{shape}. You {words} over axis {axis}: leave that axis as it is."
+def _shape(got: Tensor, want: Tensor) -> str:
+    """Say how a wrong shape may have come about."""
+    if want.ndim > 1 and got.shape == want.transpose(-1, -2).shape:
+        return " Rows and columns are exchanged."
+    for axis in range(want.ndim):
+        if got.shape == want.shape[:axis] + want.shape[axis + 1 :]:
+            return f" Axis {axis} is gone: did you sum or average over it?"
     return ""
 
 
@@ -149,14 +153,10 @@ def _apart(want: float, got: float) -> tuple[str, str]:
     return f"{want:.6e}", f"{got:.6e}"
 
 
-def _number(x) -> Tensor:
-    return torch.as_tensor(x, dtype=torch.float64).detach()
-
-
 def _same(a, b, rtol: float) -> bool:
     if isinstance(a, str) or isinstance(b, str):
         return a == b
-    a, b = _number(a), _number(b)
+    a, b = as_number(a), as_number(b)
     return a.shape == b.shape and torch.allclose(a, b, rtol, ATOL, equal_nan=True)
 
 

@@ -3,6 +3,7 @@
 import ast
 import configparser
 import json
+import math
 import re
 import sys
 import tomllib
@@ -17,7 +18,9 @@ import torch
 import rdskd_lab as lab
 from rdskd_lab import course
 from rdskd_lab.course import bands, class_figure, classroom, lesson, stored, student_seed, tables
-from rdskd_lab.course.exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
+from rdskd_lab.course.exercise import Exercise, Family, Misconception, Wrong, value_and_gradient
+from rdskd_lab.course.relations import differing, relation, tell_difference, write_value
+from rdskd_lab.course.verdict import Verdict
 
 TOP = Path(__file__).resolve().parents[2]
 NOTEBOOKS = TOP / "notebooks"
@@ -98,10 +101,17 @@ def squares():
     [
         (lambda x: x, r"shape \(2,\)"),
         (lambda x: 5.0, "float"),
-        (lambda x: square(x.detach()) + 0 * 1, "no gradient"),
-        (lambda x: 2 * square(x), "value .* 5.0000.* 10.0000"),
-        (lambda x: square(x) + x[0] - x[0].item(), r"gradient .* 2.0000 at \[0\].* 3.0000"),
-        (lambda x: x @ torch.zeros(3).double(), "line 1 .RuntimeError"),
+        (lambda x: square(x.detach()) + 0 * 1, "changes with the input, but no gradient"),
+        (lambda x: torch.tensor(3.0), "does not depend on the input"),
+        (lambda x: torch.ones(2, requires_grad=True).sum(), "does not depend on the input"),
+        (lambda x: 2 * square(x), "2 times the right answer"),
+        (lambda x: -square(x), "wrong sign"),
+        (lambda x: square(x) / math.log(2), "log2"),
+        (lambda x: square(x) + 1e-3, "0.001 too large, and the gradient is right"),
+        (lambda x: square(x) + x[0] ** 2 * 1e-4, "value .* 5.0000.* 5.0001"),
+        (lambda x: square(x) + x[0] ** 2 * 2e-5, "value .* 5.00000; .* 5.00002"),
+        (lambda x: square(x) + x[0] - x[0].item(), r"gradient .* 2.0000 at \[0\].* 3.0000.* Right already: the value"),
+        (lambda x: x @ torch.zeros(3).double(), "Line 1 of your function raised RuntimeError"),
         (lambda: 1, "TypeError"),
         (lambda x: {"a": 1}, "dict"),
         (torch.tensor(5.0), r"lesson\[1\].check\(square\)"),
@@ -145,7 +155,7 @@ def test_what_a_learner_really_wrote_is_met_as_it_should_be():
     )
     assert scale.examine(each_image_with_torchs_own_std).name == "each image, all channels together"
     assert quotient.examine(asks_first).kind == "right"
-    assert loss.examine(sum_without_anchors).name == "exponential forgotten"
+    assert loss.examine(sum_without_anchors).name == "no exponential"
 
 
 def test_an_answer_that_forgets_to_return_is_not_called_empty(squares):
@@ -154,7 +164,7 @@ def test_an_answer_that_forgets_to_return_is_not_called_empty(squares):
             return square(x)
 
     verdict = squares.examine(forgets)
-    assert verdict.kind == "wrong" and "nothing back" in verdict.says
+    assert verdict.kind == "wrong" and "returned nothing" in verdict.says
 
 
 def test_a_gradient_that_torch_did_not_keep_is_explained(squares):
@@ -180,7 +190,7 @@ def test_hints_come_one_after_the_other_and_the_solution_is_the_code_that_runs(s
 def test_typical_errors_show_the_code_and_what_is_said(squares, capsys):
     squares.typical_errors()
     said = capsys.readouterr().out
-    assert "def cube(x):" in said and "(cube). No." in said
+    assert "def cube(x):" in said and "Not yet: cube. No." in said
 
 
 def test_a_judge_decides_where_many_answers_are_right(squares):

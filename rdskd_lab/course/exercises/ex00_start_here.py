@@ -45,7 +45,8 @@ EXERCISES = (
     Exercise(
         title="how sure is it?",
         hints=(
-            "Work in three steps: the probabilities of each image, the largest of each image, the mean over the images.",
+            "Work in three steps: the probabilities of each image, the largest of each image, the mean over the "
+            "images.",
             "Logits have shape (N, K): axis 0 counts the images, axis 1 counts the classes. Take the softmax and the "
             "maximum over the classes.",
             "Compute logits.softmax(1).max(1).values, then take the mean of it.",

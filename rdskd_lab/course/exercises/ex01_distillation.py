@@ -112,8 +112,8 @@ EXERCISES = (
         hints=(
             "Read the formula from the inside. What is divided by T: the logits, or the probabilities? Which sum runs "
             "over the classes of one image? What happens over the images?",
-            "Compute log_p and log_q with log_softmax(1) of the divided logits. Then ln(p/q) is log_p - log_q, and p is "
-            "log_p.exp(). Sum over axis 1, take the mean over the images, multiply by T squared.",
+            "Compute log_p and log_q with log_softmax(1) of the divided logits. Then ln(p/q) is log_p - log_q, and p "
+            "is log_p.exp(). Sum over axis 1, take the mean over the images, multiply by T squared.",
             "return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(1)... and then the mean.",
         ),
         answer=distillation_loss,
@@ -127,10 +127,12 @@ EXERCISES = (
                 "shrinks like 1/T squared, and you would have to retune the learning rate for every temperature."),
             Misconception(linear_factor, "T instead of T squared",
                 "At T = 1 you are right; at T = 4 your loss is 4 times too small. The gradient loses one factor T "
-                "because you divide the logits, and one more because soft answers differ less. T squared repairs both."),
+                "because you divide the logits, and one more because soft answers differ less. T squared repairs "
+                "both."),
             Misconception(the_other_way_round, "student and teacher exchanged",
                 "You compute KL(q || p). It is 0 at the same place, but it weights the classes by the student's "
-                "probabilities, so a class that the student forgot costs nothing. Weight by the teacher's: sum p ln(p/q)."),
+                "probabilities, so a class that the student forgot costs nothing. Weight by the teacher's: sum p "
+                "ln(p/q)."),
             Misconception(mean_over_classes_too, "a mean over the classes",
                 "Your loss is K times too small. Sum over the classes and average over the images only. In F.kl_div "
                 "this is reduction=\"batchmean\"; \"mean\" divides by N and by K."),

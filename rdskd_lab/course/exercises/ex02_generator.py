@@ -315,9 +315,10 @@ EXERCISES = (
     Exercise(
         title="the scale of normalised data",
         hints=(
-            "How many means do you need for images (N, C, H, W)? One for each channel. Over which axes do you take each?",
-            "Over axes 0, 2 and 3, with keepdim=True so that you can subtract it. Then divide by the standard deviation "
-            "over the same axes, with unbiased=False.",
+            "How many means do you need for images (N, C, H, W)? One for each channel. Over which axes do you take "
+            "each?",
+            "Over axes 0, 2 and 3, with keepdim=True so that you can subtract it. Then divide by the standard "
+            "deviation over the same axes, with unbiased=False.",
             "(images - images.mean((0, 2, 3), keepdim=True)) / ... with the same axes in the denominator.",
         ),
         answer=standardise,
@@ -326,15 +327,15 @@ EXERCISES = (
               "number. Remember it for notebook 05.",
         misconceptions=(
             Misconception(each_image_alone, "each image by itself",
-                "You take the mean and variance of each image, as InstanceNorm does. Then no image can be brighter than "
-                "another. BatchNorm takes them over the batch as well: axes 0, 2 and 3.",
+                "You take the mean and variance of each image, as InstanceNorm does. Then no image can be brighter "
+                "than another. BatchNorm takes them over the batch as well: axes 0, 2 and 3.",
                 _in_direction_of(each_image_alone)),
             Misconception(all_channels_together, "all channels together",
                 "You take one mean and one variance of everything. Take one pair for each channel: axes 0, 2 and 3.",
                 _in_direction_of(all_channels_together)),
             Misconception(each_pixel_alone, "each pixel by itself",
-                "You take the mean and variance over the batch for each pixel. Then every pixel varies equally, even in "
-                "the corners. BatchNorm takes them over the pixels as well: axes 0, 2 and 3.",
+                "You take the mean and variance over the batch for each pixel. Then every pixel varies equally, even "
+                "in the corners. BatchNorm takes them over the pixels as well: axes 0, 2 and 3.",
                 _in_direction_of(each_pixel_alone)),
             Misconception(each_image_all_channels, "each image, all channels together",
                 "You take the mean and variance of a whole image, as LayerNorm does. BatchNorm has one pair for each "
@@ -371,8 +372,8 @@ EXERCISES = (
             "the images, one step against it. Which tensor needs a gradient?",
             "Make a copy that tracks its gradient, x = start.clone().requires_grad_(). Take torch.autograd.grad(loss, "
             "x)[0], and begin the next step with a detached x.",
-            "for _ in range(steps): loss = F.cross_entropy(teacher(x), labels); then x = (x - lr * ...), detached, with "
-            "requires_grad_() again.",
+            "for _ in range(steps): loss = F.cross_entropy(teacher(x), labels); then x = (x - lr * ...), detached, "
+            "with requires_grad_() again.",
         ),
         answer=invert,
         watch=watch_inversion,

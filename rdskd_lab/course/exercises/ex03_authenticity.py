@@ -162,8 +162,8 @@ def judge_batches(seen):
         return "Both batches should be logits of 50 images and 10 classes: tensors of shape (50, 10)."
     if max(loss1, loss2) > 0.01:
         return (
-            f"L_OH should be below 0.01 nats for both batches; yours are {loss1:.4f} and {loss2:.4f}: the teacher is not "
-            "sure enough of each image. Let one logit of each row lead by more."
+            f"L_OH should be below 0.01 nats for both batches; yours are {loss1:.4f} and {loss2:.4f}: the teacher is "
+            "not sure enough of each image. Let one logit of each row lead by more."
         )
     if abs(loss1 - loss2) > 1e-6:
         return (

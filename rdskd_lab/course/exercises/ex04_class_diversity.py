@@ -133,8 +133,8 @@ def _judge_batch(seen: dict) -> str:
         )
     if not oh < 0.01:
         return (
-            f"L_OH should be below 0.01; yours is {oh:.4f}: the teacher is not sure enough of each image. Let one logit "
-            "of each row lead by more."
+            f"L_OH should be below 0.01; yours is {oh:.4f}: the teacher is not sure enough of each image. Let one "
+            "logit of each row lead by more."
         )
     return ""
 
@@ -192,8 +192,8 @@ def _judge_weights(seen: dict) -> str:
         return "Leave the weight of oh at 1."
     if seen["effective classes"] < 8:
         return (
-            f"In the last 20 steps the batches hold {seen['effective classes']:.1f} effective classes; you need 8. Give "
-            "ie more weight."
+            f"In the last 20 steps the batches hold {seen['effective classes']:.1f} effective classes; you need 8. "
+            "Give ie more weight."
         )
     if seen["L_OH"] > 0.35:
         return f"L_OH is {seen['L_OH']:.2f} nats in the last 20 steps; it may be 0.35 at most. Give ie less weight."
@@ -236,8 +236,8 @@ EXERCISES = (
                 "Your K numbers sum to N, not to 1, so they are no probabilities and your result is no entropy. Take "
                 "the mean over the images."),
             Misconception(unguarded, "0 times ln 0",
-                "You are right where all classes occur. Where one never does, its mean is 0, ln 0 is minus infinity, and "
-                "0 times that is NaN. Keep the mean above 0 inside the logarithm: "
+                "You are right where all classes occur. Where one never does, its mean is 0, ln 0 is minus infinity, "
+                "and 0 times that is NaN. Keep the mean above 0 inside the logarithm: "
                 "mean.clamp_min(torch.finfo(mean.dtype).tiny)."),
             Misconception(unguarded_gradient, "NaN in the gradient only",
                 "The value is right everywhere, since xlogy(0, 0) is 0. Its gradient there is ln 0 + 1, which becomes "
@@ -289,20 +289,21 @@ EXERCISES = (
         right="At least 8 effective classes, and the teacher is still sure of most images.",
         misconceptions=(
             Misconception(a_tenth, "a weight that is too small",
-                "Class diversity pulls, but authenticity pulls harder, so the images belong to too few classes. Give ie "
-                "more weight.",
+                "Class diversity pulls, but authenticity pulls harder, so the images belong to too few classes. Give "
+                "ie more weight.",
                 recognise=lambda seen: (
                     seen.get("weight of oh") == 1 and 0 < seen["weight of ie"] < 1 and seen["effective classes"] < 8)),
             Misconception(switched_off, "class diversity switched off",
-                "A weight of 0 switches class diversity off. Then nothing stops the collapse. Give ie a positive weight.",
+                "A weight of 0 switches class diversity off. Then nothing stops the collapse. Give ie a positive "
+                "weight.",
                 recognise=lambda seen: seen.get("weight of oh") == 1 and seen["weight of ie"] == 0),
             Misconception(negative, "a negative weight",
                 "The loss is minus the entropy already. A negative weight asks for less entropy, so for fewer classes. "
                 "Make it positive.",
                 recognise=lambda seen: seen.get("weight of ie", 0) < 0),
             Misconception(without_authenticity, "authenticity taken away",
-                "You changed the weight of oh. Without authenticity it is easy to get all classes, with images that the "
-                "teacher is not sure of. Leave oh at 1: the task is to have both.",
+                "You changed the weight of oh. Without authenticity it is easy to get all classes, with images that "
+                "the teacher is not sure of. Leave oh at 1: the task is to have both.",
                 recognise=lambda seen: seen.get("weight of oh", 1) != 1),
         ),
     ),

@@ -240,7 +240,8 @@ EXERCISES = (
         title="the diversity-seeking loss from scratch",
         hints=(
             "A pair takes one image from each half of the batch: image i and image i + N/2. chunk(2) makes the halves.",
-            "You need one number in the numerator and one in the denominator. Each norm runs over everything in a half.",
+            "You need one number in the numerator and one in the denominator. Each norm runs over everything in a "
+            "half.",
             "(p2 - p1).norm() / ((x2 - x1).norm() + 1e-8): .norm() without dim runs over the whole tensor.",
         ),
         answer=diversity,
@@ -260,14 +261,14 @@ EXERCISES = (
             Misconception(squared_distances, "squares instead of norms",
                 "You forgot the square root: a norm is the root of a sum of squares. Yours is the square of the loss."),
             Misconception(means_for_norms, "mean absolute differences instead of norms",
-                "You take mean absolute differences, as MSGAN does. Take the 2-norm in both places: the root of the sum "
-                "of squares."),
+                "You take mean absolute differences, as MSGAN does. Take the 2-norm in both places: the root of the "
+                "sum of squares."),
             Misconception(absolute_differences, "sums of absolute differences instead of norms",
-                "You sum absolute differences, which is the 1-norm. Take the 2-norm in both places: the root of the sum "
-                "of squares, .norm()."),
+                "You sum absolute differences, which is the 1-norm. Take the 2-norm in both places: the root of the "
+                "sum of squares, .norm()."),
             Misconception(root_mean_squares, "root mean squares instead of norms",
-                "You divide each sum of squares by its number of entries. Take the root of the plain sum. There are many "
-                "more pixels than probabilities, which makes the released loss small."),
+                "You divide each sum of squares by its number of entries. Take the root of the plain sum. There are "
+                "many more pixels than probabilities, which makes the released loss small."),
             Misconception(neighbours, "other pairs",
                 "You pair neighbours, image 0 with 1 and 2 with 3. The released code pairs the halves: image i with "
                 "image i + N/2."),
@@ -306,19 +307,20 @@ EXERCISES = (
             Misconception(bare, "nothing added to the denominator",
                 "Where the images coincide you divide by 0. Add a small number to the denominator."),
             Misconception(nan_to_num, "nan_to_num repairs the value, not the gradient",
-                "The values are finite. But the way back still goes through something infinite (a quotient by 0, or the "
-                "slope of a root at 0), so the gradient is NaN. Keep the NaN from arising: add a small number to the "
-                "denominator."),
+                "The values are finite. But the way back still goes through something infinite (a quotient by 0, or "
+                "the slope of a root at 0), so the gradient is NaN. Keep the NaN from arising: add a small number to "
+                "the denominator."),
             Misconception(squares, "squares instead of norms",
                 "You divide sums of squares. A norm is the root of a sum of squares; torch's norm() has the gradient 0 "
                 "at 0, so you may use it."),
             Misconception(square_root, "the root of a sum at 0",
-                "The values are right everywhere. But the slope of a square root at 0 is infinite, and 0 times infinity "
-                "is NaN. Use torch's norm(), which takes 0 as the gradient there."),
+                "The values are right everywhere. But the slope of a square root at 0 is infinite, and 0 times "
+                "infinity is NaN. Use torch's norm(), which takes 0 as the gradient there."),
         ),
         families=(
             Family(much_added, "an epsilon that changes the value",
-                "You add about {number} to the denominator, which changes ordinary values. Add much less, such as 1e-8.",
+                "You add about {number} to the denominator, which changes ordinary values. Add much less, such as "
+                "1e-8.",
                 1e-7, 1e3),
         ),
     ),
@@ -334,15 +336,16 @@ EXERCISES = (
         right="With this number as its weight, the second loss is as loud as the first.",
         misconceptions=(
             Misconception(of_the_values, "values instead of gradients",
-                "You compare the losses themselves. A loss of 100 that is flat does not pull at all. Compare gradients."),
+                "You compare the losses themselves. A loss of 100 that is flat does not pull at all. Compare "
+                "gradients."),
             Misconception(the_other_way, "the other way round",
                 "You return how much louder the second loss is. Divide the first length by the second."),
             Misconception(piled_up, "gradients that add up",
                 "backward() adds to x.grad, so your second gradient contains the first. Set x.grad to None in between, "
                 "or use torch.autograd.grad."),
             Misconception(one_gradient_under_two_names, "one gradient under two names",
-                "`a = x.grad` makes no copy: backward() and zero_() change that same tensor, so a and b are one and the "
-                "ratio is 1. Use x.grad.clone() and set x.grad to None in between, or use torch.autograd.grad."),
+                "`a = x.grad` makes no copy: backward() and zero_() change that same tensor, so a and b are one and "
+                "the ratio is 1. Use x.grad.clone() and set x.grad to None in between, or use torch.autograd.grad."),
             Misconception(of_the_largest, "the largest entries",
                 "You compare the largest entries. The length of a gradient is its 2-norm, over all entries."),
             Misconception(sums_of_absolute_entries, "sums of absolute entries",

@@ -168,13 +168,14 @@ EXERCISES = (
                 "You take the size of every step. Then a loss that falls fast fluctuates most. Count rises only, and "
                 "falls as 0."),
             Misconception(ends_only, "only the ends",
-                "You compute (last - first) / steps: everything in between cancels. Take the positive part of each step "
-                "before you average."),
+                "You compute (last - first) / steps: everything in between cancels. Take the positive part of each "
+                "step before you average."),
             Misconception(summed, "the sum instead of the mean",
                 "Your number grows with the length of a run. Divide by the number of steps."),
             Misconception(rises_alone, "the mean of the rises alone",
-                "You divide by the number of rises. Then one rise in a hundred steps counts as much as a hundred rises, "
-                "and a loss that never rises has no mean. Let falls count as 0, and divide by the number of steps."),
+                "You divide by the number of rises. Then one rise in a hundred steps counts as much as a hundred "
+                "rises, and a loss that never rises has no mean. Let falls count as 0, and divide by the number of "
+                "steps."),
             Misconception(largest, "the largest rise",
                 "You return the largest rise. Return the mean over all steps, with falls as 0."),
             Misconception(spread, "the standard deviation",
@@ -213,10 +214,10 @@ EXERCISES = (
         title="a look that changes nothing",
         hints=(
             "The generator has BatchNorm. What does a forward pass in training mode leave behind?",
-            "Eval mode leaves nothing behind, but it gives other images than training sees, because BatchNorm then uses "
-            "its running statistics. So use training mode, and put the buffers back.",
-            "with torch.no_grad(), torch_state.buffers_kept(generator), torch_state.train_mode(generator, training=True): "
-            "return generator(z).",
+            "Eval mode leaves nothing behind, but it gives other images than training sees, because BatchNorm then "
+            "uses its running statistics. So use training mode, and put the buffers back.",
+            "with torch.no_grad(), torch_state.buffers_kept(generator), torch_state.train_mode(generator, "
+            "training=True): return generator(z).",
         ),
         answer=look,
         watch=_watch_look,

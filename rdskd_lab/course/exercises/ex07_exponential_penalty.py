@@ -1,4 +1,4 @@
-"""Exercises of 07_exponential_penalty: the damped loss, the anchor of the released code, the constant weight to compare with."""
+"""Exercises of 07_exponential_penalty: the damped loss, the anchor of the released code, a weight to compare with."""
 
 import math
 
@@ -160,19 +160,19 @@ EXERCISES = (
         right="Its gradient is the gradient of the loss, times the gain exp(L - a). The anchor is a number.",
         misconceptions=(
             Misconception(through_the_anchor, "a gradient through the anchor",
-                "The values are right, the gradient is not: it flows through the anchor as well, and pulls the anchor up "
-                "towards the loss. If the anchor were the loss itself, nothing would be left. Detach it."),
+                "The values are right, the gradient is not: it flows through the anchor as well, and pulls the anchor "
+                "up towards the loss. If the anchor were the loss itself, nothing would be left. Detach it."),
             Misconception(difference_of_exponentials, "the difference of two exponentials",
-                "exp(L) - exp(a) has the gradient exp(L), whatever the anchor is: subtracting a number changes no slope. "
-                "Put the anchor into the exponent."),
+                "exp(L) - exp(a) has the gradient exp(L), whatever the anchor is: subtracting a number changes no "
+                "slope. Put the anchor into the exponent."),
             Misconception(turned_round, "the sign of the exponent",
                 "exp(a - L) falls as the loss rises, so minimising it makes the loss worse. Use exp(L - a)."),
             Misconception(rises_only, "nothing below the anchor",
                 "You are right above the anchor. Below it your loss is constant, so the loss stops falling as soon as "
                 "it is there. Damping pulls less below the anchor, but it still pulls: do not clamp."),
             Misconception(gain_times_loss, "gain times loss",
-                "The gradient is right and would train the same generator. But the value is not exp(L - a): you multiply "
-                "the loss by its detached gain. Return exp(L - a) itself."),
+                "The gradient is right and would train the same generator. But the value is not exp(L - a): you "
+                "multiply the loss by its detached gain. Return exp(L - a) itself."),
             Misconception(less_one, "one less",
                 "The gradient is right, but every value is 1 too small: you return exp(L - a) - 1. At the anchor the "
                 "damped loss is 1."),
@@ -222,17 +222,18 @@ EXERCISES = (
         ),
         answer=constant_weight,
         watch=_watch_constant,
-        right="A term with this constant weight pulls equally hard on average. Any further effect of damping comes from "
-              "the changes of the gain.",
+        right="A term with this constant weight pulls equally hard on average. Any further effect of damping comes "
+              "from the changes of the gain.",
         misconceptions=(
             Misconception(exp_of_the_mean, "the gain of the mean instead of the mean gain",
-                "You take the mean first and then exp. exp is curved, so this is smaller whenever the losses vary. Take "
-                "exp of each step first, then the mean."),
+                "You take the mean first and then exp. exp is curved, so this is smaller whenever the losses vary. "
+                "Take exp of each step first, then the mean."),
             Misconception(mean_of_the_losses, "the quotient of two means",
-                "Each step has its own anchor. Subtract it in the exponent, step by step, and take the mean after that."),
+                "Each step has its own anchor. Subtract it in the exponent, step by step, and take the mean after "
+                "that."),
             Misconception(without_the_anchor, "no anchor",
-                "You compute the gain as if the anchor were 0 all the time. Subtract the anchor of each step: a run that "
-                "stays at its anchor has gain 1."),
+                "You compute the gain as if the anchor were 0 all the time. Subtract the anchor of each step: a run "
+                "that stays at its anchor has gain 1."),
             Misconception(last_gain, "the last gain",
                 "You return the gain of the last step. Return the mean over all steps."),
             Misconception(difference_alone, "the exponent instead of the gain",

@@ -91,7 +91,7 @@ def _pulls_as_the_plain_sum(seen):
 
 
 def next_anchor(i, raw, anchor, every=120):
-    """The anchor after step i (0, 1, 2, ...) in which the loss was `raw`; released code: at the second step of an epoch."""
+    """The anchor after step i (0, 1, 2, ...) with the loss `raw`; released code: at the second step of an epoch."""
     return raw if i % every == 1 else anchor
 
 
@@ -241,7 +241,8 @@ EXERCISES = (
             Misconception(diversity_damped, "ds damped too",
                 "You damp ds as well. The released code damps only oh and ie; add ds as it is."),
             Misconception(diversity_subtracted, "ds subtracted",
-                "You subtract ds. It is a loss already: it falls when the images differ more than the answers. Add it."),
+                "You subtract ds. It is a loss already: it falls when the images differ more than the answers. Add "
+                "it."),
             Misconception(logits_for_answers, "logits instead of probabilities in ds",
                 "The diversity loss compares the teacher's probabilities, not its logits: pass logits.softmax(1)."),
         ),
@@ -309,8 +310,8 @@ EXERCISES = (
             Misconception(diversity_of_the_logits, "logits instead of probabilities in ds",
                 "The diversity loss compares the teacher's probabilities, not its logits: pass b.probs."),
             Misconception(entropy_upside_down, "the entropy with the wrong sign",
-                "Lower is better for every term. information_entropy is minus the entropy already, so another minus asks "
-                "for a single class. Drop it."),
+                "Lower is better for every term. information_entropy is minus the entropy already, so another minus "
+                "asks for a single class. Drop it."),
         ),
     ),
 )  # fmt: skip

@@ -86,7 +86,8 @@ EXERCISES = (
     Exercise(
         title="bring the classes back",
         hints=(
-            "Each row of the table is one loss. Which one looks at the batch as a whole, not at single images or pairs?",
+            "Each row of the table is one loss. Which one looks at the batch as a whole, not at single images or "
+            "pairs?",
             "It is ie: it is lowest when all classes occur equally often. Is it on? How large is its weight?",
             'return [("ie", "on", True), ("ie", "weight", ...)] with a weight above 1.',
         ),
@@ -96,8 +97,8 @@ EXERCISES = (
         right="Authenticity stayed as it was. What was missing is the only term that looks at the batch as a whole.",
         misconceptions=(
             Misconception(sharper_only, "inter-sample diversity instead of class diversity",
-                "You switched ds on. It wants images to differ more than the teacher's answers do, and the cheapest way "
-                "is to make the answers alike, which narrows the classes further. Switch ie on: it counts classes.",
+                "You switched ds on. It wants images to differ more than the teacher's answers do, and the cheapest "
+                "way is to make the answers alike, which narrows the classes further. Switch ie on: it counts classes.",
                 lambda seen: seen.get("ds.on") == 1 and seen.get("ie.on") == 0),
             Misconception(weigh_what_is_off, "a weight on a term that is off",
                 "You gave ie a weight, but the row is off, so the weight does nothing. Switch the row on as well.",
@@ -106,8 +107,8 @@ EXERCISES = (
                 "The classes come back, but nothing asks the teacher to be sure of them. Leave oh as it is.",
                 lambda seen: seen.get("oh.on") == 0),
             Misconception(damp_less, "damping instead of diversity",
-                "You changed how oh is damped. That changes how hard oh pulls, but still nothing asks for many classes. "
-                "Leave oh as it is and switch ie on.",
+                "You changed how oh is damped. That changes how hard oh pulls, but still nothing asks for many "
+                "classes. Leave oh as it is and switch ie on.",
                 lambda seen: seen.get("touched oh") == 1 and seen.get("oh.on") == 1),
             Misconception(too_little, "a weight that is too small",
                 "You switched ie on, which is the right term, but its weight is too small to bring the classes back in "

@@ -60,7 +60,11 @@ def watch(answer):
 
     one, _ = value_and_gradient(lambda mean: answer([(mean, *LAYERS[0][1:])]), LAYERS[0][0], by=BY)
     both, gradient = value_and_gradient(loss, LAYERS[0][0], by=BY)
-    return {"R_f of one layer": one, "R_f of two layers": both, "its gradient with respect to the first layer's mean": gradient}
+    return {
+        "R_f of one layer": one,
+        "R_f of two layers": both,
+        "its gradient with respect to the first layer's mean": gradient,
+    }
 
 
 EXERCISES = (
@@ -70,8 +74,8 @@ EXERCISES = (
             "Each layer has two distances: of the variances, and of the means. Then sum over the layers.",
             "A distance here is the 2-norm of a difference of vectors (C,): .norm() computes it. Do not square or "
             "average it afterwards.",
-            "Unpack each layer as mean, var, running_mean, running_var. Add (var - running_var).norm() and the same for "
-            "the means.",
+            "Unpack each layer as mean, var, running_mean, running_var. Add (var - running_var).norm() and the same "
+            "for the means.",
         ),
         answer=bn_statistics,
         watch=watch,
@@ -79,8 +83,8 @@ EXERCISES = (
               "the statistics come.",
         misconceptions=(
             Misconception(squared, "squared norms",
-                "You square the distances. Then a layer that is far off outweighs all others, and the pull fades as the "
-                "statistics come close. The released code takes the plain norms: .norm()."),
+                "You square the distances. Then a layer that is far off outweighs all others, and the pull fades as "
+                "the statistics come close. The released code takes the plain norms: .norm()."),
             Misconception(means_only, "the means only",
                 "You forgot the variances: they tell how strongly the features vary over the images."),
             Misconception(variances_only, "the variances only",

@@ -103,7 +103,7 @@ def watch(answer):
     return seen | {
         "BatchNorm layers": float(norms),
         "largest gradient at a pixel": float(gradient.abs().max()),
-        "largest answer to very bright images": float(net(1e4 * images.detach()).abs().max()),
+        "largest answer to very bright images": float(net(1e4 * images.detach()).detach().abs().max()),
         "sums of the rows": logits.detach().sum(1),
         "sums of the columns": logits.detach().sum(0),
         "how far the answers of images shown alone differ": float((alone - logits).abs().max().detach()),
@@ -154,12 +154,12 @@ EXERCISES = (
                 "softmax is nearly flat, at most 0.2320 for ten classes. End with the linear layer.",
                 lambda seen: _all_one(seen.get("sums of the rows", 0))),
             Misconception(softmax_over_the_batch, "a softmax over the batch",
-                "Your answers sum to 1 over the images of a batch, so one image changes another's answer. Use no softmax "
-                "at all: end with the linear layer.",
+                "Your answers sum to 1 over the images of a batch, so one image changes another's answer. Use no "
+                "softmax at all: end with the linear layer.",
                 lambda seen: _all_one(seen.get("sums of the columns", 0))),
             Misconception(sigmoid_at_the_end, "a sigmoid or tanh at the end",
-                "Your answers never leave a range of 1, whatever the image. The package reads them as logits, and so no "
-                "class can lead by much. End with the linear layer.",
+                "Your answers never leave a range of 1, whatever the image. The package reads them as logits, and so "
+                "no class can lead by much. End with the linear layer.",
                 lambda seen: seen.get("largest answer to very bright images", 2) <= 1),
             Misconception(class_for_network, "the class instead of a network",
                 "You return a class. A factory returns a network: put brackets after the name of the class.",
@@ -173,8 +173,8 @@ EXERCISES = (
                 "gets 4 x 4 pixels of each channel.",
                 lambda seen: "takes 32 x 32 only" in seen),
             Misconception(with_batch_norm, "a BatchNorm in it",
-                "It could teach, and DeepInversion even needs it. But the exercise asks for a network without BatchNorm, "
-                "like LeNet-5. Leave it out.",
+                "It could teach, and DeepInversion even needs it. But the exercise asks for a network without "
+                "BatchNorm, like LeNet-5. Leave it out.",
                 lambda seen: seen.get("BatchNorm layers", 0) > 0),
             Misconception(no_gradient, "no gradient to the images",
                 "The answers are there, but no gradient reaches the images: torch.no_grad, detach or .item() cuts the "

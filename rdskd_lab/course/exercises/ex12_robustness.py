@@ -118,8 +118,8 @@ EXERCISES = (
         title="is it more robust?",
         hints=(
             "Which axis is luck, and which one is the claim about? First turn each table into one number per seed.",
-            "Replace nan by what the student of a stopped run can do. Take .std(0) over the settings. Subtract ours from "
-            "the rival's, seed by seed. Then compute an interval of those few differences.",
+            "Replace nan by what the student of a stopped run can do. Take .std(0) over the settings. Subtract ours "
+            "from the rival's, seed by seed. Then compute an interval of those few differences.",
             "d = rivals.std(0) - ours.std(0), and d.mean() plus or minus t * d.std() / len(d) ** 0.5.",
         ),
         answer=more_robust,
@@ -131,11 +131,11 @@ EXERCISES = (
                 "You treat each of the 15 runs as independent. But runs of one seed share their luck, and the settings "
                 "are what you compare. Only the 3 seeds are repeats: compute one number per seed first."),
             Misconception(pooled_pairs, "runs compared one by one",
-                "You compare run with run. That tells which method is better on average, not which one varies less, and "
-                "it counts 15 repeats where there are 3 seeds. Take the spread over the settings first: std(0)."),
+                "You compare run with run. That tells which method is better on average, not which one varies less, "
+                "and it counts 15 repeats where there are 3 seeds. Take the spread over the settings first: std(0)."),
             Misconception(stopped_runs_dropped, "stopped runs left out",
-                "You leave out the runs that were stopped. Then a method looks the more robust the more often it fails. "
-                "Count such a run as a student that guesses: 10 %."),
+                "You leave out the runs that were stopped. Then a method looks the more robust the more often it "
+                "fails. Count such a run as a student that guesses: 10 %."),
             Misconception(stopped_runs_kept_as_nan, "stopped runs left as nan",
                 "One stopped run makes everything nan. A stopped run is a result: its student guesses, so put 10 % "
                 "there."),
@@ -163,8 +163,8 @@ EXERCISES = (
                 "You divide the standard deviation by the number of seeds, so your interval is too narrow. Divide by "
                 "the root of that number."),
             Misconception(spread_of_the_whole_group, "divided by n instead of n - 1",
-                "You pass unbiased=False to the spread over the settings, which divides by n. The settings are a sample: "
-                "use torch's default, which divides by n - 1."),
+                "You pass unbiased=False to the spread over the settings, which divides by n. The settings are a "
+                "sample: use torch's default, which divides by n - 1."),
         ),
     ),
 )  # fmt: skip
