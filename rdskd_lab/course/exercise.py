@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .relations import LOOSE, as_number, differing, relation, tell_difference, write_value
+from .relations import LOOSE, RTOL, as_number, differing, relation, tell_difference, write_value
 from .verdict import Verdict, say, show
 
 MORE_CALLS = 3  # calls of a check that `example` shows
@@ -68,6 +68,7 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     families: tuple[Family, ...] = ()
     judge: Callable[[dict], str] | None = None
+    rtol: float = RTOL  # how near a number must come, relative
     sizes: tuple[tuple[str, float | tuple], ...] = ()  # numbers that a wrong factor may be, by name
     call: str = "lesson[1]"  # how a cell names it
     given: int = 0  # hints
@@ -152,7 +153,7 @@ class Exercise:
         if not fault:
             return Verdict("right", f"Right. {self.right}")
         for wrong in self.misconceptions:
-            if wrong.recognise(seen) if wrong.recognise else not differing(seen, self._see(wrong.answer)):
+            if wrong.recognise(seen) if wrong.recognise else not differing(seen, self._see(wrong.answer), self.rtol):
                 return Verdict("misconception", f"Not yet: {wrong.name}. {wrong.says}", wrong.name)
         for family in self.families:
             if number := self._member(family, seen):
@@ -166,7 +167,7 @@ class Exercise:
     def _member(self, family: Family, seen: dict) -> float | None:
         """Return the number of the family's member that does what was seen; None if there is none."""
         right = self._see(self.answer)
-        key = differing(seen, right)
+        key = differing(seen, right, self.rtol)
         if key not in seen or key not in right or isinstance(seen[key], str) or isinstance(right[key], str):
             return None
         target = as_number(seen[key])
@@ -200,9 +201,9 @@ class Exercise:
         if self.judge:
             return self.judge(seen)
         right = self._see(self.answer)
-        if not differing(seen, right):
+        if not differing(seen, right, self.rtol):
             return ""
-        return relation(seen, right, self.sizes) or tell_difference(seen, right)
+        return relation(seen, right, self.sizes) or tell_difference(seen, right, self.rtol)
 
     def _empty(self) -> Verdict:
         return Verdict("empty", f"Nothing here yet. Replace the three dots with your answer and run the cell. "

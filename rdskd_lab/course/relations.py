@@ -61,9 +61,9 @@ def relation(seen: dict, right: dict, sizes: tuple[tuple[str, float | tuple], ..
     return ""
 
 
-def tell_difference(seen: dict, right: dict) -> str:
+def tell_difference(seen: dict, right: dict, rtol: float = RTOL) -> str:
     """Say what differs first, in as many digits as differ, and what is right already."""
-    key = differing(seen, right)
+    key = differing(seen, right, rtol)
     if key not in seen or key not in right:
         return f"The check expected {_lower(key)}." if key in right else f"The check did not expect {_lower(key)}."
     if isinstance(right[key], str):
@@ -71,7 +71,7 @@ def tell_difference(seen: dict, right: dict) -> str:
     got, want = as_number(seen[key]), as_number(right[key])
     if got.shape != want.shape:
         return f"{_upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}.{_shape(got, want)}"
-    agree = [other for other in right if other in seen and _same(seen[other], right[other], RTOL)]
+    agree = [other for other in right if other in seen and _same(seen[other], right[other], rtol)]
     already = f" Right already: {agree[0]}." if agree else ""
     if not want.shape:
         expected, yours = _apart(want.item(), got.item())

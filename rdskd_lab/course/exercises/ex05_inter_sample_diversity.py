@@ -1,5 +1,7 @@
 """Exercises of 05_inter_sample_diversity: the quotient, the quotient without its trap, and how loud a loss is."""
 
+import math
+
 import torch
 
 from ..exercise import Exercise, Family, Misconception, value_and_gradient
@@ -119,6 +121,7 @@ def square_root(a, b):
 
 
 FINITE, NOT = "finite", "NaN or infinite"
+NEARLY = 1e-5  # relative: an epsilon of 1e-6 is small enough
 
 
 def _watch_safe(answer) -> dict:
@@ -126,8 +129,8 @@ def _watch_safe(answer) -> dict:
     value, _ = value_and_gradient(answer, a, b, by="a")
     closer, _ = value_and_gradient(answer, a, b / 10, by="a")
     seen = {
-        "the quotient of two ordinary differences": round(float(value), 6),
-        "the quotient where b is ten times smaller": round(float(closer), 6),
+        "the quotient of two ordinary differences": value,
+        "the quotient where b is ten times smaller": closer,
     }
     for words, top, below in (
         ("answers coincide", 0 * a, b),
@@ -139,7 +142,7 @@ def _watch_safe(answer) -> dict:
         (by_below,) = torch.autograd.grad(answer(*tracked), tracked[1], allow_unused=True, materialize_grads=True)
         found = {"value": value, "gradient with respect to a": by_top, "gradient with respect to b": by_below}
         for what, number in found.items():
-            seen[f"the {what}, where {words},"] = FINITE if number.isfinite().all() else NOT
+            seen[f"the {what} where {words}"] = FINITE if number.isfinite().all() else NOT
     return seen
 
 
@@ -147,13 +150,15 @@ def _wrong_only_where(*places: str):
     """Recognises an answer whose ordinary value is right, and that is not finite in exactly these places."""
 
     def recognise(seen: dict) -> bool:
-        ordinary = seen.get("the quotient of two ordinary differences") == RIGHT
-        return ordinary and {key for key, value in seen.items() if value == NOT} == set(places)
+        ordinary = float(seen.get("the quotient of two ordinary differences", 0))
+        return math.isclose(ordinary, RIGHT, rel_tol=NEARLY) and {
+            key for key, value in seen.items() if value == NOT
+        } == set(places)
 
     return recognise
 
 
-RIGHT = round(float(safe_quotient(PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3])), 6)
+RIGHT = float(safe_quotient(PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3]))
 
 # ---- 3: how loud -----------------------------------------------------------------------------------------------------
 
@@ -291,6 +296,7 @@ EXERCISES = (
         ),
         answer=safe_quotient,
         watch=_watch_safe,
+        rtol=NEARLY,
         right="It is finite everywhere: where nothing differs, the loss is 0 and pulls nowhere.",
         misconceptions=(
             Misconception(literal, "the form of the released code",
@@ -298,11 +304,11 @@ EXERCISES = (
                 "1 / infinity, is 0, but the gradient is 0 times infinity, NaN. Where the images coincide too, the "
                 "value is 0 / 0. Divide once: |a| by |b| plus a small number.",
                 recognise=_wrong_only_where(
-                    "the gradient with respect to a, where answers coincide,",
-                    "the gradient with respect to b, where answers coincide,",
-                    "the value, where answers and images both coincide,",
-                    "the gradient with respect to a, where answers and images both coincide,",
-                    "the gradient with respect to b, where answers and images both coincide,",
+                    "the gradient with respect to a where answers coincide",
+                    "the gradient with respect to b where answers coincide",
+                    "the value where answers and images both coincide",
+                    "the gradient with respect to a where answers and images both coincide",
+                    "the gradient with respect to b where answers and images both coincide",
                 )),
             Misconception(bare, "nothing added to the denominator",
                 "Where the images coincide you divide by 0. Add a small number to the denominator."),
@@ -321,7 +327,7 @@ EXERCISES = (
             Family(much_added, "an epsilon that changes the value",
                 "You add about {number} to the denominator, which changes ordinary values. Add much less, such as "
                 "1e-8.",
-                1e-7, 1e3),
+                1e-9, 1e3),
         ),
     ),
     Exercise(
