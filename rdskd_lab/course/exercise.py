@@ -206,8 +206,8 @@ class Exercise:
         return relation(seen, right, self.sizes) or tell_difference(seen, right, self.rtol)
 
     def _empty(self) -> Verdict:
-        return Verdict("empty", f"Nothing here yet. Replace the three dots with your answer and run the cell. "
-                                f"{self.call}.hint() gives a first hint.")  # fmt: skip
+        says = f"Nothing here yet. Replace the three dots with your answer. {self.call}.hint() gives a first hint."
+        return Verdict("empty", says)
 
     def _see(self, answer: Callable) -> dict:
         """Return what `watch` sees; an answer that stops is seen as the sentence about it, under the key "told"."""

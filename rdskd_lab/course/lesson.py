@@ -39,10 +39,10 @@ class Lesson(dict[int, Exercise]):
         return "\n".join(rows + [f"    {exercise!r}" for exercise in self.values()])
 
     def predict(self, number: int, guess: str) -> None:
-        """Note a guess before a run; the three dots of the cell mean that nothing was typed."""
-        typed = "" if guess is ... else str(guess).strip()
-        self.predictions[number] = typed
-        print(f"Prediction {number}: {typed}" if typed else f"Prediction {number} is empty: type your guess in quotes.")
+        """Note a guess before a run; the three dots of the cell mean that nothing was typed, and nothing is said."""
+        self.predictions[number] = "" if guess is ... else str(guess).strip()
+        if self.predictions[number]:
+            say(f"Prediction {number}: {self.predictions[number]}")
 
     def band(self, name: str, value: float, unit: str = "", digits: int = 3, look_at: str = "") -> None:
         """Print a result beside the range that ten seeds gave; a value in "%" is a fraction.
