@@ -25,7 +25,7 @@ class ClassTable:
     def text(self) -> str:
         """Write the tables for each notebook, and what to look at by hand."""
         count = len(self.hand_ins)
-        parts = [f"{count} hand-in{'s' * (count != 1)} of {len(self._notebooks())} notebook(s)."]
+        parts = [f"Hand-ins: {count}, of {', '.join(self._notebooks())}."]
         if self.refused:
             parts.append("\n".join(["Not read:"] + [f"    {name}: {why}" for name, why in self.refused.items()]))
         for notebook, hand_ins in self._notebooks().items():
@@ -108,6 +108,7 @@ def read_class(folder: Path | str, roster: Path | str | None = None) -> ClassTab
     known = {student_seed(name): name for name in names}
     for one in hand_ins:
         one.name = one.name or known.get(one.seed, "")
+    hand_ins.sort(key=lambda one: (one.notebook, one.who.casefold(), one.file))
     return ClassTable(hand_ins, refused, names)
 
 

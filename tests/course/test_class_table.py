@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from rdskd_lab.cli import main
 from rdskd_lab.course import lesson as lessons
 from rdskd_lab.course.bands import read_bands, typical
 from rdskd_lab.course.class_table import read_class
@@ -52,7 +53,7 @@ def test_thirty_hand_ins_become_a_table_with_what_to_look_at(folder, tmp_path):
     roster.write_text("\n".join(NAMES))
     table = read_class(folder, roster)
     text = table.text()
-    assert len(table.hand_ins) == 29 and text.startswith("29 hand-ins of 1 notebook")
+    assert len(table.hand_ins) == 29 and text.startswith(f"Hand-ins: 29, of {NOTEBOOK}.")
     assert len(table.refused) == 2 and "recipe.json: not a hand-in of this course" in text
     assert "damaged: not valid JSON" in text
     assert f"nothing from {NAMES[-2]}, {NAMES[-1]}" in text  # by name or by the seed that the name gives
@@ -81,6 +82,15 @@ def test_csv_and_figure_are_written_and_no_text_is_a_formula(folder, tmp_path):
     guesses = list(csv.DictReader(written[1].read_text("utf-8-sig").splitlines()))
     assert len(guesses) == 58 and {row["prediction"][0] for row in guesses} == {"9", "'"}
     assert written[2].read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_command_prints_the_table_and_says_what_it_wrote(folder, tmp_path, capsys):
+    main(["class", str(folder), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().out
+    assert "Hand-ins: 29" in said and "where they are stuck" in said and "class.csv" in said
+    with pytest.raises(SystemExit):
+        main(["class", str(tmp_path / "nowhere")])
+    assert "is not a folder" in capsys.readouterr().err
 
 
 def test_results_outside_the_typical_range_are_counted(tmp_path):
