@@ -1,8 +1,8 @@
-"""Write the generated part of INSTRUCTOR.md: `python tools/instructor_guide.py`. Run it after a notebook, an exercise or
-docs/instructor/answers.toml changed.
+"""Write the generated part of INSTRUCTOR.md: `python tools/instructor_guide.py`.
 
-Between its two marks stand, for each notebook: goal and time, what to skip, each prediction with the expected answer, and
-each exercise with its typical errors. Questions and sentences come from the notebooks and the exercises themselves.
+Run it after a notebook, an exercise or docs/instructor/answers.toml changed. Between its two marks stand, for each
+notebook: goal and time, what to skip, each prediction with the expected answer, and each exercise with its typical
+errors. Questions and sentences come from the notebooks and the exercises themselves.
 """
 
 import re
