@@ -506,7 +506,7 @@ def test_the_instructors_version_runs_and_every_answer_is_right(name, tmp_path):
     for cell in notebook.cells:
         if build.exercise(cell):
             answer = lesson.find_exercises(name)[build.exercise(cell) - 1]
-            text = "".join(output.get("text", "") for output in cell.outputs)
+            text = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
             assert " ".join(answer.right.split()) in " ".join(text.split()), cell.source
 
 
