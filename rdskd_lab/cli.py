@@ -487,6 +487,25 @@ def doctor_(
 # ---- private ---------------------------------------------------------------------------------------------------------
 
 
+@app.command("class")
+def class_(
+    folder: Annotated[Path, typer.Argument(help="The folder of hand-ins; folders in it are read too.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write the tables and figures; default: FOLDER.")] = None,
+    names: Annotated[
+        Path | None, typer.Option(help="A file of expected names, one a line: says who is missing.")
+    ] = None,
+):
+    """Print who solved what in a class, and where students are stuck; write class.csv and a figure per notebook.
+
+    Each student writes one file per notebook with its last cell, lesson.hand_in("hand-in").
+    """
+    from .course.class_table import read_class
+
+    table = read_class(folder, names)
+    print(table.text())
+    print("\nWrote " + ", ".join(str(path) for path in table.write(out or folder)))
+
+
 def _report(folder: Path) -> None:
     from .networks.weights import why
     from .reporting.run_report import write_report
