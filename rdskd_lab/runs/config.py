@@ -31,6 +31,9 @@ NO_DATA = "none"  # the name of no data: procedural images and the teacher's ans
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
+STRONGEST = 100.0  # strength of damping
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that decides a run's result, and its device."""
@@ -52,6 +55,7 @@ class Config:
     off: tuple[str, ...] = ()
     weight: tuple[tuple[str, float], ...] = ()
     anchor: str = "epoch"
+    strength: float = 1.0  # of the damping; 1 is the released code's
     change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
     device: str = "auto"
     folder: str = ""  # where package.module:factory is looked for beside the working directory
@@ -152,6 +156,11 @@ def resolve(config: Config) -> Setup:
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
     use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))
+    if not 0 <= config.strength <= STRONGEST:
+        raise RunError(f"the strength of damping is between 0 and {STRONGEST:g}, not {config.strength}")
+    for term in objective.values():
+        if term.damped:
+            term.strength = config.strength
     for name in config.off:
         objective[known("term", name, objective)].on = False
     for name, value in config.weight:
