@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .networks.answers import Answering
+from .networks.answers import Answering, entering_head
 from .torch_state import frozen, train_mode
 
 
@@ -66,18 +66,8 @@ def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str
     finally:
         for hook in hooks:
             hook.remove()
-    features = _entering_head(teacher, entered, told, logits.shape[1]) if "features" in needs else None
+    features = entering_head(teacher, entered, told, logits.shape[1]) if "features" in needs else None
     return replace(batch, logits=logits, features=features, bn=tuple(bn))
-
-
-def _entering_head(teacher: nn.Module, entered: list, told: nn.Module | None, classes: int) -> Tensor:
-    """Return what first entered the layer that was named, or the last linear one that answers a number per class."""
-    layers = [layer for layer, _ in entered if told or layer.out_features == classes]
-    if not layers:
-        what = f"{type(teacher).__name__} runs no linear layer that answers its {classes} classes"
-        raise ValueError(f"{what}; name the layer whose input is the feature (--head NAME, or head=)")
-    x = next(x for layer, x in entered if layer is layers[-1])
-    return x if told or x.ndim == 2 else x.flatten(1, -2).mean(1)  # of tokens: their mean
 
 
 def watch(student: nn.Module, batch: Batch, training: bool = False) -> Batch:

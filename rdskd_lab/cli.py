@@ -185,6 +185,9 @@ def distill(
             "which is epoch."
         ),
     ] = "",
+    strength: Annotated[
+        float, typer.Option(help="Strength b of the damping, exp(b (loss - anchor)) / b; 0 to 50, else 1, as released.")
+    ] = 1.0,
     change: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as --set width=32; see below."),

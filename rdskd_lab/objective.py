@@ -28,6 +28,7 @@ def average(i: int, raw: float, anchor: float, keep: float = 0.98) -> float:
 
 
 ANCHORS = {"epoch": epoch, "previous": previous, "average": average}
+STRONGEST = 50.0  # strength of damping that a run or the lab takes
 CLAMP = math.log(20)  # of a strength other than 1: gains stay within 1/20 and 20
 
 # ---- the table -----------------------------------------------------------------------------------------------------

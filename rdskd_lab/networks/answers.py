@@ -101,3 +101,13 @@ def adapt_input(net: nn.Module, takes: str = "normalised", mean: Sequence[float]
     if not mean or len(mean) != len(std):
         raise ValueError(f"a network that takes {takes} normalises inside; give the mean and std that it uses")
     return FromPixels(net, mean, std, TAKES[takes])
+
+
+def entering_head(teacher: nn.Module, entered: list, told: nn.Module | None, classes: int) -> Tensor:
+    """Return what first entered the layer that was named, or the last linear one that answers a number per class."""
+    layers = [layer for layer, _ in entered if told or layer.out_features == classes]
+    if not layers:
+        what = f"{type(teacher).__name__} runs no linear layer that answers its {classes} classes"
+        raise ValueError(f"{what}; name the layer whose input is the feature (--head NAME, or head=)")
+    x = next(x for layer, x in entered if layer is layers[-1])
+    return x if told or x.ndim == 2 else x.flatten(1, -2).mean(1)  # of tokens: their mean

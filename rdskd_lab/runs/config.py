@@ -22,7 +22,7 @@ from ..networks.architectures import NETWORKS
 from ..networks.foreign import warn
 from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of
 from ..networks.weights import SHIPPED
-from ..objective import ANCHORS, Objective
+from ..objective import ANCHORS, STRONGEST, Objective
 from ..torch_state import seeded
 from .run_folder import FORMAT, NO_DATA, RunError, check_format, read_json
 
@@ -51,6 +51,7 @@ class Config:
     off: tuple[str, ...] = ()
     weight: tuple[tuple[str, float], ...] = ()
     anchor: str = ""  # one of ANCHORS, or none (no damping); "": the rules of the method's own table
+    strength: float = 1.0  # of the damping; 1: the method's own, which is the released code's
     change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
     device: str = "auto"
     folder: str = ""  # where package.module:factory is looked for beside the working directory
@@ -154,6 +155,11 @@ def resolve(config: Config) -> Setup:
         use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))
     else:
         config = replace(config, anchor=_rule_of(objective))
+    if not 0 <= config.strength <= STRONGEST:
+        raise RunError(f"the strength of damping is between 0 and {STRONGEST:g}, not {config.strength}")
+    for term in objective.values():
+        if term.damped and config.strength != 1:
+            term.strength = config.strength
     for name in config.off:
         objective[known("term", name, objective)].on = False
     for name, value in config.weight:

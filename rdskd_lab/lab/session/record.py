@@ -8,13 +8,13 @@ from numbers import Real
 import numpy as np
 
 from ...methods.registry import describe
-from ...objective import ANCHORS, CLAMP, Objective, Term, Words
+from ...objective import ANCHORS, CLAMP, STRONGEST, Objective, Term, Words
 from ...training import Step
 
 FIELDS = ("on", "weight", "damped", "rule", "strength")  # of a Term, that may be edited
 WINDOW, BLOCKS = 100, 10  # steps over which a fluctuation is taken, and parts of them for its error
 STUDENT = "student"  # in the place of a term: whether the student learns along, the field "learns"
-HEAVIEST, STRONGEST = 100.0, 50.0  # weight, and strength of damping
+HEAVIEST = 100.0  # weight
 PARTS = ("", "_gain", "_weight", "_anchor", "_damped", "_strength")  # of a term, that are written down at each step
 
 
