@@ -687,9 +687,9 @@ def test_a_teacher_of_ones_own_may_have_any_number_of_classes(classes, channels,
     assert len(state["live"]["shares"]) == classes and 0 <= lab.numbers["student"] <= 1
     assert lab.look.images.shape == (40, channels, 32, 32)
     kept = open_trace(save(lab.trace, tmp_path / "own.npz"))
-    assert_same = lab.record.column("oh").tolist()
+    values = lab.record.column("oh").tolist()
     on = Lab.go_on(kept, 21, mode="inline", teacher=net, classes=names)
-    assert on.record.column("oh").tolist() == assert_same and on.experiment.classes == names
+    assert on.record.column("oh").tolist() == values and on.experiment.classes == names
     on.close()
     lab.close()
     with pytest.raises(ValueError, match=f"the teacher has {classes} classes, and 1 names were given"):
