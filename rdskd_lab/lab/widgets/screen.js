@@ -131,6 +131,72 @@ class Chart {
   }
 }
 
+// ---------------------------------------------------------------- a sheet of images
+
+class Sheet {
+  constructor(run, root) {
+    Object.assign(this, { run, root });
+    this.heads = run.classes.slice(0, 10).map((name, k) =>
+      node("div", { class: "head", style: `--y:${k}` }, node("b", {}, name), run.real ? node("canvas", { width: 32, height: 32 }) : null));
+    this.rest = this.heads.map((_, k) => node("div", { class: "rest", style: `--y:${k}` }));
+    this.tiles = [];
+    this.element = node("div", { class: "sheet", role: "img" }, ...this.heads, ...this.rest);
+  }
+
+  draw(sheet, step, sorted, than, thumb) {
+    const { classes, real } = this.run;
+    this.sheet = sheet;
+    while (this.tiles.length < sheet.labels.length) {
+      const [canvas, label, sure] = [node("canvas", { width: 32, height: 32 }), node("b"), node("span")];
+      const tile = { canvas, label, sure, element: node("div", { class: "tile" }, canvas, node("p", {}, label, sure)) };
+      this.tiles.push(tile);
+      this.element.append(tile.element);
+    }
+    style(this.element, "--rows", String(Math.ceil(sheet.labels.length / sheet.columns)));
+    put(this.element, "aria-label", `${sheet.labels.length} generated images after ${whole(step)} steps; the teacher sees ${listOf(sheet.labels, classes)}.`);
+    this.tiles.forEach((tile, i) => {
+      show(tile.element, i < sheet.labels.length);
+      if (i >= sheet.labels.length) return;
+      const name = classes[sheet.labels[i]], sure = percent(sheet.certainty[i]), changed = Boolean(sheet.changed?.[i]);
+      write(tile.label, name);
+      write(tile.sure, sure.replace(" %", ""));
+      put(tile.element, "title", `The teacher says ${name}, ${sure} sure${changed ? `; ${than}` : ""}`);
+      tile.element.classList.toggle("changed", changed);
+      tile.element.classList.toggle("unsure", sheet.certainty[i] < 0.5);
+    });
+    this.place(sorted);
+    if (sheet.png !== this.png) {
+      this.png = sheet.png;
+      paint(sheet.png, sheet.columns, this.tiles.map((tile) => tile.canvas), thumb);
+    }
+    if (real && this.real !== real.png) {
+      this.real = real.png;
+      paint(real.png, classes.length, this.heads.map((head) => head.querySelector("canvas")));
+    }
+  }
+
+  place(sorted) { // where each tile stands: eight in a row, or a row for each class
+    const { labels, columns } = this.sheet;
+    this.element.classList.toggle("sorted", sorted);
+    const letters = parseFloat(getComputedStyle(this.root).fontSize) || 13, row = this.element.clientHeight / 10 || 36;
+    const room = clamp(Math.floor((this.element.clientWidth - 5.4 * letters) / (row + 1)) - 1, 4, 40);
+    const many = new Array(this.run.classes.length).fill(0);
+    this.tiles.forEach((tile, i) => {
+      if (i >= labels.length) return;
+      let x = i % columns, y = Math.floor(i / columns), fits = true;
+      if (sorted) {
+        y = labels[i];
+        x = many[y]++;
+        fits = x < room && y < 10;
+      }
+      style(tile.element, "--x", String(x));
+      style(tile.element, "--y", String(y));
+      tile.element.classList.toggle("folded", !fits);
+    });
+    this.rest.forEach((rest, k) => write(rest, many[k] > room ? `+${many[k] - room}` : ""));
+  }
+}
+
 // ---------------------------------------------------------------- the screen
 
 class Screen {
@@ -140,6 +206,8 @@ class Screen {
     root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes keys for its cells
     this.cards = Object.fromEntries(state.run.terms.map((term) => [term.key, this.card(term)]));
     root.replaceChildren(this.head(), this.pipeline(), this.cardRow(), this.main(), this.more());
+    if (state.run.recorded) for (const one of root.querySelectorAll(".cards input, .strength input")) one.disabled = true;
+    root.classList.toggle("recorded", Boolean(state.run.recorded));
   }
 
   // ---- controls: what is pressed shows at once; what the kernel says counts as soon as it can know of the press
@@ -200,13 +268,28 @@ class Screen {
 
   // ---- the head: Play, a toolbar, numbers
 
+  recordedTools() { // of a recorded run, in the place of the tools of a live one
+    const press = (key, words, title, action) => this.button(key, words, title, () => this.send(action));
+    this.bar = node("input", { type: "range", min: 0, "data-key": "scrubber", class: "scrubber", "aria-label": "drag through the run", title: "Drag, or use the arrow keys, to go to any step of the run." });
+    this.bar.addEventListener("pointerdown", () => { this.dragged = true; });
+    this.bar.addEventListener("input", () => this.send({ do: "go", step: Number(this.bar.value) }));
+    this.bar.addEventListener("change", () => { this.dragged = false; });
+    this.speedField = node("input", { type: "number", min: 1, max: 10000, step: 10, "data-key": "rate", title: "How many steps of the run are shown in a second.", "aria-label": "steps a second" });
+    this.speedField.addEventListener("change", () => this.send({ do: "rate", value: Number(this.speedField.value) }));
+    this.line = [this.bar, this.speedField, node("span", { class: "quiet", "aria-hidden": "true" }, "steps a second")];
+    return [press("back", "Step back", "One step back.", { do: "step_by", steps: -1 }), press("step", "Step", "One step on.", { do: "step_by", steps: 1 }),
+      press("backwards", "Backwards", "Play backwards.", { do: "backwards" }),
+      press("continue", this.run.recorded.leave, "Train on from this step in a live lab.", { do: "continue" })];
+  }
+
   head() {
+    const recorded = this.run.recorded;
     this.play = this.button("play", "", "Train until you pause.", () => {
       const on = !this.playing;
       this.ask("playing", on, { do: on ? "play" : "pause" });
       this.showPlaying(on);
     }, { class: "play" });
-    const tools = [
+    const tools = recorded ? this.recordedTools() : [
       this.button("step", "Step", "Train one step.", () => this.send({ do: "step" })),
       this.button("reset", "Reset", "Go back to step 0: same weights, same random numbers, your settings.", () => this.send({ do: "reset" })),
       this.compare = this.button("compare", "Compare",
@@ -228,6 +311,8 @@ class Screen {
     this.numbers.classes.element.title = "exp of the entropy of the teacher's answers: 10 when ten classes come equally often, 1 when only one comes.";
     this.numbers.certainty.element.title = "The mean of the teacher's largest probability over the shown images.";
     this.numbers.student.element.title = "Measured on images that neither the generator nor the student has seen.";
+    this.compare ??= node("button");
+    this.moreButton ??= node("button");
     this.status = node("div", { class: "status" }, this.steps = node("b"), this.speed = node("span", { class: "quiet" }), this.reason = node("span"));
     const name = `rdskd-example-${Math.random().toString(36).slice(2)}`;
     this.examples = [
@@ -242,7 +327,7 @@ class Screen {
     return node("header", {},
       node("div", { class: "top" }, this.play, toolbar, node("div", { class: "numbers" }, ...Object.values(this.numbers).map((one) => one.element))),
       node("div", { class: "line" }, this.status,
-        node("div", { class: "segments", role: "radiogroup", "aria-label": "examples" }, ...this.examples.map((one) => one.element))));
+        ...(recorded ? this.line : [node("div", { class: "segments", role: "radiogroup", "aria-label": "examples" }, ...this.examples.map((one) => one.element))])));
   }
 
   showPlaying(on) {
@@ -253,7 +338,7 @@ class Screen {
     const icon = node("svg:svg", { viewBox: "0 0 16 16", "aria-hidden": "true" });
     icon.append(node("svg:path", { d: on ? "M3 2h4v12H3zM9 2h4v12H9z" : "M3 1.5v13l11-6.5z" }));
     this.play.replaceChildren(icon, on ? "Pause" : "Play");
-    this.play.title = on ? "Stop before the next step." : "Train until you pause.";
+    this.play.title = this.run.recorded ? (on ? "Stay at this step." : "Play this recorded run.") : on ? "Stop before the next step." : "Train until you pause.";
   }
 
   // ---- the five boxes: where one is
@@ -348,35 +433,34 @@ class Screen {
   // ---- images on the left, what they do on the right
 
   main() {
-    this.tiles = Array.from({ length: 40 }, () => {
-      const canvas = node("canvas", { width: 32, height: 32 });
-      const label = node("b"), sure = node("span");
-      return { canvas, label, sure, element: node("div", { class: "tile" }, canvas, node("p", {}, label, sure)) };
-    });
-    this.heads = this.run.classes.slice(0, 10).map((name, k) => {
-      const canvas = this.run.real ? node("canvas", { width: 32, height: 32 }) : null;
-      return node("div", { class: "head", style: `--y:${k}` }, node("b", {}, name), canvas);
-    });
-    this.rest = this.heads.map((_, k) => node("div", { class: "rest", style: `--y:${k}` }));
+    this.sheet = new Sheet(this.run, this.root);
+    this.beside = new Sheet(this.run, this.root); // of another recorded run
+    this.besideTitle = node("h4", { hidden: true });
+    this.sheetTitle = node("span", {}, "What the generator makes");
     this.start = node("button", { type: "button", tabindex: -1, "aria-hidden": "true", class: "start", onclick: () => this.play.click() });
     const icon = node("svg:svg", { viewBox: "0 0 16 16" });
     icon.append(node("svg:path", { d: "M3 1.5v13l11-6.5z" }));
     this.start.append(icon, node("span", {}, "Press Play: these images will change"));
-    this.sheet = node("div", { class: "sheet", role: "img" }, ...this.heads, ...this.rest, ...this.tiles.map((tile) => tile.element));
     this.sort = node("input", { type: "checkbox", "data-key": "sort", title: "Put the images into rows by the teacher's answer, behind a real image of that class." });
     this.sort.checked = this.sorted;
-    this.sort.addEventListener("change", () => { this.sorted = this.root.rdskdSorted = this.sort.checked; this.place(); });
+    this.sort.addEventListener("change", () => { this.sorted = this.root.rdskdSorted = this.sort.checked; this.showImages(); });
     this.caption = node("div", { class: "caption" });
     this.bars = this.run.classes.map((name) => ({ mine: node("i"), twin: node("u"), name }));
     this.histogram = node("div", { class: `histogram${this.bars.length > 20 ? " many" : ""}`, role: "img" },
       node("div", { class: "bars" }, node("s", { title: "even shares" }), ...this.bars.map((bar) => (bar.element = node("div", {}, bar.twin, bar.mine)))),
       node("div", { class: "names", "aria-hidden": "true" }, ...this.bars.map((bar) => node("span", {}, bar.name))));
     const left = node("section", { class: "left", "aria-label": "images" },
-      node("h3", {}, node("span", {}, "What the generator makes"), node("label", { class: "tick" }, this.sort, "sort by class")),
-      node("div", { class: "frame" }, this.sheet, this.start), this.caption,
+      node("h3", {}, this.sheetTitle, this.run.recorded ? null : node("label", { class: "tick" }, this.sort, "sort by class")),
+      node("div", { class: "frame" }, this.sheet.element, this.start), this.besideTitle, node("div", { class: "frame" }, this.beside.element), this.caption,
       node("h4", {}, "What the teacher sees in the latest batches", node("small", {}, "dashed: even shares")), this.histogram);
     this.right = node("section", { class: "right", "aria-label": "losses" }, ...this.damping());
-    this.inspector = node("section", { class: "inspector", "aria-label": "one step in stages", hidden: true });
+    this.stage = node("div", { class: "stage-body" });
+    this.stageBack = this.button("stage-back", "Back", "The stage before.", () => this.send({ do: "stage_back" }));
+    this.inspector = node("section", { class: "inspector", "aria-label": "one step in stages", hidden: true },
+      node("h3", {}, "One step in stages",
+        node("span", { class: "tools" }, this.button("stage-next", "Next stage", "The next stage of the next step.", () => this.send({ do: "stage" })), this.stageBack,
+          this.button("stage-close", "Close", "Back to the losses.", () => this.send({ do: "stage_close" })))),
+      this.stage);
     return node("div", { class: "main" }, left, this.right, this.inspector);
   }
 
@@ -414,7 +498,7 @@ class Screen {
     this.side = this.button("side", "side by side", "Show both runs side by side, with their differences.", () => this.send({ do: "fork" }), { class: "link", hidden: true });
     this.since.append(this.sinceWords, this.side);
     return [strength, node("h3", {}, node("span", { title: "F is the mean of the rises of a loss from step to step, measured on the same probe images, over the last 100 steps. Thin lines: ± one standard error." },
-      "Fluctuation F ", node("small", {}, "10⁻³ a step"), " and losses"), key),
+      ...(this.run.recorded ? ["Losses on fixed probe images"] : ["Fluctuation F ", node("small", {}, "10⁻³ a step"), " and losses"])), key),
     node("div", { class: "cells" }, ...this.cells.map((cell) => cell.element), this.student?.element), this.said, this.since];
   }
 
@@ -476,8 +560,9 @@ class Screen {
 
   // ---- each drawing
 
-  update({ run, live }) {
+  update({ run, live, stage }) {
     Object.assign(this, { run, live });
+    this.showStage(stage);
     this.showPlaying(this.settled("playing", live.playing));
     write(this.steps, `Step ${whole(live.step)}`);
     write(this.speed, isNumber(live.speed) && live.playing ? `${live.speed >= 9.95 ? whole(live.speed) : live.speed.toFixed(1)} steps a second` : run.device && run.device !== "cpu" ? `on ${run.device}` : "");
@@ -490,6 +575,13 @@ class Screen {
     write(this.numbers.certainty.value, percent(numbers.certainty));
     write(this.numbers.student.value, percent(numbers.student));
     write(this.numbers.student.words, run.student_label);
+    if (run.recorded) {
+      put(this.bar, "max", String(run.recorded.steps));
+      if (!this.dragged) this.bar.value = live.step;
+      put(this.bar, "aria-valuetext", `step ${live.step} of ${run.recorded.steps}`);
+      style(this.bar, "--at", `${(100 * live.step) / Math.max(1, run.recorded.steps)}%`);
+      if (document.activeElement !== this.speedField) this.speedField.value = run.recorded.rate;
+    }
     for (const one of this.examples) one.radio.checked = { rdskd: "rdskd", "rdskd+bn": "readable", dfad: "collapse" }[run.method] === one.key;
     for (const [name, box] of Object.entries(this.boxes)) {
       if (live.stage === name) put(box, "aria-current", "step");
@@ -504,54 +596,22 @@ class Screen {
   }
 
   showImages() {
-    const { sheet, step } = this.live, { classes } = this.run;
-    show(this.start, step === 0 && !this.playing);
-    this.sheet.classList.toggle("fresh", step === 0 && !this.playing);
-    put(this.sheet, "aria-label", `${sheet.labels.length} generated images after ${whole(step)} steps; the teacher sees ${listOf(sheet.labels, classes)}.`);
-    const changed = sheet.changed.filter(Boolean).length;
-    write(this.caption, changed ? `Marked: ${changed} images whose answer is another one than ${this.live.twin.on ? "the twin's" : "before your edit"}.`
-      : "Below each image: the teacher's answer and how sure it is.");
+    const { sheet, beside, step, twin } = this.live, changed = (sheet.changed ?? []).filter(Boolean).length;
+    const before = step === 0 && !this.playing && !this.run.recorded;
+    show(this.start, before);
+    this.sheet.element.classList.toggle("fresh", before);
+    write(this.caption, !changed ? "Below each image: the teacher's answer and how sure it is."
+      : `Marked: ${changed} images with another answer than ${twin.on ? "the twin's" : "before your edit"}.`);
     this.caption.classList.toggle("marks", changed > 0);
-    this.tiles.forEach((tile, i) => {
-      show(tile.element, i < sheet.labels.length);
-      if (i >= sheet.labels.length) return;
-      const name = classes[sheet.labels[i]], sure = percent(sheet.certainty[i]);
-      write(tile.label, name);
-      write(tile.sure, sure.replace(" %", ""));
-      tile.element.title = `The teacher says ${name}, ${sure} sure${sheet.changed[i] ? "; changed" : ""}`;
-      tile.element.classList.toggle("changed", Boolean(sheet.changed[i]));
-      tile.element.classList.toggle("unsure", sheet.certainty[i] < 0.5);
-    });
-    this.place();
-    if (sheet.png !== this.shownPng) {
-      this.shownPng = sheet.png;
-      paint(sheet.png, sheet.columns, [...this.tiles.map((tile) => tile.canvas)], this.thumb);
-      scatter(this.noise, step);
+    this.sheet.draw(sheet, step, this.sorted, `not ${twin.on ? "the twin's answer" : "the answer before your edit"}`, this.thumb);
+    write(this.sheetTitle, sheet.title ?? "What the generator makes");
+    show(this.besideTitle, Boolean(beside));
+    show(this.beside.element, Boolean(beside));
+    if (beside) {
+      write(this.besideTitle, beside.title);
+      this.beside.draw(beside, step, this.sorted, "");
     }
-    if (this.run.real && this.realPng !== this.run.real.png) {
-      this.realPng = this.run.real.png;
-      paint(this.realPng, classes.length, this.heads.map((head) => head.querySelector("canvas")));
-    }
-  }
-
-  place() { // where each tile stands: eight in a row, or a row for each class
-    const { labels, columns } = this.live.sheet;
-    this.sheet.classList.toggle("sorted", this.sorted);
-    const row = this.sheet.clientHeight / 10 || 36, letters = parseFloat(getComputedStyle(this.root).fontSize) || 13;
-    const room = clamp(Math.floor((this.sheet.clientWidth - 5.4 * letters) / (row + 1)) - 1, 4, 40), many = new Array(this.run.classes.length).fill(0);
-    this.tiles.forEach((tile, i) => {
-      if (i >= labels.length) return;
-      let x = i % columns, y = Math.floor(i / columns), fits = true;
-      if (this.sorted) {
-        y = labels[i];
-        x = many[y]++;
-        fits = x < room && y < 10;
-      }
-      style(tile.element, "--x", String(x));
-      style(tile.element, "--y", String(y));
-      tile.element.classList.toggle("folded", !fits);
-    });
-    this.rest.forEach((rest, k) => write(rest, many[k] > room ? `+${many[k] - room}` : ""));
+    if (this.scattered !== step) scatter(this.noise, (this.scattered = step));
   }
 
   showHistogram() {
@@ -569,9 +629,10 @@ class Screen {
   showCharts() {
     const { charts, step, terms, fluctuation, twin } = this.live;
     const from = charts.window ? Math.max(0, step - charts.window) : 0;
-    const span = [from, Math.max(step, from + (charts.window || 50))];
+    const span = [from, this.run.recorded ? this.run.recorded.steps : Math.max(step, from + (charts.window || 50))];
     const marks = this.run.edits;
-    show(this.twinKey, Boolean(twin.on));
+    show(this.twinKey, Boolean(twin.on || this.live.beside));
+    write(this.twinKey.lastChild, this.live.beside?.title ?? "twin");
     const widest = Math.max(1e-12, ...Object.values(fluctuation?.terms ?? {}).flatMap(({ mine, twin: other }) => [mine, other].filter(Boolean).map(([mean, error]) => mean + (error ?? 0))));
     for (const cell of this.cells) {
       const { key } = cell.term, data = charts.terms[key], now = terms[key];
@@ -593,7 +654,7 @@ class Screen {
     }
     this.strength.set(this.live.strength ?? 1);
     const damped = Object.values(terms).some((term) => term.damped);
-    this.strength.element.disabled = !damped;
+    this.strength.element.disabled = !damped || Boolean(this.run.recorded);
     if (this.live.strength === null && damped) write(this.strength.value, "mixed");
     write(this.said, fluctuation?.sentence ?? (damped ? "Fluctuation is stated after 100 steps." : "No loss is damped, so every gain is 1."));
     this.said.classList.toggle("quiet", !fluctuation);
@@ -604,6 +665,7 @@ class Screen {
   }
 
   showF({ mine, twin, note, fluctuation }, measured, widest, now, step) {
+    if (this.run.recorded) { fluctuation.classList.add("plain"); return; }
     const quiet = measured ? "" : `F: after 100 steps${step && step < 100 ? `, ${100 - step} to go` : ""}`;
     fluctuation.classList.toggle("plain", !now.damped && !measured);
     write(note, quiet);
@@ -618,6 +680,24 @@ class Screen {
     }
     put(fluctuation, "aria-label", measured ? `F, in thousandths a step: this run ${mine.number.textContent}${measured.twin ? `, twin ${twin.number.textContent}` : ""}` : quiet);
     fluctuation.title = "F in thousandths of the loss's unit a step, ± one standard error.";
+  }
+
+  showStage(stage) { // a stage of the next step stands beside the images, in the place of the losses
+    const open = Boolean(stage?.html);
+    const opened = open && this.inspector.hidden;
+    if (!open && this.inspector.contains(document.activeElement)) this.moreButton.focus();
+    show(this.inspector, open);
+    show(this.right, !open);
+    if (!open) return;
+    if (stage.html !== this.stageHtml) {
+      this.stageHtml = this.stage.innerHTML = stage.html;
+      this.stage.scrollTop = 0;
+    }
+    this.stageBack.disabled = !stage.at;
+    if (opened) {
+      this.openMore(false);
+      this.inspector.querySelector("button").focus({ preventScroll: true });
+    }
   }
 
   showMore() {
@@ -696,8 +776,8 @@ function roving(toolbar, buttons) { // one stop for Tab, arrows inside
 const screens = new WeakMap();
 
 export function draw(element, state, send = () => {}) {
-  const { terms, classes, methods, rules, real } = state.run;
-  const shape = JSON.stringify([terms, classes, methods, rules, Boolean(real)]);
+  const { terms, classes, methods, rules, real, recorded } = state.run;
+  const shape = JSON.stringify([terms, classes, methods, rules, Boolean(real), Boolean(recorded)]);
   let screen = screens.get(element);
   if (screen?.shape !== shape) { // other losses: built anew, with the focus where it was
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
@@ -718,12 +798,11 @@ function render({ model, el }) {
   el.append(root);
   const send = (action) => model.send(action);
   const redraw = () => {
-    const [run, live] = [model.get("run"), model.get("live")];
-    if (run?.terms && live?.terms) draw(root, { run, live }, send);
+    const [run, live, stage] = ["run", "live", "stage"].map((name) => model.get(name));
+    if (run?.terms && live?.terms) draw(root, { run, live, stage }, send);
   };
   const hear = (message) => { if (message.answer) screens.get(root)?.tell(message.answer); };
-  model.on("change:live", redraw);
-  model.on("change:run", redraw);
+  model.on("change:live change:run change:stage", redraw);
   model.on("msg:custom", hear);
   redraw();
   if (!arrived.has(model) && model.get("live")?.step === 0) {
@@ -731,8 +810,7 @@ function render({ model, el }) {
     scrollHere(root);
   }
   return () => {
-    model.off("change:live", redraw);
-    model.off("change:run", redraw);
+    model.off("change:live change:run change:stage", redraw);
     model.off("msg:custom", hear);
   };
 }

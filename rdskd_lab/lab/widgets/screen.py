@@ -1,7 +1,7 @@
 """The lab's one screen: a state goes to the page, actions come from it; `screen.js` draws, and knows no Jupyter.
 
-The state has three parts, so that what did not change is not sent again: `run` (terms, classes, edits), `live` (numbers,
-images, curves; at most five times a second), `stage` (one stage of a step taken apart, or nothing).
+The state has three parts, so that what did not change is not sent again: `run` (terms, classes, edits), `live`
+(numbers, images, curves; at most five times a second), `stage` (one stage of a step taken apart, or nothing).
 """
 
 from collections.abc import Callable

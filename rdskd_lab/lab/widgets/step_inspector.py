@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from html import escape
 
 import ipywidgets as widgets
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ from ...methods.registry import describe
 from ...objective import Objective, Term
 from ...reporting.history import number
 from ...training import Step, descend
-from ..drawing.sheet import sheet
+from ..drawing.sheet import mosaic, sheet, source
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, gradient_at, to_bytes
 from ..session.record import rule_of
@@ -188,26 +189,28 @@ class Rehearsal:
         )
 
     def _gradients(self) -> Stage:
+        at_images = self._at_images()
         norm = sum(g.square().sum() for g in self.gradients.values()) ** 0.5 if self.gradients else torch.zeros(())
         return Stage(
             "gradients",
             "Backwards: how would the sum change if a pixel changed, and from there, if a weight of the generator did?",
             "g = ∂ total ∕ ∂ weights",
             (
-                *((f"norm at the images, {name}", number(norm)) for name, norm in self._norms_at_images().items()),
+                *((f"norm at the images, {name}", number(g.norm().item())) for name, g in at_images.items()),
                 *((f"at {name}", f"{shape(g)}; norm {number(g.norm().item())}") for name, g in self.gradients.items()),
                 ("norm of g", figures(norm.item())),
             ),
             (descend,),
             ("zero_grad", "backward"),
+            push(self.step.batch.images, sum(at_images.values(), torch.zeros_like(self.step.batch.images))),
         )
 
-    def _norms_at_images(self) -> dict[str, float]:
-        """Measure each asked term's gradient at the images, weight and damping in it."""
+    def _at_images(self) -> dict[str, Tensor]:
+        """Take each asked term's gradient at the images, weight and damping in it."""
         images = self.step.batch.images.clone().requires_grad_()
         seen = self.experiment.run.show(Batch(images, z=self.step.batch.z))
         asked = {name: term for name, term in self.terms.items() if term.on and term.weight}
-        return {name: gradient_at(images, t.asked(t.measure(seen))).norm().item() for name, t in asked.items()}
+        return {name: gradient_at(images, term.asked(term.measure(seen))) for name, term in asked.items()}
 
     def _move(self) -> Stage:
         after = {name: p.detach() for name, p in self.generator.named_parameters()}
@@ -373,3 +376,25 @@ def paint(images: Tensor, labels: Tensor, sure: Tensor, classes: list[str], step
     some = slice(0, PICTURES)
     title = f"<h5>The first {len(images[some])} images of this batch</h5>"
     return title + sheet(to_bytes(images[some]), labels[some].cpu().numpy(), sure[some].cpu().numpy(), classes, step)
+
+
+def push(images: Tensor, gradient: Tensor) -> str:
+    """Draw the first eight images, and below each where a step against the gradient would make it darker or brighter.
+
+    Orange pixels get brighter, blue ones darker; black ones stay.  The strongest has full colour, in each image.
+    """
+    some = slice(0, 8)
+    down = -gradient[some].mean(1).cpu().numpy()  # (8, S, S)
+    down = down / np.maximum(np.abs(down).max((1, 2), keepdims=True), 1e-30)
+    brighter, darker = np.array([255, 140, 66]), np.array([86, 180, 233])
+    colours = (
+        np.maximum(down, 0)[:, None] * brighter[:, None, None] + np.maximum(-down, 0)[:, None] * darker[:, None, None]
+    )
+    grey = (
+        np.broadcast_to(to_bytes(images[some]), colours.shape[:1] + (3,) + colours.shape[2:])
+        if images.shape[1] == 1
+        else to_bytes(images[some])
+    )
+    rows = np.concatenate([grey, colours.astype(np.uint8)])
+    words = "Eight images, and below each the pixels that the losses want brighter (orange) or darker (blue)."
+    return f'<h5>{words}</h5><img alt="{words}" src="{source(mosaic(rows, 8))}">'

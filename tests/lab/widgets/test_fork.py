@@ -252,7 +252,7 @@ def test_the_pictures_say_what_they_show(lab):
     fork = lab.fork("ie", "on", False)
     fork.play(6)
     page = fork.pictures.value
-    assert page.count('alt="40 generated images after 9 steps') == 2
+    assert page.count('aria-label="40 generated images after 9 steps') == 2
     assert page.count('role="img" aria-label="') == 2 + 3 * 2 + 2  # histograms; terms, students, their differences
     assert "ie: ie off minus as it was" in page and ">steps since the fork<" in page
     said = fork.liveness.sentence
