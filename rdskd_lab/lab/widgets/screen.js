@@ -391,7 +391,7 @@ class Screen {
     const damping = node("div", { class: "row" }, node("span", {}, "damping"), made.damped.element, made.gauge, made.gain);
     if (term.extra) {
       made.element = node("div", { class: "extra" }, made.on.element,
-        node("span", { title: `${term.purpose}. ${term.note ?? "not in RDSKD"}` }, node("b", {}, term.key), ` ${term.note ?? "not in RDSKD"}`), made.weight.element, made.weight.value, made.pull);
+        node("span", { title: `${term.purpose}. ${term.note ?? "not in RDSKD"}` }, node("b", {}, title), ` ${term.note ?? "not in RDSKD"}`), made.pull);
       return made;
     }
     made.element = node("section", { class: `card ${colour(term, this.run.terms.indexOf(term))}`, "aria-label": title },
