@@ -13,7 +13,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from html import escape
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,6 @@ from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, gradient_at, to_bytes
 from ..session.record import rule_of
 from ..sharing.script import functions_of
-from .playback_buttons import button
 
 PICTURES = 16  # images of the batch that are shown
 
@@ -238,25 +236,26 @@ class Rehearsal:
 
 
 class SlowMotion:
-    """The stages of one lab's next step: a `panel` for the page, and `stages` as text."""
+    """The stages of one lab's next step: `html` for the screen, and `stages` as text."""
 
     def __init__(self, lab):
         self.lab = weakref.proxy(lab)
         self.rehearsal: Rehearsal | None = None
         self.at = 0  # which stage is shown
         self.made = False  # whether the lab has made the step that is shown
-        self.said = ""
-        self.back = button("Back a stage", "arrow-left", "The stage before", lambda: self._ask(self._back))
-        self.next = button(
-            "Next stage", "arrow-right", "The next stage of the next step", lambda: self._ask(self._next)
-        )
-        self.leave = button("Close the stages", "times", "Hide the stages", lambda: self._ask(self._leave))
-        self.body = widgets.HTML()
-        title = widgets.HTML('<div class="rdskd"><b>One step in stages</b></div>')
-        layout = {"flex_flow": "row wrap", "align_items": "center"}
-        row = widgets.HBox([title, self.next, self.back, self.leave], layout=layout)
-        self.panel = widgets.VBox([row, self.body])
-        self.refresh()
+        self.said = self.html = ""  # what was said last of the stage that is shown, and its page
+
+    def forward(self) -> None:
+        """Show the next stage of the next step, the first one if none is shown."""
+        self.lab.player.ask(self._next)
+
+    def backward(self) -> None:
+        """Show the stage before."""
+        self.lab.player.ask(self._back)
+
+    def leave(self) -> None:
+        """Hide the stages."""
+        self.lab.player.ask(self._leave)
 
     def stages(self) -> Iterator[Stage]:
         """Yield the stages of the next step; before the last one, the lab makes that step."""
@@ -275,18 +274,13 @@ class SlowMotion:
                 self._rehearse(self.at)
             else:
                 self.rehearsal = None
-        shown = self.rehearsal is not None
-        self.back.disabled, self.leave.disabled = not (shown and self.at), not shown
-        self.body.value = page(self.rehearsal, self.at) if shown else ""
-        if shown:
+        self.html = page(self.rehearsal, self.at) if self.rehearsal is not None else ""
+        if self.html:
             said = f"stage {self.at + 1} of {len(self.rehearsal.stages)}: {self.rehearsal.stages[self.at].name}"
             if said != self.said:
                 self.said = self.lab.liveness.sentence = said
 
     # ---- on the main thread, between two steps
-
-    def _ask(self, change):
-        self.lab.player.ask(change)
 
     def _next(self):
         if self.lab.player.playing:
