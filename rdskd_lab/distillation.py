@@ -165,10 +165,8 @@ class Distillation:
 
     def state(self) -> dict:
         """Return all that later steps depend on, except the pool's rows: plain tensors, numbers and strings."""
-        table = {
-            name: {"weight": t.weight, "on": t.on, "damped": t.damped, "anchor": t.anchor}
-            for name, t in self.objective.items()
-        }
+        kept = "weight", "on", "damped", "strength", "anchor"
+        table = {name: {key: getattr(term, key) for key in kept} for name, term in self.objective.items()}
         latest = {} if self.latest is None else {"images": self.latest.images, "logits": self.latest.logits}
         return deepcopy(
             {

@@ -245,6 +245,7 @@ def describe(setup: Setup, run: Distillation, fingerprint: str) -> dict:
     config = setup.config
     terms = {
         name: {"weight": t.weight, "on": t.on, "damped": t.damped, "rule": config.anchor if t.damped else "none"}
+        | ({"strength": t.strength} if t.strength != 1 else {})  # left out at 1, as in runs that are older
         for name, t in run.objective.items()
     }
     teacher = {"name": config.teacher, "sha256": fingerprint}  # of its state in memory
