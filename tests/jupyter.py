@@ -94,7 +94,16 @@ class Server:
 class Page:
     """One notebook in the browser, and a line of its own to the kernel behind it."""
 
-    def __init__(self, server: Server, browser, cells: list[str], zoom: float = 1, width: int = 1400):
+    def __init__(
+        self,
+        server: Server,
+        browser,
+        cells: list[str],
+        zoom: float = 1,
+        width: int = 1400,
+        height: int = 1100,
+        whole: bool = False,
+    ):
         self.server = server
         if isinstance(cells, list):
             kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -106,13 +115,15 @@ class Page:
         nbformat.write(book, self.path)
         known = set(server.runtime.glob("kernel-*.json"))
         self.view = browser.new_page(
-            viewport={"width": int(width / zoom), "height": int(1100 / zoom)}, device_scale_factor=zoom
+            viewport={"width": int(width / zoom), "height": int(height / zoom)}, device_scale_factor=zoom
         )
         self.errors, self.bytes = [], 0
         self.view.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.view.on("pageerror", lambda e: self.errors.append(str(e)))
         self.view.on("websocket", lambda ws: ws.on("framereceived", self._count))
-        self.view.goto(f"http://127.0.0.1:{server.port}/doc/tree/{self.path.name}?reset", timeout=120_000)
+        self.view.goto(
+            f"http://127.0.0.1:{server.port}/{'lab' if whole else 'doc'}/tree/{self.path.name}?reset", timeout=120_000
+        )
         self.view.wait_for_selector("#jupyterlab-splash", state="detached", timeout=120_000)
         self.view.wait_for_selector(".jp-Notebook .jp-Cell .cm-content:visible", timeout=120_000)
         self.view.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
@@ -134,7 +145,7 @@ class Page:
 
     def shown(self, timeout: float = 60) -> None:
         """Wait until generated images are on the page."""
-        self.view.wait_for_selector(".jp-OutputArea .sheet img", timeout=1000 * timeout)
+        self.view.wait_for_selector(".jp-OutputArea .sheet", timeout=1000 * timeout)
 
     def press(self, label: str) -> None:
         """Press a button by the words on it."""

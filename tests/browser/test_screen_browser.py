@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("playwright")
 sys.path.append(str(Path(__file__).parents[1] / "lab" / "widgets"))
 
-from jupyter import CHROMIUM, FLAGS  # noqa: E402
 from made_up_state import made_up_state  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

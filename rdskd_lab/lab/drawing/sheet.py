@@ -25,6 +25,11 @@ def sheet(images: np.ndarray, labels: np.ndarray, confidence: np.ndarray, classe
     return f'<div class="sheet" role="img" aria-label="{said}">{"".join(rows)}</div>'
 
 
+def encode(images: np.ndarray, columns: int = 8) -> str:
+    """Write images (N, C, S, S) uint8 side by side as a PNG, in base64."""
+    return base64.b64encode(png(mosaic(images, columns))).decode()
+
+
 def source(pixels: np.ndarray) -> str:
     """Write uint8 (H, W, 1 or 3) as the address of a PNG."""
     return f"data:image/png;base64,{base64.b64encode(png(pixels)).decode()}"

@@ -396,7 +396,7 @@ class Screen {
     }
     made.element = node("section", { class: `card ${colour(term, this.run.terms.indexOf(term))}`, "aria-label": title },
       node("h3", {}, made.on.element, node("span", { class: "name" }, title, node("small", {}, term.key)), made.pull),
-      node("p", {}, term.purpose), weight, damping);
+      node("p", { title: term.purpose }, term.purpose), weight, damping);
     return made;
   }
 
@@ -424,7 +424,7 @@ class Screen {
     const place = damped ? Math.sign(lean) * Math.sqrt(Math.min(Math.abs(lean), 1)) : 0;
     style(card.needle, "left", `${(50 + 48 * place).toFixed(1)}%`);
     const cut = now.clamped > 0 ? `, cut ${percent(now.clamped)}` : "";
-    write(card.gain, !damped ? "gain 1" : `gain ${isNumber(now.gain) ? now.gain.toFixed(now.gain >= 9.995 ? 1 : 2) : "–"}`);
+    write(card.gain, !on ? "" : !damped ? "gain 1" : `gain ${isNumber(now.gain) ? now.gain.toFixed(now.gain >= 9.995 ? 1 : 2) : "–"}`);
     card.gain.title = damped ? `The gradient of this loss is multiplied by ${short(now.gain)}${cut ? `; the gain was cut to 1/20 or 20 in ${percent(now.clamped)} of the steps` : ""}.` : "Not damped: its gradient is taken as it is.";
     card.gain.classList.toggle("cut", Boolean(cut));
     put(card.gauge, "aria-label", damped ? `loss ${short(now.raw)}, anchor ${short(now.anchor)}: ${place > 0 ? "pulls harder" : "pulls less"}` : "not damped");
@@ -495,7 +495,7 @@ class Screen {
     this.said = node("div", { class: "said" });
     this.since = node("div", { class: "said since" });
     this.sinceWords = node("span");
-    this.side = this.button("side", "side by side", "Show both runs side by side, with their differences.", () => this.send({ do: "fork" }), { class: "link", hidden: true });
+    this.side = this.button("side", "side by side", "Show both runs side by side, with their differences.", () => this.send({ do: "side_by_side" }), { class: "link", hidden: true });
     this.since.append(this.sinceWords, this.side);
     return [strength, node("h3", {}, node("span", { title: "F is the mean of the rises of a loss from step to step, measured on the same probe images, over the last 100 steps. Thin lines: ± one standard error." },
       ...(this.run.recorded ? ["Losses on fixed probe images"] : ["Fluctuation F ", node("small", {}, "10⁻³ a step"), " and losses"])), key),
@@ -512,7 +512,10 @@ class Screen {
       box.addEventListener("change", () => this.ask(key, box.checked, action(box.checked)));
       return { element: node("label", { class: "tick", title }, box, words), set: (on) => { box.checked = this.settled(key, on); } };
     };
-    const press = (key, words, title, action) => this.button(key, words, title, () => this.send(typeof action === "function" ? action() : action));
+    const press = (key, words, title, action) => this.button(key, words, title, () => {
+      this.told = null; // the same text may come again
+      this.send(typeof action === "function" ? action() : action);
+    });
     this.method = this.choice("method", "method", "Begin again at step 0 with the losses of another method.", this.run.methods, (name) => ({ do: "method", name }));
     this.seed = node("input", { type: "number", min: 0, step: 1, "data-key": "seed", title: "Begin again at step 0 with other weights and random numbers." });
     this.seed.addEventListener("change", () => this.send({ do: "seed", value: Number(this.seed.value) }));
@@ -593,6 +596,7 @@ class Screen {
     this.showHistogram();
     this.showCharts();
     this.showMore();
+    if (live.told) this.tell(live.told);
   }
 
   showImages() {
@@ -649,7 +653,7 @@ class Screen {
     if (this.student) {
       const { steps, value, twin: other } = charts.student;
       write(this.student.value, value.length ? percent(value.at(-1)) : "");
-      this.student.chart.draw({ mine: [steps, value.map((x) => 100 * x)], twin: [steps, (other ?? []).map((x) => 100 * x)] }, ["mine", "twin"], span, [],
+      this.student.chart.draw({ mine: [steps, value.map((x) => 100 * x)], twin: [steps, (other ?? []).map((x) => (isNumber(x) ? 100 * x : null))] }, ["mine", "twin"], span, [],
         `${this.run.student_label}: ${value.length ? percent(value.at(-1)) : "not measured yet"}.`);
     }
     this.strength.set(this.live.strength ?? 1);
@@ -666,7 +670,7 @@ class Screen {
 
   showF({ mine, twin, note, fluctuation }, measured, widest, now, step) {
     if (this.run.recorded) { fluctuation.classList.add("plain"); return; }
-    const quiet = measured ? "" : `F: after 100 steps${step && step < 100 ? `, ${100 - step} to go` : ""}`;
+    const quiet = measured ? "" : !now.on ? "off, so not compared" : `F: after 100 steps${step && step < 100 ? `, ${100 - step} to go` : ""}`;
     fluctuation.classList.toggle("plain", !now.damped && !measured);
     write(note, quiet);
     fluctuation.classList.toggle("empty", Boolean(quiet));
@@ -715,8 +719,11 @@ class Screen {
     }
   }
 
-  tell({ title, text }) { // what Share, Export or Report gave
+  tell({ what, text }) { // what Share, Export or Report gave
+    if (this.told === text) return;
+    this.told = text;
     this.openMore(true);
+    const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to" }[what] ?? what;
     const area = node("textarea", { readonly: true, rows: clamp(text.split("\n").length, 1, 12), "aria-label": title }, text);
     const copy = this.button("copy", "Copy", "Copy this text.", () => { area.select(); navigator.clipboard?.writeText(text); });
     this.answer.replaceChildren(node("b", {}, title), area, copy);
@@ -801,9 +808,7 @@ function render({ model, el }) {
     const [run, live, stage] = ["run", "live", "stage"].map((name) => model.get(name));
     if (run?.terms && live?.terms) draw(root, { run, live, stage }, send);
   };
-  const hear = (message) => { if (message.answer) screens.get(root)?.tell(message.answer); };
   model.on("change:live change:run change:stage", redraw);
-  model.on("msg:custom", hear);
   redraw();
   if (!arrived.has(model) && model.get("live")?.step === 0) {
     arrived.add(model);
@@ -811,7 +816,6 @@ function render({ model, el }) {
   }
   return () => {
     model.off("change:live change:run change:stage", redraw);
-    model.off("msg:custom", hear);
   };
 }
 

@@ -25,14 +25,10 @@ class Screen(anywidget.AnyWidget):
         self._act = act
         self.on_msg(self._hear)
 
-    def show(self, state: dict) -> None:
-        """Draw a state, as `session.screen_state` makes it."""
+    def show(self, state: dict, stage: str = "", at: int = 0) -> None:
+        """Draw a state, as `session.screen_state` makes it; `stage`: HTML of stage number `at` of the next step."""
         with self.hold_sync():
-            self.run, self.live = state["run"], state["live"]
-
-    def tell(self, title: str, text: str) -> None:
-        """Show a text that somebody may want to copy, under More."""
-        self.send({"answer": {"title": title, "text": text}})
+            self.run, self.live, self.stage = state["run"], state["live"], {"html": stage, "at": at}
 
     def _hear(self, widget, content, buffers):
         self._act(content)
