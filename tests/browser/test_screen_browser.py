@@ -168,7 +168,7 @@ def test_the_focus_is_kept_when_another_method_comes(page):
 # ---- room -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("wide", "most"), [(1008, 780), (700, 900)])
+@pytest.mark.parametrize(("wide", "most"), [(1008, 780), (700, 900), (592, 900)])
 @pytest.mark.parametrize("terms", [("oh", "ie", "ds"), ("oh", "ie", "ds", "bn"), ("adv",)])
 def test_it_fits_on_one_screen_and_nothing_is_cut(open_page, wide, most, terms):
     page = open_page(wide, most)

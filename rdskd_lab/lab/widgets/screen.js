@@ -358,7 +358,7 @@ class Screen {
       ["teacher", "teacher (frozen)", null, "It was trained on real images and learns nothing here; it answers each image."],
       ["losses", "losses", dots, "Each card below is one loss; the dots show how hard each pulls."],
     ];
-    this.boxes = Object.fromEntries(names.map(([key, words, extra, title]) => [key, node("span", { class: `box ${key}`, title }, extra, words)]));
+    this.boxes = Object.fromEntries(names.map(([key, words, extra, title]) => [key, node("span", { class: `box ${key}`, title }, extra, node("span", { class: "words" }, words))]));
     this.boxes.gradient = node("span", { class: "back", title: "The gradient goes back through the frozen teacher and changes the generator only." }, node("span", {}, "gradient back"));
     this.boxes.student = node("span", { class: "box student", title: "A smaller network that learns the teacher's answers to these images; it never sees real ones." }, "student");
     const arrow = () => node("i", { class: "arrow", "aria-hidden": "true" });
@@ -382,10 +382,12 @@ class Screen {
       damped: this.toggle(at("damped"), `${title} damped`, "Damp this loss: it pulls harder while it lies above its anchor, and less below.", edit("damped"), { small: true }),
       word: node("span", { class: "word" }),
       share: node("span"),
-      gain: node("span", { class: "gain" }),
+      gainWord: node("span", { class: "word" }),
+      gainNumber: node("span"),
       needle: node("i"),
     };
     made.pull = node("span", { class: "pull", title: "This loss's share of all pulls on the images." }, made.word, made.share);
+    made.gain = node("span", { class: "gain" }, made.gainWord, made.gainNumber);
     made.gauge = node("span", { class: "gauge", role: "img", title: "The loss beside its anchor (the middle line): to the left it pulls less, to the right harder." }, made.needle);
     const weight = node("div", { class: "row" }, node("span", {}, "weight"), made.weight.element, made.weight.value);
     const damping = node("div", { class: "row" }, node("span", {}, "damping"), made.damped.element, made.gauge, made.gain);
@@ -424,7 +426,8 @@ class Screen {
     const place = damped ? Math.sign(lean) * Math.sqrt(Math.min(Math.abs(lean), 1)) : 0;
     style(card.needle, "left", `${(50 + 48 * place).toFixed(1)}%`);
     const cut = now.clamped > 0 ? `, cut ${percent(now.clamped)}` : "";
-    write(card.gain, !on ? "" : !damped ? "gain 1" : `gain ${isNumber(now.gain) ? now.gain.toFixed(now.gain >= 9.995 ? 1 : 2) : "–"}`);
+    write(card.gainWord, on ? "gain " : "");
+    write(card.gainNumber, !on ? "" : !damped ? "1" : isNumber(now.gain) ? now.gain.toFixed(now.gain >= 9.995 ? 1 : 2) : "–");
     card.gain.title = damped ? `The gradient of this loss is multiplied by ${short(now.gain)}${cut ? `; the gain was cut to 1/20 or 20 in ${percent(now.clamped)} of the steps` : ""}.` : "Not damped: its gradient is taken as it is.";
     card.gain.classList.toggle("cut", Boolean(cut));
     put(card.gauge, "aria-label", damped ? `loss ${short(now.raw)}, anchor ${short(now.anchor)}: ${place > 0 ? "pulls harder" : "pulls less"}` : "not damped");
@@ -452,7 +455,7 @@ class Screen {
     const left = node("section", { class: "left", "aria-label": "images" },
       node("h3", {}, this.sheetTitle, this.run.recorded ? null : node("label", { class: "tick" }, this.sort, "sort by class")),
       node("div", { class: "frame" }, this.sheet.element, this.start), this.besideTitle, node("div", { class: "frame" }, this.beside.element), this.caption,
-      node("h4", {}, "What the teacher sees in the latest batches", node("small", {}, "dashed: even shares")), this.histogram);
+      node("h4", {}, "What the teacher sees", node("small", {}, "latest batches; dashed: even shares")), this.histogram);
     this.right = node("section", { class: "right", "aria-label": "losses" }, ...this.damping());
     this.stage = node("div", { class: "stage-body" });
     this.stageBack = this.button("stage-back", "Back", "The stage before.", () => this.send({ do: "stage_back" }));
@@ -670,7 +673,7 @@ class Screen {
 
   showF({ mine, twin, note, fluctuation }, measured, widest, now, step) {
     if (this.run.recorded) { fluctuation.classList.add("plain"); return; }
-    const quiet = measured ? "" : !now.on ? "off, so not compared" : `F: after 100 steps${step && step < 100 ? `, ${100 - step} to go` : ""}`;
+    const quiet = measured ? "" : !now.on ? "off, so not compared" : step && step < 100 ? `F: in ${100 - step} steps` : "F: after 100 steps";
     fluctuation.classList.toggle("plain", !now.damped && !measured);
     write(note, quiet);
     fluctuation.classList.toggle("empty", Boolean(quiet));
