@@ -147,8 +147,22 @@ class Page:
         """Wait until generated images are on the page."""
         self.view.wait_for_selector(".jp-OutputArea .sheet", timeout=1000 * timeout)
 
+    def key(self, name: str):
+        """A control of the screen by its key: "play", "ie.on", "strength"."""
+        return self.view.locator(f".jp-OutputArea [data-key='{name}']").filter(visible=True).first
+
+    def more(self, name: str) -> None:
+        """Press a button of the screen that stands under More."""
+        if not self.key(name).count():
+            self.key("more").click()
+        self.key(name).click()
+
+    def switch(self, name: str, on: bool) -> None:
+        """Turn a switch of the screen."""
+        self.key(name).set_checked(on, force=True)
+
     def press(self, label: str) -> None:
-        """Press a button by the words on it."""
+        """Press a button of ipywidgets by the words on it."""
         self.view.locator(".jp-OutputArea button", has_text=label).filter(visible=True).get_by_text(
             label, exact=True
         ).first.click()
@@ -159,7 +173,7 @@ class Page:
 
     def status(self) -> str:
         """The line above the pictures."""
-        return self.view.locator(".jp-OutputArea .status").first.inner_text()
+        return self.view.locator(".jp-OutputArea .status").filter(visible=True).first.inner_text()
 
     def ask(self, expression: str):
         """The value of a literal-valued expression in the kernel, over a channel of its own, while training goes on."""
@@ -196,9 +210,10 @@ class Page:
         self.bytes += len(payload)
 
 
-def type_into(page: Page, label: str, value) -> None:
-    page.control(label).fill(str(value))
-    page.view.keyboard.press("Enter")
+def slide(page: Page, name: str, place: int) -> None:
+    """Put a slider of the screen at a place of 0 to 1000, as a pointer does."""
+    events = "for (const kind of ['input', 'change']) bar.dispatchEvent(new Event(kind, { bubbles: true }));"
+    page.key(name).evaluate(f"(bar, to) => {{ bar.value = to; {events} }}", place)
 
 
 def violations(page: Page) -> list[str]:

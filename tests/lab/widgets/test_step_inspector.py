@@ -188,7 +188,7 @@ def test_a_step_that_the_guard_would_refuse_is_announced_as_such(lab):
     lab.play(1)
     lab.experiment.objective["oh"].anchor = -200.0
     lab.slow_motion.forward()
-    assert "The next step cannot be made" in lab.view.status.value and lab.slow_motion.rehearsal is None
+    assert "The next step cannot be made" in lab.screen.live["reason"] and lab.slow_motion.rehearsal is None
     assert lab.experiment.done == 1
 
 
