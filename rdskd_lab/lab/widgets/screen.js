@@ -266,6 +266,19 @@ class Screen {
     return { element: list, set: (value) => { list.value = this.settled(key, value); } };
   }
 
+  number(key, title, { min = 0, max = "", step = 1, label = null }, ask) { // asked for with Enter, or when it is left
+    const field = node("input", { type: "number", min, max, step, "data-key": key, title, "aria-label": label });
+    let known = "";
+    const commit = () => {
+      if (field.value === known || field.value === "") return;
+      known = field.value;
+      ask(Number(field.value));
+    };
+    field.addEventListener("change", commit);
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter") commit(); }); // JupyterLab keeps the event that would follow
+    return { element: field, set: (value) => { if (document.activeElement !== field) field.value = known = String(value); } };
+  }
+
   // ---- the head: Play, a toolbar, numbers
 
   recordedTools() { // of a recorded run, in the place of the tools of a live one
@@ -274,9 +287,8 @@ class Screen {
     this.bar.addEventListener("pointerdown", () => { this.dragged = true; });
     this.bar.addEventListener("input", () => this.send({ do: "go", step: Number(this.bar.value) }));
     this.bar.addEventListener("change", () => { this.dragged = false; });
-    this.speedField = node("input", { type: "number", min: 1, max: 10000, step: 10, "data-key": "rate", title: "How many steps of the run are shown in a second.", "aria-label": "steps a second" });
-    this.speedField.addEventListener("change", () => this.send({ do: "rate", value: Number(this.speedField.value) }));
-    this.line = [this.bar, this.speedField, node("span", { class: "quiet", "aria-hidden": "true" }, "steps a second")];
+    this.rate = this.number("rate", "How many steps of the run are shown in a second.", { min: 1, max: 10000, step: 10, label: "steps a second" }, (value) => this.send({ do: "rate", value }));
+    this.line = [this.bar, this.rate.element, node("span", { class: "quiet", "aria-hidden": "true" }, "steps a second")];
     return [press("back", "Step back", "One step back.", { do: "step_by", steps: -1 }), press("step", "Step", "One step on.", { do: "step_by", steps: 1 }),
       press("backwards", "Backwards", "Play backwards.", { do: "backwards" }),
       press("continue", this.run.recorded.leave, "Train on from this step in a live lab.", { do: "continue" })];
@@ -520,8 +532,7 @@ class Screen {
       this.send(typeof action === "function" ? action() : action);
     });
     this.method = this.choice("method", "method", "Begin again at step 0 with the losses of another method.", this.run.methods, (name) => ({ do: "method", name }));
-    this.seed = node("input", { type: "number", min: 0, step: 1, "data-key": "seed", title: "Begin again at step 0 with other weights and random numbers." });
-    this.seed.addEventListener("change", () => this.send({ do: "seed", value: Number(this.seed.value) }));
+    this.seed = this.number("seed", "Begin again at step 0 with other weights and random numbers.", {}, (value) => this.send({ do: "seed", value }));
     this.learn = tick("learn", "student learns along", "Train the student on the images as they come.", (on) => ({ do: "learn", on }));
     this.slow = tick("slow", "slow motion", "Rest after each step, to see what one step changes.", (on) => ({ do: "slow", on }));
     this.window = this.choice("window", "steps shown", "How much of the run the charts show.", [["200", "last 200 steps"], ["0", "all steps"]], (steps) => ({ do: "window", steps: Number(steps) }));
@@ -530,10 +541,9 @@ class Screen {
     this.large.addEventListener("change", () => this.root.classList.toggle("large", this.large.checked));
     this.exact = this.run.terms.map((term) => {
       const edit = (name) => (value) => ({ do: "edit", term: term.key, field: name, value });
-      const weight = node("input", { type: "number", min: 0, max: 100, step: "any", "data-key": `${term.key}.exact`, title: "The weight, 0 to 100.", "aria-label": `${term.key} weight, exactly` });
-      weight.addEventListener("change", () => this.ask(`${term.key}.weight`, Number(weight.value), edit("weight")(Number(weight.value))));
+      const weight = this.number(`${term.key}.exact`, "The weight, 0 to 100.", { max: 100, step: "any", label: `${term.key} weight, exactly` }, (value) => this.ask(`${term.key}.weight`, value, edit("weight")(value)));
       const rule = this.choice(`${term.key}.rule`, `${term.key} anchor rule`, "What the anchor is: the loss's mean of the last epoch, its previous value, or a moving average.", this.run.rules.map((name) => [name, name]), edit("rule"));
-      return { key: term.key, weight, rule, element: node("tr", {}, node("th", { scope: "row", title: term.title }, term.key), node("td", {}, weight), node("td", {}, rule.element)) };
+      return { key: term.key, weight, rule, element: node("tr", {}, node("th", { scope: "row", title: term.title }, term.key), node("td", {}, weight.element), node("td", {}, rule.element)) };
     });
     const term = this.choice("fork-term", "fork: loss", "The loss that the second run edits.", this.run.terms.map((one) => [one.key, one.title || one.key]), () => ({ do: "none" }));
     const change = node("select", { "data-key": "fork-change", "aria-label": "fork: edit", title: "What the second run changes." },
@@ -546,7 +556,7 @@ class Screen {
     this.answer = node("div", { class: "answer", role: "status", hidden: true });
     this.panel = node("div", { class: "more", hidden: true, role: "group", "aria-label": "more settings" },
       node("div", { class: "groups" },
-        group("Run", field("method", this.method.element), field("seed", this.seed, press("next-seed", "next", "Begin again with the next seed.", { do: "next_seed" })), this.learn.element, this.slow.element),
+        group("Run", field("method", this.method.element), field("seed", this.seed.element, press("next-seed", "next", "Begin again with the next seed.", { do: "next_seed" })), this.learn.element, this.slow.element),
         group("Charts and letters", field("show", this.window.element), node("label", { class: "tick" }, this.large, "large, for a projector")),
         group("Weights and anchors", node("table", {}, node("thead", {}, node("tr", {}, ...["loss", "weight", "anchor"].map((words) => node("th", { scope: "col" }, words)))), node("tbody", {}, ...this.exact.map((one) => one.element)))),
         group("Look closer", press("stage", "Next stage", "Take the next step apart, stage by stage.", { do: "stage" }),
@@ -586,7 +596,7 @@ class Screen {
       if (!this.dragged) this.bar.value = live.step;
       put(this.bar, "aria-valuetext", `step ${live.step} of ${run.recorded.steps}`);
       style(this.bar, "--at", `${(100 * live.step) / Math.max(1, run.recorded.steps)}%`);
-      if (document.activeElement !== this.speedField) this.speedField.value = run.recorded.rate;
+      this.rate.set(run.recorded.rate);
     }
     for (const one of this.examples) one.radio.checked = { rdskd: "rdskd", "rdskd+bn": "readable", dfad: "collapse" }[run.method] === one.key;
     for (const [name, box] of Object.entries(this.boxes)) {
@@ -710,14 +720,14 @@ class Screen {
   showMore() {
     const { live, run } = this;
     this.method.set(run.method);
-    if (document.activeElement !== this.seed) this.seed.value = run.seed;
+    this.seed.set(run.seed);
     this.learn.set(live.learning);
     this.slow.set(live.slow);
     this.window.set(String(live.charts.window));
     for (const one of this.exact) {
       const now = live.terms[one.key];
       if (!now) continue;
-      if (document.activeElement !== one.weight) one.weight.value = now.weight;
+      one.weight.set(now.weight);
       one.rule.set(now.rule);
     }
   }
