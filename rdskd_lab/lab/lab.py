@@ -254,7 +254,8 @@ class Lab(CellOutput, widgets.VBox):
         recipe = read(text)
         if recipe.own_teacher and teacher is None:
             raise ShareError("this experiment had a teacher of its own, which no string holds; give it (teacher=...)")
-        lab = cls(recipe.method, recipe.seed, settings=recipe.settings, teacher=teacher, **options)
+        how = dict(settings=recipe.settings, teacher=teacher, learn=False)  # it learns from where the recipe says
+        lab = cls(recipe.method, recipe.seed, **how | options)
         lab.player.ask(partial(lab._follow_recipe, recipe, "A shared experiment"))
         lab.player.settle()
         return lab
@@ -552,8 +553,8 @@ class Lab(CellOutput, widgets.VBox):
 
     def _leave(self):
         children, self.children = self.children, ()
-        for child in children:
-            close(child)
+        for part in (*children, self.layout):
+            close(part)
         widgets.VBox.close(self)
         kept = {name: value for name, value in vars(self).items() if name.startswith(("_trait", "_cross"))}
         vars(self).clear()

@@ -242,7 +242,7 @@ def _shipped(data, terms, shape: Shape) -> nn.Module:
 
 
 def begin_from(experiment: Experiment, start: str) -> None:
-    """Put the generator where a shipped checkpoint is, and each anchor at the first value from there on."""
+    """Put the generator where a shipped checkpoint is; optimiser and anchors begin anew."""
     if start not in STARTS:
         raise ValueError(f"no shipped checkpoint {start!r}; there are {', '.join(STARTS)}")
     load_weights(experiment.run.generator, str(ASSETS / STARTS[start]))

@@ -94,7 +94,7 @@ def test_what_the_lab_would_have_done_is_what_the_branch_without_an_edit_does(la
 
 def test_an_edit_asked_for_just_before_belongs_to_both():
     async def scene():
-        lab = Lab(mode="task", settings=SMALL)
+        lab = Lab(mode="task", settings=SMALL, learn=False)
         lab.play()
         await asyncio.sleep(0.3)
         lab.edit("ds", "weight", 5)
