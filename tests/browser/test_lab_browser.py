@@ -135,12 +135,12 @@ def test_every_control_does_in_the_training_what_it_says(page):
 @slow
 def test_the_readable_example_and_the_twin_side_by_side(page):
     page.key("example-readable").check(force=True)
-    wait_for(lambda: page.ask("(lab.experiment.method, lab.experiment.done)") == ("rdskd+bn", 600), 30)
+    wait_for(lambda: page.ask("(lab.experiment.method, lab.experiment.start)") == ("rdskd+bn", "readable"), 60)
     wait_for(lambda: "not in RDSKD" in page.view.inner_text(".extra"))
     page.switch("bn.on", False)
     wait_for(lambda: page.ask("lab.twin is not None"))
     page.key("step").click()
-    wait_for(lambda: page.ask("lab.experiment.done") == 601)
+    wait_for(lambda: page.ask("lab.experiment.done") == 1)
     page.key("side").click()
     wait_for(lambda: page.view.locator(".jp-OutputArea .fork .sheet").count() == 2, 30)
     wait_for(lambda: page.view.evaluate("document.activeElement.innerText").strip() == "Play")  # the fork's own

@@ -614,7 +614,7 @@ class Screen {
 
   showImages() {
     const { sheet, beside, step, twin } = this.live, changed = (sheet.changed ?? []).filter(Boolean).length;
-    const before = step === 0 && !this.playing && !this.run.recorded;
+    const before = step === 0 && !this.playing && !this.run.recorded && !this.run.start; // an example is to be looked at first
     show(this.start, before);
     this.sheet.element.classList.toggle("fresh", before);
     write(this.caption, !changed ? "Below each image: the teacher's answer and how sure it is."
