@@ -162,7 +162,7 @@ def test_the_focus_is_kept_when_another_method_comes(page):
     page.at("example-readable").focus()
     page.draw(made_up_state(terms=("oh", "ie", "ds", "bn")))
     assert page.view.evaluate("document.activeElement.dataset.key") == "example-readable"
-    assert page.view.inner_text(".extra").startswith("Image statistics not in RDSKD")
+    assert page.view.inner_text(".extra").startswith("bn not in RDSKD")
 
 
 # ---- room -----------------------------------------------------------------------------------------------------------

@@ -405,7 +405,7 @@ class Screen {
     const damping = node("div", { class: "row" }, node("span", {}, "damping"), made.damped.element, made.gauge, made.gain);
     if (term.extra) {
       made.element = node("div", { class: "extra" }, made.on.element,
-        node("span", { title: `${term.purpose}. ${term.note ?? "not in RDSKD"}` }, node("b", {}, title), ` ${term.note ?? "not in RDSKD"}`), made.pull);
+        node("span", { title: `${term.purpose}. ${term.note ?? "not in RDSKD"}` }, node("b", {}, term.key), ` ${term.note ?? "not in RDSKD"}`), made.pull);
       return made;
     }
     made.element = node("section", { class: `card ${colour(term, this.run.terms.indexOf(term))}`, "aria-label": title },
@@ -513,7 +513,7 @@ class Screen {
     this.side = this.button("side", "side by side", "Show both runs side by side, with their differences.", () => this.send({ do: "side_by_side" }), { class: "link", hidden: true });
     this.since.append(this.sinceWords, this.side);
     return [strength, node("h3", {}, node("span", { title: "F is the mean of the rises of a loss from step to step, measured on the same probe images, over the last 100 steps. Thin lines: ± one standard error." },
-      ...(this.run.recorded ? ["Losses on fixed probe images"] : ["Fluctuation F ", node("small", {}, "10⁻³ a step"), " and losses"])), key),
+      ...(this.run.recorded ? ["Losses ", node("small", {}, "mean of 10 steps")] : ["Fluctuation F ", node("small", {}, "10⁻³ a step"), " and losses"])), key),
     node("div", { class: "cells" }, ...this.cells.map((cell) => cell.element), this.student?.element), this.said, this.since];
   }
 
@@ -635,8 +635,8 @@ class Screen {
     const { shares, twin_shares: twin } = this.live, even = 1 / shares.length;
     const top = Math.max(...shares, ...(twin ?? []), 2 * even) * 1.05;
     this.bars.forEach((bar, k) => {
-      style(bar.mine, "height", `${(100 * shares[k]) / top}%`);
-      style(bar.twin, "height", twin ? `${(100 * twin[k]) / top}%` : "0");
+      style(bar.mine, "--share", (shares[k] / top).toFixed(4));
+      style(bar.twin, "--share", twin ? (twin[k] / top).toFixed(4) : "0");
       bar.element.title = `${bar.name}: ${percent(shares[k])}${twin ? `; twin ${percent(twin[k])}` : ""}`;
     });
     style(this.histogram, "--even", `${(100 * even) / top}%`);

@@ -1,0 +1,118 @@
+"""Take the pictures of the lab in README and docs: real states of one run, drawn by the lab's own screen in Chromium.
+
+    python tools/lab_pictures.py          # some minutes on two cores; writes results/lab*.png, fork.png, lab.gif
+
+No kernel is needed, so the pictures do not depend on how fast the machine is.  The run is RDSKD with seed 0: class
+diversity is switched off at step 160 and on again at step 300; then the same seed with damping strength 1 and 20.
+"""
+
+import io
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from rdskd_lab.lab import Lab
+
+RESULTS = Path(__file__).parents[1] / "results"
+WIDE, HIGH = 1008, 780
+EVERY = 10  # steps between two frames of the film
+PAGE = """<!doctype html><html lang=en><meta charset=utf-8><body style="margin:8px" data-jp-theme-light="true">
+<style>{css}</style><div id=lab></div>"""
+
+LOAD = """text => import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))
+  .then((module) => { window.draw = module.draw; })"""
+DRAW = """([state, light, large]) => {
+  document.body.dataset.jpThemeLight = light;
+  document.body.style.background = light === 'true' ? '#fff' : '#111';
+  const lab = document.querySelector('#lab');
+  lab.classList.toggle('large', large);
+  draw(lab, state);
+}"""
+
+
+class Camera:
+    """A page that draws states and takes pictures of them."""
+
+    def __init__(self, browser, wide: int = WIDE):
+        self.view = browser.new_page(viewport={"width": wide + 16, "height": HIGH}, device_scale_factor=1.5)
+        widgets = files("rdskd_lab.lab.widgets")
+        texts = {kind: (widgets / f"screen.{kind}").read_text("utf-8") for kind in ("js", "css")}
+        self.view.set_content(PAGE.format(css=texts["css"]))
+        self.view.evaluate(LOAD, texts["js"])
+
+    def take(self, state: dict, *, playing: bool = True, dark: bool = False, large: bool = False) -> Image.Image:
+        """Draw a state; `playing`: as it looks while it plays."""
+        state["live"]["playing"] = playing
+        self.view.evaluate(DRAW, [state, "false" if dark else "true", large])
+        self.view.wait_for_timeout(400)  # images are decoded, and what glides has arrived
+        return Image.open(io.BytesIO(self.view.screenshot(full_page=True))).convert("RGB")
+
+
+def film(frames: list[tuple[Image.Image, int]], path: Path) -> None:
+    """Write (picture, milliseconds) as a GIF of one palette."""
+    small = [frame.resize((720, round(720 * frame.height / frame.width)), Image.LANCZOS) for frame, _ in frames]
+    palette = small[len(small) // 2].quantize(64, dither=Image.Dither.NONE)
+    pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=[rest for _, rest in frames], loop=0, optimize=True
+    )
+
+
+def main() -> None:
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        camera, lab, frames = Camera(browser), Lab(mode="inline", steps=EVERY), []
+
+        def until(step: int) -> None:
+            while lab.experiment.done < step:
+                lab.play(EVERY)
+                frames.append((camera.take(lab.state()), 120))
+
+        frames.append((camera.take(lab.state(), playing=False), 1200))
+        camera.take(lab.state(), playing=False).save(RESULTS / "lab-first-sight.png", optimize=True)
+        until(160)
+        lab.edit("ie", "on", False)
+        until(300)
+        frames[-1] = frames[-1][0], 1500
+        state = lab.state()
+        camera.take(state).save(RESULTS / "lab-collapsed.png", optimize=True)
+        camera.take(state, dark=True).save(RESULTS / "lab-dark.png", optimize=True)
+        lab.act({"do": "side_by_side"})
+        fork = lab.inner
+        shown = browser.new_page(viewport={"width": WIDE + 16, "height": HIGH}, device_scale_factor=1.5)
+        body = '<body style="margin:8px;background:#fff" data-jp-theme-light="true">'
+        shown.set_content(f"{body}{fork.style.value}{fork.status.value}{fork.pictures.value}")
+        shown.screenshot(path=RESULTS / "fork.png", full_page=True)
+        lab.player.ask(lab.shut)
+        lab.edit("ie", "on", True)
+        until(420)
+        frames[-1] = frames[-1][0], 2500
+        camera.take(lab.state()).save(RESULTS / "lab.png", optimize=True)
+        film(frames, RESULTS / "lab.gif")
+        lab.close()
+        for strength in 1, 20:  # both begin alike; the twin goes without damping
+            lab = Lab(mode="inline", steps=200)
+            for term in "oh", "ie":
+                lab.edit(term, "rule", "previous")
+            lab.strength(strength)
+            lab.compare()
+            lab.play(200)
+            camera.take(lab.state()).save(RESULTS / f"lab-damping-{strength}.png", optimize=True)
+            lab.close()
+        lab = Lab(mode="inline")
+        lab.example("readable")
+        wide = Camera(browser, 1488)
+        wide.take(lab.state(), playing=False, large=True).save(RESULTS / "lab-large.png", optimize=True)
+        lab.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
