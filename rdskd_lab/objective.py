@@ -76,7 +76,7 @@ class Term:
 
     def start(self, raw):
         """The anchor in a step with this value: the value itself where there is none yet and b is not 1."""
-        return self.anchor if self.anchor or self.strength == 1 else raw
+        return self.anchor if self.strength == 1 or self.anchor else raw
 
     def _rise(self, loss: Tensor) -> tuple[Tensor, Tensor]:
         """b (L - a), as it is and as damping sees it."""

@@ -42,7 +42,7 @@ from .widgets.run_log import RunLog
 from .widgets.screen import Screen
 from .widgets.step_inspector import SlowMotion, Stage
 
-EVERY = 2.0  # s between two measurements of the student
+EVERY = 3.0  # s between two measurements of the student
 OFFER = " A step takes {:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
 
 
@@ -262,11 +262,11 @@ class Lab(CellOutput, widgets.VBox):
 
     def recipe(self) -> Recipe:
         """Return how to make this experiment again, with past edits and those to come."""
-        return recipe_of(self.experiment, [*self.record.edits, *self.plan], self._own["teacher"] is not None)
+        return recipe_of(self.experiment, [*self.record.edits, *self.plan], self.experiment.own_teacher)
 
     def export_code(self) -> str:
         """Write a plain PyTorch script of at most 60 lines for the settings as they are now."""
-        return export_code(self.experiment, self._own["teacher"] is not None)
+        return export_code(self.experiment, self.experiment.own_teacher)
 
     def report(self, path: Path | str) -> Path:
         """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
@@ -354,8 +354,8 @@ class Lab(CellOutput, widgets.VBox):
         old = self.experiment
         seed = old.seed if seed is None else seed
         start = (old.start if method is None else "") if start is None else start
-        experiment = Experiment(method or old.method, seed, **self._own, start=start)
-        self._take_up(experiment, begin(experiment, self._own["teacher"] is not None))
+        experiment = Experiment(method or old.method, seed, **self._place(start), start=start)
+        self._take_up(experiment, begin(experiment, experiment.own_teacher))
         self._edit(STUDENT, "learns", old.learning if learning is None else learning)
         for name, term in old.objective.items() if method is None else ():
             for field in (field for field in FIELDS if field != "rule"):
@@ -366,13 +366,18 @@ class Lab(CellOutput, widgets.VBox):
                 experiment.objective[name].rule = term.rule
         self.player.stop(f"Back at step 0 with seed {seed}.")
 
+    def _place(self, start: str) -> dict:
+        """What the learner brought; an example with a shipped start is of the shipped teacher and settings."""
+        return {"device": self._own["device"]} if start else self._own
+
     def _begin_next(self):
         self._begin(None, self.experiment.seed + 1)
 
     def _go_back(self, trace, step):
         """Resume a recorded run at the last checkpoint before `step`, and repeat what was done from there to `step`."""
         start = trace.last_checkpoint(step)
-        experiment = trace.resume(start, **{key: value for key, value in self._own.items() if key != "settings"})
+        place = self._place(trace.start)
+        experiment = trace.resume(start, **{key: value for key, value in place.items() if key != "settings"})
         self._take_up(experiment, trace.until(start, experiment))
         origin = f"the checkpoint at step {start:,}" if start else f"seed {trace.seed}"
         anew = f", {step - start:,} of them trained anew from {origin}" if start < step else ""

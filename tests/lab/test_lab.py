@@ -673,6 +673,59 @@ def test_the_lab_generates_in_colour(tmp_path):
     lab.close()
 
 
+@pytest.mark.parametrize(("classes", "channels"), [(2, 1), (3, 3), (20, 1)])
+def test_a_teacher_of_ones_own_may_have_any_number_of_classes(classes, channels, tmp_path):
+    names = [f"kind {k}" for k in range(classes)]
+    net = seeded(0, LeNet5, channels, classes)
+    lab = Lab(mode="inline", settings=SMALL, teacher=net, classes=names)
+    lab.play(21)
+    state = json.loads(json.dumps(lab.state(), allow_nan=False))
+    assert state["run"]["classes"] == names and state["run"]["real"] is None
+    assert state["run"]["student_label"] == "student agrees with the teacher"
+    assert len(state["live"]["shares"]) == classes and 0 <= lab.numbers["student"] <= 1
+    assert lab.look.images.shape == (40, channels, 32, 32)
+    kept = open_trace(save(lab.trace, tmp_path / "own.npz"))
+    values = lab.record.column("oh").tolist()
+    on = Lab.go_on(kept, 21, mode="inline", teacher=net, classes=names)
+    assert on.record.column("oh").tolist() == values and on.experiment.classes == names
+    on.close()
+    lab.close()
+    with pytest.raises(ValueError, match=f"the teacher has {classes} classes, and 1 names were given"):
+        Lab(mode="inline", settings=SMALL, teacher=net, classes=["one"])
+
+
+def test_a_lab_stands_in_a_box_and_can_be_observed():
+    seen, lab = [], Lab(mode="inline", settings=SMALL)
+    box = widgets.HBox([lab])
+    lab.observe(lambda change: seen.append((change["name"], change["new"])), ["step", "terms"])
+    lab.play(3)
+    lab.edit("ie", "strength", 7)
+    assert ("step", 3) in seen and seen[-1][1]["ie"]["strength"] == 7 == lab.terms["ie"]["strength"]
+    assert not lab.playing and set(lab.numbers) >= {"classes", "certainty", "student", "speed", "fluctuation"}
+    box.close()
+    lab.close()
+    assert lab.closed and repr(lab)
+
+
+def test_examples_begin_at_a_shipped_checkpoint_or_as_the_method_does(lab):
+    lab.example("readable")
+    assert (lab.experiment.method, lab.experiment.done, lab.experiment.learning) == ("rdskd+bn", 0, True)
+    assert lab.look.raw["oh"] < 0.4 and lab.numbers["certainty"] > 0.75  # it has been trained
+    lab.play(2)
+    before = numbers(lab)
+    lab.rewind(1)
+    lab.play(1)
+    assert equal(numbers(lab), before)
+    for asked in lab.share, lab.export_code:
+        with pytest.raises(ValueError, match="checkpoint"):
+            asked()
+    lab.example("collapse")
+    lab.example("rdskd")
+    assert lab.experiment.method == "rdskd" and not lab.experiment.start and lab.share()
+    with pytest.raises(ValueError, match="rdskd, readable, collapse"):
+        lab.example("pretty")
+
+
 def test_a_png_is_one(tmp_path):
     from PIL import Image
 

@@ -183,7 +183,7 @@ class Experiment:
         """Measure every term on the fixed probe, and what the teacher makes of it; change nothing.
 
         On 32 of the latents, and asked for after every second step, it takes less than a tenth of the time that
-        generator and student train (benchmarks/lab_speed.py): 40 at each step would take a fifth.
+        generator and student train (benchmarks/lab_speed.py): 40 at each step would take a quarter.
         """
         run, z = self.run, self.run.probe[:PROBED]
         with buffers_kept(run.source), train_mode(run.source, training=True):

@@ -21,7 +21,7 @@ UNDAMPED = "without damping"
 
 
 class Band:
-    """How far runs that differ by nothing come to differ, by quantity and lag; `critical` times it is beyond luck.
+    """How far runs that differ by nothing come to differ, by quantity and lag; `critical` times that is beyond luck.
 
     It was measured for one method, its classroom settings, the shipped teacher and the terms as the method has them.
     """
@@ -44,7 +44,7 @@ class Band:
     def beyond(self, name: str, lag: int, difference: float) -> bool:
         """Return whether a smoothed difference after `lag` steps is more than luck."""
         spread = np.interp(lag, self.lags, self.spread[name])
-        return bool(abs(difference) > self.critical * spread)
+        return bool(abs(difference) > self.critical[name] * spread)
 
 
 @cache

@@ -25,6 +25,8 @@ class ExportError(ValueError):
 def export_code(experiment: Experiment, own_teacher: bool = False) -> str:
     """Write a script of at most 60 lines that trains as `experiment` is set now, for as many steps as it has made."""
     objective, run = experiment.objective, experiment.run
+    if experiment.start:
+        raise ExportError("this run begins at a shipped checkpoint, and a script at step 0; go back to RDSKD first")
     s, student = run.settings, experiment.learning or "student" in experiment.objective.needs
     tables = [objective, run.student_objective] if experiment.learning else [objective]
     _can_be_written(objective, own_teacher)

@@ -81,6 +81,8 @@ def recipe_of(experiment, edits: Iterable[Edit], own_teacher: bool = False) -> R
 
     If somebody changed the terms without an edit, the edits do not describe the run: then the terms as they stand.
     """
+    if experiment.start:
+        raise ShareError("this run begins at a shipped checkpoint, which no string can name; send its trace instead")
     ours, settings = PLAYABLE[experiment.method].presets["classroom"], experiment.run.settings
     same = all(getattr(ours, name) == getattr(settings, name) for name in _setting_names())
     recipe = Recipe(experiment.method, experiment.seed, tuple(edits), None if same else settings, own_teacher).net()

@@ -111,7 +111,7 @@ def test_a_twin_that_breaks_ends_in_a_sentence_and_the_run_goes_on(lab):
 def parted(difference, monkeypatch, lag: int) -> tuple[Twin, Record]:
     """A twin whose class numbers differ from the run's by `difference(lag)`, judged at every second step."""
     lags = [*range(2, LAST + 1, 2)]
-    facts = {"method": "rdskd", "lags": lags, "critical": 3.0, "fluctuation": {}}
+    facts = {"method": "rdskd", "lags": lags, "critical": {"classes": 3.0, "oh": 3.0}, "fluctuation": {}}
     band = Band(facts | {"spread": {"classes": [0.1] * len(lags), "oh": [0.01] * len(lags)}})
     made = Twin.__new__(Twin)
     made.since, made.edits, made.found, made.band = 100, (Edit(100, "ie", "on", False),), [], band
@@ -207,3 +207,17 @@ def test_an_action_that_cannot_be_done_is_answered_by_a_sentence(lab, action):
     assert lab.player.reason.startswith(("That cannot be done: ", "Stopped. "))
     lab.act({"do": "step"})
     assert lab.experiment.done == 1
+
+
+def test_luck_was_measured_for_rdskd_as_it_comes_whatever_its_damping_and_for_nothing_else():
+    band, run = twins.stored_band(), Experiment()
+    assert band.suits(run) and {"classes", "certainty", *run.objective} == set(band.spread)
+    run.objective["oh"].strength, run.objective["ie"].damped = 20.0, False
+    assert band.suits(run)
+    run.objective["ds"].weight = 2.0
+    assert not band.suits(run)
+    for other in Experiment("dafl"), Experiment(settings=SMALL), Experiment(teacher=run.run.teacher, data="digits"):
+        assert not band.suits(other)
+    narrow = min(band.spread["classes"])
+    assert band.beyond("classes", 2, 1.01 * band.critical["classes"] * max(band.spread["classes"]))
+    assert not band.beyond("classes", 300, 0.99 * band.critical["classes"] * narrow)
