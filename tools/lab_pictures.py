@@ -47,6 +47,8 @@ class Camera:
     def take(self, state: dict, *, playing: bool = True, dark: bool = False, large: bool = False) -> Image.Image:
         """Draw a state; `playing`: as it looks while it plays."""
         state["live"]["playing"] = playing
+        if playing:
+            state["live"]["reason"] = "Training."  # not "Paused.", where a script counts its steps
         self.view.evaluate(DRAW, [state, "false" if dark else "true", large])
         self.view.wait_for_timeout(400)  # images are decoded, and what glides has arrived
         return Image.open(io.BytesIO(self.view.screenshot(full_page=True))).convert("RGB")

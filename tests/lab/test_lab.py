@@ -542,27 +542,12 @@ def test_the_run_is_sent_again_only_when_it_has_changed(lab):
     assert "run" in sent  # its edits
 
 
-def test_increments_are_what_a_loss_rose_by_since_the_step_before(lab):
-    lab.play(25)
-    raw = lab.record.column("oh").tolist()
-    one = [raw[i] - raw[i - 1] for i in range(1, 25)]
-    assert lab.record.increments("oh")[1:].tolist() == pytest.approx(one, abs=1e-12)
-    mean = [sum(one[max(0, i - 10) : i]) / min(i, 10) for i in range(1, 25)]
-    assert lab.record.increments("oh", 10)[1:].tolist() == pytest.approx(mean, abs=1e-12)
-    assert np.isnan(lab.record.increments("oh")[0])
-
-
-def test_the_charts_show_increments_and_gains(lab):
+def test_the_charts_show_terms_and_gains(lab):
     lab.edit("ie", "rule", "previous")
     lab.play(20)
     lab.edit("ds", "on", False)
     lab.play(20)
     record, charts = lab.record, {chart.title.split(" per ")[0]: chart.alt_text() for chart in lab.charts()}
-    for name in "oh", "ie":
-        rise, words = record.increments(name, 10)[1:], charts[f"increments of {name}"]
-        assert f"between {number(rise.min())} and {number(rise.max())}" in words
-        assert f"from {number(rise[0])} to {number(rise[-1])}" in words or "stays near" in words
-    assert "ds while off" in charts["increments of ds"]
     gain = np.exp(record.column("ie") - record.column("ie_anchor"))
     assert f"between {number(gain.min())} and {number(gain.max())}" in charts["gain"].split("; ie")[1]
     assert np.allclose(gain, record.column("ie_gain"), rtol=1e-5)
@@ -603,11 +588,7 @@ def test_afterwards_there_are_charts_to_explore(lab):
     assert lab.charts() == []
     lab.play(5)
     titles = [chart.title for chart in lab.charts()]
-    assert [title.split(" per ")[0] for title in titles[:3]] == [
-        "oh: one-hot loss",
-        "increments of oh",
-        "ie: information entropy loss",
-    ]
+    assert titles[:2] == ["oh: one-hot loss", "ie: information entropy loss"] and "gain" in titles
 
 
 def test_a_cell_that_is_run_again_leaves_no_widget_behind():

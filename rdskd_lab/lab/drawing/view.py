@@ -16,7 +16,6 @@ from ...reporting.style import GREY
 from ..session.experiment import Experiment, Look
 from ..session.record import Record, words_of
 
-SMOOTH = 10  # steps over which increments are averaged: alone, each is mostly the luck of its batch
 MOVES = 60  # dots at most; a rule that moves an anchor at each step would draw a line of them
 INK = 6  # the style of an anchor: the colour of the text
 
@@ -29,11 +28,10 @@ def page_style() -> str:
 
 
 def every_chart(experiment: Experiment, record: Record) -> list[Curves]:
-    """List all charts of a run so far, each term's before its increments; none before the first step."""
+    """List all charts of a run so far; none before the first step."""
     until, marks, drawn = float(experiment.done), _marks(record), []
     for name in record.names if len(record) else ():
         drawn.append(term_chart(name, record, experiment.objective, until, marks))
-        drawn.append(increments_strip(name, record, experiment.objective, until))
     drawn += [gain_chart(record, until, marks)] if drawn else []
     return [chart for chart in [*drawn, *student_chart(record, until)] if chart.lines]
 
@@ -65,23 +63,6 @@ def term_chart(name: str, record: Record, objective: Objective, until: float, ma
     about = words_of(objective, name)
     mine = [mark for mark in marks if mark.label.split()[0] == name]
     return Curves(f"{name}: {about.name}", lines, ylabel=about.unit, marks=mine, until=until, tall=92)
-
-
-def increments_strip(name: str, record: Record, objective: Objective, until: float) -> Curves:
-    """Chart how a term rises and falls from step to step, smoothed a little; grey while it is off.
-
-    It reaches to about twice what 95 % of the points stay within, and is cut outside.
-    """
-    step, on = record.column("step"), record.column(f"{name}_gain") > 0
-    rise, style = record.increments(name, SMOOTH), record.names.index(name)
-    sizes = np.abs(rise[np.isfinite(rise)])
-    reach = float(f"{(2 * np.quantile(sizes, 0.95) if len(sizes) else 0) or 1:.0e}")  # one digit
-    lines = [
-        Line(name, step, np.where(on, rise, np.nan), style, dash=0),
-        Line(f"{name} while off", step, np.where(on, np.nan, rise), GREY, dash=0),
-    ]
-    title = f"increments of {name} per step, mean of {SMOOTH} steps, {words_of(objective, name).unit}"
-    return Curves(title, lines, until=until, reach=reach, tall=40)
 
 
 def gain_chart(record: Record, until: float, marks: list[Mark]) -> Curves:
