@@ -57,7 +57,11 @@ class Camera:
 def film(frames: list[tuple[Image.Image, int]], path: Path) -> None:
     """Write (picture, milliseconds) as a GIF of one palette."""
     small = [frame.resize((720, round(720 * frame.height / frame.width)), Image.LANCZOS) for frame, _ in frames]
-    palette = small[len(small) // 2].quantize(64, dither=Image.Dither.NONE)
+    several = small[:: len(small) // 4 or 1]
+    every = Image.new("RGB", (small[0].width, sum(frame.height for frame in several)))
+    for k, frame in enumerate(several):
+        every.paste(frame, (0, k * small[0].height))
+    palette = every.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
     pictures[0].save(
         path, save_all=True, append_images=pictures[1:], duration=[rest for _, rest in frames], loop=0, optimize=True
@@ -89,7 +93,7 @@ def main() -> None:
         lab.act({"do": "side_by_side"})
         fork = lab.inner
         shown = browser.new_page(viewport={"width": WIDE + 16, "height": HIGH}, device_scale_factor=1.5)
-        body = '<body style="margin:8px;background:#fff" data-jp-theme-light="true">'
+        body = '<body style="margin:8px;background:#fff;font-family:sans-serif" data-jp-theme-light="true">'
         shown.set_content(f"{body}{fork.style.value}{fork.status.value}{fork.pictures.value}")
         shown.screenshot(path=RESULTS / "fork.png", full_page=True)
         lab.player.ask(lab.shut)
