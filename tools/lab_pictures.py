@@ -1,6 +1,7 @@
 """Take the pictures of the lab in README and docs: real states of one run, drawn by the lab's own screen in Chromium.
 
-    python tools/lab_pictures.py          # some minutes on two cores; writes results/lab*.png, fork.png, lab.gif
+    python tools/lab_pictures.py                      # some minutes on two cores: results/lab*.png, fork.png, lab.gif
+    python tools/lab_pictures.py damping readable     # some of the pictures alone
 
 No kernel is needed, so the pictures do not depend on how fast the machine is.  The run is RDSKD with seed 0: class
 diversity is switched off at step 160 and on again at step 300; then the same seed with damping strength 1 and 20.
@@ -8,6 +9,7 @@ diversity is switched off at step 160 and on again at step 300; then the same se
 
 import io
 import os
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -68,55 +70,70 @@ def film(frames: list[tuple[Image.Image, int]], path: Path) -> None:
     )
 
 
+def story(browser) -> None:
+    """Class diversity off and on again: the film, the pictures before, while and after it is off, and the fork."""
+    camera, lab, frames = Camera(browser), Lab(mode="inline", steps=EVERY), []
+
+    def until(step: int) -> None:
+        while lab.experiment.done < step:
+            lab.play(EVERY)
+            frames.append((camera.take(lab.state()), 120))
+
+    first = camera.take(lab.state(), playing=False)
+    first.save(RESULTS / "lab-first-sight.png", optimize=True)
+    frames.append((first, 1200))
+    until(160)
+    lab.edit("ie", "on", False)
+    until(300)
+    frames[-1] = frames[-1][0], 1500
+    camera.take(lab.state()).save(RESULTS / "lab-collapsed.png", optimize=True)
+    camera.take(lab.state(), dark=True).save(RESULTS / "lab-dark.png", optimize=True)
+    lab.act({"do": "side_by_side"})
+    fork = lab.inner
+    shown = browser.new_page(viewport={"width": WIDE + 16, "height": HIGH}, device_scale_factor=1.5)
+    body = '<body style="margin:8px;background:#fff;font-family:sans-serif" data-jp-theme-light="true">'
+    shown.set_content(f"{body}{fork.style.value}{fork.status.value}{fork.pictures.value}")
+    shown.screenshot(path=RESULTS / "fork.png", full_page=True)
+    lab.player.ask(lab.shut)
+    lab.edit("ie", "on", True)
+    until(420)
+    frames[-1] = frames[-1][0], 2500
+    camera.take(lab.state()).save(RESULTS / "lab.png", optimize=True)
+    film(frames, RESULTS / "lab.gif")
+    lab.close()
+
+
+def damping(browser) -> None:
+    """Strength 1 and 20 with the anchor `previous`, each beside a twin without damping."""
+    camera = Camera(browser)
+    for strength in 1, 20:
+        lab = Lab(mode="inline", steps=200)
+        lab.compare(False)  # no twin without these edits
+        for term in "oh", "ie":
+            lab.edit(term, "rule", "previous")
+        lab.strength(strength)
+        lab.compare()
+        lab.play(200)
+        camera.take(lab.state()).save(RESULTS / f"lab-damping-{strength}.png", optimize=True)
+        lab.close()
+
+
+def readable(browser) -> None:
+    """The example with readable digits, in the size for a projector."""
+    lab = Lab(mode="inline")
+    lab.example("readable")
+    Camera(browser, 1488).take(lab.state(), playing=False, large=True).save(RESULTS / "lab-large.png", optimize=True)
+    lab.close()
+
+
 def main() -> None:
+    parts = {part.__name__: part for part in (story, damping, readable)}
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        camera, lab, frames = Camera(browser), Lab(mode="inline", steps=EVERY), []
-
-        def until(step: int) -> None:
-            while lab.experiment.done < step:
-                lab.play(EVERY)
-                frames.append((camera.take(lab.state()), 120))
-
-        frames.append((camera.take(lab.state(), playing=False), 1200))
-        camera.take(lab.state(), playing=False).save(RESULTS / "lab-first-sight.png", optimize=True)
-        until(160)
-        lab.edit("ie", "on", False)
-        until(300)
-        frames[-1] = frames[-1][0], 1500
-        state = lab.state()
-        camera.take(state).save(RESULTS / "lab-collapsed.png", optimize=True)
-        camera.take(state, dark=True).save(RESULTS / "lab-dark.png", optimize=True)
-        lab.act({"do": "side_by_side"})
-        fork = lab.inner
-        shown = browser.new_page(viewport={"width": WIDE + 16, "height": HIGH}, device_scale_factor=1.5)
-        body = '<body style="margin:8px;background:#fff;font-family:sans-serif" data-jp-theme-light="true">'
-        shown.set_content(f"{body}{fork.style.value}{fork.status.value}{fork.pictures.value}")
-        shown.screenshot(path=RESULTS / "fork.png", full_page=True)
-        lab.player.ask(lab.shut)
-        lab.edit("ie", "on", True)
-        until(420)
-        frames[-1] = frames[-1][0], 2500
-        camera.take(lab.state()).save(RESULTS / "lab.png", optimize=True)
-        film(frames, RESULTS / "lab.gif")
-        lab.close()
-        for strength in 1, 20:  # both begin alike; the twin goes without damping
-            lab = Lab(mode="inline", steps=200)
-            for term in "oh", "ie":
-                lab.edit(term, "rule", "previous")
-            lab.strength(strength)
-            lab.compare()
-            lab.play(200)
-            camera.take(lab.state()).save(RESULTS / f"lab-damping-{strength}.png", optimize=True)
-            lab.close()
-        lab = Lab(mode="inline")
-        lab.example("readable")
-        wide = Camera(browser, 1488)
-        wide.take(lab.state(), playing=False, large=True).save(RESULTS / "lab-large.png", optimize=True)
-        lab.close()
+        chromium = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name in sys.argv[1:] or parts:
+            parts[name](browser)
         browser.close()
 
 
