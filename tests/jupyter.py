@@ -94,7 +94,16 @@ class Server:
 class Page:
     """One notebook in the browser, and a line of its own to the kernel behind it."""
 
-    def __init__(self, server: Server, browser, cells: list[str], zoom: float = 1, width: int = 1400):
+    def __init__(
+        self,
+        server: Server,
+        browser,
+        cells: list[str],
+        zoom: float = 1,
+        width: int = 1400,
+        height: int = 1100,
+        whole: bool = False,
+    ):
         self.server = server
         if isinstance(cells, list):
             kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -106,13 +115,15 @@ class Page:
         nbformat.write(book, self.path)
         known = set(server.runtime.glob("kernel-*.json"))
         self.view = browser.new_page(
-            viewport={"width": int(width / zoom), "height": int(1100 / zoom)}, device_scale_factor=zoom
+            viewport={"width": int(width / zoom), "height": int(height / zoom)}, device_scale_factor=zoom
         )
         self.errors, self.bytes = [], 0
         self.view.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.view.on("pageerror", lambda e: self.errors.append(str(e)))
         self.view.on("websocket", lambda ws: ws.on("framereceived", self._count))
-        self.view.goto(f"http://127.0.0.1:{server.port}/doc/tree/{self.path.name}?reset", timeout=120_000)
+        self.view.goto(
+            f"http://127.0.0.1:{server.port}/{'lab' if whole else 'doc'}/tree/{self.path.name}?reset", timeout=120_000
+        )
         self.view.wait_for_selector("#jupyterlab-splash", state="detached", timeout=120_000)
         self.view.wait_for_selector(".jp-Notebook .jp-Cell .cm-content:visible", timeout=120_000)
         self.view.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
@@ -134,10 +145,24 @@ class Page:
 
     def shown(self, timeout: float = 60) -> None:
         """Wait until generated images are on the page."""
-        self.view.wait_for_selector(".jp-OutputArea .sheet img", timeout=1000 * timeout)
+        self.view.wait_for_selector(".jp-OutputArea .sheet", timeout=1000 * timeout)
+
+    def key(self, name: str):
+        """A control of the screen by its key: "play", "ie.on", "strength"."""
+        return self.view.locator(f".jp-OutputArea [data-key='{name}']").filter(visible=True).first
+
+    def more(self, name: str) -> None:
+        """Press a button of the screen that stands under More."""
+        if not self.key(name).count():
+            self.key("more").click()
+        self.key(name).click()
+
+    def switch(self, name: str, on: bool) -> None:
+        """Turn a switch of the screen."""
+        self.key(name).set_checked(on, force=True)
 
     def press(self, label: str) -> None:
-        """Press a button by the words on it."""
+        """Press a button of ipywidgets by the words on it."""
         self.view.locator(".jp-OutputArea button", has_text=label).filter(visible=True).get_by_text(
             label, exact=True
         ).first.click()
@@ -148,7 +173,7 @@ class Page:
 
     def status(self) -> str:
         """The line above the pictures."""
-        return self.view.locator(".jp-OutputArea .status").first.inner_text()
+        return self.view.locator(".jp-OutputArea .status").filter(visible=True).first.inner_text()
 
     def ask(self, expression: str):
         """The value of a literal-valued expression in the kernel, over a channel of its own, while training goes on."""
@@ -185,9 +210,10 @@ class Page:
         self.bytes += len(payload)
 
 
-def type_into(page: Page, label: str, value) -> None:
-    page.control(label).fill(str(value))
-    page.view.keyboard.press("Enter")
+def slide(page: Page, name: str, place: int) -> None:
+    """Put a slider of the screen at a place of 0 to 1000, as a pointer does."""
+    events = "for (const kind of ['input', 'change']) bar.dispatchEvent(new Event(kind, { bubbles: true }));"
+    page.key(name).evaluate(f"(bar, to) => {{ bar.value = to; {events} }}", place)
 
 
 def violations(page: Page) -> list[str]:

@@ -7,7 +7,6 @@ Everything that a control does can be done from a cell as well: `lab.edit("ie", 
 Either requests an edit, the player grants it between two steps, the experiment changes, and the controls follow it.
 """
 
-import base64
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,8 +22,8 @@ from ..datasets import Split
 from ..distillation import find_device
 from ..doctor.report import SLOW
 from ..methods.method import Settings
-from .drawing.sheet import mosaic, png
-from .drawing.view import sentence
+from .drawing.sheet import encode
+from .drawing.view import every_chart, sentence
 from .session.cores import leave_a_core
 from .session.experiment import PLAYABLE, Experiment
 from .session.player import Player
@@ -36,13 +35,12 @@ from .sharing.report import write_report
 from .sharing.script import export_code
 from .sharing.share_string import Recipe, ShareError, read, recipe_of, write
 from .widgets.cell_output import CellOutput
-from .widgets.control import Control, close
-from .widgets.fork import Fork, ForkControls
-from .widgets.playback_buttons import PlaybackButtons, button
+from .widgets.control import close
+from .widgets.fork import Fork, beside_twin
 from .widgets.replay import Replay
 from .widgets.run_log import RunLog
+from .widgets.screen import Screen
 from .widgets.step_inspector import SlowMotion, Stage
-from .widgets.term_controls import OWN, TermControls
 
 EVERY = 3.0  # s between two measurements of the student
 OFFER = " A step takes {:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
@@ -118,20 +116,9 @@ class Lab(CellOutput, widgets.VBox):
         self.attach(
             Player(self.experiment.steps, on_step=self._on_step, mode=mode, at_once=steps, surround=leave_a_core)
         )
-        self.term_controls, self.forks = TermControls(self._ask), ForkControls(self._press_fork)
-        self.buttons = PlaybackButtons(self.player, self._extra(), self.view.status)
-        self.slow_motion, self.run_log = SlowMotion(self), RunLog(self)
-        view = self.view
-        parts = [
-            view.style,
-            view.status,
-            self.buttons,
-            self.term_controls,
-            self.forks,
-            self.slow_motion.panel,
-            view.pictures,
-        ]
-        self.lay_out(*parts, self.run_log.panel)
+        self.player.reason = "Press Play."
+        self.screen, self.slow_motion, self.run_log = Screen(self.act), SlowMotion(self), RunLog(self)
+        self.lay_out(self.style, self.screen, self.run_log.panel)
 
     @classmethod
     def go_on(
@@ -191,7 +178,7 @@ class Lab(CellOutput, widgets.VBox):
         The twin is this run without damping, from the next step on; after an edit, this run without that edit.  It
         takes half of the speed.
         """
-        self.player.ask(partial(self._set_compare, on))
+        self.player.ask(partial(self._set_twin, on))
 
     def example(self, name: str) -> None:
         """Show an example: "readable" (digits from a shipped checkpoint), "collapse", or "rdskd" as it comes."""
@@ -291,7 +278,7 @@ class Lab(CellOutput, widgets.VBox):
 
     def charts(self) -> list:
         """Return the run so far as charts: `lab.charts()[0].plotly()` to explore, `.svg(own_style=True)` to keep."""
-        return self.snapshot.curves()
+        return every_chart(self.experiment, self.record)
 
     def close(self) -> None:
         """Stop training, leave the page and free the memory."""
@@ -304,8 +291,7 @@ class Lab(CellOutput, widgets.VBox):
     # ---- on the main thread, between two steps
 
     def _ask(self, term, field, value):
-        if value != OWN:  # which a control shows, and nobody can ask for
-            self.player.ask(partial(self._edit_together, [(term, field, value)]))
+        self.player.ask(partial(self._edit_together, [(term, field, value)]))
 
     def _edit_together(self, asked):
         """Make edits that a learner asked for, and begin the twin that goes without them."""
@@ -332,7 +318,7 @@ class Lab(CellOutput, widgets.VBox):
             self._say(f"The twin begins anew at step {twin.since:,}: this run without your last edit.")
         self.twin, self.before = twin, self.look.labels.tolist()
 
-    def _set_compare(self, on):
+    def _set_twin(self, on):
         self.comparing = on
         if not on:
             self.twin = None
@@ -424,25 +410,27 @@ class Lab(CellOutput, widgets.VBox):
         else:
             self.player.pause()
 
-    def _press_fork(self, *chosen):
-        self.player.ask(partial(self._fork_here, *chosen))
-
     def _fork_here(self, term, field, value):
-        if value is None:  # a switch is turned to what it is not
-            value = not getattr(self.experiment.objective[term], field)
         edit = checked(self.experiment.objective, term, field, value, self.experiment.done)
         self._open(Fork(self, edit, inside=True))
+
+    def _beside_twin(self):
+        if self.twin is None:
+            raise ValueError("there is no twin; press Compare, or change a term")
+        self._open(beside_twin(self))
 
     def _open(self, inner):
         """Show a replay or a fork in the place of the controls."""
         self.shut()
         self.player.stop("Paused.")
         self.inner, self._front = inner, self.page.children
+        inner.liveness.focus = True  # which was on a button that goes
         self.page.children = (inner.page,)
 
     def shut(self) -> None:
         """Show the controls again.  Between two steps only: from a request."""
         if self.inner is not None:
+            self.liveness.focus = True
             self.page.children = self._front
             inner, self.inner = self.inner, None
             inner.close()
@@ -479,13 +467,6 @@ class Lab(CellOutput, widgets.VBox):
             self.player.stop(self._goal[1])
             self._goal = None
 
-    def _follow(self):
-        self.term_controls.follow(self.experiment.objective)
-        self.forks.follow(self.experiment.objective)
-        self.buttons.follow()
-        self._student.follow(value=self.experiment.learning)
-        self._method.follow(value=self.experiment.method)
-
     @leave_a_core()
     def _draw(self):
         self._pause_unwatched()
@@ -495,20 +476,25 @@ class Lab(CellOutput, widgets.VBox):
             if self.twin is not None:
                 self.twin.record.add_accuracy(self.experiment.done, self.twin.experiment.accuracy())
             self._measured = monotonic()
-        offer = OFFER.format(self.player.step_seconds) if self.player.step_seconds > SLOW else ""
-        self.view.say(self.player.reason + offer, self.experiment)
         self.look = self.experiment.look()
         self.twin_labels = None if self.twin is None else self.twin.experiment.run.picture()["labels"].tolist()
-        self.view.show(self.experiment, self.record, self.look)
-        self.term_controls.show(self.experiment.objective, self.look)
-        self.liveness.say(lambda: sentence(self.experiment, self.record, self.look), playing)
-        self.snapshot.renew(playing)
         self.slow_motion.refresh()
         if not playing:
             self.run_log.show()
             self._draws.clear()
         self._draws.append((monotonic(), self.experiment.done))
-        self.step, self.playing, self.terms, self.numbers = self.experiment.done, playing, terms(self), numbers(self)
+        self.screen.show(self.state(), self.slow_motion.html, self.slow_motion.at)
+        self.liveness.say(lambda: sentence(self.experiment, self.record, self.look), playing)
+        self.snapshot.renew(playing)
+        now = terms(self.experiment.objective), numbers(self)
+        self.step, self.playing, self.terms, self.numbers = self.experiment.done, playing, *now
+
+    @property
+    def reason(self) -> str:
+        """Why it plays or does not, as a sentence, with what is worth knowing besides."""
+        off = "" if self.experiment.objective.asks else " Every loss is off: no weight of the generator moves."
+        slow = OFFER.format(self.player.step_seconds) if self.player.step_seconds > SLOW else ""
+        return self.player.reason + off + slow
 
     @property
     def speed(self) -> float | None:
@@ -516,9 +502,7 @@ class Lab(CellOutput, widgets.VBox):
         (first, before), (last, now) = self._draws[0], self._draws[-1]
         return (now - before) / (last - first) if self.player.playing and last - first > 0.5 else None
 
-    def encode(self, images, columns: int = 8) -> str:
-        """Write images (N, C, S, S) uint8 side by side as a PNG, in base64."""
-        return base64.b64encode(png(mosaic(images, columns))).decode()
+    encode = staticmethod(encode)
 
     def _actions(self) -> dict:
         """What `act` can do, by name; each takes the rest of the action."""
@@ -556,9 +540,13 @@ class Lab(CellOutput, widgets.VBox):
             "example": lambda how: self.example(how["name"]),
             "method": lambda how: self.use(how["name"]),
             "window": window,
-            "fork": lambda how: self._press_fork(how["term"], how["field"], how.get("value")),
+            "fork": lambda how: ask(partial(self._fork_here, how["term"], how["field"], how["value"])),
+            "side_by_side": lambda how: ask(self._beside_twin),
+            "tries": lambda how: ask(self.run_log.fold),
             "look_back": lambda how: self.look_back(),
-            "stage": lambda how: self.slow_motion.next.click(),
+            "stage": lambda how: self.slow_motion.forward(),
+            "stage_back": lambda how: self.slow_motion.backward(),
+            "stage_close": lambda how: self.slow_motion.leave(),
             "share": lambda how: show("share", self.share),
             "export": lambda how: show("export", self.export_code),
             "report": lambda how: show("report", lambda: self.report(REPORT)),
@@ -576,18 +564,6 @@ class Lab(CellOutput, widgets.VBox):
         kept = {name: value for name, value in vars(self).items() if name.startswith(("_trait", "_cross"))}
         vars(self).clear()
         vars(self).update(kept, closed=True)
-
-    # ---- building
-
-    def _extra(self):
-        ask = self.player.ask
-        self.same = button("Reset", "undo", "Back to step 0: same weights, same latents", self.reset)
-        self.new = button("New seed", "random", "Back to step 0 with the next seed", lambda: ask(self._begin_next))
-        self.back = button("Look back", "history", "Play this run again, and go on from any step of it", self.look_back)
-        self.student = widgets.Checkbox(description="student learns along", indent=False, layout={"width": "auto"})
-        self.method_choice = widgets.Dropdown(options=list(PLAYABLE), description="method", layout={"width": "200px"})
-        self._student, self._method = Control(self.student, self.learn), Control(self.method_choice, self.use)
-        return self.same, self.new, self.back, self.student, self.method_choice
 
     def _fill(self):
         if self.player.mode == "inline" and not self.experiment.done:

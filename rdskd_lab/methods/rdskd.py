@@ -23,8 +23,8 @@ ENTROPY = Words(
     "Σ<sub>k</sub> p̄<sub>k</sub> ln p̄<sub>k</sub> = −H(p̄)",
     "nats per batch",
     "−ln K to 0",
-    "Class diversity: over a batch all K classes should occur equally often. At −ln K (−2.303 for ten classes) they "
-    "do; at 0 there is only one class.",
+    "Class diversity: all classes should occur equally often. At −ln K (−2.303 for ten classes) they do; "
+    "at 0 there is only one class.",
     "information_entropy(t)",
 )
 DIVERSITY = Words(
@@ -32,8 +32,7 @@ DIVERSITY = Words(
     "‖P² − P¹‖ ∕ ‖x² − x¹‖",
     "probability per pixel unit",
     "0 to about 0.03 for 32 × 32 grey images",
-    "Diversity between samples: two images should differ in their pixels by much more than the teacher's answers to "
-    "them do. Low is good; the values are small by nature.",
+    "Sample diversity: images should differ more than their answers. Low is good; the values are small by nature.",
     "diversity_seeking(x, t.softmax(1))",
 )
 

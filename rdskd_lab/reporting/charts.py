@@ -176,7 +176,6 @@ class Curves(Drawn):
     ticks: list[str] | None = None  # names of x = 0, 1, 2 and so on
     marks: list[Mark] = field(default_factory=list)
     until: float | None = None  # right end of the axis of x; None: the last point
-    reach: float | None = None  # if given, a strip without title: y goes from -reach to reach, and is cut outside
     tall: int = 170  # height of the axes in pixels, more if the labels of the lines need it
 
     def __post_init__(self):
@@ -193,8 +192,6 @@ class Curves(Drawn):
 
     def span(self) -> tuple[float, float]:
         """Return the lowest and the highest place to show, with room around; bars stand on 0."""
-        if self.reach:
-            return -self.reach, self.reach
         values = np.concatenate([line.finite for line in self.lines] + ([[self.level[0]]] if self.level else [[]]))
         if not len(values):
             return 0.0, 1.0
@@ -224,7 +221,7 @@ class Curves(Drawn):
         put = list(accumulate(at, lambda below, pixel: max(pixel, below + 17)))
         down = accumulate([min(p, self.height) for p in put[::-1]], lambda above, pixel: min(pixel, above - 17))
         put = list(down)[::-1]
-        name = [f" {line.label}" * bool(len(self.named) > 1 or self.reach) for line in lines]
+        name = [f" {line.label}" * bool(len(self.named) > 1) for line in lines]
         return [
             (line, f"{number(line.end())}{self.unit}{n}", line.end(), float(p - a))
             for line, n, p, a in zip(lines, name, put, at, strict=True)

@@ -71,7 +71,7 @@ def _curves(chart, alone: bool) -> tuple[int, list[str]]:
     if named_above:
         ends = [(line, label.split(f" {line.label}")[0], y, shift) for line, label, y, shift in ends]
     left, right = 56, max([14, *(12 + BOLD * len(label) for _, label, *_ in ends)])
-    above, keys = _heading(chart, named_above, alone)
+    above, keys = _heading(chart, named_above)
     top, wide, tall = above + 10, WIDE - left - right, chart.height
 
     def across(x):
@@ -82,7 +82,7 @@ def _curves(chart, alone: bool) -> tuple[int, list[str]]:
         return top + tall - (np.clip(y, low, high) - low) / (high - low) * tall
 
     out = keys
-    marked = [(float(y), down(y)) for y in (log_marks or ticks(low, high, 2 if chart.reach else 3))]
+    marked = [(float(y), down(y)) for y in (log_marks or ticks(low, high, 3))]
     out.append(f'<path class="grid" d="{"".join(f"M{left} {at:.1f}h{wide:.0f}" for _, at in marked)}"/>')
     out += [_text(left - 6, at + 4.5, f"{number(y)}{chart.unit}", "q", "end") for y, at in marked]
     below, names = _x_axis(chart, across, first, last, top + tall, wide)
@@ -100,18 +100,16 @@ def _curves(chart, alone: bool) -> tuple[int, list[str]]:
         out.append(_text(at - 3 if late else at + 3, top + 11, mark.label, "", "end" if late else "start"))
     for line, label, y, shift in ends:
         out.append(_text(left + wide + 10, down(y) - shift + 4.5, label, f"e {_colour(line.style)}"))
-    if chart.reach or (chart.tall < LOW and LETTER * len(xlabel) < right - 20):
-        out.append(_text(WIDE, below - 1, "" if chart.reach else xlabel, "q", "end"))
+    if chart.tall < LOW and LETTER * len(xlabel) < right - 20:
+        out.append(_text(WIDE, below - 1, xlabel, "q", "end"))
         return below + 4, out
     out.append(_text(left + wide / 2, below + 18, xlabel, "q", "middle"))
     return below + (24 if xlabel else 6), out
 
 
-def _heading(chart, named_above: bool, alone: bool) -> tuple[int, list[str]]:
+def _heading(chart, named_above: bool) -> tuple[int, list[str]]:
     """Draw what stands above the axes: title, what the y axis counts, the level's meaning, the names of lines.
-    Return where that ends, and the drawing.  A strip that is part of a page has nothing above it."""
-    if chart.reach:
-        return (15, [_text(0, 15, chart.title, "q")]) if alone else (0, [])
+    Return where that ends, and the drawing."""
     pieces = [("", 0, chart.axes()[1], "q")]
     pieces += [('<path class="level" d="M{x} {y}h26"/>', 32, chart.level[1], "")] if chart.level else []
     dots = [line for line in chart.named if line.kind == "dots"]
@@ -134,8 +132,6 @@ def _heading(chart, named_above: bool, alone: bool) -> tuple[int, list[str]]:
 
 def _x_axis(chart, across, first, last, floor, wide) -> tuple[float, list[str]]:
     """The lower end of the axis' labels, and the labels."""
-    if chart.reach:
-        return floor + 4, []
     if not chart.ticks:
         shown = [x for x in ticks(first, last, 4) if first <= x <= last]
         return floor + 18, [_text(across(x), floor + 17, _step(x), "q", "middle") for x in shown]

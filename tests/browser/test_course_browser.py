@@ -33,6 +33,36 @@ def test_formulas_are_typeset(notebook):
     assert page.view.locator("mjx-merror, [data-mjx-error]").count() == 0
 
 
+def test_every_figure_of_the_course_has_its_words_in_the_page(notebook):
+    """All in one notebook, with the outputs as committed; a screen reader hears what the DOM says, not the metadata."""
+    books = [nbformat.read(path, 4) for path in NOTEBOOKS]
+    cells = [
+        cell
+        for book in books
+        for cell in book.cells
+        if any("text/html" in o.get("data", {}) for o in cell.get("outputs", []))
+    ]
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": books[0].metadata.kernelspec})
+    book.cells = [nbformat.v4.new_code_cell(outputs=cell.outputs) for cell in cells]
+    expected = sum(
+        "".join(o.data["text/html"]).count("<img ")
+        for cell in cells
+        for o in cell.outputs
+        if "text/html" in o.get("data", {}) and VIEW not in o.data
+    )
+    assert expected > 30
+    page = notebook(book)
+    alts = "[...document.querySelectorAll('.jp-RenderedHTML img')].map((image) => image.alt)"
+    seen = set()
+    for k in range(len(cells)):  # the notebook draws what is in sight
+        page.view.locator(".jp-Notebook .jp-Cell").nth(k).scroll_into_view_if_needed()
+        page.rest(0.2)
+        found = page.view.evaluate(alts)
+        assert all(len(words) > 20 for words in found)
+        seen |= set(found)
+    assert len(seen) >= 0.9 * expected
+
+
 def test_run_all_ends_without_an_error_and_the_figures_and_labs_are_there(notebook):
     committed = nbformat.read(next(path for path in NOTEBOOKS if path.stem == "09_live_lab"), 4)
     blank = deepcopy(committed)  # so that what is found afterwards was run here

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 
-from jupyter import LAB, PLAYING, Page, type_into, violations, wait_for  # noqa: E402
+from jupyter import LAB, PLAYING, Page, slide, violations, wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # a busy machine draws slowly
 slow = pytest.mark.slow
@@ -42,7 +42,7 @@ def page(notebook):
 
 def say_paused(page: Page, timeout: float = 10) -> None:
     page.view.wait_for_function(
-        "() => !document.querySelector('.status').innerText.includes('Training')", polling=20, timeout=1000 * timeout
+        "() => !document.querySelector('.rdskd-screen.playing')", polling=20, timeout=1000 * timeout
     )
 
 
@@ -53,149 +53,214 @@ def term(page: Page, name: str, field: str):
 
 def test_a_learner_runs_the_cell_plays_switches_and_pauses(page):
     assert page.bytes - page.before < 6e6  # the first display, over the websocket
-    page.press("Play")
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") >= 5, 30)
     assert page.ask("lab.player.threads") == {"MainThread"}
-    page.control("ie: information entropy loss").uncheck()
+    page.switch("ie.on", False)
     wait_for(lambda: term(page, "ie", "on") is False)
-    page.press("Pause")
+    page.key("play").click()  # which is Pause now
     wait_for(lambda: not page.ask("lab.player.playing"))
     say_paused(page)
     done = page.ask("lab.experiment.done")
     page.rest(0.5)
     assert page.ask(PLAYING) == (False, done)
-    assert page.status().startswith(f"Step {done:,}")
-    assert page.ask("[str(e) for e in lab.record.edits]") == ["ie off"]
+    wait_for(lambda: page.status().startswith(f"Step {done:,}"))
+    assert page.ask("[str(e) for e in lab.record.edits]") == ["student learns", "ie off"]
+    assert page.ask("(lab.step, lab.playing, lab.terms['ie']['on'])") == (done, False, False)
     assert page.errors == []
 
 
 @slow
 @front_end
 def test_every_control_does_in_the_training_what_it_says(page):
-    page.press("Step")
+    page.key("step").click()
     wait_for(lambda: page.ask("lab.experiment.done") == 1)
-    page.press("Step x 10")
-    wait_for(lambda: page.ask(PLAYING) == (False, 11))
     for name in "oh", "ie", "ds":
-        label = page.ask(f"lab.term_controls.rows[{name!r}].on.description")
         was = term(page, name, "damped")
-        page.control(label).uncheck()
+        page.switch(f"{name}.on", False)
         wait_for(lambda name=name: term(page, name, "on") is False)
-        type_into(page, f"{name} weight", 2.5)
-        wait_for(lambda name=name: term(page, name, "weight") == 2.5)
-        page.control(f"{name} damped").set_checked(not was)
+        slide(page, f"{name}.weight", 1000)
+        wait_for(lambda name=name: term(page, name, "weight") == 100)
+        page.switch(f"{name}.damped", not was)
         wait_for(lambda name=name, was=was: term(page, name, "damped") is not was)
-        page.control(f"{name} anchor").select_option("average")
+    page.key("more").click()
+    for name in "oh", "ie", "ds":
+        page.key(f"{name}.rule").select_option("average")
         wait_for(lambda name=name: term(page, name, "rule") == "average")
-    wait_for(lambda: "no weight and no buffer" in page.status())
-    page.control("oh: one-hot loss").check()
-    page.control("student learns along").check()
-    wait_for(lambda: page.ask("lab.experiment.learning"))
-    page.control("slow motion").check()
+        page.key(f"{name}.exact").fill("2.5")
+        page.view.keyboard.press("Enter")
+        wait_for(lambda name=name: term(page, name, "weight") == 2.5)
+    wait_for(lambda: "no weight of the generator moves" in page.status())
+    page.key("learn").uncheck()
+    wait_for(lambda: not page.ask("lab.experiment.learning"))
+    page.key("slow").check()
     wait_for(lambda: page.ask("lab.player.slow"))
-    page.press("Play")
+    page.key("window").select_option("0")
+    wait_for(lambda: page.ask("lab.window") == 0)
+    page.key("more").click()
+    page.switch("oh.on", True)
+    page.switch("oh.damped", True)
+    slide(page, "strength", 860)
+    wait_for(lambda: page.ask("lab.experiment.objective['oh'].strength") == 20)
+    page.key("compare").click()
+    page.key("play").click()
     page.rest(2.5)
-    page.press("Pause")
+    page.key("play").click()
     say_paused(page)
-    assert 12 <= page.ask("lab.experiment.done") <= 18
-    assert page.ask("len(lab.record.student['step'])") > 0
-    page.control("slow motion").uncheck()
-    page.press("Reset")
-    wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 0))
-    page.press("New seed")
+    assert 2 <= page.ask("lab.experiment.done") <= 9
+    for what, start in ("share", "rdskd1:"), ("export", '"""'), ("report", ""):
+        page.more(what)
+        wait_for(lambda: page.view.locator(".answer textarea").count() == 1)
+        wait_for(lambda start=start: page.view.locator(".answer textarea").input_value().startswith(start))
+    page.more("next-seed")
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 1))
-    assert (
-        page.ask("[m for m in lab.method_choice.options]") == page.control("method").locator("option").all_inner_texts()
-    )
+    page.key("seed").fill("5")
+    page.view.keyboard.press("Enter")
+    wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 5))
+    page.key("method").select_option("dafl")
+    wait_for(lambda: page.ask("lab.experiment.method") == "dafl")
+    wait_for(lambda: page.key("act.on").count() == 1)
+    assert page.view.evaluate("document.activeElement.dataset.key") == "method"  # though the cards are others
+    page.key("more").click()
+    page.key("example-collapse").check(force=True)
+    wait_for(lambda: page.ask("lab.experiment.method") == "dfad")
+    page.key("step").click()
+    wait_for(lambda: page.ask("lab.experiment.done") == 1)
+    page.key("reset").click()
+    wait_for(lambda: page.ask("lab.experiment.done") == 0)
     assert page.ask("lab.player.threads") == {"MainThread"}
     assert page.errors == []
 
 
 @slow
+def test_the_readable_example_and_the_twin_side_by_side(page):
+    page.key("example-readable").check(force=True)
+    wait_for(lambda: page.ask("(lab.experiment.method, lab.experiment.start)") == ("rdskd+bn", "readable"), 60)
+    wait_for(lambda: "not in RDSKD" in page.view.inner_text(".extra"))
+    page.switch("bn.on", False)
+    wait_for(lambda: page.ask("lab.twin is not None"))
+    page.key("step").click()
+    wait_for(lambda: page.ask("lab.experiment.done") == 1)
+    page.key("side").click()
+    wait_for(lambda: page.view.locator(".jp-OutputArea .fork .sheet").count() == 2, 30)
+    wait_for(lambda: page.view.evaluate("document.activeElement.innerText").strip() == "Play")  # the fork's own
+    page.press("Back to the lab")
+    wait_for(lambda: page.key("play").count() == 1, 20)
+    wait_for(lambda: page.view.evaluate("document.activeElement.dataset.key") == "play")
+    assert page.errors == []
+
+
+@slow
+@pytest.mark.parametrize(("size", "most"), [((1440, 900), 780), ((1024, 768), 900)])
+def test_the_first_screen_fits_and_shows_play_without_scrolling(notebook, size, most):
+    page = notebook(["1", LAB, "2", "3"], width=size[0], height=size[1], whole=True)  # beside the list of files
+    page.run(1)
+    page.shown()
+    measure = """() => { const lab = document.querySelector('.rdskd-screen'), box = lab.getBoundingClientRect();
+      const panel = document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').getBoundingClientRect();
+      const play = lab.querySelector('.play').getBoundingClientRect();
+      return [box.height, play.top >= panel.top && play.bottom <= panel.bottom, lab.scrollWidth - lab.clientWidth]; }"""
+    wait_for(lambda: page.view.evaluate(measure)[1], 10)
+    page.rest(1.5)
+    high, seen, over = page.view.evaluate(measure)
+    assert high <= most and seen and over <= 0
+    assert "Press Play" in page.status()
+    assert page.errors == []
+
+
+@slow
 def test_the_keyboard_reaches_and_works_every_control(page):
-    page.view.locator(".jp-OutputArea button").first.focus()
+    page.key("play").focus()
     seen = []
-    for _ in range(30):
-        seen.append(
-            page.view.evaluate("e => [document.activeElement.tagName, document.activeElement.innerText.trim()]")
-        )
+    for _ in range(20):
+        seen.append(page.view.evaluate("document.activeElement.dataset.key ?? ''"))
         page.view.keyboard.press("Tab")
-    words = {text for tag, text in seen if tag == "BUTTON"}
-    assert {"Play", "Pause", "Step", "Step x 10", "Reset", "New seed"} <= words
-    assert sum(tag == "INPUT" for tag, _ in seen) >= 11 and sum(tag == "SELECT" for tag, _ in seen) >= 4
-    page.view.locator(".jp-OutputArea button", has_text="Step x 10").focus()
+        if not page.view.evaluate("!!document.activeElement.closest('.rdskd-screen')"):
+            break
+    assert len(seen) <= 16 and {"play", "step", "oh.on", "ie.weight", "ds.damped", "strength", "sort"} <= set(seen)
+    page.key("step").focus()
     page.view.keyboard.press("Space")
-    wait_for(lambda: page.ask(PLAYING) == (False, 10))
-    page.rest(2.5)  # the card for the saved notebook is made now, and must not take the focus
-    assert page.view.evaluate("() => document.activeElement.innerText.trim()") == "Step x 10"
+    wait_for(lambda: page.ask(PLAYING) == (False, 1))
+    page.rest(2.5)  # the still for the saved notebook is made now, and must not take the focus
+    assert page.view.evaluate("document.activeElement.dataset.key") == "step"
+    for _ in range(3):
+        page.view.keyboard.press("ArrowRight")
+    page.view.keyboard.press("Enter")
+    wait_for(lambda: page.key("look-back").count() == 1)
+    page.key("look-back").focus()
+    page.view.keyboard.press("Enter")
+    wait_for(lambda: page.key("scrubber").count() == 1, 20)
+    wait_for(lambda: page.view.evaluate("document.activeElement.dataset.key") == "play")
+    page.key("continue").focus()
+    page.view.keyboard.press("Enter")
+    wait_for(lambda: page.key("reset").count() == 1, 20)
+    wait_for(lambda: page.view.evaluate("document.activeElement.dataset.key") == "play")
+    page.key("ie.weight").focus()
+    page.view.keyboard.press("ArrowRight")
+    wait_for(lambda: term(page, "ie", "weight") > 1)
 
 
 @slow
 def test_axe_finds_nothing_serious(page):
-    page.control("ie: information entropy loss").uncheck()
-    page.control("student learns along").check()
-    page.press("Step x 10")
-    wait_for(lambda: page.ask(PLAYING) == (False, 10), 20)
+    page.switch("ie.on", False)
+    for done in range(1, 4):
+        page.key("step").click()
+        wait_for(lambda done=done: page.ask(PLAYING) == (False, done), 20)
     page.rest(1)
     assert violations(page) == []
+    page.key("more").click()
+    assert violations(page) == []
     live = page.view.locator(".jp-OutputArea [aria-live=polite]")
-    wait_for(lambda: live.inner_text().startswith("step 10, one-hot loss"), 20)
-    assert "of 10 classes" in live.inner_text()
+    wait_for(lambda: live.first.inner_text().startswith("step 3, one-hot loss"), 20)
+    assert "of 10 classes" in live.first.inner_text()
 
 
 @pytest.mark.measure
 def test_the_numbers(page):
-    """Speed beside the bare loop, time to obey, time to the first images, traffic."""
-    bare = "__import__('rdskd_lab.lab.session.experiment').lab.session.experiment.Experiment().steps()"
-    page.ask(f"[globals().update(bare={bare})]" + " and None")
+    """Speed beside a bare loop that also trains the student, time to obey and to show it, first images, traffic."""
+    page.ask("globals().update(e=type(lab.experiment)())")
+    page.ask("[setattr(e, 'learning', True), globals().update(bare=e.steps())] and None")
     timed = "(lambda t, n, clock: ([next(bare) for _ in range(n)], n / (clock() - t))[1])(__import__('time').perf_counter(), {n}, __import__('time').perf_counter)"
     rates, shown = [], []
     page.ask(timed.format(n=20))
     for _ in range(3):
         rates.append(page.ask(timed.format(n=100)))
-        page.press("Play")
+        page.key("play").click()
         page.rest(1)
         clock = "__import__('time').perf_counter()"
         (a, s), before = page.ask(f"(lab.experiment.done, {clock})"), page.bytes
         page.rest(5)
         b, e = page.ask(f"(lab.experiment.done, {clock})")
         shown.append(((b - a) / (e - s), (page.bytes - before) / (e - s)))
-        page.press("Pause")
+        page.key("play").click()
         say_paused(page)
         page.rest(2)
     rates.append(page.ask(timed.format(n=100)))
     speed = sum(rate for rate, _ in shown) / 3 / (sum(rates) / len(rates))
     traffic = max(rate for _, rate in shown)
     delays = []
-    page.press("Play")
+    page.key("play").click()
     for i in range(50):
-        page.rest(0.3)
-        if i % 2:
-            start = time.perf_counter()
-            box = page.control("ds: diversity seeking loss")
-            box.click()
-            words = f"ds {'on' if i % 4 == 3 else 'off'}"
-            wait_for(
-                lambda words=words: page.ask("str(lab.record.edits[-1]) if lab.record.edits else ''") == words, 5, 0.01
-            )
-        else:
-            page.rest(0.3)
-            start = time.perf_counter()
-            page.press("Pause")
-            say_paused(page)
+        page.rest(0.6)
+        off = i % 2 == 0
+        start = time.perf_counter()
+        page.switch("ds.on", not off)
+        page.view.wait_for_function(  # trained so, and drawn so: the card says what the kernel has sent
+            "off => [...document.querySelectorAll('.card .pull')].at(-1).innerText.includes('off') === off",
+            arg=off,
+            polling=20,
+        )
         delays.append(time.perf_counter() - start)
-        if not i % 2:
-            page.press("Play")
-    page.press("Pause")
+    page.key("play").click()
     delays.sort()
     print(
         f"\nspeed {speed:.1%} of the bare loop ({sum(rates) / len(rates):.1f} steps/s), first images {page.first:.2f} s, "
         f"traffic {traffic / 1e3:.0f} kB/s, obeys in {delays[25]:.2f} s (median), {delays[-1]:.2f} s (worst of 50)"
     )
-    assert speed >= 0.9
+    assert speed >= 0.85
     assert page.first <= 3
     assert traffic <= 150e3
-    assert delays[25] <= 0.4 and delays[-1] <= 0.8
+    assert delays[25] <= 0.3 and delays[-1] <= 0.8
 
 
 @slow
@@ -204,20 +269,19 @@ def test_a_storm_of_presses(page):
     """Random actions at full speed, 300 or a minute long: nothing breaks, and the record replays bit for bit."""
     actions, seconds = (100, 20) if "RDSKD_LAB_OVERLAY" in os.environ else (300, 60)
     rng, end = random.Random(0), time.monotonic() + seconds
-    page.press("Play")
-    labels = [page.ask(f"lab.term_controls.rows[{n!r}].on.description") for n in ("oh", "ie", "ds")]
+    page.key("play").click()
 
     def act(name):
         rng.choice(
             [
-                lambda: page.control(rng.choice(labels)).click(),
-                lambda: type_into(page, f"{name} weight", rng.choice([0, 0.5, 1, 2])),
-                lambda: page.control(f"{name} damped").click(),
-                lambda: page.control(f"{name} anchor").select_option(rng.choice(["epoch", "previous", "average"])),
-                lambda: page.control("student learns along").click(),
-                lambda: page.press("Pause"),
-                lambda: page.press("Play"),
-                lambda: page.press("Step"),
+                lambda: page.key(f"{name}.on").click(force=True),
+                lambda: slide(page, f"{name}.weight", rng.choice([0, 300, 500, 700])),
+                lambda: page.key(f"{name}.damped").click(force=True),
+                lambda: slide(page, "strength", rng.choice([0, 380, 860])),
+                lambda: page.key("compare").click(),
+                lambda: page.key("sort").click(),
+                lambda: page.key("play").click(),
+                lambda: page.key("step").click(),
             ]
         )()
 
@@ -225,16 +289,18 @@ def test_a_storm_of_presses(page):
     while done < actions and time.monotonic() < end:
         done += 1
         act(rng.choice(["oh", "ie", "ds"]))
-    page.press("Pause")
+    page.ask("lab.pause()")
     wait_for(lambda: not page.ask("lab.player.playing"), 20)
-    page.rest(1)
+    page.rest(4)  # longer than the page believes a press more than the kernel
     assert not page.ask("lab.player.reason").startswith("Stopped.")
-    assert page.status().startswith(f"Step {page.ask('lab.experiment.done'):,} ")  # the last state was sent
-    for name, label in zip(("oh", "ie", "ds"), labels, strict=True):
-        assert page.control(label).is_checked() == term(page, name, "on")
-        assert float(page.control(f"{name} weight").input_value()) == term(page, name, "weight")
-        assert page.control(f"{name} anchor").evaluate("e => e.selectedOptions[0].innerText") == term(
-            page, name, "rule"
+    wait_for(lambda: page.status().startswith(f"Step {page.ask('lab.experiment.done'):,}"))  # the last state was sent
+    page.ask("lab._draw()")
+    page.rest(1)
+    for name in "oh", "ie", "ds":
+        assert page.key(f"{name}.on").is_checked() == term(page, name, "on")
+        assert page.key(f"{name}.damped").is_checked() == term(page, name, "damped")
+        assert float(page.key(f"{name}.weight").evaluate("e => e.nextSibling.textContent")) == term(
+            page, name, "weight"
         )
     replayed = page.ask(
         "(lambda e, t, p: [(e.change(t.pop(0)) if t and t[0].step == i else None, "
@@ -249,22 +315,22 @@ def test_a_storm_of_presses(page):
 @slow
 @front_end
 def test_an_interrupt_pauses_with_a_sentence_and_play_goes_on(page):
-    page.press("Play")
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
     page.view.locator("[data-command='notebook:interrupt-kernel'], [data-command='kernelmenu:interrupt']").first.click()
     page.view.wait_for_function(
-        "() => document.querySelector('.status').innerText.includes('Interrupted')", timeout=10_000
+        "() => document.querySelector('.rdskd-screen .status').innerText.includes('Interrupted')", timeout=10_000
     )
     done = page.ask("lab.experiment.done")
     page.rest(0.5)
     assert page.ask(PLAYING) == (False, done)
-    page.press("Play")
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") > done)
 
 
 @slow
 def test_a_restarted_kernel_is_noticed(page):
-    page.press("Play")
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
     page.view.locator("[data-command='notebook:restart-kernel'], [data-command='kernelmenu:restart']").first.click()
     page.view.click(".jp-Dialog .jp-mod-accept")
@@ -275,7 +341,7 @@ def test_a_restarted_kernel_is_noticed(page):
 @slow
 @front_end
 def test_a_closed_tab_leaves_no_running_trainer(page):
-    page.press("Play")
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.liveness.seen") is not None and page.ask("lab.experiment.done") >= 3)
     page.ask("setattr(__import__('rdskd_lab.lab.widgets.page_liveness').lab.widgets.page_liveness, 'UNWATCHED', 8)")
     page.rest(6)
@@ -292,10 +358,10 @@ def test_two_labs_take_turns_and_say_so(notebook):
     page.run(0)
     page.shown()
     page.run(1)
-    wait_for(lambda: page.view.locator(".jp-OutputArea .sheet img").count() == 2, 20)
-    page.press("Play")
+    wait_for(lambda: page.view.locator(".jp-OutputArea .rdskd-screen").count() == 2, 20)
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
-    page.view.locator(".jp-OutputArea button", has_text="Play").nth(1).click()
+    page.view.locator(".jp-OutputArea [data-key=play]").nth(1).click()
     wait_for(lambda: page.ask("(lab.player.playing, other.player.playing)") == (False, True))
     wait_for(lambda: "another lab" in page.status(), 20)
 
@@ -304,7 +370,7 @@ def test_two_labs_take_turns_and_say_so(notebook):
 @front_end
 def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
     page.ask("globals().update(old=lab)")
-    page.press("Play")
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
     page.run(1)
     wait_for(lambda: page.ask("lab is not old"), 20)
@@ -315,8 +381,8 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
 
 @slow
 def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):
-    page.press("Step x 10")
-    wait_for(lambda: page.ask("lab.snapshot._step") == 10, 20)
+    page.ask("lab.play(10)")
+    wait_for(lambda: page.ask("lab.snapshot._step") == 10, 30)
     page.rest(1)
     page.view.keyboard.press("Control+s")
     saved = wait_for(lambda: "text/html" in page.path.read_text() and page.path.read_text(), 20)
@@ -341,7 +407,7 @@ def test_twenty_runs_of_the_cell_and_many_steps_leak_nothing(notebook):
         wait_for(lambda old=old: page.ask("id(lab)") != old, 20)
     cheap = "lab.player.take(iter([next(lab.experiment.steps())] * 20_000))"
     page.ask(cheap)
-    page.press("Play")
+    page.key("play").click()
     wait_for(lambda: page.ask("lab.player.pulled") >= 20_000, 120, 0.5)
     grown = page.ask(memory) - before
     print(f"\nkernel memory grew by {grown:.0f} MB")

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import html
 import io
 import json
 import random
@@ -43,9 +42,14 @@ SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8
 @pytest.fixture
 def lab():
     """A small lab in inline mode: a request is granted before the control's callback returns."""
-    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
+    made = Lab(mode="inline", settings=SMALL, steps=5, learn=False)
     yield made
     made.close()
+
+
+def press(lab, do: str, **how) -> None:
+    """What the page sends when a control is pressed."""
+    lab.screen._hear(lab.screen, {"do": do, **how}, [])
 
 
 def numbers(lab) -> dict[str, np.ndarray]:
@@ -213,10 +217,10 @@ def test_the_seconds_of_a_step_are_the_median_of_the_latest_five_steps(monkeypat
 
 def test_below_a_step_a_second_the_lab_offers_recorded_runs(lab):
     lab.play(3)
-    assert "Museum()" not in lab.view.status.value
+    assert "Museum()" not in lab.screen.live["reason"]
     lab.player._took.extend([1.5] * 5)
     lab._draw()
-    assert "A step takes 1.5 s here; recorded runs play at once" in lab.view.status.value
+    assert "A step takes 1.5 s here; recorded runs play at once" in lab.screen.live["reason"]
 
 
 def test_an_unknown_mode_is_refused(monkeypatch):
@@ -248,40 +252,54 @@ def test_a_forced_drawing_is_never_lost_and_drawings_keep_their_distance(monkeyp
 
 
 def test_buttons_play_step_and_reset(lab):
-    t = lab.buttons
-    t.one.click()
+    press(lab, "step")
     assert lab.experiment.done == 1
-    t.ten.click()
-    assert lab.experiment.done == 11
-    t.play.click()
-    assert lab.experiment.done == 16  # five more: what this lab trains in inline mode
-    t.pause.click()
-    assert lab.player.reason == "Paused."
+    press(lab, "play")
+    assert lab.experiment.done == 6  # five more: what this lab trains in inline mode
+    press(lab, "pause")
+    assert lab.player.reason == "Paused." == lab.screen.live["reason"]
     first = numbers(lab)
-    lab.same.click()
+    press(lab, "reset")
     assert (lab.experiment.done, len(lab.record), lab.experiment.seed) == (0, 0, 0)
-    lab.play(16)
+    lab.play(6)
     assert equal(numbers(lab), first)
-    lab.new.click()
-    assert lab.experiment.seed == 1
-    lab.play(16)
+    press(lab, "next_seed")
+    assert lab.experiment.seed == 1 == lab.screen.run["seed"]
+    lab.play(6)
     assert not equal(numbers(lab), first)
+    press(lab, "seed", value=7)
+    assert (lab.experiment.done, lab.experiment.seed) == (0, 7)
 
 
-def test_every_control_of_a_term_edits_it_before_the_next_step(lab):
-    term, row = lab.experiment.objective["ie"], lab.term_controls.rows["ie"]
+def test_every_control_of_a_term_edits_it_before_the_next_step_and_follows(lab):
+    term = lab.experiment.objective["ie"]
     lab.play(3)
-    row.on.value = False
-    row.weight.value = 2.5
-    row.damped.value = False
-    row.rule.value = "average"
-    assert (term.on, term.weight, term.damped, term.rule.__name__) == (False, 2.5, False, "average")
-    edits = [("on", False), ("weight", 2.5), ("damped", False), ("rule", "average")]
+    edits = [("on", False), ("weight", 2.5), ("damped", False), ("rule", "average"), ("strength", 20.0)]
+    for field, value in edits:
+        press(lab, "edit", term="ie", field=field, value=value)
+        assert lab.screen.live["terms"]["ie"][field] == value
+    found = term.on, term.weight, term.damped, term.rule.__name__, term.strength
+    assert found == (False, 2.5, False, "average", 20.0)
     assert lab.record.edits == [Edit(3, "ie", field, value) for field, value in edits]
     lab.play(3)
     assert lab.record.column("ie_gain").tolist()[3:] == [0, 0, 0]
     assert np.isfinite(lab.record.column("ie")).all()  # off, and still drawn
-    assert "gain <b>off</b>" in row.pull.value
+    assert lab.screen.live["terms"]["ie"]["pull"] == 0
+
+
+def test_learning_the_method_and_the_window_are_asked_for_by_the_page(lab):
+    press(lab, "learn", on=True)
+    assert lab.experiment.learning and lab.screen.live["learning"]
+    press(lab, "window", steps=0)
+    assert lab.screen.live["charts"]["window"] == 0
+    press(lab, "method", name="dafl")
+    assert lab.experiment.method == "dafl" == lab.screen.run["method"]
+    assert [term["key"] for term in lab.screen.run["terms"]] == list(lab.experiment.objective)
+    for what in "share", "export":
+        press(lab, what)
+        assert lab.screen.live["told"]["what"] == what and len(lab.screen.live["told"]["text"]) > 10
+    press(lab, "nothing of the kind")
+    assert "That cannot be done" in lab.screen.live["reason"]
 
 
 def test_a_reset_keeps_the_settings_and_repeats_the_run_with_the_same_edits(lab):
@@ -297,10 +315,8 @@ def test_the_method_brings_its_own_terms_back(lab):
     lab.edit("ds", "weight", 7)
     lab.play(2)
     lab.use("rdskd")  # which the control shows already
-    assert (
-        lab.experiment.done == 0
-        and lab.experiment.objective["ds"].weight == 1 == lab.term_controls.rows["ds"].weight.value
-    )
+    assert lab.experiment.done == 0
+    assert lab.experiment.objective["ds"].weight == 1 == lab.screen.live["terms"]["ds"]["weight"]
     lab.play(2)
     assert_replays(lab)
 
@@ -326,10 +342,10 @@ def test_the_student_learns_along_and_does_not_disturb_the_generator(lab):
 
 
 def test_slow_motion_is_a_request_like_any_other_and_its_control_follows(lab):
-    lab.buttons.slow.value = True
-    assert lab.player.slow
+    press(lab, "slow", on=True)
+    assert lab.player.slow and lab.screen.live["slow"]
     lab.player.ask(lambda: setattr(lab.player, "slow", False))
-    assert not lab.buttons.slow.value
+    assert not lab.screen.live["slow"]
 
 
 # ---- the flow goes one way -------------------------------------------------------------------------------------------
@@ -346,37 +362,24 @@ def test_an_edit_reaches_the_model_whatever_the_control_shows(lab):
 
 
 def test_the_controls_follow_a_model_that_was_changed_past_the_lab(lab):
-    oh, row = lab.experiment.objective["oh"], lab.term_controls.rows["oh"]
+    oh = lab.experiment.objective["oh"]
     oh.weight, oh.rule = 5, mine
     lab.play(1)
-    assert (row.weight.value, row.rule.value) == (5, "own") and lab.record.edits == []
-    row.rule.value = "epoch"
-    assert oh.rule.__name__ == "epoch" and "own" not in row.rule.options
-
-
-def test_a_control_that_follows_asks_for_nothing(lab, monkeypatch):
-    asked = []
-    monkeypatch.setattr(lab.player, "ask", asked.append)
-    for term in lab.experiment.objective.values():
-        term.on, term.weight, term.damped, term.rule = False, 3, not term.damped, mine
-    lab.experiment.learning = lab.player.slow = True
-    lab._on_show(True)
-    assert [row.on.value for row in lab.term_controls.rows.values()] == [False] * 3 and lab.student.value
-    assert lab.buttons.slow.value and asked == []
-    lab.term_controls.rows["ie"].on.value = True
-    assert len(asked) == 1
+    shown = lab.screen.live["terms"]["oh"]
+    assert (shown["weight"], shown["rule"]) == (5, "") and lab.record.edits == []
+    press(lab, "edit", term="oh", field="rule", value="epoch")
+    assert oh.rule.__name__ == "epoch"
 
 
 def test_presses_that_are_still_to_be_granted_are_granted_in_their_order():
     async def pressed():
         lab = Lab(mode="task", settings=SMALL, learn=False)
-        ie = lab.term_controls.rows["ie"]
-        ie.on.value, ie.weight.value = False, 2
-        ie.on.value = True
+        for field, value in ("on", False), ("weight", 2), ("on", True):
+            press(lab, "edit", term="ie", field=field, value=value)
         lab.edit("ie", "on", False)
         await asyncio.sleep(0.3)
         assert [str(edit) for edit in lab.record.edits] == ["ie off", "ie x 2", "ie on", "ie off"]
-        assert not ie.on.value and not lab.experiment.objective["ie"].on
+        assert not lab.screen.live["terms"]["ie"]["on"] and not lab.experiment.objective["ie"].on
         lab.close()
 
     asyncio.run(pressed())
@@ -384,12 +387,12 @@ def test_presses_that_are_still_to_be_granted_are_granted_in_their_order():
 
 def test_everything_off_moves_nothing_and_says_so(lab):
     lab.play(3)
-    for row in lab.term_controls.rows.values():
-        row.on.value = False
+    for name in lab.experiment.objective:
+        press(lab, "edit", term=name, field="on", value=False)
     before = copied(lab.experiment.run.generator)
     lab.play(5)
     assert same(copied(lab.experiment.run.generator), before)
-    assert "no weight and no buffer" in lab.view.status.value
+    assert "no weight of the generator moves" in lab.screen.live["reason"]
     assert_replays(lab)
 
 
@@ -420,7 +423,7 @@ def test_an_exploding_term_stops_before_it_moves_anything_and_can_be_mended(lab)
     before = copied(lab.experiment.run.generator)
     weights = {k: v for k, v in before.items() if "running" not in k and "num_batches" not in k}
     lab.play(2)
-    assert "'oh'" in lab.player.reason and "'oh'" in lab.view.status.value.replace("&#x27;", "'")
+    assert "'oh'" in lab.player.reason and "'oh'" in lab.screen.live["reason"]
     assert same({k: v for k, v in copied(lab.experiment.run.generator).items() if k in weights}, weights)
     lab.edit("oh", "damped", False)
     lab.play(2)
@@ -452,42 +455,48 @@ def test_a_wrong_edit_is_refused_in_a_sentence(lab, edit):
 @pytest.mark.timeout(300)
 def test_a_storm_of_a_thousand_actions(lab):
     rng = random.Random(0)
-    rows = list(lab.term_controls.rows.values())
+    often = [lambda: ("step", {})] * 4
+
+    def edit():
+        field = rng.choice(["on", "weight", "damped", "rule", "strength"])
+        values = {
+            "weight": [-5, 0, 0.3, 1, 2, 1000],
+            "rule": ["epoch", "previous", "average"],
+            "strength": [0, 1, 20, 99],
+        }
+        term, value = rng.choice(list(lab.experiment.objective)), rng.choice(values.get(field, [True, False]))
+        return "edit", dict(term=term, field=field, value=value)
 
     def act():
-        row, t = rng.choice(list(lab.term_controls.rows.values())), lab.buttons
+        rare = rng.random()
         return rng.choice(
             [
-                lambda: setattr(row.on, "value", not row.on.value),
-                lambda: setattr(row.weight, "value", rng.choice([-5, 0, 0.3, 1, 2, 1000])),
-                lambda: setattr(row.damped, "value", not row.damped.value),
-                lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
-                lambda: setattr(lab.student, "value", not lab.student.value),
-                lambda: lab.act({"do": "strength", "value": rng.choice([0, 1, 7.5, 50])}),
-                lambda: lab.act({"do": "edit", "term": "oh", "field": "strength", "value": rng.choice([1, 20, 99])}),
-                lambda: lab.act({"do": "compare", "on": rng.random() < 0.7}),
-                t.one.click,
-                t.pause.click,
-                t.play.click if rng.random() < 0.1 else t.one.click,
-                lab.same.click if rng.random() < 0.02 else t.one.click,
-                lab.new.click if rng.random() < 0.02 else t.one.click,
+                edit,
+                edit,
+                lambda: ("strength", {"value": rng.choice([0, 1, 5, 20])}),
+                lambda: ("compare", {"on": rng.random() < 0.5}),
+                lambda: ("learn", {"on": rng.random() < 0.5}),
+                lambda: ("window", {"steps": rng.choice([0, 200, 7])}),
+                lambda: ("pause", {}),
+                lambda: ("play" if rare < 0.1 else "step", {}),
+                lambda: ("reset" if rare < 0.02 else "step", {}),
+                lambda: ("next_seed" if rare < 0.02 else "step", {}),
+                lambda: ("seed", {"value": "one"}),
+                *often,
             ]
-        )
+        )()
 
     lab.redraw.draw = lambda: None  # drawing is tested elsewhere; here it is a thousand times the cost
     for _ in range(1000):
-        act()()
+        do, how = act()
+        press(lab, do, **how)
         assert not lab.player.playing
         assert not lab.player.reason.startswith("Stopped."), lab.player.reason
-    for name, row in lab.term_controls.rows.items():
-        term = lab.experiment.objective[name]
-        assert (row.on.value, row.weight.value, row.damped.value, row.rule.value) == (
-            term.on,
-            term.weight,
-            term.damped,
-            term.rule.__name__,
-        )
-    assert rows == list(lab.term_controls.rows.values())
+    lab._draw()
+    for name, term in lab.experiment.objective.items():
+        shown = lab.screen.live["terms"][name]
+        found = {field: getattr(term, field) for field in ("on", "weight", "damped", "strength")}
+        assert {field: shown[field] for field in found} == found and shown["rule"] == term.rule.__name__
     assert lab.record.edits == sorted(lab.record.edits, key=lambda edit: edit.step)
     assert {"strength", "on"} <= {edit.field for edit in lab.record.edits}
     assert_replays(lab)
@@ -498,11 +507,11 @@ def test_the_lab_plays_in_chunks_and_its_switches_act_between_them(monkeypatch):
 
     async def played():
         lab = Lab(mode="chunk", settings=SMALL, learn=False)
-        lab.buttons.play.click()
+        press(lab, "play")
         assert lab.experiment.done > 0
-        lab.term_controls.rows["ie"].on.value = False
+        press(lab, "edit", term="ie", field="on", value=False)
         await asyncio.sleep(0.3)
-        lab.buttons.pause.click()
+        press(lab, "pause")
         assert lab.record.edits[0].step > 0 and not lab.experiment.objective["ie"].on
         assert_replays(lab)
         lab.close()
@@ -513,13 +522,10 @@ def test_the_lab_plays_in_chunks_and_its_switches_act_between_them(monkeypatch):
 # ---- what is shown and what stays ------------------------------------------------------------------------------------
 
 
-def test_the_pictures_say_what_they_show(lab):
+def test_the_words_say_what_is_shown(lab):
     lab.play(3)
     lab.learn()
     lab.play(3)
-    page = lab.view.paintings.value + lab.view.charts.value
-    assert 'alt="40 generated images after 6 steps; the teacher sees' in page
-    assert page.count('role="img" aria-label="') == 1 + 3 + 3 + 1 + 1  # histogram, terms, increments, gain, student
     shares = class_shares(lab.experiment).lines[0].y
     assert shares == pytest.approx(100 * lab.experiment.shares()) and len(shares) == 10
     words = sentence(lab.experiment, lab.record, lab.look)
@@ -527,45 +533,26 @@ def test_the_pictures_say_what_they_show(lab):
     assert lab.liveness.sentence == words
 
 
-def test_increments_are_what_a_loss_rose_by_since_the_step_before(lab):
-    lab.play(25)
-    raw = lab.record.column("oh").tolist()
-    one = [raw[i] - raw[i - 1] for i in range(1, 25)]
-    assert lab.record.increments("oh")[1:].tolist() == pytest.approx(one, abs=1e-12)
-    mean = [sum(one[max(0, i - 10) : i]) / min(i, 10) for i in range(1, 25)]
-    assert lab.record.increments("oh", 10)[1:].tolist() == pytest.approx(mean, abs=1e-12)
-    assert np.isnan(lab.record.increments("oh")[0])
+def test_the_run_is_sent_again_only_when_it_has_changed(lab):
+    sent = []
+    lab.screen.observe(lambda change: sent.append(change["name"]))
+    lab.play(3)
+    assert set(sent) == {"live"}
+    lab.edit("ie", "on", False)
+    assert "run" in sent  # its edits
 
 
-def said(page: str, title: str) -> str:
-    """What a screen reader hears of the chart with this title."""
-    return html.unescape(
-        next(words for words in page.split('aria-label="')[1:] if words.startswith(title)).split('"')[0]
-    )
-
-
-def test_the_damping_panel_shows_increments_gains_and_anchors(lab):
+def test_the_charts_show_terms_and_gains(lab):
     lab.edit("ie", "rule", "previous")
     lab.play(20)
     lab.edit("ds", "on", False)
     lab.play(20)
-    page, record = lab.view.charts.value, lab.record
-    for name in "oh", "ie":
-        rise = record.increments(name, 10)[1:]
-        words = said(page, f"Increments of {name} per step, mean of 10")
-        assert f"between {number(rise.min())} and {number(rise.max())}" in words
-        assert f"from {number(rise[0])} to {number(rise[-1])}" in words or "stays near" in words
-    assert "ds while off" in said(page, "Increments of ds")
+    record, charts = lab.record, {chart.title.split(" per ")[0]: chart.alt_text() for chart in lab.charts()}
     gain = np.exp(record.column("ie") - record.column("ie_anchor"))
-    assert f"between {number(gain.min())} and {number(gain.max())}" in said(page, "Gain").split("; ie")[1]
+    assert f"between {number(gain.min())} and {number(gain.max())}" in charts["gain"].split("; ie")[1]
     assert np.allclose(gain, record.column("ie_gain"), rtol=1e-5)
-    oh, ie = (number(lab.experiment.objective[name].anchor) for name in ("oh", "ie"))
-    assert f"<b>oh {oh}</b> since step 2, <b>ie {ie}</b> since step 40;" in page
-    assert ie == number(record.column("ie")[-1])  # the rule "previous"
     assert moves(lab) == 39  # one mark at a time, for an anchor of ie or of both
-    for name in "oh", "ie":
-        lab.edit(name, "damped", False)
-    assert "No term is damped" in lab.view.charts.value
+    assert "ie off" not in charts["ds: diversity seeking loss"]
 
 
 def moves(lab) -> int:
@@ -573,20 +560,16 @@ def moves(lab) -> int:
     return sum(len(line.x) for line in lab.charts()[-1].lines if line.kind == "dots")
 
 
-def test_the_snapshot_has_every_chart_of_the_lab(lab):
+def test_an_anchor_that_moves_is_marked_once(lab):
     lab.play(30)
     assert moves(lab) == 1  # the rule "epoch" has moved both anchors at once
-    page = lab.snapshot.html()
-    assert page.count("<img ") == 1 + len(lab.charts()) == 1 + 7  # the images; terms, increments, gain
-    for chart in lab.charts():
-        assert html.escape(chart.alt_text()) in page
 
 
 def test_a_toggle_is_marked_on_the_axis(lab):
     lab.play(3)
     lab.edit("ie", "on", False)
     lab.play(3)
-    assert ">ie off</text>" in lab.view.charts.value
+    assert [3, "class diversity off", "ie"] in lab.screen.run["edits"]
 
 
 def test_the_output_is_two_bundles_the_second_with_pictures_and_words(lab, monkeypatch):
@@ -605,11 +588,7 @@ def test_afterwards_there_are_charts_to_explore(lab):
     assert lab.charts() == []
     lab.play(5)
     titles = [chart.title for chart in lab.charts()]
-    assert [title.split(" per ")[0] for title in titles[:3]] == [
-        "oh: one-hot loss",
-        "increments of oh",
-        "ie: information entropy loss",
-    ]
+    assert titles[:2] == ["oh: one-hot loss", "ie: information entropy loss"] and "gain" in titles
 
 
 def test_a_cell_that_is_run_again_leaves_no_widget_behind():
@@ -664,8 +643,8 @@ def test_the_lab_generates_in_colour(tmp_path):
     lab.learn()
     lab.play(21)
     assert lab.look.images.shape == (40, 3, 32, 32) and 0 <= lab.record.student["accuracy"][-1] <= 1
-    assert "of class red" in lab.view.paintings.value or "of class green" in lab.view.paintings.value
-    source = lab.view.paintings.value.split("data:image/png;base64,")[1].split('"')[0]
+    assert any(f"of class {name}" in lab.snapshot.html() for name in toy.classes)
+    source = lab.screen.live["sheet"]["png"]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
     first = lab.look.images[0].transpose(1, 2, 0)  # its channels stay apart, and in their order
     assert sheet.shape == (160, 256, 3) and np.abs(sheet[:32, :32].astype(int) - first).max() <= 9

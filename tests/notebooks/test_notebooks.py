@@ -1,5 +1,6 @@
 """The committed notebooks are what their sources say, executed, clean and small."""
 
+import copy
 import re
 import shutil
 
@@ -64,6 +65,16 @@ def test_every_picture_has_a_text_alternative(pair):
             page = output.get("data", {}).get("text/html", "")
             assert "image/png" not in output.get("data", {}), "as a bare PNG a page would show it without its words"
             assert page.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{9,}', page)), cell.source
+
+
+def test_a_page_that_nbconvert_makes_has_these_words_too(pair):
+    exporter = pytest.importorskip("nbconvert").HTMLExporter()
+    shown = copy.deepcopy(pair[1])
+    shown.cells = [cell for cell in shown.cells if cell.get("outputs")]
+    page, _ = exporter.from_notebook_node(shown)
+    pictures = re.findall(r"<img [^>]*>", page)
+    assert pictures and all(re.search(r'alt="[^"]{9,}', picture) for picture in pictures)
+    assert "No description has been provided" not in page
 
 
 # ---- the shape of a lesson ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Sheets of generated images as HTML: one PNG with the teacher's answers around the images, described in words."""
+"""Sheets of generated images as HTML: one PNG with the teacher's answers below the images, described in words."""
 
 import base64
 import struct
@@ -9,22 +9,30 @@ import numpy as np
 
 
 def sheet(images: np.ndarray, labels: np.ndarray, confidence: np.ndarray, classes: list[str], step: int) -> str:
-    """Show images (N, C, S, S) uint8, eight in a row, each framed by the teacher's class and how certain it is.
+    """Show images (N, C, S, S) uint8, eight in a row; below each the teacher's class and how certain it is."""
+    rows = []
+    for start in range(0, len(images), 8):
+        row = slice(start, start + 8)
+        answers = "".join(
+            f"<span><b>{escape(classes[label])}</b> {sure:.0%}</span>"
+            for label, sure in zip(labels[row].tolist(), confidence[row].tolist(), strict=True)
+        )
+        picture = mosaic(
+            np.concatenate([images[row], np.zeros((-len(images[row]) % 8, *images.shape[1:]), np.uint8)]), 8
+        )
+        rows.append(f'<img decoding="sync" alt="" src="{source(picture)}"><p>{answers}</p>')
+    said = escape(sheet_words(labels, confidence, classes, step))
+    return f'<div class="sheet" role="img" aria-label="{said}">{"".join(rows)}</div>'
 
-    The frame's colour and the number are the class; its line is solid from 90 %, dashed from 50 %, dotted below.
-    """
-    frames = "".join(
-        f'<p class="c{label % 7} {"sure" if sure >= 0.9 else "half" if sure >= 0.5 else "low"}">'
-        f"<b>{escape(classes[label])}</b> {sure:.0%}</p>"
-        for label, sure in zip(labels.tolist(), confidence.tolist(), strict=True)
-    )
-    rows = -(-len(images) // 8)
-    source = base64.b64encode(png(mosaic(images, 8))).decode()
-    return (
-        f'<div class="sheet"><img decoding="sync" src="data:image/png;base64,{source}" '
-        f'alt="{escape(sheet_words(labels, confidence, classes, step))}">'
-        f'<div class="frames" aria-hidden="true" style="--rows:{rows}">{frames}</div></div>'
-    )
+
+def encode(images: np.ndarray, columns: int = 8) -> str:
+    """Write images (N, C, S, S) uint8 side by side as a PNG, in base64."""
+    return base64.b64encode(png(mosaic(images, columns))).decode()
+
+
+def source(pixels: np.ndarray) -> str:
+    """Write uint8 (H, W, 1 or 3) as the address of a PNG."""
+    return f"data:image/png;base64,{base64.b64encode(png(pixels)).decode()}"
 
 
 def sheet_words(labels: np.ndarray, confidence: np.ndarray, classes: list[str], step: int) -> str:

@@ -134,14 +134,6 @@ class Record:
         """Copy a column, one number per step: "step", or NAME and its PARTS for a term."""
         return np.array(self.columns[name], dtype=float)
 
-    def increments(self, name: str, over: int = 1) -> np.ndarray:
-        """Return L_i - L_{i-1} of a term on the training batches, mean of the last `over`; (N,), NaN at the first."""
-        raw = self.column(name)
-        i = np.arange(len(raw))
-        back = np.minimum(i, over)
-        with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where nothing came before
-            return (raw - raw[i - back]) / back
-
     def clamped(self, name: str, last: int = 100) -> float:
         """Return the share of the last steps in which a gain was held at 1/20 or 20, in [0, 1]; 0 at strength 1."""
         raw, anchor, strength, damped = (

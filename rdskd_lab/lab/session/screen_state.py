@@ -16,11 +16,11 @@ TITLES = {"rdskd+bn": "RDSKD + BatchNorm statistics"}
 ORIGINAL = ("oh", "ie", "ds")  # RDSKD's own terms
 
 
-def terms(lab) -> dict[str, dict]:
+def terms(objective) -> dict[str, dict]:
     """Return how each term is set: on, weight, damped, strength, rule."""
     return {
         name: {field: getattr(t, field) for field in ("on", "weight", "damped", "strength")} | {"rule": rule_of(t)}
-        for name, t in lab.experiment.objective.items()
+        for name, t in objective.items()
     }
 
 
@@ -29,11 +29,11 @@ def numbers(lab) -> dict:
     record = lab.record
     damped = [name for name, term in lab.experiment.objective.items() if term.on and term.damped]
     return {
-        "classes": _plain(lab.experiment.classes_seen()),
+        "classes": plain(lab.experiment.classes_seen()),
         "of": len(lab.experiment.classes),
-        "certainty": _plain(lab.look.confidence.mean()),
-        "student": _plain(record.student["accuracy"][-1]) if record.student["step"] else None,
-        "speed": _plain(lab.speed),
+        "certainty": plain(lab.look.confidence.mean()),
+        "student": plain(record.student["accuracy"][-1]) if record.student["step"] else None,
+        "speed": plain(lab.speed),
         "fluctuation": {name: record.fluctuation(name) for name in damped},
     }
 
@@ -51,7 +51,7 @@ def run_state(lab) -> dict:
     return {
         "id": lab.run_id,
         "method": experiment.method,
-        "method_title": TITLES.get(experiment.method, experiment.method.upper()),
+        "method_title": title_of_method(experiment.method),
         "seed": experiment.seed,
         "device": str(experiment.run.device),
         "classes": experiment.classes,
@@ -60,9 +60,9 @@ def run_state(lab) -> dict:
         "start": experiment.start,
         "real": _real(lab),
         "student_label": known or "student agrees with the teacher",
-        "methods": [[name, TITLES.get(name, name.upper())] for name in PLAYABLE],
+        "methods": [[name, title_of_method(name)] for name in PLAYABLE],
         "rules": list(ANCHORS),
-        "terms": [_about(k, name, experiment) for k, name in enumerate(experiment.objective)],
+        "terms": [about(k, name, experiment) for k, name in enumerate(experiment.objective)],
         "edits": [[edit.step, shortly(edit, titles), edit.term] for edit in lab.record.edits],
     }
 
@@ -74,9 +74,9 @@ def live_state(lab) -> dict:
     stage = lab.slow_motion.rehearsal and lab.slow_motion.rehearsal.stages[lab.slow_motion.at].name
     return {
         "step": experiment.done,
-        "speed": _plain(lab.speed),
+        "speed": plain(lab.speed),
         "playing": lab.player.playing,
-        "reason": lab.player.reason,
+        "reason": lab.reason,
         "learning": experiment.learning,
         "slow": lab.player.slow,
         "stage": _stage(stage, experiment.objective),
@@ -88,7 +88,7 @@ def live_state(lab) -> dict:
             "png": lab.encode(look.images),
             "columns": 8,
             "labels": look.labels.tolist(),
-            "certainty": [_plain(x) for x in look.confidence],
+            "certainty": [plain(x) for x in look.confidence],
             "changed": _changed(lab),
         },
         "shares": experiment.shares().tolist(),
@@ -117,7 +117,7 @@ def charts(lab) -> dict:
         mine = getattr(record, columns)
         return {
             "steps": steps,
-            "value": [_plain(mine[name][k]) for k in at],
+            "value": [plain(mine[name][k]) for k in at],
             "twin": None if twin is None else _beside(steps, getattr(twin.record, columns), name, twin.since),
         }
 
@@ -136,7 +136,7 @@ def charts(lab) -> dict:
         "certainty": course("certainty", "seen"),
         "student": {
             "steps": when,
-            "value": [_plain(student["accuracy"][k]) for k in kept],
+            "value": [plain(student["accuracy"][k]) for k in kept],
             "twin": _beside(when, twin.record.student, "accuracy", twin.since) if twin else None,
         },
     }
@@ -168,10 +168,26 @@ def fluctuation(lab) -> dict | None:
     return {"window": WINDOW, "terms": found, "curves": CURVES, "sentence": sentence}
 
 
+def title_of_method(name: str) -> str:
+    """Return a method's name as its paper writes it."""
+    return TITLES.get(name, name.upper())
+
+
+def shortly_told(edit, objective) -> str:
+    """Name an edit by its term's purpose: 'class diversity off'."""
+    return shortly(edit, _titles(objective))
+
+
+def effective(shares: np.ndarray) -> float:
+    """Return the effective number of classes, exp(entropy); NaN where there are no shares yet."""
+    seen = shares[shares > 0]
+    return float(np.exp(-(seen * np.log(seen)).sum())) if len(seen) else float("nan")
+
+
 # ---- private ---------------------------------------------------------------------------------------------------------
 
 
-def _plain(value) -> float | None:
+def plain(value) -> float | None:
     """A number that JSON can hold: none for one that is not finite."""
     return None if value is None or not math.isfinite(value) else float(value)
 
@@ -180,7 +196,7 @@ def _titles(objective) -> dict[str, str]:
     return {name: title_of(words_of(objective, name))[0].lower() for name in objective}
 
 
-def _about(k: int, name: str, experiment) -> dict:
+def about(k: int, name: str, experiment) -> dict:
     """What a term is, for its card."""
     words = words_of(experiment.objective, name)
     title, purpose = title_of(words)
@@ -204,24 +220,23 @@ def _about(k: int, name: str, experiment) -> dict:
 def _term(lab, name: str) -> dict:
     term, look = lab.experiment.objective[name], lab.look
     raw = look.raw[name]
-    return terms(lab)[name] | {
-        "raw": _plain(raw),
-        "anchor": _plain(term.anchor) if term.damped and term.anchor else None,
-        "gain": _plain(term.gain(torch.tensor(raw)).item()),
-        "pull": _plain(look.share[name]),
+    return terms(lab.experiment.objective)[name] | {
+        "raw": plain(raw),
+        "anchor": plain(term.anchor) if term.damped and term.anchor else None,
+        "gain": plain(term.gain(torch.tensor(raw)).item()),
+        "pull": plain(look.share[name]),
         "clamped": lab.record.clamped(name),
     }
 
 
 def _stage(name: str | None, objective) -> str | None:
     """Which of the five boxes a stage of the next step belongs to."""
-    boxes = {"z": "latents", "G": "generator", "images": "generator", "teacher": "teacher", "student": "student"}
     if name is None:
         return None
     head = name.split(":")[0]
     if head in objective or head == "sum":
         return "losses"
-    return next((box for word, box in boxes.items() if word in head), "gradient")
+    return head if head in ("latents", "generator", "images", "teacher", "student") else "gradient"
 
 
 def _changed(lab) -> list[bool]:
@@ -252,7 +267,7 @@ def _shown(steps, window: int, done: int) -> list[int]:
 def _beside(steps: list[int], columns: dict, name: str, since: int) -> list[float | None]:
     """The twin's values at the same steps; none before it began."""
     its = dict(zip(columns["step"], columns[name], strict=True))
-    return [_plain(its[step]) if step >= since and step in its else None for step in steps]
+    return [plain(its[step]) if step >= since and step in its else None for step in steps]
 
 
 def _anchor(record, name: str, step: int, term) -> float | None:
@@ -266,4 +281,4 @@ def _anchor(record, name: str, step: int, term) -> float | None:
             term.damped,
         )
     )
-    return _plain(anchor) if damped and anchor else None
+    return plain(anchor) if damped and anchor else None

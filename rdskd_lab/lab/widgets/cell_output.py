@@ -7,7 +7,7 @@ import weakref
 
 import ipywidgets as widgets
 
-from ..drawing.view import View
+from ..drawing.view import page_style
 from ..session.player import Player
 from .control import close
 from .page_liveness import PageLiveness
@@ -38,7 +38,8 @@ class CellOutput:
         self.player = player
         self.redraw = RedrawThrottle(self._draw, player.loop)
         player.on_show = self._on_show
-        self.view, self.liveness, self.snapshot = View(), PageLiveness(), snapshot(self)
+        self.style = widgets.HTML(page_style(), layout={"display": "none"})
+        self.liveness, self.snapshot = PageLiveness(), snapshot(self)
 
     def lay_out(self, *children: widgets.Widget) -> None:
         """Put the page together and draw it for the first time."""

@@ -6,7 +6,7 @@ Both make a step in turn, so any difference afterwards was caused by the edit an
 edit is, bit for bit, what the lab would have done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -15,15 +15,15 @@ from time import monotonic
 import ipywidgets as widgets
 import numpy as np
 
-from ...objective import ANCHORS, Objective
-from ...reporting.charts import Curves, Line
+from ...reporting.charts import Curves, Line, data_uri, side_by_side
 from ...reporting.history import number
-from ..drawing.sheet import mosaic, sheet, sheet_words
-from ..drawing.view import SMOOTH, class_shares, reached
+from ..drawing.recorded import SMOOTH, smoothed
+from ..drawing.sheet import mosaic, png, sheet, sheet_words
+from ..drawing.view import class_shares, reached
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, Look
 from ..session.player import Player
-from ..session.record import HEAVIEST, Edit, words_of
+from ..session.record import Edit, words_of
 from ..session.trace import Trace, copy_run
 from .cell_output import CellOutput
 from .playback_buttons import PlaybackButtons, button
@@ -33,7 +33,6 @@ EVERY = 4.0  # s between two measurements of both students
 SAME = "as it was"  # the branch without an edit
 STYLES = "c0", "c1 dash"  # of the two in all charts, where they are the lines of style 0 and 1
 DIFFERENCE = 6  # the style of their difference
-CHANGES = {"switch on or off": "on", "damp or do not": "damped", "set the weight": "weight"}  # besides anchor rules
 
 
 @dataclass
@@ -61,22 +60,33 @@ def split(experiment: Experiment, trace: Trace, edit: Edit) -> tuple[Branch, Bra
     return same, changed
 
 
+def beside_twin(lab) -> "Fork":
+    """Fork a lab where its twin began: the twin as it is now, and the lab's run as it is now."""
+    twin, trace = lab.twin, lab.trace
+    past = trace.until(twin.since, twin.experiment)
+    past.record = twin.record
+    names = (SAME, twin.without()) if twin.edits else (twin.kind, SAME)
+    runs = copy_run(twin.experiment, past), copy_run(lab.experiment, trace)
+    branches = tuple(Branch(name, *run) for name, run in zip(names, runs, strict=True))
+    return Fork(lab, None, inside=True, branches=branches, start=twin.since)
+
+
 class Fork(CellOutput):
     """Both branches of a lab's run, played and compared.  `inside`: it is shown in the place of the lab's controls."""
 
     kind = "fork"
 
-    def __init__(self, lab, edit: Edit, *, inside: bool = False):
-        self.branches = split(lab.experiment, lab.trace, edit)
-        self.lab, self.start, self.inside = lab, edit.step, inside
+    def __init__(self, lab, edit: Edit | None, *, inside: bool = False, branches=None, start: int = 0):
+        self.branches = branches or split(lab.experiment, lab.trace, edit)
+        self.lab, self.start, self.inside = lab, start if branches else edit.step, inside
         self._measured = -1e9  # when the students were, on the monotonic clock
         player = lab.player
         self.attach(
             Player(self._in_turn, mode=player.mode, at_once=player.at_once, surround=leave_a_core), ForkSnapshot
         )
-        self.pictures = widgets.HTML()
-        self.buttons = PlaybackButtons(self.player, self._extra(), self.view.status)
-        self.lay_out(self.view.style, self.view.status, self.buttons, self.pictures)
+        self.status, self.pictures = widgets.HTML(), widgets.HTML()
+        self.buttons = PlaybackButtons(self.player, self._extra(), self.status)
+        self.lay_out(self.style, self.status, self.buttons, self.pictures)
         if not inside:
             self.replace_earlier()
 
@@ -137,7 +147,11 @@ class Fork(CellOutput):
                 record.add_accuracy(experiment.done, experiment.accuracy())
                 self._measured = monotonic()
         forked = f"Forked at step {self.start:,}: {SAME}, and {self.branches[1].name}."
-        self.view.say(f"{forked} {self.player.reason}", self.branches[0].experiment)
+        done = self.branches[0].experiment.done
+        self.status.value = (
+            f'<div class="rdskd"><div class="status"><b>Step {done:,}</b> &middot; seed {self.experiment.seed} '
+            f"&middot; {escape(forked)} {escape(self.player.reason)}</div></div>"
+        )
         self.pictures.value = pictures(self.branches, self.start)
         self.liveness.say(lambda: sentence(self.branches, self.start), playing)
         self.snapshot.renew(playing)
@@ -165,48 +179,14 @@ class ForkSnapshot(StaticSnapshot):
         fork = self.lab
         return f"[fork: {fork.experiment.method}, seed {fork.experiment.seed}, {fork.branches[1].name} at {fork.start}]"
 
-    def tiles(self) -> np.ndarray:
-        """Lay out the first 20 images of both, the branch with the edit below."""
-        return np.concatenate([mosaic(branch.look.images[:20], 5) for branch in self.lab.branches])
-
-    def words(self) -> str:
-        """Describe both sheets of images."""
-        return " ".join(f"{branch.name}: {branch_words(branch)}" for branch in self.lab.branches)
-
-    def curves(self) -> list[Curves]:
-        """List the charts of both branches and of their difference."""
-        return curves(self.lab.branches, self.lab.start)
-
-
-class ForkControls(widgets.HBox):
-    """Controls to choose the one edit of a fork; `fork(*self.chosen())` is called when "Fork here" is pressed."""
-
-    def __init__(self, fork: Callable[[str, str, object], None]):
-        wide = {"description_width": "initial"}
-        self.term = widgets.Dropdown(description="fork's term", style=wide, layout={"width": "150px"})
-        changes = [*CHANGES, *ANCHORS]
-        self.change = widgets.Dropdown(
-            options=changes, description="fork's change", style=wide, layout={"width": "260px"}
-        )
-        self.weight = widgets.BoundedFloatText(
-            0.0, min=0, max=HEAVIEST, step=0.1, description="fork's weight", style=wide, layout={"width": "170px"}
-        )
-        tooltip = "Go on twice from this step, once with this edit"
-        self.press = button("Fork here", "code-fork", tooltip, lambda: fork(*self.chosen()))
-        super().__init__([self.press, self.term, self.change, self.weight])
-        self.layout.flex_flow, self.layout.align_items = "row wrap", "center"
-
-    def follow(self, objective: Objective) -> None:
-        """Offer the terms of `objective`."""
-        if self.term.options != tuple(objective):
-            chosen = self.term.value
-            self.term.options = tuple(objective)
-            self.term.value = chosen if chosen in objective else next(iter(objective))
-
-    def chosen(self) -> tuple[str, str, float | str | None]:
-        """Return what is chosen as (term, field, value); None for a switch, which is turned when the fork is made."""
-        field = CHANGES.get(self.change.value, "rule")
-        return self.term.value, field, {"weight": self.weight.value, "rule": self.change.value}.get(field)
+    def html(self) -> str:
+        """Write both sheets of images and every chart as HTML, each with its words as text alternative."""
+        fork, shown = self.lab, []
+        for branch in fork.branches:
+            tiles = np.kron(mosaic(branch.look.images[:24], 8), np.ones((2, 2, 1), np.uint8))
+            shown.append((data_uri("image/png", png(tiles)), f"{branch.name}: {branch_words(branch)}"))
+        shown += [picture for chart in curves(fork.branches, fork.start) for picture in chart.pictures()]
+        return side_by_side(f"{self.title()}, step {fork.look.step:,}; first {SAME}, then the edit", shown)
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
@@ -263,10 +243,7 @@ def courses(name: str, branches: tuple[Branch, Branch], start: int) -> tuple[np.
     """
     since = [branch.trace.record.column(name)[start:] for branch in branches]
     n = min(map(len, since))
-    steps = np.arange(1, n + 1)
-    before = np.maximum(steps - SMOOTH, 0)
-    sums = [np.concatenate([[0.0], np.cumsum(y[:n])]) for y in since]
-    return steps, *((total[steps] - total[before]) / (steps - before) for total in sums)
+    return np.arange(1, n + 1), *(smoothed(y[:n]) for y in since)
 
 
 def students(branches: tuple[Branch, Branch], start: int) -> list[str]:

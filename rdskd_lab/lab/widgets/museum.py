@@ -45,6 +45,8 @@ class Exhibit:
     edits: tuple[Edit, ...] = ()
     changed: dict = field(default_factory=dict)  # of the preset `classroom`
     fixed: tuple = ()  # (term, field, value) of the edits after which it goes on where the guard stopped it
+    beside: str = ""  # key of another exhibit that is shown with this one, in the same charts
+    titles: tuple[str, str] = ("", "")  # then: what each of the two is called
 
     def make(self, seed: int | None = None) -> tuple[Trace, str]:
         """Train it; return the trace, and the sentence with which the guard stopped it on the way, or ""."""
@@ -186,24 +188,27 @@ EXHIBITS = {
         edits=(Edit(80, "ie", "on", False), Edit(280, "ie", "on", True)),
     ),
     "conflict-off": Exhibit(
-        "3a. a conflict, penalty off",
+        "3. a conflict, without the penalty",
         f"{_ASKED}No term is damped. Both cannot be had: what will the one-hot loss do?",
         "&part;(w L)/&part;x = w &part;L/&part;x: the pull stays the same however far a loss has risen",
         _conflict,
-        "Weigh no term a hundredfold. Then see whether the penalty helps (3b).",
+        "Weigh no term a hundredfold.",
         steps=240,
         seed=1,
         edits=_PLAIN + _FIGHT,
     ),
     "conflict-on": Exhibit(
-        "3b. the same conflict, penalty on",
-        f"{_ASKED}This time the one-hot loss and the entropy are damped, as published. Will it go as in 3a?",
+        "3. a conflict, with the penalty and without",
+        f"{_ASKED}Both cannot be had. One run is damped as published, the other not at all: which of the two will end "
+        "with the lower one-hot loss?",
         "&part;(w exp(L - a))/&part;x = w exp(L - a) &part;L/&part;x: the pull grows as L rises above its anchor a",
         _conflict,
         "A smaller weight for diversity; the penalty is no cure for a weight.",
         steps=240,
         seed=1,
         edits=_FIGHT,
+        beside="conflict-off",
+        titles=("with the penalty (damped)", "without the penalty"),
     ),
     "alike": Exhibit(
         "4. alike samples without diversity between them",
@@ -249,17 +254,18 @@ class Museum(Replay):
 
     def __init__(self, exhibit: str = "healthy", *, mode: str | None = None):
         self.exhibit: str | None = None  # its key; None when a trace of somebody's own is shown
-        options = [(found.title, key) for key, found in EXHIBITS.items()]
+        hung = {found.beside for found in EXHIBITS.values()}  # beside another
+        options = [(found.title, key) for key, found in EXHIBITS.items() if key not in hung]
         self.choice = widgets.Dropdown(options=options, value=None, description="exhibit", layout={"width": "420px"})
         self._choice = Control(self.choice, self.show)
         tooltip = "Say what happened, why, and what helps"
         self.reveal = button("Reveal the cure", "eye", tooltip, lambda: self.player.ask(self._answer))
         super().__init__(open_exhibit(exhibit), caption=_question(exhibit), mode=mode)
-        self.exhibit = exhibit
+        self._hang(exhibit)
         row = widgets.HBox([self.choice, self.reveal], layout={"flex_flow": "row wrap", "align_items": "center"})
         style, caption = self.head.children
         self.head.children = (style, row, caption)
-        self._follow()
+        self._on_show(True)
 
     def show(self, exhibit: str) -> None:
         """Show an exhibit, a key of EXHIBITS, from its beginning."""
@@ -267,14 +273,18 @@ class Museum(Replay):
 
     def _show(self, exhibit):
         self._load(open_exhibit(exhibit), _question(exhibit))
-        self.exhibit = exhibit
+        self._hang(exhibit)
+
+    def _hang(self, exhibit):
+        found, self.exhibit = EXHIBITS[exhibit], exhibit
+        if found.beside:
+            self.beside, self.titles = open_exhibit(found.beside), found.titles
 
     def _load(self, trace, caption):
         super()._load(trace, caption)
         self.exhibit = None
 
     def _follow(self):
-        super()._follow()
         self._choice.follow(value=self.exhibit)
         self.reveal.disabled = self.exhibit is None
 

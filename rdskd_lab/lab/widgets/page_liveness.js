@@ -21,6 +21,12 @@ function render({ model, el }) {
   model.on("comm_live_update", lose);
   say();
   pulse();
+  if (model.get("focus")) { // the page took the place of another, in which a button had the focus
+    setTimeout(() => {
+      if (document.activeElement && document.activeElement !== document.body) return;
+      el.closest(".rdskd-box")?.querySelector("button:not([disabled])")?.focus({ preventScroll: true });
+    }, 100);
+  }
   const timer = setInterval(pulse, PULSE);
   return () => {
     clearInterval(timer);

@@ -22,6 +22,7 @@ class PageLiveness(anywidget.AnyWidget):
 
     _esm = (files(__package__) / "page_liveness.js").read_text()
     sentence = traitlets.Unicode("").tag(sync=True)
+    focus = traitlets.Bool(False).tag(sync=True)  # whether its page takes the keyboard's focus, when nothing has it
 
     def __init__(self):
         super().__init__()

@@ -3,30 +3,25 @@
     from rdskd_lab.lab import Replay
     Replay("run.npz")                           # or Replay(lab.trace)
 
-The pictures are the lab's own `View`, shown a `RecordedStep` in the place of a live experiment.  The player is the
-lab's too; one of its steps is one picture, some steps of the run further on or back.
+The screen is the lab's own, shown a recorded state in the place of a live one.  The player is the lab's too; one of its
+steps is one picture, some steps of the run further on or back.
 """
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from html import escape
 from pathlib import Path
 
 import ipywidgets as widgets
 from torch import nn
 
-from ...objective import Term
+from ..drawing.recorded import recorded_state
 from ..drawing.view import sentence
 from ..session.player import Player
-from ..session.record import rule_of, words_of
 from ..session.trace import RecordedStep, Trace
 from ..session.tracefile import open_trace
 from .cell_output import CellOutput
-from .control import Control
-from .playback_buttons import button
 from .redraw_throttle import FASTEST
-from .scrubber import Scrubber
-from .term_controls import pull
+from .screen import Screen
 
 SPEED, FASTEST_SPEED = 50, 10_000  # steps of the run per second; the first is about what two cores train live
 
@@ -55,14 +50,13 @@ class Replay(CellOutput):
         found = trace if isinstance(trace, Trace) else open_trace(trace)
         self.teacher, self._go_on = teacher, go_on or self._open_lab
         self.lab = None  # the one in which the run goes on
-        self.rate = SPEED
         self.attach(Player(self._pictures, on_step=self._on_picture, mode=mode, at_once=10**9))
         self.player.slow = True  # it rests between two pictures
-        self.caption, self.terms = widgets.HTML(), widgets.HTML()
-        self.head = widgets.VBox([self.view.style, self.caption])  # stays when a lab takes the place
-        controls = self._controls()
+        self.caption, self.screen = widgets.HTML(), Screen(self.act)
+        self.head = widgets.VBox([self.style, self.caption])  # stays when a lab takes the place
+        self._set_rate(SPEED)
         self._load(found, caption)
-        self.lay_out(self.head, self.view.status, self.bar, controls, self.terms, self.view.pictures)
+        self.lay_out(self.head, self.screen)
         self._replay = self.page.children
         if go_on is None:
             self.replace_earlier()
@@ -82,6 +76,28 @@ class Replay(CellOutput):
     def go(self, step: int) -> None:
         """Show the run after `step` steps, or the nearest that there is."""
         self.player.ask(partial(self._place, step))
+
+    def set_rate(self, rate: float) -> None:
+        """Play this many steps of the run in a second, 1 to 10,000."""
+        if not 1 <= rate <= FASTEST_SPEED:
+            raise ValueError(f"a speed lies between 1 and {FASTEST_SPEED:,} steps a second; it is {rate}")
+        self.player.ask(partial(self._set_rate, rate))
+
+    def act(self, action: dict) -> None:
+        """Do what the page asks for, {"do": name, ...}; what cannot be done is answered by a sentence."""
+        does = {
+            "play": lambda how: self.play(),
+            "backwards": lambda how: self.play(-1),
+            "pause": lambda how: self.pause(),
+            "go": lambda how: self.go(int(how["step"])),
+            "step_by": lambda how: self._step_by(int(how["steps"])),
+            "rate": lambda how: self.set_rate(float(how["value"])),
+            "continue": lambda how: self._press_on(),
+        }
+        try:
+            does[action["do"]](action)
+        except (ValueError, KeyError, TypeError) as error:
+            self.player.pause(f"That cannot be done: {str(error)[:200]}.")
 
     def load(self, trace: Trace | Path | str, caption: str = "") -> None:
         """Show another trace, from its beginning; a lab that had gone on from this one is closed."""
@@ -128,26 +144,27 @@ class Replay(CellOutput):
             self.page.children, self.snapshot.id = self._replay, self.lab.snapshot.id
             lab, self.lab = self.lab, None
             lab.close()
-        self.trace, self._at, self.direction = trace, 0.0, 1
+        self.trace, self._at, self.direction, self.beside, self.titles = trace, 0.0, 1, None, ()
         self.caption.value = f'<div class="rdskd">{caption}</div>' if caption else ""
         self.player.stop("Ready.")
 
-    def _follow(self):
-        self._step.follow(max=len(self.trace), value=self.step)
-        self._bar.follow(last=len(self.trace), step=self.step)
-        self._speed.follow(value=self.rate)
+    def state(self) -> dict:
+        """Return what the screen shows."""
+        playing, shown = self.player.playing, self.experiment
+        of = "" if self.look.step == shown.done else f" The images are those of step {self.look.step:,}."
+        what = f"Playing {'forwards' if self.direction > 0 else 'backwards'}." if playing else self.player.reason
+        how = dict(rate=self.rate, leave="Continue from here", playing=playing)
+        how["reason"] = f"{what} A recording of {len(self.trace):,} steps; nothing is trained.{of}"
+        if self.titles:
+            how["titles"] = self.titles
+        return recorded_state(self.trace, self.step, how, self.beside)
 
     def _draw(self):
-        playing = self.player.playing
         self.experiment = shown = RecordedStep(self.trace, self.step)
         self.record, self.look = shown.record, shown.look()
-        of = "" if self.look.step == shown.done else f" The pictures are those of step {self.look.step:,}."
-        what = f"Playing {'forwards' if self.direction > 0 else 'backwards'}." if playing else self.player.reason
-        self.view.say(f"{what} A recording of {len(self.trace):,} steps; nothing is trained.{of}", shown)
-        self.terms.value = table(shown)
-        self.view.show(shown, self.record, self.look)
-        self.liveness.say(lambda: sentence(shown, self.record, self.look), playing)
-        self.snapshot.renew(playing)
+        self.screen.show(self.state())
+        self.liveness.say(lambda: sentence(shown, self.record, self.look), self.player.playing)
+        self.snapshot.renew(self.player.playing)
 
     def _press_on(self):
         self.player.ask(lambda: self._go_on(self.step))
@@ -157,49 +174,9 @@ class Replay(CellOutput):
         self.page.children = (self.head, lab.page)
         lab.snapshot.id, self.snapshot.id = self.snapshot.id, None
 
-    # ---- building
-
-    def _controls(self):
-        self.forwards = button("Play", "play", "Play forwards", self.play)
-        self.backwards = button("Play backwards", "backward", "Play backwards", partial(self.play, -1))
-        self.halt = button("Pause", "pause", "Stay at this picture", self.pause)
-        self.back = button("Step back", "step-backward", "One step back", partial(self._step_by, -1))
-        self.one = button("Step", "step-forward", "One step on", partial(self._step_by, 1))
-        self.bar = Scrubber()
-        look = dict(layout={"width": "170px"}, style={"description_width": "initial"})
-        self.place = widgets.BoundedIntText(0, min=0, max=0, description="go to step", layout=look["layout"])
-        self.speed = widgets.BoundedIntText(
-            SPEED, min=1, max=FASTEST_SPEED, step=10, description="steps a second", **look
-        )
-        self._bar, self._step = Control(self.bar, self.go, "step"), Control(self.place, self.go)
-        self._speed = Control(self.speed, lambda rate: self.player.ask(partial(self._set_rate, rate)))
-        self._set_rate(SPEED)
-        self.on = button("Continue from here", "sign-in", "Train on from this step in a live lab", self._press_on)
-        buttons = (self.forwards, self.backwards, self.halt, self.back, self.one)
-        row = {"flex_flow": "row wrap", "align_items": "center"}
-        return widgets.HBox([*buttons, self.place, self.speed, self.on], layout=row)
-
     def _step_by(self, steps):
         self.player.ask(lambda: self._place(self.step + steps))
 
     def _fill(self):
         if self.player.mode == "inline" and not self.step:
             self.go(len(self.trace))
-
-
-def table(shown: RecordedStep) -> str:
-    """Write a line per term as HTML: how it was set at that step, and its values on the pictures that are shown."""
-    lines = (
-        f'<div class="told{"" if term.on else " off"}">'
-        f"<b>{escape(name)}: {escape(words_of(shown.objective, name).name)}</b>"
-        f"<span>{settings(term)}</span>{pull(term, shown.look(), name)}</div>"
-        for name, term in shown.objective.items()
-    )
-    return f'<div class="rdskd">{"".join(lines)}</div>'
-
-
-def settings(term: Term) -> str:
-    """Describe how a term is set: 'on, weight 1, damped, anchor epoch'."""
-    strength = f" x {term.strength:g}" if term.strength != 1 else ""
-    damping = f"damped{strength}, anchor {rule_of(term) or 'own'}" if term.damped else "not damped"
-    return f"{'on' if term.on else 'off'}, weight {term.weight:g}, {damping}"

@@ -68,7 +68,7 @@ class RunLog:
         self.again = button("Open this try", "folder-open", "Do it again from step 0, with its edits", self._chosen)
         self.table = widgets.HTML()
         row = widgets.HBox([self.order, self.which, self.again], layout={"flex_flow": "row wrap"})
-        self.panel = widgets.VBox([row, self.table])
+        self.panel, self.folded = widgets.VBox([row, self.table]), True
         self.show()
 
     def now(self) -> Try:
@@ -124,10 +124,15 @@ class RunLog:
             )
         self.lab.player.ask(partial(self.lab.repeat, found.recipe, f"Try {which} again"))
 
+    def fold(self) -> None:
+        """Hide the log, or show it again.  Between two steps only: from a request."""
+        self.folded = not self.folded
+        self.show()
+
     def show(self) -> None:
-        """Draw the log; the panel is hidden while it is empty."""
+        """Draw the log; the panel is hidden while it is folded or empty."""
         tries = self.all()
-        self.panel.layout.display = None if tries else "none"
+        self.panel.layout.display = None if tries and not self.folded else "none"
         terms = list(dict.fromkeys(name for one in tries for name in one.raw))
         orders = (*ORDERS, *terms)
         if self.order.options != orders:

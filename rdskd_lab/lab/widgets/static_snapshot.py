@@ -1,4 +1,4 @@
-"""What stays of a lab in a saved notebook: pictures of its last state with words, beside the live widgets.
+"""What stays of a lab in a saved notebook: a still of its last state with words, beside the live widgets.
 
 A cell's output holds two bundles.  The first is the live page; the second, a widget that shows nothing with pictures
 as its alternative: with a kernel one sees the first, without one the second.  Only the second is renewed while the lab
@@ -10,11 +10,9 @@ from time import monotonic
 from uuid import uuid4
 
 import ipywidgets as widgets
-import numpy as np
 
-from ...reporting.charts import Curves, data_uri, side_by_side
-from ..drawing.sheet import mosaic, png, sheet_words
-from ..drawing.view import every_chart
+from ...reporting.charts import data_uri, side_by_side
+from ..drawing.still import still, words
 from .control import close
 
 REST = 1.5  # s after the last step: drawing takes most of a second, and somebody may press Play again
@@ -75,27 +73,12 @@ class StaticSnapshot:
         close(self.nothing)
 
     def bundle(self) -> dict:
-        """Make the output: a widget that shows nothing, and for whoever has no kernel the images and charts."""
+        """Make the output: a widget that shows nothing, and for whoever has no kernel the still."""
         self._step, self._sent = self.lab.experiment.done, monotonic()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.nothing.model_id}
         return {VIEW: view, "text/html": self.html(), "text/plain": self.title()}
 
     def html(self) -> str:
-        """Write the images and every chart as HTML, each with its words as text alternative."""
-        tiles = np.kron(self.tiles(), np.ones((2, 2, 1), np.uint8))
-        pictures = [(data_uri("image/png", png(tiles)), self.words())]
-        pictures += [picture for chart in self.curves() for picture in chart.pictures()]
-        return side_by_side(f"{self.title()} step {self.lab.look.step:,}", pictures)
-
-    def words(self) -> str:
-        """Say what the images show."""
-        look = self.lab.look
-        return sheet_words(look.labels, look.confidence, self.lab.experiment.classes, look.step)
-
-    def tiles(self) -> np.ndarray:
-        """Put the images side by side."""
-        return mosaic(self.lab.look.images, 8)
-
-    def curves(self) -> list[Curves]:
-        """List the charts of the lab."""
-        return every_chart(self.lab.experiment, self.lab.record)
+        """Draw the screen as it stands, with its words as text alternative."""
+        state = self.lab.state()
+        return side_by_side(self.title(), [(data_uri("image/svg+xml", still(state).encode()), words(state))])

@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from html import escape
 
-import ipywidgets as widgets
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,12 +23,11 @@ from ...methods.registry import describe
 from ...objective import Objective, Term
 from ...reporting.history import number
 from ...training import Step, descend
-from ..drawing.sheet import sheet
+from ..drawing.sheet import mosaic, sheet, source
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, gradient_at, to_bytes
 from ..session.record import rule_of
 from ..sharing.script import functions_of
-from .playback_buttons import button
 
 PICTURES = 16  # images of the batch that are shown
 
@@ -191,26 +190,28 @@ class Rehearsal:
         )
 
     def _gradients(self) -> Stage:
+        at_images = self._at_images()
         norm = sum(g.square().sum() for g in self.gradients.values()) ** 0.5 if self.gradients else torch.zeros(())
         return Stage(
             "gradients",
             "Backwards: how would the sum change if a pixel changed, and from there, if a weight of the generator did?",
             "g = ∂ total ∕ ∂ weights",
             (
-                *((f"norm at the images, {name}", number(norm)) for name, norm in self._norms_at_images().items()),
+                *((f"norm at the images, {name}", number(g.norm().item())) for name, g in at_images.items()),
                 *((f"at {name}", f"{shape(g)}; norm {number(g.norm().item())}") for name, g in self.gradients.items()),
                 ("norm of g", figures(norm.item())),
             ),
             (descend,),
             ("zero_grad", "backward"),
+            push(self.step.batch.images, sum(at_images.values(), torch.zeros_like(self.step.batch.images))),
         )
 
-    def _norms_at_images(self) -> dict[str, float]:
-        """Measure each asked term's gradient at the images, weight and damping in it."""
+    def _at_images(self) -> dict[str, Tensor]:
+        """Take each asked term's gradient at the images, weight and damping in it."""
         images = self.step.batch.images.clone().requires_grad_()
         seen = self.experiment.run.show(Batch(images, z=self.step.batch.z))
         asked = {name: term for name, term in self.terms.items() if term.on and term.weight}
-        return {name: gradient_at(images, t.asked(t.measure(seen))).norm().item() for name, t in asked.items()}
+        return {name: gradient_at(images, term.asked(term.measure(seen))) for name, term in asked.items()}
 
     def _move(self) -> Stage:
         after = {name: p.detach() for name, p in self.generator.named_parameters()}
@@ -238,25 +239,26 @@ class Rehearsal:
 
 
 class SlowMotion:
-    """The stages of one lab's next step: a `panel` for the page, and `stages` as text."""
+    """The stages of one lab's next step: `html` for the screen, and `stages` as text."""
 
     def __init__(self, lab):
         self.lab = weakref.proxy(lab)
         self.rehearsal: Rehearsal | None = None
         self.at = 0  # which stage is shown
         self.made = False  # whether the lab has made the step that is shown
-        self.said = ""
-        self.back = button("Back a stage", "arrow-left", "The stage before", lambda: self._ask(self._back))
-        self.next = button(
-            "Next stage", "arrow-right", "The next stage of the next step", lambda: self._ask(self._next)
-        )
-        self.leave = button("Close the stages", "times", "Hide the stages", lambda: self._ask(self._leave))
-        self.body = widgets.HTML()
-        title = widgets.HTML('<div class="rdskd"><b>One step in stages</b></div>')
-        layout = {"flex_flow": "row wrap", "align_items": "center"}
-        row = widgets.HBox([title, self.next, self.back, self.leave], layout=layout)
-        self.panel = widgets.VBox([row, self.body])
-        self.refresh()
+        self.said = self.html = ""  # what was said last of the stage that is shown, and its page
+
+    def forward(self) -> None:
+        """Show the next stage of the next step, the first one if none is shown."""
+        self.lab.player.ask(self._next)
+
+    def backward(self) -> None:
+        """Show the stage before."""
+        self.lab.player.ask(self._back)
+
+    def leave(self) -> None:
+        """Hide the stages."""
+        self.lab.player.ask(self._leave)
 
     def stages(self) -> Iterator[Stage]:
         """Yield the stages of the next step; before the last one, the lab makes that step."""
@@ -275,18 +277,13 @@ class SlowMotion:
                 self._rehearse(self.at)
             else:
                 self.rehearsal = None
-        shown = self.rehearsal is not None
-        self.back.disabled, self.leave.disabled = not (shown and self.at), not shown
-        self.body.value = page(self.rehearsal, self.at) if shown else ""
-        if shown:
+        self.html = page(self.rehearsal, self.at) if self.rehearsal is not None else ""
+        if self.html:
             said = f"stage {self.at + 1} of {len(self.rehearsal.stages)}: {self.rehearsal.stages[self.at].name}"
             if said != self.said:
                 self.said = self.lab.liveness.sentence = said
 
     # ---- on the main thread, between two steps
-
-    def _ask(self, change):
-        self.lab.player.ask(change)
 
     def _next(self):
         if self.lab.player.playing:
@@ -342,7 +339,7 @@ def page(rehearsal: Rehearsal, at: int) -> str:
         f'<div class="rdskd"><div class="stage"><ol>{way}</ol>'
         f"<h4>Step {rehearsal.step.i:,}, stage {at + 1} of {len(rehearsal.stages)}: {escape(stage.name)}</h4>"
         f'<p>{escape(stage.says)}</p><p class="formula">{stage.formula}</p>'
-        f'<div class="both"><div><table><tbody>{rows}</tbody></table>{stage.picture}</div><div>{code}</div></div>'
+        f'<div class="both"><div>{stage.picture}<table><tbody>{rows}</tbody></table></div><div>{code}</div></div>'
         "</div></div>"
     )
 
@@ -376,3 +373,25 @@ def paint(images: Tensor, labels: Tensor, sure: Tensor, classes: list[str], step
     some = slice(0, PICTURES)
     title = f"<h5>The first {len(images[some])} images of this batch</h5>"
     return title + sheet(to_bytes(images[some]), labels[some].cpu().numpy(), sure[some].cpu().numpy(), classes, step)
+
+
+def push(images: Tensor, gradient: Tensor) -> str:
+    """Draw the first eight images, and below each where a step against the gradient would make it darker or brighter.
+
+    Orange pixels get brighter, blue ones darker; black ones stay.  The strongest has full colour, in each image.
+    """
+    some = slice(0, 8)
+    down = -gradient[some].mean(1).cpu().numpy()  # (8, S, S)
+    down = down / np.maximum(np.abs(down).max((1, 2), keepdims=True), 1e-30)
+    brighter, darker = np.array([255, 140, 66]), np.array([86, 180, 233])
+    colours = (
+        np.maximum(down, 0)[:, None] * brighter[:, None, None] + np.maximum(-down, 0)[:, None] * darker[:, None, None]
+    )
+    grey = (
+        np.broadcast_to(to_bytes(images[some]), colours.shape[:1] + (3,) + colours.shape[2:])
+        if images.shape[1] == 1
+        else to_bytes(images[some])
+    )
+    rows = np.concatenate([grey, colours.astype(np.uint8)])
+    words = "Eight images, and below each the pixels that the losses want brighter (orange) or darker (blue)."
+    return f'<h5>{words}</h5><img alt="{words}" src="{source(mosaic(rows, 8))}">'

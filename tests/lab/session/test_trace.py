@@ -142,11 +142,12 @@ def test_traces_open_whatever_becomes_of_their_terms_and_going_on_is_refused_in_
     for file in path, *SHIPPED.glob("*.npz"):  # these are of format 1, which names no term
         replay = Replay(file, mode="inline")
         replay.go(len(replay.trace))
-        assert replay.step == len(replay.trace) > 0 and "not described" not in replay.view.charts.value
+        assert replay.step == len(replay.trace) > 0
+        shown = {term["key"]: term for term in replay.screen.run["terms"]}
         for name, term in replay.trace.terms.items():
-            assert f"{name}: {term.words.name}" in replay.view.charts.value
+            assert shown[name]["name"] == term.words.name and "not described" not in shown[name]["purpose"]
         replay.go_on()
-        assert replay.lab is None and "only looked at" in replay.view.status.value
+        assert replay.lab is None and "only looked at" in replay.screen.live["reason"]
         replay.close()
 
 
@@ -165,7 +166,8 @@ def test_a_file_brings_the_words_of_a_term_that_the_package_does_not_know(short,
 
     replay = Replay(written(), mode="inline")
     replay.go(45)
-    assert "loud: loudness" in replay.view.charts.value and "decibel" in replay.view.charts.value
+    shown = next(term for term in replay.screen.run["terms"] if term["key"] == "loud")
+    assert (shown["name"], shown["unit"]) == ("loudness", "decibel")
     assert "loudness" in replay.snapshot.html() and "loudness" in replay.liveness.sentence
     replay.close()
     with pytest.raises(TraceError, match="a term's formula"):  # which may be shown as HTML

@@ -204,7 +204,7 @@ def test_a_classmate_gets_the_same_experiment_bit_for_bit(method):
     other = Lab.from_share(f" '{text}'\n", mode="inline")
     assert other.share() == text  # before a step was made, too
     other.play(4)
-    assert not other.term_controls.rows["ie"].on.value  # the controls follow
+    assert not other.screen.live["terms"]["ie"]["on"]  # the controls follow
     other.play(12)
     assert_the_same(kept(other), first)
     assert other.share() == text
@@ -231,7 +231,7 @@ def test_too_many_edits_give_the_final_terms_and_say_so(lab):
     assert lab.share().split(":")[3].startswith("final,batch=8,")
     other = Lab.from_share(lab.share(), mode="inline")
     assert [term.weight for term in other.experiment.objective.values()] == [10.25, 11.25, 12.25]
-    assert "too many" in other.view.status.value
+    assert "too many" in other.screen.live["reason"]
     other.close()
 
 

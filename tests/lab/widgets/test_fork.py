@@ -23,7 +23,7 @@ from rdskd_lab.methods.registry import METHODS  # noqa: E402
 
 @pytest.fixture
 def lab():
-    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
+    made = Lab(mode="inline", settings=SMALL, steps=5, learn=False)
     yield made
     made.close()
 
@@ -133,19 +133,19 @@ def test_a_rule_of_ones_own_goes_along(lab):
 
 
 @pytest.mark.parametrize(
-    "change, edit",
+    "edit",
     [
-        ("switch on or off", Edit(3, "ie", "on", False)),
-        ("damp or do not", Edit(3, "ie", "damped", False)),
-        ("set the weight", Edit(3, "ie", "weight", 2.5)),
-        ("average", Edit(3, "ie", "rule", "average")),
+        Edit(3, "ie", "on", False),
+        Edit(3, "ie", "damped", False),
+        Edit(3, "ie", "weight", 2.5),
+        Edit(3, "ie", "rule", "average"),
+        Edit(3, "ie", "strength", 20.0),
     ],
 )
-def test_the_row_of_controls_forks_with_what_is_chosen(lab, change, edit):
+def test_the_page_forks_with_what_is_chosen(lab, edit):
     lab.play(3)
     front = lab.page.children
-    lab.forks.term.value, lab.forks.change.value, lab.forks.weight.value = "ie", change, 2.5
-    lab.forks.press.click()
+    lab.act({"do": "fork", "term": edit.term, "field": edit.field, "value": edit.value})
     fork = lab.inner
     assert fork.branches[1].trace.record.edits == [edit] and fork.branches[0].trace.record.edits == []
     assert lab.page.children == (fork.page,)
@@ -155,33 +155,39 @@ def test_the_row_of_controls_forks_with_what_is_chosen(lab, change, edit):
     assert fork.closed and lab.inner is None and lab.page.children == front and lab.experiment.done == 3
 
 
-def test_a_switch_is_turned_to_what_it_is_not_when_the_fork_is_made():
-    async def pressed():
-        lab = Lab(mode="task", settings=SMALL, learn=False)
-        lab.forks.term.value = "ie"
-        lab.edit("ie", "on", False)
-        lab.forks.press.click()  # while it is still on
-        await asyncio.sleep(0.3)
-        assert lab.inner.branches[1].name == "ie on"
-        lab.close()
+@pytest.mark.parametrize("edit", [("ie", "on", False), None])
+def test_a_twin_and_its_run_are_shown_side_by_side_and_go_on_as_they_would_have(lab, edit):
+    lab.play(3)
+    lab.edit(*edit) if edit else lab.compare()
+    lab.play(5)
+    lab.act({"do": "side_by_side"})
+    fork = lab.inner
+    names = ("as it was", "class diversity off") if edit else ("without damping", "as it was")
+    assert (tuple(branch.name for branch in fork.branches), fork.start) == (names, 3)
+    fork.play(4)
+    courses = [column(branch, "oh") for branch in fork.branches]
+    lab.player.ask(lab.shut)
+    lab.play(4)
+    assert courses == [one.columns["oh"].tolist() for one in (lab.twin.record, lab.record)]
 
-    asyncio.run(pressed())
+
+def test_without_a_twin_there_is_nothing_to_show_side_by_side(lab):
+    lab.act({"do": "side_by_side"})
+    assert lab.inner is None and "no twin" in lab.screen.live["reason"]
 
 
 @pytest.mark.parametrize("which, name", [(0, "as it was"), (1, "ie off")])
 def test_the_lab_goes_on_with_the_branch_that_is_kept(lab, which, name):
     lab.play(3)
-    lab.forks.term.value = "ie"
-    lab.forks.press.click()
+    lab.act({"do": "fork", "term": "ie", "field": "on", "value": False})
     fork = lab.inner
     fork.buttons.one.click()
     kept = fork.branches[which]
     history, generator = column(kept, "oh"), copied(kept.experiment.run.generator)
     (fork.keep_same, fork.keep_edit)[which].click()
-    assert fork.closed and lab.inner is None and f"branch: {name}." in lab.view.status.value
+    assert fork.closed and lab.inner is None and f"branch: {name}." in lab.screen.live["reason"]
     assert lab.record.columns["oh"].tolist() == history and same(copied(lab.experiment.run.generator), generator)
-    row = lab.term_controls.rows["ie"]
-    assert row.on.value is lab.experiment.objective["ie"].on is (which == 0)
+    assert lab.screen.live["terms"]["ie"]["on"] is lab.experiment.objective["ie"].on is (which == 0)
     lab.play(4)
     assert len(lab.record) == lab.experiment.done == 8
     assert [str(edit) for edit in lab.record.edits] == ["ie off"] * which
@@ -196,15 +202,11 @@ def test_a_fork_in_a_cell_of_its_own_stays_when_a_branch_is_kept(lab):
     assert [branch.experiment.done for branch in fork.branches] == [4, 4] and lab.experiment.done == 7
     lab.use("dafl")
     fork.keep(0)
-    assert lab.experiment.method == lab.method_choice.value == "rdskd" and list(lab.term_controls.rows) == [
-        "oh",
-        "ie",
-        "ds",
-    ]
-    assert lab.forks.term.options == ("oh", "ie", "ds") and lab.experiment.done == 4
+    assert lab.experiment.method == lab.screen.run["method"] == "rdskd" and lab.experiment.done == 4
+    assert [term["key"] for term in lab.screen.run["terms"]] == ["oh", "ie", "ds"]
     lab.close()
     fork.keep(0)
-    assert "is closed" in fork.view.status.value
+    assert "is closed" in fork.status.value
     fork.close()
 
 
@@ -225,9 +227,8 @@ def test_an_edit_that_is_none_is_refused_in_a_sentence(lab, edit):
 
 
 def test_a_fork_that_changes_nothing_is_refused_on_the_page(lab):
-    lab.forks.change.value = "epoch"
-    lab.forks.press.click()
-    assert lab.inner is None and "A fork needs a change" in lab.view.status.value
+    lab.act({"do": "fork", "term": "ie", "field": "rule", "value": "epoch"})
+    assert lab.inner is None and "A fork needs a change" in lab.screen.live["reason"]
 
 
 def test_a_branch_that_the_guard_stops_says_which_and_the_other_is_not_lost(lab):
@@ -235,7 +236,7 @@ def test_a_branch_that_the_guard_stops_says_which_and_the_other_is_not_lost(lab)
     fork = lab.fork("oh", "weight", 2)
     fork.branches[1].experiment.objective["oh"].anchor = -200.0
     fork.play(3)
-    assert "In the branch &#x27;oh x 2&#x27;" in fork.view.status.value
+    assert "In the branch &#x27;oh x 2&#x27;" in fork.status.value
     assert [branch.experiment.done for branch in fork.branches] == [3, 2]
     fork.branches[1].experiment.objective["oh"].anchor = 0.0
     fork.play(3)
@@ -252,8 +253,8 @@ def test_the_pictures_say_what_they_show(lab):
     fork = lab.fork("ie", "on", False)
     fork.play(6)
     page = fork.pictures.value
-    assert page.count('alt="40 generated images after 9 steps') == 2
-    assert page.count('role="img" aria-label="') == 2 + 3 * 2 + 2  # histograms; terms, students, their differences
+    assert page.count('aria-label="40 generated images after 9 steps') == 2
+    assert page.count('role="img" aria-label="') == 2 + 2 + 3 * 2 + 2  # sheets, histograms; terms, students, their differences
     assert "ie: ie off minus as it was" in page and ">steps since the fork<" in page
     said = fork.liveness.sentence
     assert said.startswith("step 9, 6 after the fork; as it was: one-hot loss ") and "; ie off: one-hot loss" in said

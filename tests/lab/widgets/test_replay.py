@@ -60,30 +60,31 @@ def test_nothing_is_built_that_could_train(run, tmp_path, monkeypatch):
     monkeypatch.setattr(Experiment, "__init__", None)
     replay = Replay(save(run[0], tmp_path / "run.npz"), mode="inline")
     replay.play()
-    assert replay.step == 45 and "nothing is trained" in replay.view.status.value
+    assert replay.step == 45 and "nothing is trained" in replay.screen.live["reason"]
     replay.close()
 
 
 def test_every_control_shows_the_run_as_it_was(replay, run):
-    replay.forwards.click()  # inline mode: to the end
+    replay.act({"do": "play"})  # inline mode: to the end
     assert (replay.step, replay.player.reason) == (45, "This is the end.")
-    replay.back.click()
-    assert replay.step == 44
-    replay.one.click()
+    replay.act({"do": "step_by", "steps": -1})
+    assert replay.step == 44 == replay.screen.live["step"]
+    replay.act({"do": "step_by", "steps": 1})
     assert replay.step == 45
-    replay.place.value = 33
+    replay.act({"do": "go", "step": 33})
     assert (replay.step, replay.experiment.done, len(replay.record)) == (33, 33, 33)
     assert np.array_equal(replay.look.images, run[0].moments[20].look.images)
-    assert "pictures are those of step 20" in replay.view.status.value
-    replay.bar.step = 21
-    assert (replay.step, replay.place.value, replay.bar.last) == (21, 21, 45)
-    replay.backwards.click()
-    assert (replay.step, replay.place.value, replay.player.reason) == (0, 0, "This is the beginning.")
-    assert replay.bar.step == 0
-    replay.speed.value = 4
-    assert replay.player.rest == 0.25
-    replay.halt.click()
+    assert "images are those of step 20" in replay.screen.live["reason"]
+    assert replay.screen.run["recorded"] == {"steps": 45, "rate": 50, "leave": "Continue from here"}
+    replay.act({"do": "backwards"})
+    assert (replay.step, replay.player.reason) == (0, "This is the beginning.")
+    replay.act({"do": "rate", "value": 4})
+    assert replay.player.rest == 0.25 and replay.screen.run["recorded"]["rate"] == 4
+    replay.act({"do": "pause"})
     assert replay.player.reason == "Paused."
+    for wrong in {"do": "dance"}, {"do": "rate", "value": 0}, {"do": "go", "step": "x"}, {}:
+        replay.act(wrong)
+        assert "That cannot be done" in replay.screen.live["reason"]
     replay.go(10**9)
     assert replay.step == 45
     replay.go(-3)
@@ -97,13 +98,22 @@ def test_a_picture_is_what_the_lab_showed_at_that_step():
     lab.play(5)
     replay = Replay(lab.trace, mode="inline")
     replay.go(20)
-    assert ">ie off</text>" in replay.view.charts.value
+    assert replay.screen.run["edits"] == [[15, "class diversity off", "ie"]]
     assert replay.record.column("oh").tolist() == lab.record.column("oh").tolist()
     assert np.array_equal(replay.look.images, lab.look.images[:16])
-    assert "off, weight" in replay.terms.value and "on, weight" in replay.terms.value
+    settings = "on", "weight", "damped", "rule", "strength"
+    for name, shown in replay.screen.live["terms"].items():
+        assert {k: shown[k] for k in settings} == {k: lab.screen.live["terms"][name][k] for k in settings}
     replay.go(14)
-    assert "off, weight" not in replay.terms.value and "ie off" not in replay.view.charts.value
+    assert replay.screen.live["terms"]["ie"]["on"] and replay.screen.run["edits"] == []
     lab.close()
+
+
+def test_the_curves_are_the_training_losses_mean_of_ten_steps(replay):
+    replay.go(45)
+    shown, raw = replay.screen.live["charts"]["terms"]["oh"], replay.record.column("oh")
+    assert shown["steps"] == list(range(1, 46))
+    assert shown["probe"] == pytest.approx([raw[max(0, i - 9) : i + 1].mean() for i in range(45)])
 
 
 def test_it_plays_at_the_speed_asked_for_both_ways_and_pauses():
@@ -111,15 +121,15 @@ def test_it_plays_at_the_speed_asked_for_both_ways_and_pauses():
 
     async def scene():
         replay = Replay(kept, mode="task")
-        replay.speed.value = 50  # 10 steps a picture
+        replay.set_rate(50)  # 10 steps a picture
         replay.play()
         await asyncio.sleep(0.5)
         assert replay.player.playing and replay.step in (20, 30)
         replay.pause()
         await asyncio.sleep(0.3)
         there = replay.step
-        assert not replay.player.playing and f"<b>Step {there}</b>" in replay.view.status.value
-        replay.speed.value = 5
+        assert not replay.player.playing and replay.screen.live["step"] == there
+        replay.set_rate(5)
         replay.play(-1)
         await asyncio.sleep(0.5)
         assert there - 4 <= replay.step <= there - 2
@@ -131,18 +141,13 @@ def test_it_plays_at_the_speed_asked_for_both_ways_and_pauses():
     asyncio.run(scene())
 
 
-def test_a_control_may_be_set_back_before_it_was_heard(run):
+def test_presses_are_granted_in_their_order(run):
     async def pressed():
         replay = Replay(run[0], mode="task")
-        replay.place.value = 5
-        replay.place.value = 0
+        for action in ("go", 5), ("go", 0), ("step_by", -1), ("step_by", 1), ("step_by", 1):
+            replay.act({"do": action[0], "step": action[1], "steps": action[1]})
         await asyncio.sleep(0.3)
-        assert (replay.step, replay.place.value, replay.bar.step) == (0, 0, 0)
-        replay.back.click()
-        replay.one.click()
-        replay.one.click()
-        await asyncio.sleep(0.3)
-        assert replay.step == 2 == replay.bar.step
+        assert replay.step == 2 == replay.screen.live["step"]
         replay.close()
 
     asyncio.run(pressed())
@@ -175,9 +180,9 @@ def test_play_at_the_end_begins_anew(replay):
 def test_a_caption_stands_above_and_another_trace_takes_the_place(replay, run):
     replay.load(begin(Experiment(seed=7, settings=SMALL)), caption="<p>What will break?</p>")
     assert "<p>What will break?</p>" in replay.caption.value and replay.caption in replay.head.children
-    assert (replay.step, replay.experiment.seed, replay.place.max) == (0, 7, 0)
+    assert (replay.step, replay.experiment.seed, replay.screen.run["recorded"]["steps"]) == (0, 7, 0)
     replay.load(run[0])
-    assert replay.caption.value == "" and replay.place.max == 45
+    assert replay.caption.value == "" and replay.screen.run["recorded"]["steps"] == 45
 
 
 def test_inline_mode_leaves_the_last_moment_as_pictures_and_words(replay, monkeypatch):
@@ -212,10 +217,10 @@ def test_a_run_with_many_random_edits_goes_on_bit_for_bit_from_ten_random_steps(
     for step in random.Random(2).sample(range(60), 10):
         replay = Replay(kept, mode="inline")
         replay.go(step)
-        replay.on.click()
+        replay.act({"do": "continue"})
         lab = replay.lab
         assert lab.experiment.done == step and not lab.player.playing
-        assert f"Back at step {step}" in lab.view.status.value
+        assert f"Back at step {step}" in lab.screen.live["reason"]
         play_on(lab, kept)
         assert_is(lab, kept, experiment)
         replay.close()
@@ -235,16 +240,18 @@ def test_a_lab_that_goes_on_keeps_its_own_settings_and_gives_another_method_its_
 def test_going_on_says_how_much_is_trained_anew(replay):
     replay.go(33)
     replay.go_on()
-    assert "Back at step 33, 13 of them trained anew from the checkpoint at step 20." in replay.lab.view.status.value
+    assert (
+        "Back at step 33, 13 of them trained anew from the checkpoint at step 20." in replay.lab.screen.live["reason"]
+    )
     replay.load(replay.trace)
     assert replay.lab is None
     replay.go(40)
     replay.go_on()
-    assert "Back at step 40." in replay.lab.view.status.value
+    assert "Back at step 40." in replay.lab.screen.live["reason"]
     replay.load(replay.trace)
     replay.go(7)
     replay.go_on()
-    assert "7 of them trained anew from seed 0." in replay.lab.view.status.value
+    assert "7 of them trained anew from seed 0." in replay.lab.screen.live["reason"]
     assert replay.page.children == (replay.head, replay.lab.page)
 
 
@@ -253,7 +260,7 @@ def test_a_run_with_a_teacher_of_ones_own_asks_for_it_and_goes_on_with_it():
     kept = begin(Experiment(settings=SMALL, teacher=teacher), own_teacher=True)
     replay = Replay(kept, mode="inline")
     replay.go_on()
-    assert replay.lab is None and "teacher of your own" in replay.view.status.value
+    assert replay.lab is None and "teacher of your own" in replay.screen.live["reason"]
     replay = Replay(kept, mode="inline", teacher=teacher)
     replay.go_on()
     assert replay.lab.experiment.run.teacher is teacher
@@ -266,7 +273,7 @@ def test_a_trace_that_cannot_be_gone_on_with_says_so_and_can_still_be_looked_at(
     replay.load(kept)
     replay.go(30)
     replay.go_on()
-    assert replay.lab is None and "cannot go on from step 20" in replay.view.status.value
+    assert replay.lab is None and "cannot go on from step 20" in replay.screen.live["reason"]
     replay.go(44)
     assert replay.step == 44
 
@@ -290,9 +297,9 @@ def test_a_lab_rewinds_to_any_step_of_its_run():
         lab.rewind(step)
         assert lab.experiment.done == len(lab.trace) == step
         assert [e for e in kept.record.edits if e.step <= step] == lab.record.edits
-        row, term = lab.term_controls.rows["ie"], lab.experiment.objective["ie"]
-        assert (row.on.value, row.weight.value) == (term.on, term.weight) == (step < 15, 3 if step >= 35 else 1)
-        assert lab.student.value == lab.experiment.learning == (step >= 15)
+        shown, term = lab.screen.live["terms"]["ie"], lab.experiment.objective["ie"]
+        assert (shown["on"], shown["weight"]) == (term.on, term.weight) == (step < 15, 3 if step >= 35 else 1)
+        assert lab.screen.live["learning"] == lab.experiment.learning == (step >= 15)
     play_on(lab, kept)
     assert_is(lab, kept, experiment)
     with pytest.raises(ValueError, match="this run has 50 steps"):
@@ -309,7 +316,7 @@ def test_an_edit_while_it_is_on_its_way_back_is_an_edit_of_the_new_run():
         lab.player.rest = 0.05
         lab.rewind(20)
         await asyncio.sleep(0.3)
-        assert "Training 20 steps anew from seed 0, back to step 20." in lab.view.status.value
+        assert "Training 20 steps anew from seed 0, back to step 20." in lab.screen.live["reason"]
         lab.edit("ds", "on", False)
         await until(lambda: not lab.player.playing)
         assert lab.experiment.done == 20 and [str(edit) for edit in lab.record.edits] == ["ds off"]
@@ -322,14 +329,14 @@ def test_a_lab_looks_back_and_goes_on_from_where_it_looked():
     lab = Lab(mode="inline", settings=SMALL, learn=False)
     lab.play(30)
     front, images = lab.page.children, lab.look.images
-    lab.back.click()
+    lab.look_back()
     past = lab.inner
     assert lab.page.children == (past.page,) and past.step == 30
-    past.on.click()  # nothing was left out: as it was
+    past.act({"do": "continue"})  # nothing was left out: as it was
     assert lab.page.children == front and past.closed and len(lab.trace) == 30
-    lab.back.click()
-    lab.inner.place.value = 12
-    lab.inner.on.click()
+    lab.look_back()
+    lab.inner.go(12)
+    lab.inner.act({"do": "continue"})
     assert lab.inner is None and lab.experiment.done == len(lab.trace) == 12
     lab.play(18)
     assert np.array_equal(lab.look.images, images)

@@ -89,13 +89,13 @@ def test_a_try_is_done_again_bit_for_bit_with_its_edits(three):
     three.run_log.which.value = 1
     three.run_log.again.click()
     assert (three.experiment.done, three.experiment.method, three.experiment.seed) == (0, "rdskd", 0)
-    assert three.method_choice.value == "rdskd" and "Try 1 again" in three.view.status.value
-    assert three.term_controls.rows["ie"].weight.value == 1 and not three.student.value
+    assert three.screen.run["method"] == "rdskd" and "Try 1 again" in three.screen.live["reason"]
+    assert three.screen.live["terms"]["ie"]["weight"] == 1 and not three.screen.live["learning"]
     three.play(6)
     columns, edits, generator = three.first
     assert three.record.columns == columns and three.record.edits[:2] == edits
     assert same(copied(three.experiment.run.generator), generator)
-    assert three.term_controls.rows["ie"].weight.value == 2.5
+    assert three.screen.live["terms"]["ie"]["weight"] == 2.5
     assert [t.number for t in three.run_log.all()] == [3, 2, 1]  # it is try 1, not a fourth
 
 
@@ -106,9 +106,11 @@ def test_a_student_that_learned_from_the_start_does_so_again(lab):
     lab.reset(seed=1)
     lab.play(1)
     lab.run_log.open(1)
-    assert lab.student.value and lab.experiment.learning
+    assert lab.screen.live["learning"] and lab.experiment.learning
     lab.play(2)
-    assert [str(edit) for edit in lab.record.edits] == ["student learns", "student rests"] and not lab.student.value
+    assert [str(edit) for edit in lab.record.edits] == ["student learns", "student rests"] and not lab.screen.live[
+        "learning"
+    ]
 
 
 def test_what_is_left_behind_by_going_back_is_a_try_too(lab):

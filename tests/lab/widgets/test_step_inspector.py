@@ -68,7 +68,7 @@ def run(method: str, act) -> tuple:
 
 def walk(lab) -> None:
     for _ in range(30):
-        lab.slow_motion.next.click()
+        lab.slow_motion.forward()
         if lab.slow_motion.made:
             return
 
@@ -84,16 +84,16 @@ def test_before_the_last_stage_nothing_moves_and_with_it_one_step_is_made(lab):
     lab.play(3)
     before, seen = state(lab), []
     for _ in range(len(RDSKD) - 1):
-        lab.slow_motion.next.click()
+        lab.slow_motion.forward()
         seen.append(lab.slow_motion.rehearsal.stages[lab.slow_motion.at].name)
         assert_equal(state(lab), before)
-    lab.slow_motion.next.click()
+    lab.slow_motion.forward()
     assert [*seen, lab.slow_motion.rehearsal.stages[lab.slow_motion.at].name] == RDSKD
     assert lab.experiment.done == 4
-    lab.slow_motion.back.click()
-    lab.slow_motion.next.click()
+    lab.slow_motion.backward()
+    lab.slow_motion.forward()
     assert lab.experiment.done == 4  # looking again makes no other step
-    lab.slow_motion.next.click()
+    lab.slow_motion.forward()
     assert (lab.slow_motion.at, lab.slow_motion.rehearsal.step.i, lab.experiment.done) == (0, 4, 4)
 
 
@@ -123,26 +123,26 @@ def test_the_numbers_are_those_of_the_step(lab):
 def test_an_edit_on_the_way_changes_the_numbers_that_are_shown(lab):
     lab.play(3)
     for _ in range(RDSKD.index("sum") + 1):
-        lab.slow_motion.next.click()
+        lab.slow_motion.forward()
     before = dict(lab.slow_motion.rehearsal.stages[lab.slow_motion.at].values)
     lab.edit("ie", "on", False)
     after = dict(lab.slow_motion.rehearsal.stages[lab.slow_motion.at].values)
     assert list(before) == ["oh", "ie", "ds", "total"] and list(after) == ["oh", "ds", "total"]
-    assert before["oh"] == after["oh"] and "<td>" + after["total"] in lab.slow_motion.body.value
-    lab.slow_motion.next.click()
-    lab.slow_motion.next.click()
+    assert before["oh"] == after["oh"] and "<td>" + after["total"] in lab.slow_motion.html
+    lab.slow_motion.forward()
+    lab.slow_motion.forward()
     assert lab.record.column("ie_gain")[-1] == 0 and lab.experiment.done == 4
 
 
 def test_playing_on_or_a_reset_ends_the_stages(lab):
-    lab.slow_motion.next.click()
+    lab.slow_motion.forward()
     lab.play(2)
-    assert lab.slow_motion.rehearsal is None and lab.slow_motion.body.value == ""
-    lab.slow_motion.next.click()
+    assert lab.slow_motion.rehearsal is None and lab.slow_motion.html == ""
+    lab.slow_motion.forward()
     lab.reset()
     assert lab.slow_motion.rehearsal is None
-    lab.slow_motion.next.click()
-    lab.slow_motion.leave.click()
+    lab.slow_motion.forward()
+    lab.slow_motion.leave()
     assert lab.slow_motion.rehearsal is None and lab.experiment.done == 0
 
 
@@ -160,12 +160,12 @@ def test_the_first_stage_pauses_a_lab_that_plays_and_the_last_makes_one_step():
         lab = Lab(mode="task", settings=SMALL, learn=False)
         lab.play()
         await until(lambda: lab.experiment.done >= 3)
-        lab.slow_motion.next.click()
+        lab.slow_motion.forward()
         await asyncio.sleep(0.1)
         assert not lab.player.playing and lab.slow_motion.at == 0 and "in stages" in lab.player.reason
         done = lab.experiment.done
         for _ in range(len(RDSKD) - 1):
-            lab.slow_motion.next.click()
+            lab.slow_motion.forward()
         await until(lambda: lab.experiment.done > done)
         await asyncio.sleep(0.1)
         assert lab.experiment.done == done + 1 and not lab.player.playing
@@ -187,8 +187,8 @@ def test_with_everything_off_nothing_is_asked_and_nothing_moves(lab):
 def test_a_step_that_the_guard_would_refuse_is_announced_as_such(lab):
     lab.play(1)
     lab.experiment.objective["oh"].anchor = -200.0
-    lab.slow_motion.next.click()
-    assert "The next step cannot be made" in lab.view.status.value and lab.slow_motion.rehearsal is None
+    lab.slow_motion.forward()
+    assert "The next step cannot be made" in lab.screen.live["reason"] and lab.slow_motion.rehearsal is None
     assert lab.experiment.done == 1
 
 
@@ -230,9 +230,9 @@ class Reading(HTMLParser):
 
 def test_page_and_text_say_the_same(lab):
     lab.play(2)
-    lab.slow_motion.next.click()
+    lab.slow_motion.forward()
     for stage in lab.slow_motion.rehearsal.stages:
-        words = " ".join(Reading(lab.slow_motion.body.value).words)
+        words = " ".join(Reading(lab.slow_motion.html).words)
         stage = lab.slow_motion.rehearsal.stages[lab.slow_motion.at]
         for what, value in stage.values:
             assert what in str(stage) and value in str(stage)
@@ -240,4 +240,4 @@ def test_page_and_text_say_the_same(lab):
         for _, lines in stage.source():
             assert all(line in str(stage) for _, line in lines)
         if lab.slow_motion.at < len(lab.slow_motion.rehearsal.stages) - 1:
-            lab.slow_motion.next.click()
+            lab.slow_motion.forward()

@@ -1,0 +1,56 @@
+"""The still that stays of a lab: what it shows, in both themes, where neither kernel nor script runs."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from made_up_state import made_up_state
+
+pytest.importorskip("ipywidgets")
+pytest.importorskip("anywidget")
+
+from rdskd_lab.lab.drawing.still import still, words  # noqa: E402
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(svg: str) -> list[str]:
+    return ["".join(found.itertext()) for found in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def test_a_still_has_the_answers_the_numbers_the_terms_and_the_sentences_of_its_screen():
+    state = made_up_state(twin=True)
+    said, live = texts(still(state)), state["live"]
+    assert {"Step 302", "9.4", "86%", "79%", live["twin"]["sentence"]} <= set(said)
+    for label, sure in zip(live["sheet"]["labels"], live["sheet"]["certainty"], strict=True):
+        at = said.index(str(label))  # the answer, and beside it how sure
+        assert f"{sure:.0%}" in said and at >= 0
+    assert said.count("2") >= live["sheet"]["labels"].count(2)
+    for term in state["run"]["terms"]:
+        assert any(text.startswith(term["title"]) for text in said) and term["purpose"] in said
+    assert "off" in said and any("F 3.8 ± 0.5; twin 3.7 ± 0.5" in text for text in said)
+
+
+@pytest.mark.parametrize("step", [0, 1, 50, 302])
+@pytest.mark.parametrize("terms", [("oh", "ie", "ds"), ("oh", "ie", "ds", "bn"), ("adv",)])
+def test_a_still_is_whole_at_any_step_with_any_terms(step, terms):
+    svg = still(json.loads(json.dumps(made_up_state(step, terms=terms))))
+    drawn = ET.fromstring(svg)
+    values = [value for part in drawn.iter() if part.tag != f"{SVG}image" for value in part.attrib.values()]
+    assert not any("nan" in value or "None" in value for value in [*values, *texts(svg)]) and len(svg) < 120_000
+
+
+def test_a_still_follows_the_theme_and_draws_its_sheet_once():
+    svg = still(made_up_state())
+    assert "prefers-color-scheme:dark" in svg and svg.count("data:image/png;base64,") == 1
+    assert svg.count('href="#sheet"') == 5  # a row of the mosaic each
+
+
+def test_its_words_count_the_classes_and_name_what_is_off():
+    state = made_up_state(twin=True)
+    said = words(state)
+    assert said.startswith("40 generated images after 302 steps; the teacher sees ")
+    for k in range(10):
+        n = state["live"]["sheet"]["labels"].count(k)
+        assert (f"{n} of class {k}" in said) == (n > 0)
+    assert "information entropy loss -2.2 (off)" in said and "student on 1,000 real digits: 79%" in said
