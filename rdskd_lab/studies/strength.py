@@ -29,7 +29,7 @@ LEVELS = {"oh": 0.3, "ie": -2.1}  # nats: fluctuation at equal loss is measured 
 BEFORE, SMOOTH = 60, 20  # steps: how long before that; of a running mean
 GRID = 1.0, 3.0, 10.0, 20.0, 50.0
 CELLS = ((20.0, "previous"), (3.0, "previous"), (20.0, "epoch"))  # with a student, named before any run
-RATE = 2.5  # times the learning rate: so oh ends undamped where b = 20 ends; `match_rate`, seeds 110 to 112, docs/damping.md
+RATE = 2.5  # times the usual rate: undamped, oh then ends where b = 20 ends; `match_rate` with seeds 110 to 112
 FRICTION = 0.7  # Adam's beta 1 of an arm that is slowed as the toy in docs/damping.md is by b = 20; 0.9 otherwise
 SMALL = math.log(1.1)  # an interval that lies within this says "smaller than 10 %"
 
@@ -360,10 +360,11 @@ STUDY = Study(
     trials=plan,
     verdicts=verdicts,
     how_to_read="The fluctuation F of a loss is how much it rises from step to step, on average, on one fixed batch of "
-    "latents. damped: the released code's rule at strength b, anchor at the previous step. none: no damping. constant: "
-    "constant weights, the mean gains of the damped run. shuffled: the damped run's gains in random order. rate: 2.5 times "
-    "the learning rate, which ends at the same loss. tilt: the same strength, the anchor a slow average. rescaled: the "
-    "damped run, each move as long as that of the undamped run in this step. Momentum is Adam's first beta, else 0.9.",
+    "latents. damped: the released code's rule at strength b, anchor at the previous step. none: no damping. "
+    "constant: constant weights, the mean gains of the damped run. shuffled: the damped run's gains in random "
+    "order. rate: 2.5 times the learning rate, which ends at the same loss. tilt: the same strength, the anchor a "
+    "slow average. rescaled: the damped run, each move as long as that of the undamped run in this step. Momentum "
+    "is Adam's first beta, else 0.9.",
     apart="Strengths other than 1 and anchors other than epoch are ours.",
     columns=COLUMNS | {"classes": ("classes", 1.0), "student_accuracy": ("student right, %", 100.0)},
     unit="F and spread in 0.001 nats, losses in nats",
