@@ -113,7 +113,8 @@ def prepare(config: Config) -> Prepared:
     if run.classes != len(test.classes):
         said = "--classes says" if setup.config.data == NO_DATA else f"{config.data} has"
         raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
-    check_memory(run)
+    with _enough_memory("a step, tried before the first", "batch_size or width"):
+        check_memory(run)
     test, tune = (setup.labelled(run.teacher, split) for split in (test, tune))
     if setup.config.data != NO_DATA:
         tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))

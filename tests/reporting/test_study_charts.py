@@ -23,7 +23,9 @@ CHARTS = {
 }
 
 
-MEASURED = "student_accuracy oh_probe ie_probe final_teacher_fid final_entropy final_distance final_feature_distance"
+MEASURED = (
+    "student_accuracy oh_probe oh_equal ie_probe final_teacher_fid final_entropy final_distance final_feature_distance"
+)
 
 
 def spots(chart) -> dict[str, list[tuple[float, float]]]:

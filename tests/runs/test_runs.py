@@ -626,6 +626,7 @@ def test_a_value_that_is_not_finite_stops_the_run_names_the_term_and_leaves_the_
 
     monkeypatch.setattr(run_folder, "SAVE_EVERY", 99.0)
     with monkeypatch.context() as patched:
+        patched.setattr(execution, "check_memory", lambda run: None)  # which samples too
         patched.setattr(Generator, "sample", poisoned)
         with pytest.raises(FloatingPointError, match="synthesise step 3: the value of term 'oh' is nan"):
             execute(POOLED, tmp_path / "run")
@@ -643,6 +644,11 @@ def test_out_of_memory_names_the_setting_to_lower(error, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise error
 
+    with monkeypatch.context() as patched:
+        patched.setattr(Generator, "sample", refuse)
+        with pytest.raises(RunError, match="out of memory for a step, .* lower batch_size or width"):
+            execute(POOLED, tmp_path / "run")
+    monkeypatch.setattr(execution, "check_memory", lambda run: None)
     for owner, name, sentence in (
         (execution, "Distillation", "the images that the student will .* lower generator_steps or batch_size"),
         (Generator, "sample", "the generator stage: .* lower batch_size or width .*--resume"),

@@ -1,6 +1,7 @@
 """Exercises of 04_class_diversity: the entropy of the mean answer, a batch for both losses, a weight that cures."""
 
 import math
+import warnings
 from dataclasses import replace
 
 import torch
@@ -10,6 +11,7 @@ from ... import losses as L
 from ...distillation import Distillation
 from ...methods.rdskd import PRESETS, rdskd
 from ...networks.architectures import LeNet5, LeNet5Half
+from ...networks.foreign import NetworkWarning
 from ...networks.weights import SHIPPED, load_weights
 from ...torch_state import seeded
 from ..exercise import Exercise, Family, Misconception, Wrong, value_and_gradient
@@ -176,7 +178,9 @@ def _watch_weights(answer) -> dict:
         term.damped, term.on, term.weight = False, bool(asked.get(name)), asked.get(name, 0.0)
     settings = replace(PRESETS["classroom"], generator_steps=STEPS, width=8, pooled=False)
     teacher = load_weights(LeNet5(), SHIPPED["lenet5"])
-    run = Distillation(teacher, seeded(0, LeNet5Half), objective, settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NetworkWarning)  # of a negative weight: the verdict says more
+        run = Distillation(teacher, seeded(0, LeNet5Half), objective, settings)
     rows = [step.raw for step in run.synthesise()][FROM:]
     classes = math.exp(-sum(row["ie"] for row in rows) / len(rows))
     return {
