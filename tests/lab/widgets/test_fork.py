@@ -254,7 +254,9 @@ def test_the_pictures_say_what_they_show(lab):
     fork.play(6)
     page = fork.pictures.value
     assert page.count('aria-label="40 generated images after 9 steps') == 2
-    assert page.count('role="img" aria-label="') == 2 + 2 + 3 * 2 + 2  # sheets, histograms; terms, students, their differences
+    assert (
+        page.count('role="img" aria-label="') == 2 + 2 + 3 * 2 + 2
+    )  # sheets, histograms; terms, students, their differences
     assert "ie: ie off minus as it was" in page and ">steps since the fork<" in page
     said = fork.liveness.sentence
     assert said.startswith("step 9, 6 after the fork; as it was: one-hot loss ") and "; ie off: one-hot loss" in said
