@@ -166,11 +166,10 @@ class Lab(CellOutput, widgets.VBox):
 
     def strength(self, value: float) -> None:
         """Set the strength of all damped terms, before the next step."""
-        damped = [name for name, term in self.experiment.objective.items() if term.damped]
-        if not damped:
-            raise ValueError("no term is damped, so there is no strength to set; damp one first")
-        edits = [checked(self.experiment.objective, name, "strength", value) for name in damped]
-        self.player.ask(partial(self._edit_together, [(e.term, e.field, e.value) for e in edits]))
+        any_term = next(iter(self.experiment.objective))
+        self.player.ask(
+            partial(self._strengthen, checked(self.experiment.objective, any_term, "strength", value).value)
+        )
 
     def compare(self, on: bool = True) -> None:
         """Run a twin beside this run, or no more.
@@ -292,6 +291,15 @@ class Lab(CellOutput, widgets.VBox):
 
     def _ask(self, term, field, value):
         self.player.ask(partial(self._edit_together, [(term, field, value)]))
+
+    def _strengthen(self, value):
+        damped = [
+            name for name, term in self.experiment.objective.items() if term.damped
+        ]  # by now: it was asked in turn
+        if damped:
+            self._edit_together([(name, "strength", value) for name in damped])
+        else:
+            self._say("No term is damped, so there is no strength to set; damp one first.")
 
     def _edit_together(self, asked):
         """Make edits that a learner asked for, and begin the twin that goes without them."""

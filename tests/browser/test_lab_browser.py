@@ -108,7 +108,7 @@ def test_every_control_does_in_the_training_what_it_says(page):
     page.key("play").click()
     say_paused(page)
     assert 2 <= page.ask("lab.experiment.done") <= 9
-    for what, start in ("share", "rdskd1:"), ("export", '"""'), ("report", ""):
+    for what, start in ("share", "rdskd1:"), ("export", "# rdskd, seed 0"), ("report", ""):
         page.more(what)
         wait_for(lambda: page.view.locator(".answer textarea").count() == 1)
         wait_for(lambda start=start: page.view.locator(".answer textarea").input_value().startswith(start))

@@ -174,7 +174,7 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     wait_for(lambda: page.status().startswith(f"Step {a} "), 20)
     page.rest(1)
     wait_for(lambda: page.view.locator(".jp-OutputArea .fork .sheet").count() == 2, 20)
-    wait_for(lambda: page.view.locator(".jp-OutputArea .fork svg[role=img]").count() == 8, 20)
+    wait_for(lambda: page.view.locator(".jp-OutputArea .fork svg[role=img]").count() == 10, 20)
     assert violations(page) == []
     live, told = page.view.locator(".jp-OutputArea [aria-live=polite]"), f"step {a}, {a - 10} after the fork; as it was"
     wait_for(lambda: any(text.startswith(f"{told}: one-hot loss") for text in live.all_inner_texts()), 20)

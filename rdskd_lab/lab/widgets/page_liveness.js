@@ -22,10 +22,13 @@ function render({ model, el }) {
   say();
   pulse();
   if (model.get("focus")) { // the page took the place of another, in which a button had the focus
-    setTimeout(() => {
+    const take = (tries) => {
       if (document.activeElement && document.activeElement !== document.body) return;
-      el.closest(".rdskd-box")?.querySelector("button:not([disabled])")?.focus({ preventScroll: true });
-    }, 100);
+      const button = el.closest(".rdskd-box")?.querySelector("button:not([disabled])");
+      if (button) button.focus({ preventScroll: true });
+      else if (tries) setTimeout(take, 200, tries - 1); // its neighbours are still being drawn
+    };
+    setTimeout(take, 100, 25);
   }
   const timer = setInterval(pulse, PULSE);
   return () => {

@@ -12,6 +12,7 @@ function node(tag, attributes = {}, ...children) {
     else if (value === true) made.setAttribute(name, "");
     else if (value !== false && value != null) made.setAttribute(name, value);
   }
+  if (["button", "input", "select", "textarea"].includes(tag)) made.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes its keys
   made.append(...children.filter((child) => child != null));
   return made;
 }
@@ -203,7 +204,6 @@ class Screen {
   constructor(root, state, send) {
     Object.assign(this, { root, run: state.run, send, pending: new Map(), sorted: root.rdskdSorted ?? false });
     root.classList.add("rdskd-screen");
-    root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes keys for its cells
     this.cards = Object.fromEntries(state.run.terms.map((term) => [term.key, this.card(term)]));
     root.replaceChildren(this.head(), this.pipeline(), this.cardRow(), this.main(), this.more());
     if (state.run.recorded) for (const one of root.querySelectorAll(".cards input, .strength input")) one.disabled = true;
@@ -275,7 +275,7 @@ class Screen {
       ask(Number(field.value));
     };
     field.addEventListener("change", commit);
-    field.addEventListener("keydown", (event) => { if (event.key === "Enter") commit(); }); // JupyterLab keeps the event that would follow
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter") commit(); });
     return { element: field, set: (value) => { if (document.activeElement !== field) field.value = known = String(value); } };
   }
 

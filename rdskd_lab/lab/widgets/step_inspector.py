@@ -339,7 +339,7 @@ def page(rehearsal: Rehearsal, at: int) -> str:
         f'<div class="rdskd"><div class="stage"><ol>{way}</ol>'
         f"<h4>Step {rehearsal.step.i:,}, stage {at + 1} of {len(rehearsal.stages)}: {escape(stage.name)}</h4>"
         f'<p>{escape(stage.says)}</p><p class="formula">{stage.formula}</p>'
-        f'<div class="both"><div>{stage.picture}<table><tbody>{rows}</tbody></table></div><div>{code}</div></div>'
+        f"{stage.picture}<table><tbody>{rows}</tbody></table>{code}"
         "</div></div>"
     )
 

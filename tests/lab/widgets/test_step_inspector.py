@@ -1,9 +1,12 @@
 """Slow motion: the stages of the next step tell the truth about it, and looking at them changes nothing."""
 
 import asyncio
+import base64
 import inspect
+import io
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import torch
 from toys import copied, same  # noqa: F401
@@ -15,7 +18,7 @@ pytest.importorskip("anywidget")
 from rdskd_lab import losses  # noqa: E402
 from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session.experiment import PLAYABLE  # noqa: E402
-from rdskd_lab.lab.widgets.step_inspector import Rehearsal, functions_of  # noqa: E402
+from rdskd_lab.lab.widgets.step_inspector import Rehearsal, functions_of, push  # noqa: E402
 from rdskd_lab.methods.method import Settings  # noqa: E402
 
 SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
@@ -241,3 +244,15 @@ def test_page_and_text_say_the_same(lab):
             assert all(line in str(stage) for _, line in lines)
         if lab.slow_motion.at < len(lab.slow_motion.rehearsal.stages) - 1:
             lab.slow_motion.forward()
+
+
+def test_the_gradient_at_the_pixels_is_drawn_with_its_sign():
+    from PIL import Image
+
+    images, gradient = torch.zeros(8, 1, 4, 4), torch.zeros(8, 1, 4, 4)
+    gradient[0, 0, 1, 2], gradient[0, 0, 3, 0] = -2.0, 1.0  # a step against it makes the first brighter
+    source = push(images, gradient).split("base64,")[1].split('"')[0]
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(source)))).astype(int)[4:, :4]  # below the first image
+    assert np.abs(drawn[1, 2] - (255, 140, 66)).max() <= 9 and np.abs(drawn[3, 0] - (43, 90, 116)).max() <= 9
+    drawn[1, 2] = drawn[3, 0] = 0
+    assert drawn.max() == 0
