@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 09 The live lab: one change at a time
 #
-# **Goal.** Experiment with RDSKD while it learns, change one thing at a time, and read from the panels what came of it.
+# **Goal.** Experiment with RDSKD while it learns, change one thing at a time, and read what it did.
 #
 # **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores), and as much live training as you like.
 #
@@ -32,12 +32,14 @@ lesson = begin("09_live_lab")
 # %% [markdown]
 # ## The lab
 #
-# Run the cell, press **Play**, and let it train for a hundred steps or so. From top to bottom: what happens now, as a sentence;
-# the buttons; a row per loss term; what the generator paints from the same 40 latents, with the teacher's answers; how the
-# teacher sorts the latest images; and the courses of the terms.
+# Run the cell, press **Play**, and let it train for a hundred steps or so. From top to bottom: the buttons and three numbers; the
+# way of a batch, from random numbers to the gradient that comes back; a card for each loss term. On the left, what the generator makes of
+# the same 40 latents, with the teacher's answers, and how the teacher sorts the latest batches. On the right, how much each damped loss fluctuates, and the
+# curves.
 #
-# In the row of a term, *on* switches it, *weight* says how hard it is asked for, *damped* and *anchor* are notebook 07's. Any change
-# takes effect before the next step. **Reset** goes back to the same weights and latents, with the terms as you set them.
+# On a card, the switch turns the term on or off, *weight* says how much it counts, and *damping* is notebook 07's; its strength is one slider for
+# all damped terms. A change takes effect before the next step. After a change, a **twin** goes on beside your run as it would be without
+# the change; it is drawn in grey. **Reset** goes back to the same weights and latents, with the terms as you set them. Everything else is under **More**.
 
 # %%
 small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
@@ -84,7 +86,7 @@ def compare(title, runs, column, ylabel):
 # ## Experiment 1: class diversity goes
 #
 # *Predict before you run: from step 60 on, `ie` is off. What will change first, the certainty or the classes? How soon? By hand:
-# Reset, Play to about step 60, Pause, take the tick from `ie`, Play.*
+# Reset, Play to about step 60, Pause, switch *Class diversity* off, Play.*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -99,10 +101,11 @@ lesson.band("effective classes, ie off since step 60", without_ie[-20:, 2].mean(
 compare("ie off at step 60", {"as it is": as_it_is, "ie off": without_ie}, 2, "effective classes of 10")
 
 # %% [markdown]
-# Both runs are the same number for number until step 60: same seed, same weights, same latents. So whatever is different later came of
-# the one edit. That is what Reset is for, and why one thing is changed at a time.
+# Both runs are the same, number for number, until step 60: same seed, same weights, same latents. So the one edit caused whatever is different
+# later. That is what Reset is for, and why you change one thing at a time.
 #
-# A *fork* does the same from wherever your lab stands: it goes on twice, with one edit between the two, and shows both.
+# The lab's twin is such a second run. A *fork* shows both side by side: it continues from where your lab stands, once as it is and once with
+# one edit.
 
 # %% tags=["not-banded"]
 live.fork("ie", "on", False)
@@ -111,7 +114,7 @@ live.fork("ie", "on", False)
 # ## Experiment 2: authenticity, thirty times as hard
 #
 # *Predict before you run: with weight 30 on `oh` from the first step, will the teacher be surer? What is the price? By hand: Reset,
-# write 30 into the weight of `oh`, Play.*
+# set the weight of *Authenticity* to 30, Play.*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -135,10 +138,10 @@ charts.Panels(
 #
 # ## Experiment 3: no damping, and a trap
 #
-# *Predict before you run: damping is taken from `oh` and `ie` (in the lab each row has a box for it). Is the run better, worse, or the same?
+# *Predict before you run: damping is taken from `oh` and `ie` (in the lab each card has a switch for it). Is the run better, worse, or the same?
 # And how would you know?*
 #
-# First what damping does to a gradient: it multiplies it with $e^{L-a}$, the *gain* in the lab's lowest panel.
+# First what damping does to a gradient: it multiplies it with $e^{L-a}$, the *gain* on the lab's cards.
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -195,8 +198,10 @@ Museum("collapse")
 #
 # * Weight 100 on `ds`, with `ie` off: do the images become more different, and the classes?
 # * Slow motion: which of the 40 images change their class, and what happened to their certainty before?
-# * Let the student learn along, and switch `ie` off: how long until the student forgets a class?
-# * Another method in the list *method*: which rows do you know already?
+# * Switch `ie` off and watch the student: how long until it forgets a class?
+# * Press *readable digits* and *collapse*: what is different in their cards?
+# * Damping strength 20, with the anchor *previous* (under *More*): does a loss become calmer?
+# * Another method (under *More*): which terms do you know already?
 #
 # `live.look_back()` shows the run again without training, forwards and backwards; `live.close()` ends the lab and gives its memory back.
 #
