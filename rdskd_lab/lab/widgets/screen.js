@@ -800,7 +800,7 @@ export function draw(element, state, send = () => {}) {
   const shape = JSON.stringify([terms, classes, methods, rules, Boolean(real), Boolean(recorded)]);
   let screen = screens.get(element);
   if (screen?.shape !== shape) { // other losses: built anew, with the focus where it was
-    const open = screen && !screen.panel.hidden;
+    const open = Boolean(screen && !screen.panel.hidden);
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     screen = Object.assign(new Screen(element, state, send), { shape });
     screens.set(element, screen);
