@@ -705,7 +705,10 @@ class Screen {
     if (!open && this.inspector.contains(document.activeElement)) this.moreButton.focus();
     show(this.inspector, open);
     show(this.right, !open);
-    if (!open) return;
+    if (!open) {
+      this.stageHtml = this.stage.textContent = "";
+      return;
+    }
     if (stage.html !== this.stageHtml) {
       this.stageHtml = this.stage.innerHTML = stage.html;
       this.stage.scrollTop = 0;
