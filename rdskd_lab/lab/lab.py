@@ -486,13 +486,13 @@ class Lab(CellOutput, widgets.VBox):
             self._measured = monotonic()
         self.look = self.experiment.look()
         self.twin_labels = None if self.twin is None else self.twin.experiment.run.picture()["labels"].tolist()
-        self.slow_motion.refresh()
+        self.liveness.say(lambda: sentence(self.experiment, self.record, self.look), playing)
+        self.slow_motion.refresh()  # which may say something more
         if not playing:
             self.run_log.show()
             self._draws.clear()
         self._draws.append((monotonic(), self.experiment.done))
         self.screen.show(self.state(), self.slow_motion.html, self.slow_motion.at)
-        self.liveness.say(lambda: sentence(self.experiment, self.record, self.look), playing)
         self.snapshot.renew(playing)
         now = terms(self.experiment.objective), numbers(self)
         self.step, self.playing, self.terms, self.numbers = self.experiment.done, playing, *now

@@ -117,6 +117,7 @@ def test_every_control_does_in_the_training_what_it_says(page):
     page.key("seed").fill("5")
     page.view.keyboard.press("Enter")
     wait_for(lambda: page.ask("(lab.experiment.done, lab.experiment.seed)") == (0, 5))
+    page.key("method").focus()
     page.key("method").select_option("dafl")
     wait_for(lambda: page.ask("lab.experiment.method") == "dafl")
     wait_for(lambda: page.key("act.on").count() == 1)

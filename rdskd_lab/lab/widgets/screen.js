@@ -705,7 +705,10 @@ class Screen {
     if (!open && this.inspector.contains(document.activeElement)) this.moreButton.focus();
     show(this.inspector, open);
     show(this.right, !open);
-    if (!open) return;
+    if (!open) {
+      this.stageHtml = this.stage.textContent = "";
+      return;
+    }
     if (stage.html !== this.stageHtml) {
       this.stageHtml = this.stage.innerHTML = stage.html;
       this.stage.scrollTop = 0;
@@ -800,10 +803,12 @@ export function draw(element, state, send = () => {}) {
   const shape = JSON.stringify([terms, classes, methods, rules, Boolean(real), Boolean(recorded)]);
   let screen = screens.get(element);
   if (screen?.shape !== shape) { // other losses: built anew, with the focus where it was
+    const open = Boolean(screen && !screen.panel.hidden);
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     screen = Object.assign(new Screen(element, state, send), { shape });
     screens.set(element, screen);
     screen.update(state);
+    screen.openMore(open);
     if (focused) element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     return screen;
   }
