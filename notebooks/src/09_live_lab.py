@@ -86,7 +86,7 @@ def compare(title, runs, column, ylabel):
 # ## Experiment 1: class diversity goes
 #
 # *Predict before you run: from step 60 on, `ie` is off. What will change first, the certainty or the classes? How soon? By hand:
-# Reset, Play to about step 60, Pause, switch *Class diversity* off, Play.*
+# Reset, Play to about step 60, Pause, switch Class diversity off, Play.*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -114,7 +114,7 @@ live.fork("ie", "on", False)
 # ## Experiment 2: authenticity, thirty times as hard
 #
 # *Predict before you run: with weight 30 on `oh` from the first step, will the teacher be surer? What is the price? By hand: Reset,
-# set the weight of *Authenticity* to 30, Play.*
+# set the weight of Authenticity to 30, Play.*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
