@@ -33,7 +33,7 @@ def every_chart(experiment: Experiment, record: Record) -> list[Curves]:
     for name in record.names if len(record) else ():
         drawn.append(term_chart(name, record, experiment.objective, until, marks))
     drawn += [gain_chart(record, until, marks)] if drawn else []
-    return [chart for chart in [*drawn, *student_chart(record, until)] if chart.lines]
+    return [chart for chart in [*drawn, *student_chart(experiment, record, until)] if chart.lines]
 
 
 def _marks(record: Record) -> list[Mark]:
@@ -82,12 +82,18 @@ def gain_chart(record: Record, until: float, marks: list[Mark]) -> Curves:
     return Curves("gain", lines, ylabel=note, level=(1.0, ""), log=True, marks=marks, until=until, tall=130)
 
 
-def student_chart(record: Record, until: float) -> list[Curves]:
-    """Chart the student's accuracy on the shipped test digits, in percent; none if it was never measured."""
+def student_chart(experiment: Experiment, record: Record, until: float) -> list[Curves]:
+    """Chart the student's accuracy on its test images, or its agreement, in percent; none if it was never measured."""
     steps, accuracy = (np.array(column, dtype=float) for column in record.student.values())
-    line = Line("student: correct on 1,000 real digits", steps, 100 * accuracy)
+    line = Line(student_title(experiment), steps, 100 * accuracy)
     about = dict(ylabel="trained on generated images", until=until, unit=" %", tall=92)
     return [Curves(line.label, [line], **about)] if len(steps) else []
+
+
+def student_title(experiment: Experiment) -> str:
+    """Say what is measured of the student, above its chart."""
+    tested = experiment.tested_on
+    return f"student: correct on {tested}" if tested else "student: gives the teacher's answer on generated images"
 
 
 def sentence(experiment: Experiment, record: Record, look: Look) -> str:

@@ -192,6 +192,13 @@ class Experiment:
         *values, certainty = raw.tolist()  # one synchronisation
         return Measured(dict(zip(run.objective, values, strict=True)), certainty, self.classes_seen())
 
+    @property
+    def tested_on(self) -> str:
+        """What the student is tested on, as "1,000 real digits"; "" where only its agreement can be measured."""
+        if self.test is None:
+            return ""
+        return f"{len(self.test):,} real {'digits' if self.test.name.startswith('digits') else 'images'}"
+
     def accuracy(self) -> float:
         """Return the student's share of right answers on the test images; without any, of agreement with the teacher.
 

@@ -46,8 +46,6 @@ def screen_state(lab) -> dict:
 def run_state(lab) -> dict:
     """Return what changes only with the run or with an edit."""
     experiment, titles = lab.experiment, _titles(lab.experiment.objective)
-    test = experiment.test
-    known = f"student on {len(test):,} real {'digits' if test.name.startswith('digits') else 'images'}" if test else ""
     return {
         "id": lab.run_id,
         "method": experiment.method,
@@ -59,7 +57,9 @@ def run_state(lab) -> dict:
         "size": experiment.run.size,
         "start": experiment.start,
         "real": _real(lab),
-        "student_label": known or "student agrees with the teacher",
+        "student_label": f"student on {experiment.tested_on}"
+        if experiment.tested_on
+        else "student agrees with the teacher",
         "methods": [[name, title_of_method(name)] for name in PLAYABLE],
         "rules": list(ANCHORS),
         "terms": [about(k, name, experiment) for k, name in enumerate(experiment.objective)],

@@ -164,7 +164,7 @@ class Twin:
         if name == "classes":
             return f"classes {its:.1f} → {mine:.1f}"
         if name == "certainty":
-            return f"the teacher's certainty {its:.0%} → {mine:.0%}"
+            return f"the teacher's certainty {100 * its:.0f} → {100 * mine:.0f} %"
         return f"{words_of(self.experiment.objective, name).name} {its:.3g} → {mine:.3g}"
 
     def fluctuation_sentence(self, record: Record, window: int) -> str:
@@ -178,7 +178,9 @@ class Twin:
                 if abs(ratio) > known["critical"] * known["spread"]:
                     share = abs(1 - mine[0] / its[0])
                     loss = words_of(self.experiment.objective, name).name
-                    said.append(f"the {loss} jumps {share:.0%} {'less' if ratio < 0 else 'more'} than in its twin")
+                    said.append(
+                        f"the {loss} jumps {100 * share:.0f} % {'less' if ratio < 0 else 'more'} than in its twin"
+                    )
         if said:
             return f"With this damping {' and '.join(said)}."
         if self.band is None:

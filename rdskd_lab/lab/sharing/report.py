@@ -9,7 +9,7 @@ from ...reporting import charts
 from ...reporting.history import number
 from ...reporting.html_page import Html, figure, numbers, page, paragraph, table, write_page
 from ...reporting.run_report import gains_section, losses_section, samples_section
-from ..drawing.view import reached
+from ..drawing.view import reached, student_title
 from ..session.record import words_of
 from .script import ExportError
 from .share_string import ShareError
@@ -29,7 +29,7 @@ def write_report(lab, path: Path | str) -> Path:
         ("What was changed, and when", _edits(lab)),
         ("What each loss is for", losses_section(history, phase, config) if len(record) else none),
         ("How hard each loss pulled", gains_section(history, phase) if len(record) else none),
-        ("How the student learned", _student(record)),
+        ("How the student learned", _student(lab.experiment, record)),
         ("Open it again", _again(lab)),
     ]
     return write_page(path, page(title, _lead(lab, tries), sections))
@@ -40,7 +40,7 @@ def _lead(lab, tries: list) -> Html:
     cards = [
         (f"{experiment.done:,}", "training steps of the generator in this run"),
         (reached(experiment.shares()), "in its latest training batches"),
-        (f"{measured[-1]:.1%}" if measured else "not measured", "of 1,000 real digits classified by its student"),
+        (f"{measured[-1]:.1%}" if measured else "not measured", student_title(experiment)),
         (str(len(tries)), "configurations tried"),
     ]
     text = paragraph(
@@ -77,12 +77,12 @@ def _edits(lab) -> Html:
     return table("Edits of this run", ["before step", "edit", "changes"], rows)
 
 
-def _student(record) -> Html:
+def _student(experiment, record) -> Html:
     student = {key: np.array(column, dtype=float) for key, column in record.student.items()}
     shown = charts.accuracy_curve(student)
     if not shown:
         return paragraph("No student was trained in this run.")
-    return figure("Correct answers on 1,000 real digits, of a student trained on generated images only.", *shown)
+    return figure(f"A student trained on generated images only. {student_title(experiment).capitalize()}.", *shown)
 
 
 def _again(lab) -> Html:

@@ -19,7 +19,7 @@ from ...reporting.charts import Curves, Line, data_uri, side_by_side
 from ...reporting.history import number
 from ..drawing.recorded import SMOOTH, smoothed
 from ..drawing.sheet import mosaic, png, sheet, sheet_words
-from ..drawing.view import class_shares, reached
+from ..drawing.view import class_shares, reached, student_title
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, Look
 from ..session.player import Player
@@ -251,7 +251,7 @@ def students(branches: tuple[Branch, Branch], start: int) -> list[str]:
     marks = [dict(zip(*branch.trace.record.student.values(), strict=True)) for branch in branches]
     steps = np.array(sorted(step for step in marks[0] if step in marks[1] and step >= start), int)
     until, since = branches[0].experiment.done - start, [np.array([100 * m[s] for s in steps]) for m in marks]
-    title, before = "student: correct on 1,000 real digits", "student: "
+    title, before = student_title(branches[0].experiment), "student: "
     return _pair(title, before, "per cent", branches, steps - start, since, until, " %")
 
 
