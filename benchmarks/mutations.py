@@ -27,7 +27,7 @@ TOP = Path(__file__).resolve().parents[1]
 TABLE = TOP / "results" / "mutations.csv"
 LIMIT = 900  # seconds for the tests of one area
 AREAS = {  # the file that a definition stands in -> its tests
-    "losses": "tests/test_losses.py",
+    "losses": "tests/test_losses.py tests/methods/test_methods.py",
     "answers": "tests/test_batch.py tests/networks",
     "batch": "tests/test_batch.py tests/test_training.py",
     "objective": "tests/test_objective.py tests/test_training.py",
