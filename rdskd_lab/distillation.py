@@ -77,6 +77,7 @@ class Distillation:
         self.latest: Batch | None = None  # what trained the source last, if the student is to see it
         self.done = {"synthesise": 0, "distill": 0}  # steps
         self.turns = list(method.turns(settings))
+        self.recovered: list = []  # troubles and remedies, where somebody looks after the run (`runs.recover`)
 
     @property
     def generator(self) -> nn.Module:

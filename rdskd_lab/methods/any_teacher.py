@@ -1,0 +1,101 @@
+"""RDSKD for teachers on which RDSKD alone fails: its generator, and beside it what covers what a generator leaves out.
+
+A generator satisfies every teacher, and its student then agrees with the teacher on all that was generated; but on real
+images it may not, since nothing asks for coverage.  So the student sees procedural images too, which know nothing of
+the teacher; images are blended and their contrast is changed, always before the teacher answers; and where the teacher
+has BatchNorm statistics, the generator matches them.  Each addition is a setting or a term, so that it can be left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..batch import Batch
+from ..objective import Objective
+from .building_blocks import bn_term, finished
+from .image_pool import answered, rounds, warp
+from .method import Method
+from .procedural_images import DeadLeaves
+from .rdskd import RDSKD, rdskd
+
+ROUND = 12_800  # images of a round, as in the pool
+
+
+def any_teacher() -> Objective:
+    """RDSKD's table, and 0.1 R_f of DeepInversion for a teacher that has BatchNorm; without it the term is 0."""
+    return Objective(**rdskd(), bn=bn_term(0.1, "any bn"))
+
+
+def mixed(run, start: int) -> Iterator[Batch]:
+    """Yield batches of pooled and procedural images, changed as the settings say and then answered by the teacher.
+
+    A pure function of the pool, the seed and `start`, as the pool's own batches, which come where nothing is added.
+    """
+    s, pool, size = run.settings, run.pool, run.settings.student_batch_size
+    if not (s.procedural or s.blend or s.contrast):
+        return (yield from finished(run, start))
+    if not s.pooled:
+        raise ValueError("procedural, blend and contrast mix with pooled images; add pooled=true, or leave them out")
+    bank = draw_bank(run) if s.procedural else pool.images[:0]
+    n = max(1, ROUND // size) * size
+    made = round(n * s.procedural) if pool.filled else n
+
+    def draw(rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        images = torch.cat([_pick(bank, made, rng), _pick(pool.images[: pool.filled], n - made, rng)])
+        images = images[torch.randperm(n, generator=rng).to(images.device)]
+        return answered(run.teacher, images, lambda part, rng: change(part, s, rng), rng)
+
+    yield from rounds(draw, n, size, seed=run.seed, start=start, reuse=s.reuse)
+
+
+def draw_bank(run) -> Tensor:
+    """Draw the run's procedural images (N, C, S, S), in half precision; the seed decides them."""
+    source, rng = DeadLeaves(run.channels, run.size), torch.Generator().manual_seed(run.seed + 5)
+    parts = [source.sample(256, rng).images.half() for _ in range(-(-run.settings.bank // 256))]
+    return torch.cat(parts)[: run.settings.bank].to(run.device)
+
+
+def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
+    """Warp each image, blend a share of them with another, and change the contrast and brightness of a share.
+
+    A blend has a share uniform in [0, 1] of either image.  Contrast is multiplied by exp(u) and u' is added to the
+    brightness, with u and u' uniform within 0.7 and 0.5, in units of normalised pixels.
+    """
+
+    def draw(low: float = 0.0, high: float = 1.0) -> Tensor:
+        return (low + (high - low) * torch.rand(len(images), 1, 1, 1, generator=rng)).to(images)
+
+    if s.augment:
+        images = warp(images, s.augment, rng)
+    if s.blend:
+        other = images[torch.randperm(len(images), generator=rng).to(images.device)]
+        images = torch.where(draw() < s.blend, torch.lerp(images, other, draw()), images)
+    if s.contrast:
+        images = torch.where(draw() < s.contrast, images * draw(-0.7, 0.7).exp() + draw(-0.5, 0.5), images)
+    return images
+
+
+def _pick(images: Tensor, n: int, rng: torch.Generator) -> Tensor:
+    """Draw n of the images, each at most once more often than any other."""
+    if not n:
+        return images[:0]
+    rows = torch.cat([torch.randperm(len(images), generator=rng) for _ in range(-(-n // len(images)))])[:n]
+    return images[rows.to(images.device)]
+
+
+ADDED = dict(procedural=0.5, blend=0.5, contrast=0.5)
+PRESETS = RDSKD.presets | {
+    "classroom": replace(RDSKD.presets["classroom"], **ADDED),
+    "long": replace(RDSKD.presets["long"], **ADDED, bank=51_200),
+}
+METHODS = {
+    "any-teacher": Method(
+        any_teacher,
+        PRESETS,
+        batches=mixed,
+        recovers=True,
+        seen="images that a generator made and procedural ones, blended and changed, and the teacher's answers to them",
+    )
+}
