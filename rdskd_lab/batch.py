@@ -54,7 +54,7 @@ def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str
                 f"{type(teacher).__name__} has no linear layer; name the layer whose input is the feature (head=...)"
             )
         hooks.append(layer.register_forward_pre_hook(lambda _, args: features.append(args[0])))
-    if "bn" in needs or "any bn" in needs:
+    if "bn" in needs:
 
         def on_bn(layer, args):
             if args[0].ndim != 4:

@@ -54,7 +54,9 @@ class Term:
     damped: bool = False  # minimise exp(L - anchor) instead of L
     rule: Callable[[int, float, float], float] = epoch  # moves the anchor after each step
     anchor: float = 0.0  # in the unit of the loss; the released code starts at 0
-    needs: tuple[str, ...] = ()  # what to fetch: "features", "bn", "any bn" (if there is), "student" (and "training")
+    needs: tuple[
+        str, ...
+    ] = ()  # what to fetch: "features", "bn", "any bn" (or drop the row), "student" (and "training")
     words: Words | None = None
 
     def asked(self, loss: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Search the recipe on the tuning half, openly: `python benchmarks/any_teacher/search.py TEACHERS SEEDS CHANGE ...`.
 
 A change is NAME=VALUE,NAME=VALUE beside any-teacher's `classroom`, "-" for none: `bn,fashion 10 - blend=0`.
-Students are scored on tuning images only; no test image is looked at.  Each look is a row of results/any_teacher_log.csv.
+Students are scored on tuning images only; no test image is looked at.  Each look is a row of any_teacher_log.csv.
 The generator's pool is kept in runs/pools, since most changes leave the generator as it is.
 """
 
@@ -60,7 +60,7 @@ def score(name: str, seed: int, text: str, arm: str, change: dict) -> None:
     if any((r["teacher"], r["seed"], r["arm"], r["settings"]) == (name, str(seed), arm, settings) for r in rows):
         return
     begun = time.process_time()
-    generate(run, name, run.objective["bn"].on and run.method is not None)
+    generate(run, name, "bn" in run.objective and run.objective["bn"].on)
     between = time.process_time()
     for _ in run.distill():
         pass

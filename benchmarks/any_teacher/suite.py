@@ -65,7 +65,7 @@ def start(arm: str, preset: str, name: str, seed: int, change: dict | None = Non
     settings = type(settings)(**asdict(settings) | LEFT_OUT.get(arm, {}) | (change or {}))
     objective = method.objective(settings)
     if arm == "-bn":
-        objective["bn"].on = False
+        objective["bn"].on = False  # which a teacher without BatchNorm lacks anyway
     student = seeded(seed, make_student, teacher.student, Shape(1, teacher.size, 10))
     data = teacher.split("train") if method.real_images else None
     return Distillation(

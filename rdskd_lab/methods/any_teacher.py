@@ -24,7 +24,7 @@ ROUND = 12_800  # images of a round, as in the pool
 
 
 def any_teacher() -> Objective:
-    """RDSKD's table, and 0.1 R_f of DeepInversion for a teacher that has BatchNorm; without it the term is 0."""
+    """RDSKD's table, and 0.1 R_f of DeepInversion for a teacher that has BatchNorm; without it the row is taken out."""
     return Objective(**rdskd(), bn=bn_term(0.1, "any bn"))
 
 

@@ -154,6 +154,6 @@ BN = Words(
 def bn_term(weight: float, needs: str = "bn") -> Term:
     """Return R_f as a row; 0 where there is no BatchNorm to match.
 
-    `Distillation` refuses such a teacher if the term is on, unless it `needs` "any bn" only: what there is.
+    `Distillation` refuses such a teacher if the term is on, or takes the row out if it `needs` "any bn".
     """
     return Term(lambda b: bn_statistics(b.bn) if b.bn else b.images.new_zeros(()), weight, needs=(needs,), words=BN)

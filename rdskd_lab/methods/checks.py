@@ -109,7 +109,14 @@ def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tup
 
 
 def refuse_unreadable(teacher: nn.Module, objective: Objective) -> None:
-    """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head."""
+    """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head.
+
+    A term that needs "any bn" only is taken out of the table where there are none.
+    """
+    for name in [name for name, term in objective.items() if "any bn" in term.needs]:
+        objective[name].needs = ("bn",)
+        if _closed(teacher) or not any(has_statistics(m) for m in teacher.modules()):
+            del objective[name]
     asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
     closed = _closed(teacher)
     if asked and (closed or not any(has_statistics(m) for m in teacher.modules())):

@@ -196,7 +196,7 @@ def _agreement(run: Distillation, images: Tensor) -> float:
 def _batchnorm(net: nn.Module, images: Tensor) -> tuple[int, float]:
     """Count BatchNorms; and how far images move the first: median over channels, in standard deviations."""
     with torch.no_grad():
-        layers = read(net, Batch(images), ("any bn",)).bn
+        layers = read(net, Batch(images), ("bn",)).bn
     if not layers:
         return 0, 0.0
     mean, _, running_mean, running_var = layers[0]
