@@ -1,4 +1,4 @@
-"""Forecast pure RDSKD's student by the check-up, and hold it against the truth: `python benchmarks/any_teacher/forecast.py`.
+"""Forecast pure RDSKD's student by the check-up; then the truth: `python benchmarks/any_teacher/forecast.py`.
 
     results/any_teacher_forecast.csv      one row a teacher: its check-up, forecast, and the truth where it was measured
 

@@ -1,4 +1,4 @@
-"""Three teachers that nothing was tuned on, made last: forecast first, then truth.  `python benchmarks/any_teacher/fresh.py`
+"""Three teachers that nothing was tuned on, made last: `python benchmarks/any_teacher/fresh.py`, forecast, then truth.
 
     results/any_teacher_fresh.csv      the forecast of each (written before its first student), then its students
 
