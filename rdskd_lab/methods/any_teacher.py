@@ -12,12 +12,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..batch import Batch
+from ..batch import Batch, read
 from ..objective import Objective
 from .building_blocks import bn_term, finished
 from .image_pool import answered, rounds, warp
 from .method import Method
-from .procedural_images import DeadLeaves
+from .procedural_images import DeadLeaves, Things
 from .rdskd import RDSKD, rdskd
 
 ROUND = 12_800  # images of a round, as in the pool
@@ -39,11 +39,14 @@ def mixed(run, start: int) -> Iterator[Batch]:
     if not s.pooled:
         raise ValueError("procedural, blend and contrast mix with pooled images; add pooled=true, or leave them out")
     bank = draw_bank(run) if s.procedural else pool.images[:0]
+    kept = pool.images[: pool.filled]
+    chances = [_chances(answers, s.balance) for answers in (_answers(run, bank), pool.logits[: pool.filled])]
     n = max(1, ROUND // size) * size
     made = round(n * s.procedural) if pool.filled else n
 
     def draw(rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        images = torch.cat([_pick(bank, made, rng), _pick(pool.images[: pool.filled], n - made, rng)])
+        drawn = zip((bank, kept), chances, (made, n - made), strict=True)
+        images = torch.cat([_pick(*what, rng) for what in drawn])
         images = images[torch.randperm(n, generator=rng).to(images.device)]
         return answered(run.teacher, images, lambda part, rng: change(part, s, rng), rng)
 
@@ -52,9 +55,13 @@ def mixed(run, start: int) -> Iterator[Batch]:
 
 def draw_bank(run) -> Tensor:
     """Draw the run's procedural images (N, C, S, S), in half precision; the seed decides them."""
-    source, rng = DeadLeaves(run.channels, run.size), torch.Generator().manual_seed(run.seed + 5)
-    parts = [source.sample(256, rng).images.half() for _ in range(-(-run.settings.bank // 256))]
-    return torch.cat(parts)[: run.settings.bank].to(run.device)
+    s, rng = run.settings, torch.Generator().manual_seed(run.seed + 5)
+    plain = round(s.bank * s.things)
+    counts = {DeadLeaves(run.channels, run.size): s.bank - plain, Things(run.channels, run.size): plain}
+    parts = [
+        source.sample(256, rng).images.half()[: n - start] for source, n in counts.items() for start in range(0, n, 256)
+    ]
+    return torch.cat(parts).to(run.device)
 
 
 def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
@@ -77,18 +84,40 @@ def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
     return images
 
 
-def _pick(images: Tensor, n: int, rng: torch.Generator) -> Tensor:
-    """Draw n of the images, each at most once more often than any other."""
+@torch.no_grad()
+def _answers(run, images: Tensor) -> Tensor:
+    """Return the teacher's answers to images, (N, K)."""
+    parts = [read(run.teacher, Batch(part.float())).logits for part in images.split(256)]
+    return torch.cat(parts) if parts else images.new_zeros(0, run.classes)
+
+
+def _chances(logits: Tensor, balance: float) -> Tensor | None:
+    """Return how likely each image is to be drawn, (N,), by how many have its class; None for all alike.
+
+    A class with less than a tenth of an even share is taken to have that, so that no image comes too often.
+    """
+    if not balance or not len(logits):
+        return None
+    label, classes = logits.argmax(1), logits.shape[1]
+    count = torch.bincount(label, minlength=classes).clamp_min(len(logits) / (10 * classes))
+    return count.float()[label].pow(-balance).cpu()
+
+
+def _pick(images: Tensor, chances: Tensor | None, n: int, rng: torch.Generator) -> Tensor:
+    """Draw n of the images: by their chances, or each at most once more often than any other."""
     if not n:
         return images[:0]
-    rows = torch.cat([torch.randperm(len(images), generator=rng) for _ in range(-(-n // len(images)))])[:n]
+    if chances is not None:
+        rows = torch.multinomial(chances, n, replacement=True, generator=rng)
+    else:
+        rows = torch.cat([torch.randperm(len(images), generator=rng) for _ in range(-(-n // len(images)))])[:n]
     return images[rows.to(images.device)]
 
 
-ADDED = dict(procedural=0.5, blend=0.5, contrast=0.5)
+ADDED = dict(procedural=0.5, things=1.0, balance=0.7, blend=0.5, contrast=0.5, temperature=4.0)
 PRESETS = RDSKD.presets | {
-    "classroom": replace(RDSKD.presets["classroom"], **ADDED),
-    "long": replace(RDSKD.presets["long"], **ADDED, bank=51_200),
+    "classroom": replace(RDSKD.presets["classroom"], **ADDED, student_steps=8_000, reuse=3),
+    "long": replace(RDSKD.presets["long"], **ADDED, bank=25_600),
 }
 METHODS = {
     "any-teacher": Method(

@@ -9,6 +9,7 @@ agrees with its teacher on generated images only has learnt little of the teache
 """
 
 import time
+import warnings
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -21,6 +22,7 @@ from ..methods.baselines import untrained
 from ..methods.image_pool import warp
 from ..methods.procedural_images import DeadLeaves
 from ..methods.rdskd import PRESETS, RDSKD
+from ..networks.foreign import NetworkWarning
 from ..torch_state import frozen, seeded
 from .config import NO_DATA, Config, resolve
 
@@ -108,7 +110,8 @@ def check_teacher(
     teacher, classes = checks.check_teacher(teacher, channels, size, "cpu", head)
     objective = RDSKD.objective(SHORT)
     student = seeded(seed, small_student, channels, classes)
-    run = Distillation(given, student, objective, SHORT, seed=seed, channels=channels, size=size, head=head)
+    with warnings.catch_warnings(action="ignore", category=NetworkWarning):  # of the teacher they came just now
+        run = Distillation(given, student, objective, SHORT, seed=seed, channels=channels, size=size, head=head)
     rng = torch.Generator().manual_seed(seed + 6)
     leaves = DeadLeaves(channels, size).sample(IMAGES, rng).images
     kinds = {

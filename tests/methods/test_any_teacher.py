@@ -145,3 +145,35 @@ def test_presets_add_to_rdskds_and_leave_the_published_ones_alone():
 def test_a_layer_norm_is_no_batchnorm():
     teacher = nn.Sequential(nn.Conv2d(1, 6, 3), nn.GroupNorm(2, 6), nn.ReLU(), nn.Flatten(), nn.Linear(216, 5)).eval()
     assert "bn" not in run(teacher=teacher).objective
+
+
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+def test_rare_classes_are_drawn_more_often_up_to_a_tenth_of_an_even_share(balance):
+    logits = torch.eye(4)[[0] * 800 + [1] * 190 + [2] * 10]
+    chances = any_teacher._chances(logits, balance)
+    of_class = [chances[logits.argmax(1) == k] for k in range(3)]
+    assert all((part == part[0]).all() for part in of_class)
+    each = [part[0].item() for part in of_class]
+    assert each[1] / each[0] == pytest.approx((800 / 190) ** balance, rel=1e-5)
+    assert each[2] / each[0] == pytest.approx((800 / 25) ** balance, rel=1e-5)  # 25: a tenth of a quarter of 1,000
+    assert any_teacher._chances(logits, 0.0) is None
+
+
+def test_a_balanced_round_holds_more_of_what_the_teacher_calls_rare():
+    def rarest(balance):
+        made = generated(procedural=1.0, bank=200, balance=balance, augment=0.0, blend=0.0, contrast=1e-9)
+        with torch.no_grad():
+            rare = made.teacher(draw_bank(made).float()).argmax(1).bincount(minlength=5)
+        seen = torch.cat([batch.logits.argmax(1) for batch in islice(made.batches(), 100)]).bincount(minlength=5)
+        k = rare.masked_fill(rare == 0, 10**6).argmin()
+        return (seen[k] / seen.sum()).item()
+
+    assert rarest(1.0) > 1.5 * rarest(0.0)
+
+
+def test_the_bank_is_of_both_kinds_as_the_settings_say():
+    made = run(bank=400, things=0.25)
+    bank = draw_bank(made).float()
+    corners = torch.stack([bank[:, 0, 0, 0], bank[:, 0, -1, 0], bank[:, 0, 0, -1], bank[:, 0, -1, -1]])
+    plain = (corners == corners[0]).all(0)
+    assert len(bank) == 400 and plain[300:].float().mean() > 2 * plain[:300].float().mean()

@@ -61,7 +61,7 @@ def test_it_leaves_the_teacher_and_the_random_numbers_as_they_were_and_repeats_i
 
 def test_batchnorm_is_counted_and_its_shift_is_in_standard_deviations():
     teacher = ToyTeacher()
-    teacher[1].running_mean += 40 * teacher[1].running_var.sqrt()
+    teacher[1].running_mean -= 40 * teacher[1].running_var.sqrt()
     got = found(teacher)
     assert got.batchnorm == 1 and 30 < got.shift < 50
     assert any("--mean" in note and "BatchNorm" in note for note in got.notes)
