@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .networks.answers import Answering
+from .networks.answers import Answering, entering_head
 from .torch_state import frozen, train_mode
 
 
@@ -44,16 +44,13 @@ def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str
     Any network with `forward(x) -> logits` can be the teacher: features and BN statistics are read through hooks,
     which are gone again when this returns, as are the eval mode and the frozen parameters.  Gradients flow to the
     images if they require one, never to the teacher.  `head` names the layer whose input is the feature
-    (dotted, as in `named_modules`); without it, the one that `find_head` finds.
+    (dotted, as in `named_modules`); without it, it is the last linear layer run that answers a number per class.
     """
-    bn, features, hooks = [], [], []
+    bn, entered, hooks = [], [], []
     if "features" in needs:
-        layer = teacher.get_submodule(head) if head else find_head(teacher)
-        if layer is None:
-            raise ValueError(
-                f"{type(teacher).__name__} has no linear layer; name the layer whose input is the feature (head=...)"
-            )
-        hooks.append(layer.register_forward_pre_hook(lambda _, args: features.append(args[0])))
+        told = teacher.get_submodule(head) if head else find_head(teacher) if isinstance(teacher, Answering) else None
+        layers = [told] if told else [m for m in teacher.modules() if isinstance(m, nn.Linear)]
+        hooks += [m.register_forward_pre_hook(lambda m, args: entered.append((m, args[0]))) for m in layers]
     if "bn" in needs:
 
         def on_bn(layer, args):
@@ -69,7 +66,8 @@ def read(teacher: nn.Module, batch: Batch, needs: Container[str] = (), head: str
     finally:
         for hook in hooks:
             hook.remove()
-    return replace(batch, logits=logits, features=features[0] if features else None, bn=tuple(bn))
+    features = entering_head(teacher, entered, told, logits.shape[1]) if "features" in needs else None
+    return replace(batch, logits=logits, features=features, bn=tuple(bn))
 
 
 def watch(student: nn.Module, batch: Batch, training: bool = False) -> Batch:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .datasets import SETS
+from .datasets import SETS, DataWarning
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
 from .networks.architectures import NETWORKS
@@ -73,6 +73,28 @@ Teacher = Annotated[
     ),
 ]
 Weights = Annotated[str, typer.Option(help="The teacher's weights: safetensors, or a state dict of torch.save.")]
+Channels = Annotated[
+    int, typer.Option(min=0, show_default=False, help="Of your own teacher: channels of its images, 1 or 3.")
+]
+Size = Annotated[int, typer.Option(min=0, show_default=False, help="Of your own teacher: pixels per side.")]
+Classes = Annotated[int, typer.Option(min=0, show_default=False, help="Of your own teacher: number of classes.")]
+Mean = Annotated[
+    str,
+    typer.Option(
+        help="Of your own teacher: what is subtracted from pixels in [0, 1]; a number per channel, with commas."
+    ),
+]
+Std = Annotated[str, typer.Option(help="Of your own teacher: what they are then divided by; a number per channel.")]
+Takes = Annotated[
+    str,
+    typer.Option(
+        help="What your own teacher expects. normalised: images prepared with --mean and --std. pixels, in [0, 1], or "
+        "bytes, in [0, 255]: it normalises inside, with that mean and std."
+    ),
+]
+Head = Annotated[
+    str, typer.Option(help="The teacher's last layer, as fc or model.head; else it is found by running it.")
+]
 Device = Annotated[str, typer.Option(help="auto (CUDA, else MPS, else CPU), cpu, cuda or mps.")]
 
 
@@ -121,6 +143,8 @@ rdskd-lab distill --out runs/a                 the whole method
 rdskd-lab distill --out runs/b --off ds        what does diversity do?
 rdskd-lab distill --out runs/c --anchor none   what does damping do?
 rdskd-lab distill --out runs/a --resume        after Ctrl-C or a crash
+rdskd-lab distill --out runs/d --from runs/a --student lenet5
+                                               same generator, another student
 """
 
 
@@ -141,21 +165,13 @@ def distill(
     teacher: Teacher = "",
     weights: Weights = "",
     student: Student = "pair",
-    channels: Annotated[int, typer.Option(min=0, help="Of your own teacher: channels of its images, 1 or 3.")] = 0,
-    size: Annotated[int, typer.Option(min=0, help="Of your own teacher: pixels per side.")] = 0,
-    classes: Annotated[int, typer.Option(min=0, help="Of your own teacher: number of classes.")] = 0,
-    mean: Annotated[str, typer.Option(help="Of your own teacher: subtracted from pixels in [0, 1], per channel.")] = "",
-    std: Annotated[str, typer.Option(help="Of your own teacher: pixels are then divided by it, per channel.")] = "",
-    takes: Annotated[
-        str,
-        typer.Option(
-            help="Of your own teacher: normalised images; or, if it normalises inside with this mean and std, pixels "
-            "in [0, 1], or bytes in [0, 255]."
-        ),
-    ] = "normalised",
-    head: Annotated[
-        str, typer.Option(help="The teacher's last layer, as fc or model.head; else it is found by running it.")
-    ] = "",
+    channels: Channels = 0,
+    size: Size = 0,
+    classes: Classes = 0,
+    mean: Mean = "",
+    std: Std = "",
+    takes: Takes = "normalised",
+    head: Head = "",
     off: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="Switch a term off, as --off ds; it is still measured.")
     ] = None,
@@ -163,8 +179,15 @@ def distill(
         list[str] | None, typer.Option(metavar="TERM=NUMBER", help="Change a term's weight, as --weight ie=5.")
     ] = None,
     anchor: Annotated[
-        str, typer.Option(help=f"Anchor rule of the damping: {', '.join(ANCHORS)}, or none (no damping).")
-    ] = "epoch",
+        str,
+        typer.Option(
+            help=f"Anchor rule of the damping: {', '.join(ANCHORS)}, or none (no damping); else the method's own, "
+            "which is epoch."
+        ),
+    ] = "",
+    strength: Annotated[
+        float, typer.Option(help="Strength b of the damping, exp(b (loss - anchor)) / b; 0 to 50, else 1, as released.")
+    ] = 1.0,
     change: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as --set width=32; see below."),
@@ -173,26 +196,36 @@ def distill(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume the run in --out where it was cut; same result.")
     ] = False,
+    from_run: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Use the generator of the run in this folder as it is, and train another student, with settings of "
+            "its own (student_steps, student_lr, temperature and the like).",
+        ),
+    ] = "",
 ):
     """Distil a student without any data; DISTILL is what a person reads."""
     from .networks.registry import WITH_BATCHNORM
-    from .runs.config import NO_DATA, Config, check_same, read_config, resolve
+    from .reporting.run_report import PROMISE
+    from .runs.config import Config, check_same, read_config, resolve
     from .runs.execute import execute
-    from .runs.result import PROMISE
-    from .runs.run_folder import command
+    from .runs.reuse import like
+    from .runs.run_folder import NO_DATA, command
 
-    asked = {
-        **{field.name: context.params[field.name] for field in fields(Config) if field.name in context.params},
-        "mean": _numbers("--mean", mean),
-        "std": _numbers("--std", std),
+    asked = _asked(context) | {
         "off": tuple(off or ()),
         "weight": tuple((name, _number(f"weight of {name}", value)) for name, value in _pairs("--weight", weight)),
         "change": tuple(_pairs("--set", change)),
     }
+    given = {name: asked[name] for name in asked if _was_given(context, name)}
     if resume:
-        config, given = read_config(out), {name: asked[name] for name in asked if _was_given(context, name)}
+        config = read_config(out)
         config = replace(config, device=given.pop("device", config.device))
         check_same(config, given)
+    elif from_run:
+        config = resolve(like(Path(from_run), given)).config
     else:
         config = resolve(Config(**asked)).config
         if not teacher and config.teacher in WITH_BATCHNORM.values():
@@ -226,35 +259,59 @@ def distill(
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     student: Annotated[Path, typer.Argument(help="The folder of a run, or a student's weights file.")],
     data: Annotated[str | None, typer.Option(help="As for distill; else the run's own, or digits.")] = None,
     teacher: Annotated[str, typer.Option(help="As for distill; else the run's own.")] = "",
     weights: Weights = "",
-    network: Student = "pair",
+    network: Annotated[
+        str,
+        typer.Option(
+            help="Of a student's weights file: its network by name, or package.module:factory; pair: the one that "
+            "belongs to the teacher."
+        ),
+    ] = "pair",
+    channels: Channels = 0,
+    size: Size = 0,
+    classes: Classes = 0,
+    mean: Mean = "",
+    std: Std = "",
+    takes: Takes = "normalised",
+    head: Annotated[
+        str, typer.Option(help="Not used here, and taken so that the options of distill can be repeated.")
+    ] = "",
     device: Device = "auto",
 ):
     """Test a student on real images.
 
-    Prints how many images the student and its teacher get right, and how often both give the same answer.
+    Prints how many images the student and its teacher get right, and how often both give the same answer. Without
+    data (--data none) it prints only how often both give the same answer, on procedural images.
     """
     from .distillation import find_device
     from .evaluation.accuracy import compare
     from .methods.checks import as_logits
     from .networks.weights import load_weights
-    from .runs.config import NO_DATA, Config, read_config, resolve
+    from .runs.config import Config, read_config, resolve
     from .runs.result import read_result
-    from .runs.run_folder import RunError, command
+    from .runs.run_folder import NO_DATA, RunError, command
 
     of_run, path = student.is_dir(), student / "student.safetensors" if student.is_dir() else student
     config = read_config(student) if of_run else Config(student=network)
     if of_run and not path.exists():
         finish = command("distill", "--out", student, "--resume")
         raise RunError(f"the run in {student} is not finished; finish it: {finish}")
-    if config.data == NO_DATA and data not in (None, NO_DATA) and config.teacher not in SHIPPED:
+    asked, without = _asked(context), config.data == NO_DATA
+    given = {name: asked[name] for name in asked if _was_given(context, name) and name not in ("student", "device")}
+    config = replace(config, **({"weights": ""} if teacher else {}) | given)
+    if without and config.data != NO_DATA and config.teacher not in SHIPPED and not (config.mean and config.std):
         usual = (0.5,) * config.channels  # what a folder's pictures are taken to be, too
         config = replace(config, mean=config.mean or usual, std=config.std or usual)
-    config = replace(config, data=data or config.data)
-    setup = resolve(replace(config, teacher=teacher, weights=weights) if teacher else config)
+        print(
+            f"rdskd-lab: note: the run knew no mean and std of real images, so {config.mean[0]:g} and "
+            f"{config.std[0]:g} are taken; if the teacher was trained with others, give them (--mean, --std)",
+            file=sys.stderr,
+        )
+    setup = resolve(config)
     place, test = find_device(device), setup.load("test")
     if of_run and set(answered := read_result(student)["classes"]) == set(test.classes):
         test = test.numbered_as(answered)  # other data may have the same classes in another order
@@ -267,6 +324,9 @@ def evaluate(
     )
     test = setup.labelled(trained_teacher, test)
     found = compare(trained_teacher, trained_student, test)
+    if setup.config.data == NO_DATA:
+        print(f"{found['test_images']:,} images of {test.name}: same answer {found['agreement']:.2%}")
+        return
     print(
         f"{found['test_images']:,} images of {test.name}: student {found['student_accuracy']:.2%}, "
         f"teacher {found['teacher_accuracy']:.2%}, same answer {found['agreement']:.2%}"
@@ -312,7 +372,7 @@ def train_teacher(
 
     A LeNet-5: Adam, batch 128, learning rate 1e-3 falling to 0 along half a cosine. The shipped ones were trained so,
     in ten passes over MNIST's training images without the 5,848 that the shipped digits are from. Any other network:
-    SGD, 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
+    SGD, learning rate 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
     """
     from .runs.config import known
     from .runs.train_teacher import train
@@ -338,6 +398,7 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run, fin
 
 @app.command("compare")
 def compare_(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for the runs, compare.csv and compare.html.")],
     methods: Annotated[str, typer.Option(help="Comma-separated, or all.")] = "all",
     seeds: Annotated[str, typer.Option(help="Comma-separated; three or more show a spread.")] = "0,1,2",
@@ -347,13 +408,21 @@ def compare_(
     teacher: Annotated[str, typer.Option(help="As for distill.")] = "",
     weights: Weights = "",
     student: Student = "pair",
+    channels: Channels = 0,
+    size: Size = 0,
+    classes: Classes = 0,
+    mean: Mean = "",
+    std: Std = "",
+    takes: Takes = "normalised",
+    head: Head = "",
     device: Device = "auto",
 ):
     """Compare methods in one table and one page.
 
     Each method is run with each seed. A budget is turned into steps by a short timing of each method, so start on an
-    idle machine. Finished runs are not repeated: the same command resumes where it was stopped. Methods that match
-    BatchNorm statistics get the shipped lenet5-bn where the others get lenet5; the table says which.
+    idle machine. Finished runs are not repeated: the same command resumes where it was stopped. A teacher of your
+    own is given as for distill, with the same options, and needs --data. Methods that match BatchNorm statistics get
+    the shipped lenet5-bn where the others get lenet5; the table says which.
     """
     from .reporting import style
     from .runs.compare import Plan, compare, seconds
@@ -361,10 +430,8 @@ def compare_(
 
     chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
     numbers = _seeds(seeds)
-    if data == "none":
-        raise ValueError("compare tests its students on real images; give --data")
     style.load("matplotlib")  # which draws the table's picture, after all runs
-    base = Config(preset=preset, data=data, teacher=teacher, weights=weights, student=student, device=device)
+    base = Config(**_asked(context))
     for line in compare(Plan(chosen, numbers, seconds(budget), base), out):
         print(line, flush=True)
 
@@ -375,6 +442,7 @@ app.add_typer(study, name="study")
 
 @study.command("run")
 def study_run(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="fluctuation, diversity, accuracy or robustness.")],
     out: Annotated[Path, typer.Option(help="Folder for finished runs, NAME.csv and NAME.html.")] = Path("runs/studies"),
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else this machine.")] = "",
@@ -382,18 +450,32 @@ def study_run(
     minutes: Annotated[float, typer.Option(help="Start no new run after this time; 0: no limit.")] = 0.0,
     preset: Annotated[str, typer.Option(help="classroom, or a paper's; use another --out for each.")] = "classroom",
     device: Annotated[str, typer.Option(help="For each run: cpu, cuda, mps or auto.")] = "cpu",
+    data: Annotated[str, typer.Option(help="Real images for all runs, as for distill; else the study's own.")] = "",
+    teacher: Annotated[str, typer.Option(help="The teacher of all runs, as for distill; else the study's own.")] = "",
+    weights: Weights = "",
+    student: Student = "pair",
+    channels: Channels = 0,
+    size: Size = 0,
+    classes: Classes = 0,
+    mean: Mean = "",
+    std: Std = "",
+    takes: Takes = "normalised",
+    head: Head = "",
 ):
     """Execute the runs of a study that are not finished.
 
-    Finished runs are never repeated, so stop whenever you like: the same command resumes. The workers of a scheduler
-    need this package in the same version, and --out on a disk that all of them can write to.
+    Finished runs are never repeated, so stop whenever you like: the same command resumes. With another teacher or
+    other data, give another --out. The workers of a scheduler need this package in the same version, and --out on a
+    disk that all of them can write to.
     """
     from .runs.config import known
     from .studies.engine import run
     from .studies.registry import STUDIES
     from .studies.scoreboard import page
 
-    asked = STUDIES[known("study", name, STUDIES)].at(preset, device)
+    own = {key: value for key, value in _asked(context).items() if _was_given(context, key)}
+    own = {key: value for key, value in own.items() if key not in ("preset", "device")}
+    asked = STUDIES[known("study", name, STUDIES)].at(preset, device, own)
     for line in run(asked, out, scheduler=scheduler, workers=workers, minutes=minutes):
         print(line, flush=True)
     print(f"page:  {page(asked, out)}")
@@ -422,7 +504,7 @@ def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the stud
 def doctor_(
     as_json: Annotated[bool, typer.Option("--json", help="For bug reports; without names or paths of yours.")] = False,
 ):
-    """Check this machine: what is wrong, and what to type.
+    """Check this machine: what is wrong, and what to type to fix it.
 
     Also measures a few training steps and estimates from them how long a run takes. Needs about two seconds.
     """
@@ -432,6 +514,25 @@ def doctor_(
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------
+
+
+@app.command("class")
+def class_(
+    folder: Annotated[Path, typer.Argument(help="The folder of hand-ins; folders in it are read too.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write the tables and figures; default: FOLDER.")] = None,
+    names: Annotated[
+        Path | None, typer.Option(help="A file of expected names, one a line: says who is missing.")
+    ] = None,
+):
+    """Print who solved what in a class, and where students are stuck; write class.csv and a figure per notebook.
+
+    Each student writes one file per notebook with its last cell, lesson.hand_in("hand-in").
+    """
+    from .course.class_table import read_class
+
+    table = read_class(folder, names)
+    print(table.text())
+    print("\nWrote " + ", ".join(str(path) for path in table.write(out or folder)))
 
 
 def _report(folder: Path) -> None:
@@ -503,6 +604,15 @@ def _stoppable() -> Iterator:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _asked(context: typer.Context) -> dict:
+    """Return the parameters of a command that are fields of a run's configuration, in its types."""
+    from .runs.config import Config
+
+    names = [field.name for field in fields(Config) if field.name in context.params]
+    asked = {name: context.params[name] for name in names}
+    return asked | {name: _numbers(f"--{name}", asked[name]) for name in ("mean", "std") if name in asked}
 
 
 def _was_given(context: typer.Context, parameter: str) -> bool:
@@ -589,7 +699,9 @@ def _answer(args: list[str]) -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # of typer, whose home differs from version to version
             raise
-        _leave(f"{error.format_message().rstrip('.')}; see rdskd-lab --help", 2)
+        said = error.format_message().rstrip(".")
+        apart = "extra argument" in said and {"--set", "--weight"} & set(args)
+        _leave(f"{said}; {'write NAME=VALUE without a space, and ' if apart else ''}see rdskd-lab --help", 2)
 
 
 @contextmanager
@@ -599,11 +711,12 @@ def _warnings_printed() -> Iterator[None]:
         show = warnings.showwarning
 
         def printed(message, kind, *where, **how):
-            if not issubclass(kind, NetworkWarning):
+            if not issubclass(kind, NetworkWarning | DataWarning):
                 return show(message, kind, *where, **how)
             print(f"rdskd-lab: {'note' if kind is NetworkNote else 'warning'}: {message}", file=sys.stderr)
 
         warnings.simplefilter("always", NetworkWarning)
+        warnings.simplefilter("once", DataWarning)  # both splits say the same
         warnings.showwarning = printed
         yield
 

@@ -19,7 +19,7 @@ from torch.optim import Adam
 from .batch import Batch, read
 from .generator import Generator
 from .methods.building_blocks import optimizer, stepwise
-from .methods.checks import check_networks, refuse_unreadable
+from .methods.checks import check_arguments, check_networks, check_objective
 from .methods.image_pool import Pool
 from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
@@ -57,12 +57,13 @@ class Distillation:
 
         `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
         """
+        check_arguments(teacher, student, objective, settings, size, seed, device)
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
         objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)
         found = check_networks(teacher, student, channels, size, device, settings.student_batch_size, head)
         self.teacher, self.student, self.classes = found
-        refuse_unreadable(self.teacher, objective)
+        check_objective(self.teacher, objective, settings.generator_steps)
         self.student_objective = method.student(settings.temperature)
         self.rng = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same latents
         self.source = method.source(self).to(device)
@@ -76,8 +77,7 @@ class Distillation:
         self.pool = Pool(kept, channels, size, self.classes, device)
         self.latest: Batch | None = None  # what trained the source last, if the student is to see it
         self.done = {"synthesise": 0, "distill": 0}  # steps
-        self.turns = list(method.turns(settings))
-        self.recovered: list = []  # troubles and remedies, where somebody looks after the run (`runs.recover`)
+        self.turns, self.recovered = list(method.turns(settings)), []  # whose step; troubles, remedies (`runs.recover`)
 
     @property
     def generator(self) -> nn.Module:
@@ -166,10 +166,8 @@ class Distillation:
 
     def state(self) -> dict:
         """Return all that later steps depend on, except the pool's rows: plain tensors, numbers and strings."""
-        table = {
-            name: {"weight": t.weight, "on": t.on, "damped": t.damped, "anchor": t.anchor}
-            for name, t in self.objective.items()
-        }
+        kept = "weight", "on", "damped", "strength", "anchor"
+        table = {name: {key: getattr(term, key) for key in kept} for name, term in self.objective.items()}
         latest = {} if self.latest is None else {"images": self.latest.images, "logits": self.latest.logits}
         return deepcopy(
             {

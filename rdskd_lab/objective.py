@@ -28,6 +28,8 @@ def average(i: int, raw: float, anchor: float, keep: float = 0.98) -> float:
 
 
 ANCHORS = {"epoch": epoch, "previous": previous, "average": average}
+STRONGEST = 50.0  # strength of damping that a run or the lab takes
+CLAMP = math.log(20)  # of a strength other than 1: gains stay within 1/20 and 20
 
 # ---- the table -----------------------------------------------------------------------------------------------------
 
@@ -51,23 +53,38 @@ class Term:
     measure: Callable[[Batch], Tensor]  # Batch -> (), lower is better
     weight: float = 1.0
     on: bool = True  # a term that is off is still measured, never differentiated
-    damped: bool = False  # minimise exp(L - anchor) instead of L
+    damped: bool = False  # minimise exp(b (L - anchor)) / b instead of L
+    strength: float = 1.0  # b; 1 is the released code, which never clamps; 0 is plain; others are ours
     rule: Callable[[int, float, float], float] = epoch  # moves the anchor after each step
-    anchor: float = 0.0  # in the unit of the loss; the released code starts at 0
-    needs: tuple[
-        str, ...
-    ] = ()  # what to fetch: "features", "bn", "any bn" (or drop the row), "student" (and "training")
+    anchor: float = 0.0  # in the unit of the loss; 0: none yet, which the released code (b = 1) takes as it is
+    needs: tuple[str, ...] = ()  # to fetch: "features", "bn", "any bn" (or drop it), "student" (and "training")
     words: Words | None = None
 
     def asked(self, loss: Tensor) -> Tensor:
-        """What is added to the total: w exp(L - a), or w L.  d/dx w exp(L - a) = w exp(L - a) dL/dx."""
-        return self.weight * ((loss - self.anchor).exp() if self.damped else loss)
+        """What is added to the total: w exp(b (L - a)) / b, or w L.  Its gradient is w gain dL/dx."""
+        if not (self.damped and self.strength):
+            return self.weight * loss
+        rise, held = self._rise(loss)
+        if self.strength == 1:
+            return self.weight * rise.exp()
+        return self.weight / self.strength * held.exp() * (1 + rise - held)  # clamped: a tangent, whose slope stays
 
     def gain(self, loss: Tensor) -> Tensor:
-        """What damping does to this term's gradient: exp(L - a) if damped, 1 if plain, 0 if off."""
-        if not self.on:
-            return torch.zeros_like(loss)
-        return (loss - self.anchor).exp() if self.damped else torch.ones_like(loss)
+        """What damping does to this term's gradient: exp(b (L - a)) if damped, 1 if plain, 0 if off."""
+        if not (self.on and self.damped and self.strength):
+            return torch.full_like(loss, float(self.on))
+        return self._rise(loss)[1].exp()
+
+    def start(self, raw):
+        """The anchor in a step with this value: the value itself where there is none yet and b is not 1."""
+        return self.anchor if self.strength == 1 or self.anchor else raw
+
+    def _rise(self, loss: Tensor) -> tuple[Tensor, Tensor]:
+        """b (L - a), as it is and as damping sees it."""
+        rise = loss - self.start(loss.detach())
+        if self.strength == 1:
+            return rise, rise
+        return self.strength * rise, (self.strength * rise).clamp(-CLAMP, CLAMP)
 
 
 @dataclass(frozen=True)
@@ -126,4 +143,4 @@ class Objective(dict[str, Term]):
         """Move each anchor by its term's rule after step `i`; a value in `raw` that is not finite moves none."""
         for name, term in self.items():
             if math.isfinite(raw[name]):
-                term.anchor = term.rule(i, raw[name], term.anchor)
+                term.anchor = term.rule(i, raw[name], term.start(raw[name]))

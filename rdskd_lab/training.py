@@ -53,7 +53,8 @@ def descend(
         if tally.total is not None:
             optimizer.zero_grad()
             tally.total.backward()
-            numbers.append(nn.utils.get_total_norm(_gradients(optimizer)).view(1))
+            weights = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            numbers.append(nn.utils.get_total_norm([p.grad for p in weights]).view(1))
         numbers = torch.cat(numbers).tolist()  # the one host synchronisation
         names = list(objective)
         raw, gain = dict(zip(names, numbers, strict=False)), dict(zip(names, numbers[len(names) :], strict=False))
@@ -167,13 +168,6 @@ def cosine(steps: Iterable[Step], optimizer: Optimizer, total: int, lr: float) -
         for group in optimizer.param_groups:
             group["lr"] = lr * (1 + math.cos(math.pi * min(step.i + 1, total) / total)) / 2
         yield step
-
-
-# ---- private -------------------------------------------------------------------------------------------------------
-
-
-def _gradients(optimizer: Optimizer) -> list[Tensor]:
-    return [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
 
 
 # ---- the check that everything is finite -----------------------------------------------------------------------------

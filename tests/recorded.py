@@ -38,6 +38,7 @@ def trace_edit(rng: random.Random, step: int, names: list[str]):
         "weight": (0.3, 1, 2),
         "damped": (True, False),
         "rule": ("epoch", "previous", "average"),
+        "strength": (0, 1, 7.5, 50),
     }
     if rng.random() < 0.1:
         return Edit(step, "student", "learns", rng.choice((True, False)))

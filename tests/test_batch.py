@@ -94,10 +94,44 @@ def test_lenets_published_feature_is_the_120_vector_that_enters_fc1():
 
 def test_without_a_linear_layer_the_head_must_be_named():
     net = nn.Sequential(nn.Conv2d(1, 4, 8), nn.Flatten())
-    with pytest.raises(ValueError, match="has no linear layer; name the layer"):
+    with pytest.raises(ValueError, match="no linear layer.*; name the layer"):
         read(net, Batch(images(dtype=torch.float32)), ["features"])
     assert read(net, Batch(images(dtype=torch.float32)), ["features"], head="0").features.shape == (6, 1, 8, 8)
     assert find_head(nn.Flatten()) is None
+
+
+class Written(nn.Module):
+    """A head that was written down before its body, and a layer after it that nothing runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.body, self.spare = nn.Linear(5, 3), nn.Linear(64, 5), nn.Linear(64, 3)
+
+    def forward(self, x):
+        return self.head(self.body(x.flatten(1)).relu())
+
+
+def test_the_head_is_found_by_running_not_by_the_order_in_which_layers_were_written():
+    net, x = Written().double(), images()
+    assert torch.equal(read(net, Batch(x), ["features"]).features, net.body(x.flatten(1)).relu())
+    tokens = nn.Sequential(nn.Flatten(2), nn.Linear(64, 5), nn.Linear(5, 3), nn.Flatten(1)).double()
+    with pytest.raises(ValueError, match="answers its"):  # 3 numbers, but of each of the tokens
+        read(tokens, Batch(x.expand(-1, 2, -1, -1)), ["features"])
+
+
+def test_the_feature_of_a_head_that_runs_on_tokens_is_their_mean():
+    body, head, x = nn.Linear(8, 5).double(), nn.Linear(5, 3).double(), images()
+
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = body, head
+
+        def forward(self, x):
+            return self.head(self.body(x[:, 0])).mean(1)
+
+    found = read(Tokens(), Batch(x), ["features"])
+    assert torch.allclose(found.features, body(x[:, 0]).mean(1)) and torch.allclose(head(found.features), found.logits)
 
 
 def test_a_head_that_is_not_there_is_named():

@@ -375,6 +375,171 @@ def test_a_bug_is_not_dressed_up_as_a_mistake(tmp_path, monkeypatch):
         cli.main(["distill", "--out", str(tmp_path / "run")])
 
 
+# ---- a teacher of one's own ----------------------------------------------------------------------------------------
+
+OWN = """
+import torch
+from torch import nn
+from rdskd_lab import LeNet5, load_weights
+
+class Wrapped(nn.Module):
+    def __init__(self, before=lambda x: x, after=lambda z: z):
+        super().__init__()
+        self.net, self.before, self.after, self.calls = load_weights(LeNet5(), "lenet5"), before, after, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.after(self.net(self.before(x)))
+
+def plain():
+    return Wrapped()
+
+def inside():  # takes pixels in [0, 1]
+    return Wrapped(before=lambda x: (x - 0.1307) / 0.3081)
+
+def answers_tuple():
+    return Wrapped(after=lambda z: (z, z.relu()))
+
+class Fails(Wrapped):
+    def forward(self, x):
+        if self.calls > LIMIT:
+            raise IndexError("the list is empty")
+        return super().forward(x)
+
+LIMIT = 1_000_000
+
+def fails():
+    return Fails()
+"""
+INPUT = "--channels 1 --size 32 --classes 10 --mean 0.1307 --std 0.3081"
+SHAPE = f"{INPUT} --student lenet5-half"
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module `ours` of somebody's in the working directory; gives its path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "ours", raising=False)
+    (tmp_path / "ours.py").write_text(OWN)
+    yield tmp_path / "ours.py"
+    sys.modules.pop("ours", None)
+
+
+def test_a_teacher_that_normalises_inside_is_shown_pixels_by_every_command(own, tmp_path, lab):
+    shown = "--teacher ours:inside --takes pixels --data digits", INPUT
+    assert lab("distill --out", tmp_path / "a", TINY, *shown, "--student lenet5-half")[0] == 0
+    assert lab("distill --out", tmp_path / "b", TINY, "--teacher ours:plain --data digits", SHAPE)[0] == 0
+    results = [json.loads((tmp_path / name / "result.json").read_text()) for name in "ab"]
+    assert results[0]["teacher_accuracy"] == results[1]["teacher_accuracy"] > 0.98
+    assert json.loads((tmp_path / "a/config.json").read_text())["takes"] == "pixels"
+    said = lab("evaluate", tmp_path / "a")[1]
+    assert f"teacher {results[0]['teacher_accuracy']:.2%}" in said
+    student = tmp_path / "a/student.safetensors"
+    assert lab("evaluate", student, *shown, "--network lenet5-half")[1] == said
+    wrong = lab("evaluate", student, "--teacher ours:inside --data digits", INPUT, "--network lenet5-half")[1]
+    assert wrong.startswith("1,000 images") and wrong != said  # normalised twice
+    status, _, err = lab("distill --out", tmp_path / "c", "--teacher ours:inside --takes pixel", SHAPE)
+    assert status == 1 and "no form of images 'pixel'" in err and not (tmp_path / "c").exists()
+
+
+def test_the_head_is_named_and_a_wrong_name_is_told_the_nearest(own, tmp_path, lab):
+    words = f"--teacher ours:plain --method dafl {TINY} --set student_steps=6 --set student_turn=1", SHAPE
+    status, _, err = lab("distill --out", tmp_path / "a", *words, "--head net.fc3")
+    assert status == 1 and "no layer 'net.fc3'. Did you mean 'net.fc" in err and not (tmp_path / "a").exists()
+    acts = []
+    for head in "net.fc1", "net.fc2":
+        assert lab("distill --out", tmp_path / head, *words, "--head", head)[0] == 0
+        rows = list(csv.DictReader((tmp_path / head / "history.csv").read_text().splitlines()))
+        acts.append(rows[0]["act"])
+    assert acts[0] != acts[1]  # another feature
+    assert "--head net.fc2" in (tmp_path / "net.fc2/report.html").read_text().replace("</span> <span>", " ")
+
+
+def test_a_teacher_that_answers_a_tuple_is_evaluated_without_data_and_with(own, tmp_path, lab):
+    words = SHAPE.replace("--mean 0.1307 --std 0.3081", "")
+    status, out, err = lab("distill --out", tmp_path / "run", TINY, "--teacher ours:answers_tuple", words)
+    assert status == 0 and "no real image is used" in err.splitlines()[0] and "it is no forecast" in out
+    found = json.loads((tmp_path / "run/result.json").read_text())
+    assert (found["student_accuracy"], found["teacher_accuracy"], found["per_class_recall"]) == (None, None, None)
+    header = (tmp_path / "run/history.csv").read_text().splitlines()[0]
+    assert header.endswith(",agreement") and "accuracy" not in header
+    status, out, err = lab("evaluate", tmp_path / "run")
+    assert (status, err) == (0, "") and "correct" not in out and f"same answer {found['agreement']:.2%}" in out
+    assert "student" not in out and "teacher" not in out  # nobody's accuracy
+    status, out, err = lab("evaluate", tmp_path / "run", "--data digits")
+    assert status == 0 and "no mean and std" in err and "0.5" in err and "student " in out
+    status, right, err = lab("evaluate", tmp_path / "run", "--data digits --mean 0.1307 --std 0.3081")
+    assert (status, err) == (0, "") and float(right.split("teacher ")[1].split("%")[0]) > 98
+    page = (tmp_path / "run/report.html").read_text()
+    assert "is no forecast" in page and "no result yet" not in page and "none: a student" not in page
+
+
+def test_a_network_that_fails_in_the_middle_leaves_a_run_that_can_be_resumed(own, tmp_path, lab):
+    words = "distill --out", tmp_path / "run", TINY, "--teacher ours:fails", SHAPE
+    own.write_text(OWN.replace("LIMIT = 1_000_000", "LIMIT = 12"))
+    status, out, err = lab(*words)
+    last = err.splitlines()[-1]
+    assert (status, out) == (1, "") and "Traceback" not in err
+    assert "a network failed in the generator stage: IndexError: the list is empty (ours.py:" in last
+    assert not [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".")]
+    assert not (tmp_path / "run/result.json").exists()
+    own.write_text(OWN)  # mended
+    sys.modules.pop("ours")
+    assert lab(*words, "--resume")[0] == 0
+    assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
+    assert lab("distill --out", tmp_path / "straight", TINY, "--teacher ours:fails", SHAPE)[0] == 0
+    for name in "student.safetensors", "generator.safetensors":
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+
+
+def test_another_student_is_trained_on_a_finished_generator(done, tmp_path, lab):
+    before = content(done)
+    status, out, err = lab("distill --from", done, "--out", tmp_path / "b", "--student lenet5 --set student_steps=4")
+    assert status == 0 and out.startswith("student: ") and content(done) == before
+    assert "generator:" not in err and "student: 4/4 steps" in err
+    facts = json.loads((tmp_path / "b/config.json").read_text())
+    assert facts["seed"] == 3 and facts["settings"]["student_steps"] == 4 and facts["terms"]["ie"]["weight"] == 5
+    assert json.loads((tmp_path / "b/result.json").read_text())["generator_from"]["run"] == done.name
+    assert lab("distill --resume --out", tmp_path / "b", "--from", done)[0] == 0
+    for words, sentence in (
+        ("--set width=8", "width must stay 4, not 8"),
+        ("--teacher lenet5-half", "another teacher"),
+        ("--on ds", "No such option"),
+    ):
+        status, out, err = lab("distill --from", done, "--out", tmp_path / "c", words)
+        assert status > 0 and err.count("\n") == 1 and sentence in err and not (tmp_path / "c").exists()
+    status, _, err = lab("distill --from", tmp_path, "--out", tmp_path / "c")
+    assert status == 1 and "there is no run in" in err and not (tmp_path / "c").exists()
+
+
+def test_compare_and_study_take_a_teacher_by_the_options_of_distill(own, tmp_path, lab, monkeypatch):
+    seen = []
+    monkeypatch.setattr("rdskd_lab.runs.compare.compare", lambda plan, out: seen.append(plan.base) or iter(()))
+    words = "--teacher ours:inside --takes pixels --head net.fc2", SHAPE
+    assert lab("compare --out", tmp_path / "c", *words, "--data digits")[0] == 0
+    base = seen[0]
+    assert (base.teacher, base.takes, base.head, base.channels, base.mean) == (
+        "ours:inside",
+        "pixels",
+        "net.fc2",
+        1,
+        (0.1307,),
+    )
+    monkeypatch.setattr("rdskd_lab.studies.engine.run", lambda study, out, **how: seen.append(study) or iter(()))
+    monkeypatch.setattr("rdskd_lab.studies.scoreboard.page", lambda study, out: "")
+    assert lab("study run accuracy --out", tmp_path / "s", *words, "--data digits")[0] == 0
+    configs = [trial.config for trial in seen[1].trials()]
+    assert {(c.teacher, c.takes, c.head, c.data, c.size) for c in configs} == {
+        ("ours:inside", "pixels", "net.fc2", "digits", 32)
+    }
+    assert len({trial.key for trial in seen[1].trials()}) == len(configs)
+    for command in "compare --methods rdskd --seeds 0", "study run accuracy":
+        monkeypatch.undo()
+        monkeypatch.chdir(tmp_path)
+        status, _, err = lab(command, "--out", tmp_path / "n", *words, "--data none")
+        assert status == 1 and "real images; give --data" in err and not (tmp_path / "n").exists()
+
+
 # ---- signals -------------------------------------------------------------------------------------------------------
 
 SLOW = """

@@ -46,14 +46,22 @@ def play(name: str, monkeypatch) -> None:
     """Play a lab with a student that learns, and look at all that it shows."""
     pytest.importorskip("ipywidgets")
     from rdskd_lab.lab.session import experiment
+    from rdskd_lab.lab.session.record import Record
+    from rdskd_lab.lab.session.twin import Twin
     from rdskd_lab.lab.widgets.step_inspector import Rehearsal
 
     zeros = torch.zeros(20, 1, 32, 32, dtype=torch.uint8)
     test = replace(digits(), images=zeros, labels=torch.arange(20) % 10, classes=tuple("0123456789"))
     monkeypatch.setattr(experiment.datasets, "load", lambda *of: test)
-    made = experiment.Experiment(name, teacher=LeNet5BN(), settings=SMALL, device=DEVICE)
+    made = experiment.Experiment(name, teacher=LeNet5BN(), settings=SMALL, device=DEVICE, data="digits")
     made.learning = True
-    assert [step.i for step in islice(made.steps(), 3)] == [0, 1, 2]
+    beside, record = Twin(made, Record(made.objective)), Record(made.objective)
+    for i, step in enumerate(islice(made.steps(), 4)):
+        record.add(step, made.objective)
+        if i % 2:
+            record.add_measured(made.done, made.measure())
+        beside.step(made, record)
+    assert beside.experiment.done == 4 and len(beside.record.probe["step"]) == 2 and beside.sentence(record)
     assert made.look().labels.shape == (40,) and made.shares().shape == (10,) and made.accuracy() == 1
     assert len(Rehearsal(made).stages) >= 8
 

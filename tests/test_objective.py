@@ -233,3 +233,68 @@ def test_it_asks_the_teacher_for_no_more_than_its_terms_need():
     assert rdskd().needs == set()
     terms = {"a": Term(square, needs=("features",)), "b": Term(cube, needs=("features", "bn"), on=False)}
     assert Objective(terms).needs == {"features", "bn"}  # off is still measured, so it still needs
+
+
+# ---- strength --------------------------------------------------------------------------------------------------------
+
+
+def flat(b, rule, steps=40, rate=0.3):
+    """Descend on w exp(b (L - a)) / b for L = x^2 / 2 + sin 3x by its closed-form gradient, in plain floats."""
+    x, anchor, rows = 1.7, None if b != 1 else 0.0, []
+    for i in range(steps):
+        loss, slope = x * x / 2 + math.sin(3 * x), x + 3 * math.cos(3 * x)
+        reference = loss if anchor is None else anchor
+        gain = math.exp(b * (loss - reference))
+        gain = min(max(gain, 1 / 20), 20) if b != 1 else gain
+        rows.append((loss, gain, reference))
+        x -= rate * 0.1 * 0.7 * gain * slope
+        anchor = rule(i, loss, reference)
+    return rows, x
+
+
+@pytest.mark.parametrize("b", [0.0, 0.5, 1.0, 7.0, 20.0, 50.0])
+@pytest.mark.parametrize("rule", [partial(epoch, every=7), previous, average])
+def test_strength_is_a_flat_loop_with_the_closed_form_gradient(b, rule):
+    x = torch.tensor(1.7, dtype=F64, requires_grad=True)
+    term = Term(lambda batch: x * x / 2 + (3 * x).sin(), 0.7, damped=True, strength=b, rule=rule)
+    objective, rows = Objective(a=term), []
+    for i in range(40):
+        tally = objective(None)
+        (slope,) = torch.autograd.grad(tally.total, x)
+        raw, gain = tally.raw.item(), tally.gain.item()
+        rows.append((raw, gain, term.start(raw)))
+        with torch.no_grad():
+            x -= 0.3 * 0.1 * slope
+        objective.re_anchor(i, {"a": raw})
+    want, end = flat(b, rule)
+    assert rows == [pytest.approx(row, rel=1e-9, abs=1e-12) for row in want] and x.item() == pytest.approx(end)
+    assert rows[0][1] == (1 if b != 1 else pytest.approx(math.exp(rows[0][0])))
+    if b == 0:
+        assert {gain for _, gain, _ in rows} == {1.0}
+
+
+def test_gains_are_held_between_a_twentieth_and_20_and_never_at_the_strength_1():
+    for anchor, held, free in (-9.0, 20, math.exp(9 + 0.3)), (9.0, 1 / 20, math.exp(0.3 - 9)):
+        for b, want in (1.0, free), (3.0, held):
+            x = torch.tensor(0.3, dtype=F64, requires_grad=True)
+            term = Term(lambda batch, x=x: x, 2.0, damped=True, strength=b, anchor=anchor)
+            tally = Objective(a=term)(None)
+            assert tally.gain.item() == pytest.approx(want)
+            assert torch.autograd.grad(tally.total, x)[0].item() == pytest.approx(2 * want)
+
+
+def test_what_is_asked_is_w_exp_b_L_minus_a_over_b_and_goes_on_as_its_tangent_where_the_gain_is_held():
+    term = Term(square, 0.7, damped=True, strength=5.0, anchor=0.3)
+    for loss in 0.1, 0.3, 0.8:
+        want = 0.7 * math.exp(5 * (loss - 0.3)) / 5
+        assert term.asked(torch.tensor(loss, dtype=F64)).item() == pytest.approx(want)
+    edge = 0.3 + math.log(20) / 5
+    want = 0.7 * (20 / 5 + 20 * 0.5)
+    assert term.asked(torch.tensor(edge + 0.5, dtype=F64)).item() == pytest.approx(want)
+
+
+def test_strength_1_is_bit_for_bit_the_released_code():
+    loss = torch.randn(50, generator=seeded(3)).requires_grad_()
+    term = Term(square, 0.7, damped=True, anchor=-0.37)
+    ours, theirs = (torch.autograd.grad(f.sum(), loss)[0] for f in (term.asked(loss), 0.7 * (loss + 0.37).exp()))
+    assert torch.equal(ours, theirs) and torch.equal(term.gain(loss), (loss + 0.37).exp())

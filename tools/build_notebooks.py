@@ -30,7 +30,8 @@ if "google.colab" in sys.modules:
 
     from google.colab import output
 
-    output.enable_custom_widget_manager()  # for the live lab
+    if hasattr(output, "enable_custom_widget_manager"):  # for the live lab
+        output.enable_custom_widget_manager()
     address = "{address}"
     if address:  # without dependencies: what Colab brings fits, and stays as it is
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]

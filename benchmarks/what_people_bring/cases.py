@@ -80,7 +80,7 @@ def teacher(
 ):
     """A case for teachers.NAME; where it is measured, the student is LeNet-5-Half and the steps are enough."""
     function = getattr(teachers, name)
-    steps, student, data = (LONGER, "lenet5-half", "") if measured else (TINY, student, "--data pictures")
+    steps, student, data = (LONGER, "lenet5-half", "--data digits") if measured else (TINY, student, "--data pictures")
     method = more.partition("--method ")[2].split()
     more += "".join(FITTING.get(name, "") for name in method)
     return Case(
@@ -1049,7 +1049,7 @@ LINE = [
         "pool-memory",
         "224 x 224 with the preset's own steps: the pool takes 15.4 GB.",
         begun(distil("teachers:colour_224", "teachers:colour_224", steps="", channels=3, size=224)),
-        "refused or warns",
+        "refused or warns or stopped",
         "GB",
         handed="08",
     ),
@@ -1316,5 +1316,12 @@ assert len(CASES) == len(ALL), f"two cases have one name: {sorted(case.id for ca
 
 # What works and has to say something all the same.
 SAYS = {f"teacher-{name}" for name in ("one-logit", "one-logit-squeezed", "one-sigmoid", "softmax")}
-SAYS |= {"weights-pt-ema", "weights-pt-teacher", "weights-safetensors-two-networks", "version", "no-words"}
+SAYS |= {
+    "weights-pt-ema",
+    "weights-pt-teacher",
+    "weights-safetensors-two-networks",
+    "version",
+    "no-words",
+    "pool-memory",
+}
 assert SAYS <= set(CASES)

@@ -12,7 +12,7 @@
 # **Goal.** See what data-free distillation is for, look at its whole course once in half a minute, and find out whether this
 # machine is ready.
 #
-# **Time.** About 10 minutes to read and do, a quarter of a minute of computing on two CPU cores.
+# **Time.** About 10 minutes, of which 15 seconds are computing (two CPU cores).
 #
 # The first cell of each notebook looks at your machine. If something has to be mended, it says what to type; then it says how
 # long the notebook's computing will take *here*. Run a cell with Shift + Enter.
@@ -61,6 +61,9 @@ print(f"teacher, on {len(test):,} real digits: {lab.accuracy(teacher, test):.4f}
 # *Predict before you run: we show it noise, each pixel drawn at random. It never saw such a thing. How sure is it: 10 %, 50 %,
 # 90 %? And does it find all ten digits in the noise?*
 
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 noise = torch.randn(500, 1, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 with torch.no_grad():
@@ -81,8 +84,8 @@ teacher = teacher.float()
 # ### Exercise 1: how sure is it?
 #
 # To get to know the exercises: write the certainty that was just printed as a function. `check` looks at what your function
-# does, never at how it is written. `hint` has three hints, from a nudge to nearly the line; `solution` shows one way to
-# write it. Nothing below needs your answer, so you can always go on.
+# does, never at how it is written. `hint` has three hints, from a nudge to nearly the line; `example` shows the inputs of the
+# check and what should come out; `solution` shows one answer. Nothing below needs your answer, so you can always go on.
 
 
 # %% tags=["exercise-1"]
@@ -92,8 +95,9 @@ def certainty(logits):
 
 
 lesson[1].check(certainty)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## The whole course in half a minute
@@ -105,6 +109,9 @@ lesson[1].check(certainty)
 #
 # *Predict before you run: how many of the 1,000 real digits will a student read that has only ever seen painted images? And
 # the one that has seen noise? (Guessing gives 10 %.)*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 from dataclasses import replace
@@ -167,11 +174,12 @@ charts.samples([painted.picture()], [str(k) for k in range(10)])
 # | 11 your own teacher | a network of your own, other images, and what all this says about privacy |
 # | 12 robustness | the paper's claims as questions, what our hundreds of runs answer, and what would change your mind |
 #
-# Each has a goal, a question before each run (write your guess down: being wrong is where one learns), your own piece of code
-# compared with the package's, and a figure that answers the question. Results stand beside what ten seeds gave:
-# *yours ..., typical ... to ...*. If yours lies outside, the line says where to look.
+# Each has a goal, a question before each run (type your guess: you learn most where it is wrong), your own piece of code
+# compared with the package's, and a figure that answers the question. A result stands beside its typical range, which comes
+# from ten seeds: *yours ..., typical ... to ...*. About 1 run in 20 lies outside by luck alone.
 #
-# **In a class.** `begin("00_start_here", student="your name")` gives everybody another seed of the same experiments.
+# **In a class.** `begin("00_start_here", student="your name")` gives each student a seed of their own for the same
+# experiments. The last cell of each notebook hands in what you did, as one small file.
 #
 # ## What to remember
 #
@@ -198,3 +206,8 @@ charts.samples([painted.picture()], [str(k) for k in range(10)])
 # | generator, latent $z$ | a network that paints an image from random numbers, and those numbers |
 # | logits, softmax | a network's raw answer, one number per class; what makes probabilities of it |
 # | seed | the number that fixes everything random in a run |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

@@ -12,7 +12,7 @@
 # **Goal.** Let a small network learn from a large one's answers, and measure the gap that the rest of this course
 # closes: with the real data, and with noise in their place.
 #
-# **Time.** About 20 minutes to read and do, a quarter of a minute of computing on two CPU cores.
+# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace
@@ -41,6 +41,9 @@ lesson = begin("01_distillation")
 #
 # *Predict before you run: below are three digits that the teacher has never seen, a clear one and two that were written
 # carelessly. How sure is it of each at $T = 1$? Does a higher $T$ change which class is largest?*
+
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).double().eval().requires_grad_(False)
@@ -90,6 +93,9 @@ Figure("three digits and what the teacher answers", figure, alt)
 #
 # *Predict before you run: the student has its first, random weights. Is $L_S$ larger at $T = 1$ or at $T = 10$?*
 
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 images = digits.normalise(digits.images[::50]).double()  # (80, 1, 32, 32): 8 digits of each class
 student = lab.seeded(0, lab.LeNet5Half).double()
@@ -115,8 +121,9 @@ def distillation_loss(student, teacher, temperature):
 
 
 lesson[1].check(distillation_loss)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## Why $T^2$?
@@ -131,6 +138,9 @@ lesson[1].check(distillation_loss)
 #
 # *Predict before you run: how does the gradient's norm fall with $T$, without $T^2$ and with it? Where does the line
 # with $T^2$ end?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 temperatures = np.geomspace(1, 100, 25)
@@ -215,6 +225,9 @@ print("largest difference below 1e-8:", apart < 1e-8)
 # *Predict before you run: which of three students reads most of 1,000 digits that none of them saw, and how many does
 # the student of noise read? Ten percent is guessing.*
 
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 STEPS = 400
 teacher = teacher.float()
@@ -250,6 +263,9 @@ charts.Curves("three students on 1,000 test digits", lines, "step", "read correc
 # *Predict before you run: in notebook 00 two digits never occurred in 500 images of noise. And in 1,000? How many digits
 # get a fair share, 10 % or more?*
 
+# %% tags=["prediction-5"]
+lesson.predict(5, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 noise = baselines.Noise(1, 32).sample(1000, torch.Generator().manual_seed(0)).images  # (1000, 1, 32, 32)
 with torch.no_grad():
@@ -273,7 +289,7 @@ charts.Curves("what noise is to the teacher", bars, "the teacher's answer", leve
 #
 # ## The paper, the code, and what we measured
 #
-# * **Papers and published code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's published code uses $T = 10$,
+# * **Papers and released code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's released code uses $T = 10$,
 #   DAFL's $T = 1$. DAFL's authors report for this pair on MNIST, each with a schedule of their own: student with labels
 #   98.65 %, distilled with real data 98.91 %, with Gaussian noise 88.01 %; DFAD's authors found 74.7 ± 3.3 % for noise.
 # * **Measured here**: 400 steps of 128 images, 4,000 real digits; the ranges of ten seeds stand above.
@@ -290,3 +306,8 @@ charts.Curves("what noise is to the teacher", bars, "the teacher's answer", leve
 # | nat | the unit of a natural logarithm of a probability; $\ln 2 = 0.693$ nats are one bit |
 # | Kullback-Leibler divergence | how far one distribution is from another, in nats; 0 if they are the same |
 # | control | a run that says what to compare with: the best to hope for, or what comes of nothing |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

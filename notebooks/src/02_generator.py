@@ -12,7 +12,7 @@
 # **Goal.** Take the network apart that paints images, see what the teacher makes of it before it has learned anything,
 # and find images by gradient without it, to learn why it is needed.
 #
-# **Time.** About 25 minutes to read and do, ten seconds of computing on two CPU cores.
+# **Time.** About 25 minutes, of which 10 seconds are computing (two CPU cores).
 #
 # Notebook 01 ended with a gap: a student taught with noise reads a fifth of the digits, one taught with real digits
 # nearly all. Better images are wanted, and nobody has any.
@@ -40,6 +40,9 @@ lesson = begin("02_generator")
 #
 # *Predict before you run: the image has 32 x 32 pixels and its sides are doubled twice. How large is the picture that
 # the linear layer makes? Which layer has most weights?*
+
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 generator = lab.seeded(lesson.seed, lab.Generator, width=16).double()  # published: width 128
@@ -100,7 +103,7 @@ print(f"mean {blots.mean().abs():.4f}, variance {blots.var(unbiased=False):.4f}"
 # (The variance is not quite 1: that of $\tanh$'s output is about 0.005 before the network has learned, and $10^{-5}$ is
 # not nothing beside it.)
 #
-# Two curiosities of the published code are kept: the inner BatchNorms have $\epsilon = 0.8$, probably meant as their
+# Two curiosities of the released code are kept: the inner BatchNorms have $\epsilon = 0.8$, probably meant as their
 # momentum, and the picture is doubled by repeating pixels, which is cheap and leaves small squares for the convolution
 # to smooth.
 #
@@ -117,8 +120,9 @@ def upsample(images):
 
 
 lesson[1].check(upsample)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ### Exercise 2: the scale of normalised data
@@ -135,6 +139,7 @@ def standardise(images):
 
 lesson[2].check(standardise)
 # lesson[2].hint()
+# lesson[2].example()
 # lesson[2].solution()
 
 # %% [markdown]
@@ -142,6 +147,9 @@ lesson[2].check(standardise)
 #
 # *Predict before you run: a generator with random weights paints blots. The teacher is shown 1,000 of them, 1,000
 # images of noise and 1,000 real digits. Of which is it least sure? In which do all ten classes occur?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).eval().requires_grad_(False)
@@ -194,6 +202,9 @@ charts.Panels("what the teacher takes them for", rows)
 # $$L_{CE}(x) = -\ln p_k(x), \qquad p = \mathrm{softmax}(t(x)).$$
 #
 # *Predict before you run: after 10 steps, how sure is the teacher that the image is a 3? Do you see a 3?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 teacher = teacher.double()
@@ -250,6 +261,7 @@ def invert(teacher, start, labels, steps, lr):
 
 lesson[3].check(invert)
 # lesson[3].hint()
+# lesson[3].example()
 # lesson[3].solution()
 
 # %% [markdown]
@@ -261,6 +273,9 @@ lesson[3].check(invert)
 #
 # *Predict before you run: is the teacher surer with the prior or without it? Four starts of noise are asked for the
 # same class: are their four images alike?*
+
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 smooth = descend(lambda x: F.cross_entropy(teacher(x), targets) + 0.01 * losses.total_variation(x), start)
@@ -332,7 +347,7 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 #
 # ## The paper, the code, and what we measured
 #
-# * **Published code**: this generator is DAFL's and RDSKD's, with $\epsilon = 0.8$ and nearest doubling; there it is
+# * **Released code**: this generator is DAFL's and RDSKD's, with $\epsilon = 0.8$ and nearest doubling; there it is
 #   eight times as wide. Images by gradient with total variation come from DeepInversion, which adds a prior that needs
 #   BatchNorm in the teacher (this one has none).
 # * **Measured here**: the teacher's answers to noise, blots and digits, and the similarity of inverted images; ranges
@@ -350,3 +365,8 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 # | model inversion | finding an input that a network answers in a wanted way, by the gradient at the input |
 # | prior | what is known of images before a network is asked |
 # | total variation | how much neighbouring pixels differ, added up |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

@@ -12,7 +12,7 @@
 # **Goal.** Write the loss that asks a generator for images that the teacher is sure of, find its gradient by hand, and
 # see what a generator paints when it is asked for nothing else.
 #
-# **Time.** About 20 minutes to read and do, half a minute of computing on two CPU cores.
+# **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
 #
 # You know from notebook 02 that a generator $G$ turns latents $z$ into images, and that the teacher answers whatever it
 # is shown. Now the answer becomes a judgement.
@@ -36,6 +36,9 @@ lesson = begin("03_authenticity")
 #
 # *Predict before you run: 64 blots, of a generator half as wide as that of notebook 02. How sure is the teacher of
 # them, and into how many of the ten classes does it sort so few?*
+
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).double().eval().requires_grad_(False)
@@ -64,6 +67,9 @@ print("classes seen: ", len(p.argmax(1).unique()), "of 10")
 #
 # *Predict before you run: what is the loss of three images whose logits are all equal? Of three whose favourite leads by 10?*
 
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 own = t.argmax(1)  # (64,): the label that the teacher gives
 by_hand = -p[torch.arange(64), own].log().mean()  # the formula, word for word
@@ -88,8 +94,9 @@ def one_hot_loss(logits):
 
 
 lesson[1].check(one_hot_loss)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## How hard does it pull?
@@ -100,6 +107,9 @@ lesson[1].check(one_hot_loss)
 #
 # ($[j = k]$ is 1 where $j = k$, and 0 elsewhere.) It pushes the favourite up and all others down. *Predict before you
 # run: as the favourite's lead grows from 0 to 10, when is the pull strongest, and does it end?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 lead = torch.linspace(0, 10, 101, dtype=torch.float64)
@@ -139,6 +149,7 @@ def one_hot_gradient(logits):
 
 lesson[2].check(one_hot_gradient)
 # lesson[2].hint()
+# lesson[2].example()
 # lesson[2].solution()
 
 # %% [markdown]
@@ -152,6 +163,9 @@ lesson[2].check(one_hot_gradient)
 #
 # The number of classes is measured softly: with $\bar p = \frac1N\sum_i p_i$, the *effective number of classes* is $e^{H(\bar p)}$
 # with the entropy $H(\bar p) = -\sum_k \bar p_k \ln \bar p_k$. It is 10 when all ten occur equally often, and 1 when there is only one.
+
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 STEPS = 300
@@ -219,6 +233,7 @@ def two_batches():
 
 lesson[3].check(two_batches)
 # lesson[3].hint()
+# lesson[3].example()
 # lesson[3].solution()
 
 # %% [markdown]
@@ -231,7 +246,7 @@ lesson[3].check(two_batches)
 #
 # ## The paper, the code, and what we measured
 #
-# * **Published code** (RDSKD, and DAFL before it): `cross_entropy(logits, argmax(logits))`, which is the loss above. RDSKD then
+# * **Released code** (RDSKD, and DAFL before it): `cross_entropy(logits, argmax(logits))`, which is the loss above. RDSKD then
 #   damps it (notebook 07). The body of the paper was not read by us.
 # * **Measured here**: with this loss alone the effective number of classes fell in every one of ten seeds, to the range that stands
 #   above, within 300 steps. It did not fall to 1: at this scale collapse is a narrowing, not a single image.
@@ -246,3 +261,8 @@ lesson[3].check(two_batches)
 # | nat | the unit of a natural logarithm of a probability; $\ln 2 = 0.693$ nats are one bit |
 # | mode collapse | a generator paints few kinds of images, however many it is asked for |
 # | effective number of classes | $e^{H}$, where $H$ is the entropy of how often each class occurs |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

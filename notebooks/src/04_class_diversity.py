@@ -12,7 +12,7 @@
 # **Goal.** Write the loss that asks a batch to hold all classes, see it cure the collapse of 03, and measure what that
 # costs in authenticity.
 #
-# **Time.** About 20 minutes to read and do, 30 s of computing on two cores.
+# **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
 #
 # **The question.** A generator that is asked for *authenticity* alone settles on the few classes that it paints best. A
 # student that learns from those never meets the others. How can a loss notice, when each single image is fine?
@@ -51,6 +51,9 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # *Predict before you run: four batches of four images, $K = 4$. Which of them does $L_{IE}$ like best? Which would you
 # want to teach a student with?*
 
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 sure = 20 * torch.eye(4, dtype=torch.float64)  # logits (4, 4): image i is surely of class i
 batches = {
@@ -82,8 +85,9 @@ def class_diversity(logits):
 
 
 lesson[1].check(class_diversity)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # The package's piece is `lab.information_entropy`; from here on it is used. Its gradient says which way it pushes: for an
@@ -118,6 +122,7 @@ def liked_by_both():
 
 lesson[2].check(liked_by_both)
 # lesson[2].hint()
+# lesson[2].example()
 # lesson[2].solution()
 
 # %% [markdown]
@@ -127,6 +132,9 @@ lesson[2].check(liked_by_both)
 # alone, one for both with weight 1. Nothing else is asked for: no damping, no `ds`.
 #
 # *Predict before you run: where does each of the two losses end in each of the three runs?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 def train(asked, steps=150):
@@ -205,6 +213,9 @@ charts.Panels("what the teacher sees in 1,000 images", [bars("oh alone", 0), bar
 #
 # *Predict before you run: a step that lowers `oh`: does it raise `ie`, lower it, or leave it?*
 
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 flat_teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 flat_teacher = flat_teacher.double().eval().requires_grad_(False)
@@ -244,6 +255,9 @@ print(f"cosine of the two slopes: {cosine:+.4f}")
 #
 # *Predict before you run: as $w$ goes from 0.1 to 10, what happens to the effective classes, and what to `oh`?*
 
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
+
 # %% tags=["not-banded"]
 tried = (0.1, 0.3, 1.0, 3.0, 10.0)
 swept = [train({"oh": 1, "ie": w})[1] for w in tried]
@@ -276,6 +290,7 @@ def weights_that_cure():
 
 lesson[3].check(weights_that_cure)
 # lesson[3].hint()
+# lesson[3].example()
 # lesson[3].solution()
 
 # %% [markdown]
@@ -289,7 +304,7 @@ lesson[3].check(weights_that_cure)
 #
 # ## The paper, the code, and what we measured
 #
-# * *Code.* RDSKD's published code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, weight 1. DAFL's takes
+# * *Code.* RDSKD's released code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, weight 1. DAFL's takes
 #   $\log_{10}$, so its weight of 5 is 2.17 in nats. Both give NaN where a class never occurs; ours does not.
 # * *Paper.* We have not read its body. Its abstract says that authenticity and class diversity often conflict, which makes
 #   the losses fluctuate. Notebooks 06 and 07 measure that.
@@ -305,3 +320,8 @@ lesson[3].check(weights_that_cure)
 # | entropy $H(p)$ | $-\sum_k p_k \ln p_k$: how undecided a probability is, in nats; 0 to $\ln K$ |
 # | mean answer $\bar p$ | the mean of the teacher's probabilities over a batch, $K$ numbers |
 # | cosine of two gradients | 1: same direction, 0: at right angles, below 0: each undoes some of the other |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

@@ -12,7 +12,7 @@
 # **Goal.** Write two losses that ask a generator for images that differ, find the trap in the published form, and measure
 # how loud each of them is beside the others.
 #
-# **Time.** About 20 minutes to read and do, 15 s of computing on two cores.
+# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
 #
 # **The question.** With `oh` and `ie` a batch holds all classes and the teacher is sure. Still the generator could paint
 # ten pictures, one of each class, over and over. A student needs more than ten pictures. What loss sees the difference?
@@ -50,6 +50,9 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # *Predict before you run: a generator gives `N = 64` grey images of 32 x 32, whose pixels have mean 0 and variance 1.
 # Is* $L_{DS}$ *near 1, near 0.1 or near 0.01? And* $L_{MS}$*?*
 
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 flat_teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 flat_teacher = flat_teacher.double().eval().requires_grad_(False)
@@ -85,16 +88,20 @@ def diversity(images, probs):
 
 
 lesson[1].check(diversity)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## The trap
 #
-# The published code writes the same number upside down twice: `1 / (pixels / answers + 1e-20)`.
+# The released code writes the same number upside down twice: `1 / (pixels / answers + 1e-20)`.
 #
 # *Predict before you run: a collapsed generator, and the teacher gives exactly the same answer to both images of each pair.
 # What is the loss, and what is its gradient?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 def published(answers, pixels):
@@ -133,6 +140,7 @@ def safe_quotient(a, b):
 
 lesson[2].check(safe_quotient)
 # lesson[2].hint()
+# lesson[2].example()
 # lesson[2].solution()
 
 # %% [markdown]
@@ -147,6 +155,9 @@ lesson[2].check(safe_quotient)
 #
 # *Predict before you run: how many times as loud as `ds` is `oh`? And which of the two parts of `ds` is the louder: the one
 # that we want, images apart, or the other?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 parameters = list(generator.parameters())
@@ -198,6 +209,7 @@ def louder(first, second, x):
 
 lesson[3].check(louder)
 # lesson[3].hint()
+# lesson[3].example()
 # lesson[3].solution()
 
 # %% [markdown]
@@ -207,6 +219,9 @@ lesson[3].check(louder)
 # `ds` with weight 30; with weight 300; and `ms` with weight 1.
 #
 # *Predict before you run: in which of the five do images end furthest apart? And the teacher's answers?*
+
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 def train(ds=0.0, ms=0.0, steps=150):
@@ -278,7 +293,7 @@ charts.Panels(
 # ## The paper, the code, and what we measured
 #
 # * *Code.* RDSKD: `1 / (pixels / answers + 1e-20)`, both norms over a half batch, added with weight 1 and undamped. MSGAN's
-#   term has means of absolute differences and adds 1e-5. We know of no published code of MSKD; ours is
+#   term has means of absolute differences and adds 1e-5. We know of no released code of MSKD; ours is
 #   DAFL's losses plus MSGAN's term.
 # * *Paper.* We have not read its body. Its abstract names inter-sample diversity as one of three aims.
 # * *Measured.* On MNIST's teacher the published `ds` is 50 times or more quieter than `oh`, more than 9 tenths of it brings
@@ -295,3 +310,8 @@ charts.Panels(
 # | diversity seeking | asking for images that differ by more than the answers to them |
 # | 2-norm $\lVert a \rVert$ | root of the sum of squares over all entries |
 # | NaN | "not a number": what $0/0$ and $0 \cdot \infty$ give; it spreads to whatever it meets |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

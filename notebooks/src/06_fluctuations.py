@@ -12,7 +12,7 @@
 # **Goal.** Say in a number how much a loss goes up and down while a generator learns, tell that from the noise of
 # sampling, and find out whether two losses really work against each other.
 #
-# **Time.** About 25 minutes to read and do, 10 s of computing on two cores.
+# **Time.** About 25 minutes, of which 10 seconds are computing (two CPU cores).
 #
 # **The question.** Authenticity and class diversity are said to conflict, and the conflict to make the losses fluctuate.
 # Curves of losses do look restless. But a loss of a *random batch* is restless by itself. What is what?
@@ -44,6 +44,9 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # *Predict before you run: a loss that is nothing but noise, each value drawn anew from a normal distribution with standard
 # deviation* $\sigma$*. Is its F nearer to 0, to* $\sigma / 2$ *or to* $2 \sigma$*?*
 
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 losses = torch.tensor([1.0, 0.8, 0.9, 0.7, 0.75], dtype=torch.float64)
 by_hand = losses.diff().clamp_min(0).mean()  # (0 + 0.1 + 0 + 0.05) / 4
@@ -69,8 +72,9 @@ def mean_rise(losses):
 
 
 lesson[1].check(mean_rise)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## The noise floor
@@ -79,6 +83,9 @@ lesson[1].check(mean_rise)
 # the **noise floor**.
 #
 # *Predict before you run: the batch gets four times as large, and four times again. What happens to the floor?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 settings = replace(lab.PRESETS["classroom"], generator_steps=150, width=8, batch_size=32)
@@ -123,6 +130,7 @@ def noise_floor(measure, draw, draws):
 
 lesson[2].check(noise_floor)
 # lesson[2].hint()
+# lesson[2].example()
 # lesson[2].solution()
 
 # %% [markdown]
@@ -143,6 +151,7 @@ def look(generator, z):
 
 lesson[3].check(look)
 # lesson[3].hint()
+# lesson[3].example()
 # lesson[3].solution()
 
 # %% [markdown]
@@ -152,7 +161,11 @@ lesson[3].check(look)
 # *Predict before you run: F of the training batches was made of noise and learning. How large is F on the probe, in percent
 # of it?*
 
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
+
 # %%
+run = start()  # anew, so that this cell can be run again
 probe = image_quality.Probe(run.teacher, run.generator, run.objective, n=64, seed=1000)
 
 
@@ -226,6 +239,9 @@ lesson.band("F on the probe, as a share of F on training batches, ie", of_traini
 #
 # *Predict before you run: is the cosine below 0 always, mostly, or half of the time?*
 
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 at = 5 * np.arange(len(cosines))
 charts.Curves(
@@ -243,8 +259,8 @@ print(f"one rises and the other falls in: yours {opposed:.0f} % of the steps")
 # If the two had nothing to do with each other, one would rise and the other fall in about half of the steps, and the
 # cosine would be about 0.
 #
-# What we see: the cosine jumps about, its mean is small, and below 0 with every one of ten seeds; the increments are opposed
-# in about half of the steps. So there is a pull against each other, and at this scale it is a weak one. The price that 04
+# What we see: the cosine jumps about and its mean is small. With each of our ten stored seeds the mean was below 0 (yours
+# stands above). The increments are opposed in about half of the steps. So there is a pull against each other, and at this scale it is a weak one. The price that 04
 # found is another matter: it says *where* training ends, and shows as no fight in each step.
 #
 # ## What to remember
@@ -259,10 +275,10 @@ print(f"one rises and the other falls in: yours {opposed:.0f} % of the steps")
 #
 # * *Paper.* Its abstract says that authenticity and class diversity often conflict, causing frequent fluctuations of the
 #   losses. We have not read its body and do not know on which batches its losses were taken.
-# * *Code.* The published code logs the losses of the training batches, 512 fresh images each.
+# * *Code.* The released code logs the losses of the training batches, 512 fresh images each.
 # * *Measured* (ten seeds, the bands above; width 8, batches of 32, 150 steps, no damping). On the probe the fluctuation of
 #   `oh` and `ie` is a fraction of that on training batches, which hardly differs from a frozen generator's. The mean cosine
-#   of the two gradients is slightly below 0, with all ten. Larger networks, colour images and long runs: not measured.
+#   of the two gradients is slightly below 0 with all ten stored seeds. Larger networks, colour images and long runs: not measured.
 #
 # ## New words
 #
@@ -273,3 +289,8 @@ print(f"one rises and the other falls in: yours {opposed:.0f} % of the steps")
 # | noise floor | $F$ of a generator that does not learn, with fresh latents each time |
 # | probe batch | latents drawn once, on which the generator is measured again and again |
 # | sampling noise | a loss of a random batch differs from that of the next one |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

@@ -12,7 +12,7 @@
 # **Goal.** Understand RDSKD's penalty on increments as a *gain* on a gradient, try every rule for its anchor, and measure,
 # with several seeds, what it changes.
 #
-# **Time.** About 25 minutes to read and do, 30 s of computing on two cores.
+# **Time.** About 25 minutes, of which 30 seconds are computing (two CPU cores).
 #
 # **The question.** RDSKD does not add the losses `oh` and `ie`, it adds their *exponentials*, so that a loss that has risen
 # is asked for more. Does that calm anything? Notebook 06 has made the instruments: the fixed probe, and its fluctuation.
@@ -43,6 +43,9 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 #
 # *Predict before you run: by how many nats must a loss rise above its anchor for the gain to double?*
 
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 theta = torch.tensor([0.6, -0.8], dtype=torch.float64, requires_grad=True)  # (2,)   any weights
 loss = theta.square().sum()  # L = 1 nat, its gradient is 2 theta
@@ -68,24 +71,28 @@ def damped(loss, anchor):
 
 
 lesson[1].check(damped)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## Where the anchor stands
 #
-# What is "an earlier value"? The paper speaks of increments; the published code does something of its own. Rules, each told
+# What is "an earlier value"? The paper speaks of increments; the released code does something of its own. Rules, each told
 # the step $i$, the loss in it and the anchor until now:
 #
 # | rule | the anchor after step $i$ | from |
 # |---|---|---|
-# | `epoch` | 0 at first; then the loss of the second step of every 120 | the published code |
+# | `epoch` | 0 at first; then the loss of the second step of every 120 | the released code |
 # | `previous` | the loss of the step before | the plainest reading of "increments" |
 # | `average` | a moving average that forgets over about 50 steps | ours |
 # | `none` | no damping: the plain sum | for comparison |
 #
 # *Predict before you run: a loss falls smoothly from 2 to 0.3 over 240 steps, and jumps up by 0.5 at step 150 for 20 steps.
 # Under which rule is the jump answered by a gain above 1? For how long?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 i = np.arange(240)
@@ -140,6 +147,7 @@ def next_anchor(i, loss, anchor):
 
 lesson[2].check(next_anchor)
 # lesson[2].hint()
+# lesson[2].example()
 # lesson[2].solution()
 
 # %% [markdown]
@@ -161,6 +169,7 @@ def constant_weight(losses, anchors):
 
 lesson[3].check(constant_weight)
 # lesson[3].hint()
+# lesson[3].example()
 # lesson[3].solution()
 
 # %% [markdown]
@@ -170,6 +179,9 @@ lesson[3].check(constant_weight)
 #
 # *Predict before you run: F on the probe under the published rule, divided by F under the plain sum. Is it near 0.1, near
 # 0.5, near 1, or above?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 def train(rule, seed, constant=None, steps=100):
@@ -330,3 +342,8 @@ charts.Panels(
 # | damping, exponential penalty | descending $e^{L-a}$ instead of $L$ |
 # | gain | $e^{L-a}$: what damping multiplies a term's gradient with |
 # | arm | one of several ways of training that are compared, all else alike |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

@@ -13,7 +13,7 @@
 # prove that it is what the package computes, and use it: a LeNet-5 half the size learns to read handwritten digits
 # without ever seeing one.
 #
-# **Time.** About 25 minutes to read and do, half a minute of computing on two CPU cores.
+# **Time.** About 25 minutes, of which 30 seconds are computing (two CPU cores).
 #
 # **The problem.** There is a *teacher*, a network that reads digits. Its training data is gone. We want a smaller
 # *student* that answers as the teacher does. We cannot show the student digits, so we train a *generator* $G$ that turns
@@ -55,7 +55,7 @@ for name, net in (("teacher", teacher), ("student", lab.LeNet5Half())):
 # $$L_G = e^{L_{OH} - a_{OH}} + e^{L_{IE} - a_{IE}} + L_{DS}.$$
 #
 # Its gradient is $e^{L-a}\,\nabla L$ for each damped term: the factor $e^{L-a}$, the **gain**, is 1 at the anchor, grows
-# when the loss has risen above it, and shrinks when it has fallen. The published code starts with $a = 0$ and takes a new
+# when the loss has risen above it, and shrinks when it has fallen. The released code starts with $a = 0$ and takes a new
 # anchor once per 120 steps, at the second of them.
 #
 # ### Exercise 1: the loss of the generator
@@ -70,8 +70,9 @@ def generator_loss(logits, images, anchor_oh, anchor_ie):
 
 
 lesson[1].check(generator_loss)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ### Exercise 2: when an anchor is taken
@@ -88,6 +89,7 @@ def next_anchor(i, raw, anchor, every=120):
 
 lesson[2].check(next_anchor)
 # lesson[2].hint()
+# lesson[2].example()
 # lesson[2].solution()
 
 # %% [markdown]
@@ -97,6 +99,9 @@ lesson[2].check(next_anchor)
 # below can be exact: in single precision, rounding alone makes two correct programs drift apart.
 #
 # *Predict before you run: in the first step both anchors are 0. Which term then pulls with a gain above 1, and which below?*
+
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 torch.manual_seed(0)
@@ -123,7 +128,7 @@ for i in range(12):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if i % 5 == 1:  # every 120 steps in the published code; every 5 here, to see it happen
+    if i % 5 == 1:  # every 120 steps in the released code; every 5 here, to see it happen
         anchor_oh, anchor_ie = oh.item(), ie.item()
     flat.append((oh.item(), ie.item(), ds.item()))
 
@@ -172,6 +177,7 @@ def my_rdskd():
 
 lesson[3].check(my_rdskd)
 # lesson[3].hint()
+# lesson[3].example()
 # lesson[3].solution()
 
 # %% [markdown]
@@ -181,6 +187,9 @@ lesson[3].check(my_rdskd)
 # `classroom`, shortened. Every batch that trains the generator also goes into a *pool* from which the student will learn.
 #
 # *Predict before you run: how many of the ten classes will the pool hold, and which of the three losses will rise?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 settings = replace(lab.PRESETS["classroom"], generator_steps=300, student_steps=1000)
@@ -223,6 +232,9 @@ charts.Panels("losses and gains of the generator", charts.loss_terms(columns) + 
 #
 # *Predict before you run: the teacher reads about 99 % of 1,000 real digits. How many will its student read?*
 
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 for step in run.distill():
     pass
@@ -245,7 +257,7 @@ charts.recall(found)
 #
 # ## The paper, the code, and what we measured
 #
-# * **Published code**: the formulas above are the authors' code's; the body of their paper was not read by us, and no accuracy of
+# * **Released code**: the formulas above are the authors' code's; the body of their paper was not read by us, and no accuracy of
 #   theirs is known to us.
 # * **Measured here**: the bands above, on 1,000 shipped digits. The preset `classroom` in full (800 and 4,000 steps) gives
 #   97.75 ± 0.17 % on MNIST's 10,000 test images, three seeds (README).
@@ -266,3 +278,8 @@ charts.recall(found)
 #
 # **Go on.** `rdskd-lab distill --data digits --out runs/mine` does the whole preset and writes a report;
 # `--off ie` switches a term off, `--anchor none` takes the damping away.
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

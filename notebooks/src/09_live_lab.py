@@ -11,7 +11,7 @@
 #
 # **Goal.** Experiment with RDSKD while it learns, change one thing at a time, and read from the panels what came of it.
 #
-# **Time.** About 25 minutes to read and do, a quarter of a minute of computing on two CPU cores, and as much live training as you like.
+# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores), and as much live training as you like.
 #
 # Each experiment is there twice: with your own hands in the lab, and as a cell that does it in numbers, from the same seed, so
 # that you can see whether you saw right.
@@ -86,6 +86,9 @@ def compare(title, runs, column, ylabel):
 # *Predict before you run: from step 60 on, `ie` is off. What will change first, the certainty or the classes? How soon? By hand:
 # Reset, Play to about step 60, Pause, take the tick from `ie`, Play.*
 
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 as_it_is, without_ie = play(), play({60: [("ie", "on", False)]})
 print("the same run until then:", np.array_equal(as_it_is[:60], without_ie[:60]))
@@ -110,6 +113,9 @@ live.fork("ie", "on", False)
 # *Predict before you run: with weight 30 on `oh` from the first step, will the teacher be surer? What is the price? By hand: Reset,
 # write 30 into the weight of `oh`, Play.*
 
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 hard = play({0: [("oh", "weight", 30.0)]})
 lesson.band("certainty, oh with weight 1", as_it_is[-20:, 1].mean(), "%")
@@ -133,6 +139,9 @@ charts.Panels(
 # And how would you know?*
 #
 # First what damping does to a gradient: it multiplies it with $e^{L-a}$, the *gain* in the lab's lowest panel.
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 for change in (-0.5, -0.1, 0.0, 0.1, 0.5):
@@ -168,8 +177,9 @@ def cure():
 
 
 lesson[1].check(cure)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## The failure museum
@@ -198,7 +208,7 @@ Museum("collapse")
 #
 # ## The paper, the code, and what we measured
 #
-# * **Published code**: all weights are 1; oh and ie are damped with anchors of every 120th step. The body of the paper was not read by us.
+# * **Released code**: all weights are 1; oh and ie are damped with anchors of every 120th step. The body of the paper was not read by us.
 # * **Measured here**: the bands above, ten seeds each, a generator of 8 channels and 120 steps.
 # * **Where they differ**: the published generator is 16 times as wide and learns 2,400 steps. Whether the same edits do the same
 #   there was not run.
@@ -210,3 +220,8 @@ Museum("collapse")
 # | fork | two runs from one state, with one edit between them |
 # | edit | one change of one term before one step |
 # | effective number of classes | $e^{H}$ of how often each class occurs in a batch: 10 if equally often, 1 if there is one |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

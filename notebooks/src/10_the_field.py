@@ -12,7 +12,7 @@
 # **Goal.** Read DAFL, MSKD, ZSKD and DeepInversion as tables of terms beside RDSKD's, see each at work for a moment,
 # and compare stored results that were made with the same budget.
 #
-# **Time.** About 20 minutes to read and do, a quarter of a minute of computing on two CPU cores.
+# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace
@@ -44,6 +44,9 @@ lesson = begin("10_the_field")
 #
 # *Predict before you run: which two terms do RDSKD, DAFL and MSKD share? Which method needs a teacher with BatchNorm?*
 
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 NAMES = ("rdskd", "dafl", "mskd", "zskd", "deepinversion")
 for name in NAMES:
@@ -69,6 +72,9 @@ for name in NAMES:
 # images for unlike latents, DeepInversion images that look like the training data *from inside*.
 #
 # *Predict before you run: R_f is 0 for data like the training data. Is it smaller for noise or for real digits?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 teacher = lab.load_weights(lab.networks.architectures.LeNet5BN(), lab.SHIPPED["lenet5-bn"]).double()
@@ -111,8 +117,9 @@ def bn_statistics(layers):
 
 
 lesson[1].check(bn_statistics)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## One moment of each
@@ -120,6 +127,9 @@ lesson[1].check(bn_statistics)
 # Five tiny runs, a hundredth of what they should have: to see what each paints, not which is best.
 #
 # *Predict before you run: whose images will look most like digits? Whose all of one kind?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 TINY = {
@@ -187,6 +197,9 @@ Figure("what each paints after a moment", figure, alt)
 # *Predict before you run: write down your order of the five. How many points apart do you expect the first and the
 # last?*
 
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
+
 # %% tags=["not-banded"]
 rows = stored("mnist")  # rdskd-lab compare --data mnist --budget 90s --seeds 0,1,2
 found, facts = {}, {}
@@ -240,7 +253,7 @@ Figure("stored results under one budget", figure, alt)
 #   pair of networks: DAFL 98.2 %, with its own teacher.
 # * **Measured here**: the stored table, and five tiny runs that only show.
 # * **Where they differ**: ZSKD and DeepInversion were published for colour images; their settings here are ours. Bugs
-#   of published codes are not repeated (an entropy in base 10, a "best image" that was an alias of the last).
+#   of released codes are not repeated (an entropy in base 10, a "best image" that was an alias of the last).
 #
 # ## New words
 #
@@ -251,3 +264,8 @@ Figure("stored results under one budget", figure, alt)
 # | feature | what enters a network's last layers |
 # | BatchNorm statistics | mean and variance of each channel over the training data, kept inside a network |
 # | budget | what each run may use: here, seconds |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

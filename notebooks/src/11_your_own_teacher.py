@@ -12,7 +12,7 @@
 # **Goal.** Distil a network that you wrote, trained on pictures of your own, and know where that ends: what a teacher
 # must be like, what its copy says about privacy, and what a file or a module from somebody else may do to your machine.
 #
-# **Time.** About 25 minutes to read and do, a quarter of a minute of computing on two CPU cores.
+# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores).
 
 # %%
 import pickle
@@ -71,6 +71,9 @@ for part, count in (("train", 200), ("test", 100)):
 #
 # *Predict before you run: the pictures are thin bright lines on black. Is the mean of all pixels (0 black, 1 white)
 # nearer to 0.1 or to 0.5?*
+
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 pixels = lab.load_data(folder, "train", size=28).images.double() / 255  # (800, 1, 28, 28)
@@ -133,6 +136,9 @@ lesson.band("teacher, unseen pictures", lab.accuracy(teacher, test), "%", look_a
 #
 # *Predict before you run: how sure can such a teacher of ten classes seem at most?*
 
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 for classes in (4, 10):
     answer = torch.eye(classes, dtype=torch.float64)[:1]  # a softmax that is perfectly sure
@@ -157,8 +163,9 @@ def make():
 
 
 lesson[1].check(make)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## Distilled
@@ -168,6 +175,9 @@ lesson[1].check(make)
 #
 # *Predict before you run: with 200 steps for the generator and 400 for the student, will the student beat guessing (25
 # %) clearly? Will you recognise the outlines that it learned from?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 settings = replace(lab.PRESETS["classroom"], generator_steps=200, student_steps=400)
@@ -223,6 +233,10 @@ charts.samples(pictures, train.classes)
 # *Predict before you run: are painted images nearer to the training pictures?*
 
 
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
+
+
 # %%
 def nearest(images, others):
     """For each image the largest cosine with one of the others, each less its mean: (N,)."""
@@ -255,6 +269,10 @@ print(f"for comparison, an unseen picture and its nearest training picture: {nea
 # it to make a file called "harmed". Is it there afterwards?*
 
 
+# %% tags=["prediction-5"]
+lesson.predict(5, ...)  # type your guess in quotes, in place of the dots
+
+
 # %%
 class Harm:
     """When unpickled, this makes a file."""
@@ -285,7 +303,7 @@ print("harmed:", (folder / "harmed").exists())
 #
 # ## The paper, the code, and what we measured
 #
-# * **Paper and published code**: MNIST, SVHN and CIFAR-10 with LeNet-5, wide and plain ResNets; weights are kept as
+# * **Paper and released code**: MNIST, SVHN and CIFAR-10 with LeNet-5, wide and plain ResNets; weights are kept as
 #   pickled modules there. No accuracy of the paper is known to us.
 # * **Measured here**: four drawn classes, a network of 800 pictures, a student in 600 steps in all; ranges of ten seeds
 #   stand above. The two teachers under "Limits" are one seed each.
@@ -299,3 +317,8 @@ print("harmed:", (folder / "harmed").exists())
 # | safetensors | a file of named arrays and nothing else |
 # | pickle | Python's own file format, which can run code when it is opened |
 # | privacy leak | something about single training examples that a model gives away |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

@@ -12,7 +12,7 @@
 # **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer, read
 # our tables with their intervals, and say what would change your mind.
 #
-# **Time.** About 25 minutes to read and do, half a minute of computing on two CPU cores.
+# **Time.** About 25 minutes, of which 30 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace
@@ -37,6 +37,9 @@ lesson = begin("12_robustness")
 # Here are two imaginary methods, each run with six settings. The numbers are the accuracies of their students in per cent.
 #
 # *Predict before you run: which of the two would you call more robust? Which number would you print in an abstract?*
+
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 CAREFUL = np.array([90.0, 91.0, 90.5, 89.0, 90.0, 89.5])
@@ -82,6 +85,9 @@ for method in robustness.FIELD:
 # *Predict before you run: the same mean difference, 1.5 points, with three seeds and with ten. How much narrower is the
 # interval?*
 
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
+
 # %%
 differences = np.array([0.9, 1.4, 2.2])
 for n in (3, 10):
@@ -113,8 +119,9 @@ def more_robust(ours, rivals, t):
 
 
 lesson[1].check(more_robust)
-# lesson[1].hint()      # three of them, one after the other
-# lesson[1].solution()  # one way to write it
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
 
 # %% [markdown]
 # ## The tables
@@ -153,6 +160,9 @@ def tell(name, words=""):
 #
 # *Predict before you run: which of the two do you expect to hold? For which term? At which batch size?*
 
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
+
 # %% tags=["not-banded"]
 tell("fluctuation", "than without (")
 
@@ -171,6 +181,9 @@ tell("fluctuation", "constant weight")
 # Why not look at the curves of training, as one usually does? Here they are, above those of the probe, from the same run with
 # seed 0. *Before you look: in which row will you be able to tell the three apart?*
 
+# %% tags=["prediction-4"]
+lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
+
 # %% tags=["not-banded"]
 curves = stored("fluctuation_curves")
 charts = [chart for where in ("batches", "probe") for chart in fluctuation.curve_charts(curves, where)]
@@ -181,6 +194,9 @@ Panels("One seed, step by step", charts)
 # frozen generator shows on fresh batches of the probe's size.
 #
 # *Predict before you run: which is larger, the fluctuation on the probe, or on the batches of training?*
+
+# %% tags=["prediction-5"]
+lesson.predict(5, ...)  # type your guess in quotes, in place of the dots
 
 # %% tags=["not-banded"]
 for rule in ("none", "epoch", "constant"):
@@ -194,6 +210,9 @@ for rule in ("none", "epoch", "constant"):
 # ## What do the terms do for samples, and whose student is best?
 #
 # *Predict before you run: which term matters most to the student? Which rival is nearest to RDSKD?*
+
+# %% tags=["prediction-6"]
+lesson.predict(6, ...)  # type your guess in quotes, in place of the dots
 
 # %% tags=["not-banded"]
 tell("diversity", "samples")
@@ -209,6 +228,9 @@ tell("accuracy")
 #
 # *Predict before you run: which kind of setting hurts most: learning rate, batch, latent, width, temperature, teacher,
 # weights? Is it the same kind for every method?*
+
+# %% tags=["prediction-7"]
+lesson.predict(7, ...)  # type your guess in quotes, in place of the dots
 
 # %% tags=["not-banded"]
 rows = tables["robustness"]
@@ -234,6 +256,9 @@ Interactive(robustness.settings_chart(tables["robustness"]))
 # And the claim itself, over the settings that both have, over all of each, and over all but other teachers. The last was asked
 # after the table had been seen: a hint, not a finding.
 
+# %% tags=["prediction-8"]
+lesson.predict(8, ...)  # type your guess in quotes, in place of the dots
+
 # %% tags=["not-banded"]
 tell("robustness")
 
@@ -241,6 +266,10 @@ tell("robustness")
 # ## A slice, live
 #
 # Two methods, three learning rates, one seed, a tiny budget. *Predict before you run: whose accuracy moves more?*
+
+
+# %% tags=["prediction-9"]
+lesson.predict(9, ...)  # type your guess in quotes, in place of the dots
 
 
 # %%
@@ -305,7 +334,7 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 # * **Paper**: its abstract claims damped fluctuations, authentic and diverse samples, better accuracy than DAFL, MSKD, ZSKD and
 #   DeepInversion, and more robustness over hyper-parameters. We have not read its body: how it measured, over which
 #   settings, with which seeds, is not known here.
-# * **Published code**: MNIST, SVHN and CIFAR-10; no tables, logs or weights come with it.
+# * **Released code**: MNIST, SVHN and CIFAR-10; no tables, logs or weights come with it.
 # * **Measured here**: the four tables above, on MNIST's digits with a LeNet-5, generators an eighth as wide; every verdict with
 #   its interval is on `results/SCOREBOARD.md`, which also says why each may differ from the paper. In short: no setting in which
 #   damping makes a loss measurably quieter; oh and ie do what they are for; RDSKD's student better than MSKD's, undecided
@@ -322,3 +351,8 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 # | 95 % interval | computed so that it holds the true mean difference in 19 of 20 such studies |
 # | control | the dull explanation, run beside the interesting one |
 # | collapse (here) | fewer than 8 classes, a student below 80 %, or a stopped run |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name

@@ -1,41 +1,63 @@
-"""Expected bands: what ten seeds of the same experiment gave, beside the number that you got.
+"""Expected bands: a range made from ten seeds of the same experiment, beside the number that you got.
 
-`assets/bands.json` holds them, written by `tools/store_bands.py`: {notebook: {name: [value of seed 0, 1, ... 9]}}.
+`tools/store_bands.py` writes the ten values to `assets/bands.json`: {notebook: {name: [value of seed 0, ... 9]}}.
 """
 
 import json
+import math
+from statistics import fmean, stdev
 
 from ..networks.weights import ASSETS
 
 FILE = ASSETS / "bands.json"
+# A 95 % prediction interval for one more run: Student's t of 9 degrees of freedom, 2.262, times sqrt(1 + 1/10).
+SPREADS = 2.37
+LUCK = "luck alone does this in 1 run of 20"
 
 
 def read_bands(notebook: str) -> dict[str, list[float]]:
-    """The stored values of each result of a notebook; empty while none were stored."""
+    """Return the stored values of each result of a notebook; empty while none are stored."""
     return json.loads(FILE.read_text()).get(notebook, {}) if FILE.is_file() else {}
 
 
-def tell(name: str, value: float, values: list[float], unit: str = "", digits: int = 3, look_at: str = "") -> str:
-    """ "student's accuracy: yours 96.9 %, typical 96.4 to 97.4 % (10 seeds)"; outside, what to look at as well.
+def typical(values: list[float]) -> tuple[float, float]:
+    """Return the range in which about 19 of 20 further runs fall, from the stored values of ten.
 
-    A value in "%" is a fraction.  What differs between machines stands before the comma, where nbval does not look.
+    It is mean ± 2.37 standard deviations; for positive values whose range would reach below 0, in logarithms.
+    """
+    low, high = _range(values)
+    if low < 0 < min(values):
+        low, high = map(math.exp, _range([math.log(value) for value in values]))
+    return low, high
+
+
+def tell(name: str, value: float, values: list[float], unit: str = "", digits: int = 3, look_at: str = "") -> str:
+    """Write "student's accuracy: yours 96.9 %, typical 95.9 to 97.6 % (10 seeds)"; outside, how often luck does it.
+
+    A value in "%" is a fraction. What differs between machines stands before the comma, where nbval does not look.
     """
     yours = _number(value, unit, digits)
     after = f" {unit}" if unit else ""
     if not values:
         return f"{name}: yours {yours}{after}, typical values have not been stored yet"
-    low, high = (_number(edge, unit, digits) for edge in (min(values), max(values)))
+    low, high = typical(values)
+    if unit == "%":
+        low, high = max(low, 0.0), min(high, 1.0)
+    low, high = (_number(edge, unit, digits) for edge in (low, high))
     inside = float(low) <= float(yours) <= float(high)
-    outside = "" if inside else _outside(float(yours) < float(low), look_at, len(values))
-    typical = f"{low} to {high}" if low != high else low
-    return f"{name}: yours {yours}{after}{outside}, typical {typical}{after} ({len(values)} seeds)"
+    outside = "" if inside else _outside(look_at)
+    typically = f"{low} to {high}" if low != high else low
+    return f"{name}: yours {yours}{after}{outside}, typical {typically}{after} ({len(values)} seeds)"
 
 
-def _outside(below: bool, look_at: str, seeds: int) -> str:
-    # A value drawn like the n stored ones is the lowest or the highest of all n + 1 with a chance of 2 / (n + 1).
-    luck = f"by luck 2 runs of {seeds + 1} lie outside"
-    advice = look_at.rstrip(".").replace(",", ";") or luck
-    return f" ({'below' if below else 'above'} what is typical; {advice})"
+def _range(values: list[float]) -> tuple[float, float]:
+    half = SPREADS * stdev(values)
+    return fmean(values) - half, fmean(values) + half
+
+
+def _outside(look_at: str) -> str:
+    advice = f"; if you changed something: {look_at.rstrip('.').replace(',', ';')}" if look_at else ""
+    return f" (outside the typical range; {LUCK}{advice})"
 
 
 def _number(value: float, unit: str, digits: int) -> str:

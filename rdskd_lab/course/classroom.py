@@ -1,8 +1,9 @@
-"""A class of thirty: each student runs the same experiment with their own seed; one figure shows all results."""
+"""A class: each student has a seed and hands in one small file per notebook; one figure shows all results."""
 
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,56 +11,110 @@ import numpy as np
 from ..networks.weights import write_whole
 from ..reporting.charts import Chart
 from ..reporting.style import COLOURS, INK, canvas
-from .bands import read_bands
+from .bands import read_bands, typical
 
 SEEDS = 1_000_000
+KIND = "rdskd-lab hand-in 1"  # the first entry of a file
+STATES = ("solved", "not solved yet", "not tried yet")
+LARGEST = 1_000_000  # bytes
 
 
 def student_seed(name: str) -> int:
     """Return a seed from 10 to 999,999: the same on every machine for the same name, however it is spaced."""
     plain = " ".join(name.split()).casefold()
     if not plain:
-        raise ValueError('there is no name; say student_seed("your name")')
+        raise ValueError('the name is empty; pass yours, for example student="Ada Lovelace"')
     return 10 + int.from_bytes(hashlib.sha256(plain.encode()).digest()[:8]) % (SEEDS - 10)  # 0 to 9 made the bands
 
 
-def write_result(folder: Path | str, notebook: str, seed: int, found: dict[str, float]) -> Path:
-    """Write one small JSON file into `folder`: notebook, seed and results.  It contains no name."""
-    if not found:
-        raise ValueError("there is no result yet; run the cells that print one ('yours ...'), then save again")
-    path = Path(folder) / f"{notebook}-{seed}.json"
+@dataclass
+class HandIn:
+    """What one student hands in for one notebook; `name` is "" unless the student gave one."""
+
+    notebook: str
+    seed: int
+    name: str
+    exercises: list[dict]
+    predictions: dict[str, str]  # "" where none was typed
+    found: dict[str, float]  # the notebook's results
+    token: str = ""
+    file: str = field(default="", compare=False)
+
+    @property
+    def who(self) -> str:
+        """The name, or the seed where none was given."""
+        return self.name or f"seed {self.seed}"
+
+    @property
+    def solved(self) -> int:
+        return sum(row["state"] == "solved" for row in self.exercises)
+
+
+def write_hand_in(folder: Path | str, hand_in: HandIn) -> Path:
+    """Write one small JSON file into `folder`; a second call of the same session replaces it."""
+    path = Path(folder) / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"notebook": notebook, "seed": seed, "found": found}, indent=2).encode())
+    kept = {"kind": KIND} | {key: value for key, value in vars(hand_in).items() if key not in ("token", "file")}
+    write_whole(path, json.dumps(kept, indent=1, ensure_ascii=False).encode())
     return path
 
 
-def read_results(folder: Path | str) -> list[dict]:
-    """Read all result files of a folder, by seed; any other file is refused by its name."""
-    results = [_read(path) for path in sorted(Path(folder).glob("*.json"))]
-    if not results:
-        raise ValueError(f"{folder} holds no result file; each student writes one with lesson.save_result(folder)")
-    notebooks = sorted({result["notebook"] for result in results})
-    if len(notebooks) > 1:
-        raise ValueError(f"{folder} holds results of {' and '.join(notebooks)}; keep one folder per notebook")
-    return sorted(results, key=lambda result: result["seed"])
+def read_hand_ins(folder: Path | str) -> tuple[list[HandIn], dict[str, str]]:
+    """Read all hand-ins of a folder and the folders in it: (by notebook, who and file; {other file: why not})."""
+    found, refused = [], {}
+    for path in sorted(Path(folder).rglob("*.json")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            found.append(_read(path, name))
+        except (OSError, ValueError) as error:
+            refused[name] = str(error)
+    return sorted(found, key=lambda one: (one.notebook, one.who.casefold(), one.file)), refused
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path, name: str) -> HandIn:
+    """Read one file; raises ValueError with the reason if it is no hand-in."""
+    if path.stat().st_size > LARGEST:
+        raise ValueError("too large for a hand-in")
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        assert isinstance(result["notebook"], str) and isinstance(result["seed"], int)
-        assert all(isinstance(name, str) and np.isfinite(value) for name, value in result["found"].items())
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise ValueError(f"{path.name} is no result file of the course; take it out of the folder") from error
-    return result
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError("damaged: not valid JSON") from error
+    if not isinstance(given, dict) or given.get("kind") != KIND:
+        raise ValueError("not a hand-in of this course")
+    try:
+        one = HandIn(**{key: value for key, value in given.items() if key != "kind"}, file=name)
+        assert re.fullmatch(r"\d\d_\w{1,60}", one.notebook) and type(one.seed) is int and isinstance(one.name, str)
+        assert all(isinstance(key, str) and isinstance(text, str) for key, text in one.predictions.items())
+        assert all(isinstance(key, str) and np.isfinite(value) for key, value in one.found.items())
+        for number, row in enumerate(one.exercises, 1):
+            assert row["number"] == number and row["state"] in STATES and type(row["solution seen"]) is bool
+            assert type(row["hints"]) is int and type(row["tries"]) is int
+            assert isinstance(row["title"], str) and isinstance(row["last error"], str)
+    except (KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise ValueError("damaged: an entry is missing or has the wrong type") from error
+    one.name = " ".join(one.name.split())[:80]
+    return one
 
 
-def class_figure(folder: Path | str) -> "ClassFigure":
-    """Make one figure of a folder of result files: a dot per student, the class's mean, and the ten stored seeds."""
-    results = read_results(folder)
-    names = sorted({name for result in results for name in result["found"]})
-    values = {name: np.array([r["found"][name] for r in results if name in r["found"]]) for name in names}
-    return ClassFigure(results[0]["notebook"], values, read_bands(results[0]["notebook"]))
+def class_figure(folder: Path | str, notebook: str = "") -> "ClassFigure":
+    """Make one figure of a folder of hand-ins: a dot per student, the class's mean, and the typical range.
+
+    Raises ValueError if the folder holds no result, or results of several notebooks and `notebook` names none.
+    """
+    results = [one for one in read_hand_ins(folder)[0] if one.found and notebook in ("", one.notebook)]
+    if not results:
+        raise ValueError(f"{folder} holds no results; each student writes one file with lesson.hand_in(folder)")
+    notebooks = sorted({one.notebook for one in results})
+    if len(notebooks) > 1:
+        raise ValueError(f"{folder} holds results of {' and '.join(notebooks)}; pass notebook= to choose one")
+    return figure_of(results)
+
+
+def figure_of(results: list[HandIn]) -> "ClassFigure":
+    """Make the figure of hand-ins of one notebook."""
+    names = sorted({name for one in results for name in one.found})
+    values = {name: np.array([one.found[name] for one in results if name in one.found]) for name in names}
+    return ClassFigure(results[0].notebook, values, read_bands(results[0].notebook))
 
 
 @dataclass
@@ -79,8 +134,8 @@ class Figure(Chart):
 
 @dataclass
 class ClassFigure(Chart):
-    """A row of dots for each result: one dot per student, a bar for mean ± standard deviation, dashes for the stored
-    band."""
+    """A row of dots for each result: one dot per student, a bar for mean ± standard deviation, dashes for the typical
+    range."""
 
     title: str
     values: dict[str, np.ndarray]
@@ -92,8 +147,9 @@ class ClassFigure(Chart):
             span = f"from {found.min():.4g} to {found.max():.4g}"
             text = f"{name}: {len(found)} students, mean {found.mean():.4g}, {span}"
             if band := self.bands.get(name):
-                inside = int(((found >= min(band)) & (found <= max(band))).sum())
-                text += f"; {inside} of them inside the band {min(band):.4g} to {max(band):.4g} of {len(band)} seeds"
+                low, high = typical(band)
+                inside = int(((found >= low) & (found <= high)).sum())
+                text += f"; {inside} of them inside the typical range {low:.4g} to {high:.4g} ({len(band)} seeds)"
             said.append(text)
         return "; ".join(said) + "."
 
@@ -108,9 +164,9 @@ class ClassFigure(Chart):
             axis.annotate("mean ± sd", (found.mean(), -1), **below)
             axis.set_title(name, loc="left", fontsize=11, fontweight="bold")
             if band := self.bands.get(name):
-                for edge in (min(band), max(band)):
+                for edge in typical(band):
                     axis.axvline(edge, color=COLOURS[1], linestyle="--", linewidth=1.5)
-                axis.set_title(f"– – lowest and highest of {len(band)} seeds", loc="right", fontsize=10)
+                axis.set_title(f"– – typical range, from {len(band)} seeds", loc="right", fontsize=10)
             axis.set(yticks=[], ylim=(-2.2, heights.max() + 0.9))
             axis.spines[["left", "right", "top"]].set_visible(False)
         return figure

@@ -1,11 +1,12 @@
-"""An exercise: a blank in a notebook's cell, looked at by what it does, with hints and a solution that runs.
+"""An exercise: a blank in a notebook's cell, checked by what the learner's function does, with hints and a solution.
 
-`watch(answer)` tries an answer on chosen numbers and says what it saw, in words a learner understands: {words: number}.
-An answer is right when it does what the solution does.  A misconception is a wrong answer that runs: whoever does what
-it does is told the sentence that a teacher would say.  Everything is looked at in double precision.
+`watch(answer)` calls the answer with chosen inputs and returns what it saw, in a learner's words: {words: number}.
+An answer is right if it does what the solution does. A wrong answer is compared with known misconceptions first, then
+with simple relations to the right answer (a factor, a constant, a square). Everything is computed in double precision.
 """
 
 import inspect
+import math
 import textwrap
 import traceback
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-WIDTH = 100  # characters of a line that is printed
-RTOL, ATOL = 1e-6, 1e-9
+from .relations import LOOSE, RTOL, as_number, differing, relation, tell_difference, write_value
+from .verdict import Verdict, say, show
+
+MORE_CALLS = 3  # calls of a check that `example` shows
 
 
 class Blank(Exception):
@@ -25,13 +28,13 @@ class Blank(Exception):
 
 
 class Wrong(Exception):
-    """An answer that cannot be looked at any further; the text is what the learner is told."""
+    """An answer that cannot be checked any further; the text is what the learner is told."""
 
 
 class Misconception(NamedTuple):
-    """A wrong answer that runs, its name, and what a teacher says to whoever gives it.
+    """A wrong answer that runs, its name, and what a teacher says to a learner who gives it.
 
-    It is recognised when an answer does what this one does, or as `recognise(what was seen)` says.
+    It is recognised if an answer does what this one does, or as `recognise(what was seen)` decides.
     """
 
     answer: Callable
@@ -40,17 +43,22 @@ class Misconception(NamedTuple):
     recognise: Callable[[dict], bool] | None = None
 
 
-class Verdict(NamedTuple):
-    """What became of an answer: "empty", "wrong", "misconception" or "right"; which misconception; the sentence."""
+class Family(NamedTuple):
+    """Wrong answers that differ in one number, such as an epsilon: `answer(number)` is one of them.
 
-    kind: str
+    It is recognised at any number for which the answer does what the learner's does; `says` may name it: {number}.
+    """
+
+    answer: Callable[[float], Callable]
+    name: str
     says: str
-    name: str = ""
+    low: float = 1e-9
+    high: float = 1e3
 
 
-@dataclass
+@dataclass(repr=False)
 class Exercise:
-    """One exercise.  `judge(seen)` replaces the comparison where many answers are right: "" or what is wrong."""
+    """One exercise. `judge(seen)` replaces the comparison where many answers are right: it returns "" or the fault."""
 
     title: str
     hints: tuple[str, str, str]  # a nudge, the idea, nearly the line
@@ -58,45 +66,85 @@ class Exercise:
     watch: Callable[[Callable], dict]
     right: str  # what a right answer shows
     misconceptions: tuple[Misconception, ...]
+    families: tuple[Family, ...] = ()
     judge: Callable[[dict], str] | None = None
+    rtol: float = RTOL  # how near a number must come, relative
+    sizes: tuple[tuple[str, float | tuple], ...] = ()  # numbers that a wrong factor may be, by name
     call: str = "lesson[1]"  # how a cell names it
     given: int = 0  # hints
+    tries: int = 0  # checks of an answer that was not empty
+    solved: bool = False
+    solution_seen: bool = False
     verdict: Verdict | None = None  # of the last check
 
+    def __repr__(self) -> str:
+        """Name the exercise and its state, never its solution."""
+        return f"{self.call}: {self.title} ({self.state})"
+
+    @property
+    def state(self) -> str:
+        """ "solved", "not solved yet", or "not tried yet"."""
+        return "solved" if self.solved else "not solved yet" if self.tries else "not tried yet"
+
     def check(self, answer: Callable) -> None:
-        """Look at what the answer does, and say it in a sentence or two."""
+        """Check what the answer does, and show the verdict in a sentence or two."""
         self.verdict = self.examine(answer)
-        say(self.verdict.says)
+        self.tries += self.verdict.kind != "empty"
+        self.solved = self.solved or self.verdict.kind == "right"
+        show(self.verdict)
 
     def hint(self) -> None:
-        """The next of three hints; after the third, where the solution is."""
+        """Print the next of three hints; after the third, where the solution is."""
         if self.given == len(self.hints):
-            return say(f"Those were all three. {self.call}.solution() shows one way to write it.")
+            return say(f"No more hints. {self.call}.solution() shows one answer.")
         self.given += 1
         say(f"Hint {self.given} of {len(self.hints)}: {self.hints[self.given - 1]}")
 
     def solution(self) -> None:
-        """Print one way to write it: the code that the checks themselves run."""
+        """Print one answer: the code that the check itself runs."""
+        self.solution_seen = True
         print(self.source())
 
+    def example(self) -> None:
+        """Print the inputs of the check, and what should come out."""
+        calls = [(inputs, result) for inputs, result in self._calls() if inputs]
+        for number, (inputs, result) in enumerate(calls[:MORE_CALLS], 1):
+            print(f"Call {number} of {len(calls)}")
+            for name, value in inputs.items():
+                print(f"    {name} = {write_value(value)}")
+            print(f"    result: {write_value(result)}")
+        if calls:
+            names = ", ".join(calls[0][0])
+            print(
+                f"To try the inputs of call 1 yourself: {names}{',' * (len(calls[0][0]) == 1)} = {self.call}.inputs()"
+            )
+        else:
+            print("Your function gets no input. With a right answer the check sees:")
+            for words, value in self._see(self.answer).items():
+                print(f"    {words}: {write_value(value)}")
+
+    def inputs(self, call: int = 1) -> tuple:
+        """Return the arguments of one of the check's calls, to try things with; the first is call 1."""
+        return tuple(self._calls()[call - 1][0].values())
+
     def source(self) -> str:
-        """The solution's code, from its own file."""
+        """Return the solution's code, from its own file."""
         return source(self.answer)
 
     def typical_errors(self) -> None:
-        """For whoever teaches: each known misconception, as code, and what the check says to it."""
+        """Print each known misconception as code, and what the check says to it; for teachers."""
         for wrong in self.misconceptions:
             print(f"---- {wrong.name}\n{source(wrong.answer)}\n")
             say(f"-> {self.examine(wrong.answer).says}")
             print()
 
     def examine(self, answer: Callable) -> Verdict:
-        """The verdict on an answer; the learner's random state stays as it was."""
+        """Return the verdict on an answer; the learner's random state stays as it was."""
         if answer is None or answer is ...:
             return self._empty()
         if not callable(answer):
             name = self.answer.__name__
-            return Verdict("wrong", f"check wants the function itself: {self.call}.check({name}), without its result.")
+            return Verdict("wrong", f"Pass the function, not its result: {self.call}.check({name}).")
         try:
             seen = self._see(answer)
         except Blank:
@@ -105,32 +153,64 @@ class Exercise:
         if not fault:
             return Verdict("right", f"Right. {self.right}")
         for wrong in self.misconceptions:
-            if wrong.recognise(seen) if wrong.recognise else not differing(seen, self._see(wrong.answer)):
-                return Verdict("misconception", f"Not yet ({wrong.name}). {wrong.says}", wrong.name)
+            if wrong.recognise(seen) if wrong.recognise else not differing(seen, self._see(wrong.answer), self.rtol):
+                return Verdict("misconception", f"Not yet: {wrong.name}. {wrong.says}", wrong.name)
+        for family in self.families:
+            if number := self._member(family, seen):
+                says = family.says.format(number=f"{number:.1g}" if number < 0.1 else f"{number:.3g}")
+                return Verdict("misconception", f"Not yet: {family.name}. {says}", family.name)
         for wrong in () if self.judge else self.misconceptions:  # two faults, one of them a NaN: the other first
             if not wrong.recognise and self._beside_nan(seen, self._see(wrong.answer)):
-                return Verdict("misconception", f"Not yet ({wrong.name}). {wrong.says}", wrong.name)
-        return Verdict("wrong", f"Not yet. {fault} {self.call}.hint() helps.")
+                return Verdict("misconception", f"Not yet: {wrong.name}. {wrong.says}", wrong.name)
+        return Verdict("wrong", f"Not yet. {fault} {self.call}.hint() gives a hint.")
+
+    def _member(self, family: Family, seen: dict) -> float | None:
+        """Return the number of the family's member that does what was seen; None if there is none."""
+        right = self._see(self.answer)
+        key = differing(seen, right, self.rtol)
+        if key not in seen or key not in right or isinstance(seen[key], str) or isinstance(right[key], str):
+            return None
+        target = as_number(seen[key])
+        if target.shape != as_number(right[key]).shape:
+            return None
+        at = int((target - as_number(right[key])).abs().nan_to_num(0).argmax())  # where the two differ most
+
+        def gap(exponent: float) -> float:
+            """Return how far a member's number there is above the learner's; nan where it has none."""
+            member = self._see(family.answer(10**exponent)).get(key, "")
+            same = not isinstance(member, str) and as_number(member).shape == target.shape
+            return float((as_number(member) - target).flatten()[at]) if same else math.nan
+
+        low, high = math.log10(family.low), math.log10(family.high)
+        below = gap(low)
+        if not below * gap(high) < 0:
+            return None
+        for _ in range(45):
+            middle = (low + high) / 2
+            low, high = (middle, high) if gap(middle) * below > 0 else (low, middle)
+        return None if differing(seen, self._see(family.answer(10**middle)), LOOSE) else 10**middle
 
     def _beside_nan(self, seen: dict, wrong: dict) -> bool:
-        """Whether an answer does what the wrong one does, and not what is right, in all that is finite of it."""
+        """Return whether all that is finite of an answer does what the wrong one does, and not what is right."""
         finite = {key: x for key, x in seen.items() if isinstance(x, str) or torch.as_tensor(x).isfinite().all()}
         wrong, right = ({key: sight.get(key, "") for key in finite} for sight in (wrong, self._see(self.answer)))
         return 0 < len(finite) < len(seen) and not differing(finite, wrong) and bool(differing(finite, right))
 
     def _fault(self, seen: dict) -> str:
-        """What is wrong with what an answer did; "" if nothing is."""
+        """Return what is wrong with what an answer did; "" if nothing is."""
         if self.judge:
             return self.judge(seen)
         right = self._see(self.answer)
-        return _tell(seen, right) if differing(seen, right) else ""
+        if not differing(seen, right, self.rtol):
+            return ""
+        return relation(seen, right, self.sizes) or tell_difference(seen, right, self.rtol)
 
     def _empty(self) -> Verdict:
-        return Verdict("empty", f"Nothing here yet. Write your answer in place of the three dots and run the cell; "
-                                f"{self.call}.hint() gives a first nudge.")  # fmt: skip
+        says = f"Nothing here yet. Replace the three dots with your answer. {self.call}.hint() gives a first hint."
+        return Verdict("empty", says)
 
     def _see(self, answer: Callable) -> dict:
-        """What `watch` sees; an answer that stops is seen as the sentence about it, under the key "told"."""
+        """Return what `watch` sees; an answer that stops is seen as the sentence about it, under the key "told"."""
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(0)
             try:
@@ -144,60 +224,80 @@ class Exercise:
                     raise Blank from error
                 return {"told": _stopped(error)}
 
+    def _calls(self) -> list[tuple[dict, object]]:
+        """Return ({name: argument}, result) of each call that the check makes, from the solution."""
+        names, calls = list(inspect.signature(self.answer).parameters), []
 
-def value_and_gradient(loss: Callable, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """A loss of an answer, and its gradient with respect to the first input; all in double precision.
+        def noted(*arguments, **named):
+            inputs = {name: _copy(x) for name, x in zip(names, arguments, strict=False)} | named
+            result = self.answer(*arguments, **named)
+            calls.append((inputs, _copy(result)))
+            return result
 
-    Raises Wrong, with a sentence, when it is not one number, or carries no gradient.
+        self._see(noted)
+        return calls
+
+
+def value_and_gradient(
+    loss: Callable, *inputs: Tensor, by: str = "the input", where: str = ""
+) -> tuple[Tensor, Tensor]:
+    """Return an answer's loss (), and its gradient with respect to the first input; both in double precision.
+
+    `by` names the first input and `where` the case, for the sentences. Raises Wrong if the loss is not one number, or
+    carries no gradient.
     """
     first, *rest = (x.double() if x.is_floating_point() else x for x in inputs)
     first = first.clone().requires_grad_()
     value = loss(first, *rest)
     if not isinstance(value, Tensor):
-        raise Wrong(f"A loss has to be a tensor; yours is a {type(value).__name__}, which carries no gradient.")
+        raise Wrong(f"Return a tensor: a {type(value).__name__} carries no gradient. .item() and float() make one.")
     if value.shape != ():
         raise Wrong(
-            f"A loss is one number, a tensor of shape (); yours has shape {tuple(value.shape)}. What is to be done "
-            "over the batch, a sum or a mean?"
+            f"A loss is one number, a tensor of shape (); yours has shape {tuple(value.shape)}. Did you forget to "
+            "average over the batch?"
         )
-    if not value.requires_grad:
-        raise Wrong(
-            "Your loss carries no gradient, so nothing could learn from it. .detach(), .item(), torch.no_grad() and "
-            "argmax cut the way back."
-        )
-    return value.detach(), torch.autograd.grad(value, first)[0]
+    gradient = None
+    if value.requires_grad:
+        (gradient,) = torch.autograd.grad(value, first, allow_unused=True)
+    if gradient is None:
+        raise Wrong(_why_no_gradient(loss, value.detach(), first.detach(), rest, by, where))
+    return value.detach(), gradient
 
 
-def differing(seen: dict, right: dict) -> str:
-    """The first key under which two sights differ; "" where they agree to RTOL."""
-    for key in [*right, *seen]:
-        if key not in seen or key not in right or not _same(seen[key], right[key]):
-            return key
-    return ""
+def _why_no_gradient(loss: Callable, value: Tensor, first: Tensor, rest: list, by: str, where: str) -> str:
+    """Explain a missing gradient: does the loss change with the input at all?"""
+    if where:
+        return (
+            f"{where[0].upper()}{where[1:]} you return a constant, which carries no gradient. Do not branch there: add "
+            "a small number to what you divide by."
+        )
+    moved = first + 0.1 + 0.1 * torch.arange(first.numel(), dtype=first.dtype).view(first.shape).cos()
+    other = torch.as_tensor(loss(moved, *rest)).detach()
+    if torch.allclose(other, value, equal_nan=True):
+        return f"Your loss does not depend on {by} at all: other values leave it as it is. Use {by} in your formula."
+    return (
+        f"Your loss changes with {by}, but no gradient flows back to it. .detach(), .item(), torch.no_grad(), argmax "
+        "or torch.tensor(...) cut the way back."
+    )
 
 
 def source(function: Callable) -> str:
-    """A function's code, from its own file."""
+    """Return a function's code, from its own file."""
     return textwrap.dedent(inspect.getsource(function)).rstrip()
 
 
-def say(text: str) -> None:
-    """Print a sentence in lines of at most WIDTH characters."""
-    print(textwrap.fill(text, WIDTH, break_on_hyphens=False))
-
-
-def _same(a, b) -> bool:
-    if isinstance(a, str) or isinstance(b, str):
-        return a == b
-    a, b = (torch.as_tensor(x, dtype=torch.float64) for x in (a, b))
-    return a.shape == b.shape and torch.allclose(a, b, RTOL, ATOL, equal_nan=True)
+def _copy(value):
+    """Return a value that later calls cannot change."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return type(value)(map(_copy, value)) if type(value) in (list, tuple) else value
 
 
 def _call(answer: Callable, *args, **named):
-    """What the answer gives; raises Blank where nothing has been written, Wrong where what is there gives nothing."""
+    """Return what the answer returns; raises Blank where nothing has been written, Wrong where nothing is returned."""
     given = answer(*args, **named)
     if given is None and len(getattr(answer, "__code__", _nothing.__code__).co_code) > len(_nothing.__code__.co_code):
-        raise Wrong("Your function gave nothing back (None): does every way through it end in a return?")
+        raise Wrong("Your function returned nothing (None). Does every way through it end in a return?")
     if given is None or given is ...:
         raise Blank
     return given
@@ -209,40 +309,21 @@ def _nothing(): ...
 _CALL = _call.__code__  # the frame below it is the learner's
 
 
-def _tell(seen: dict, right: dict) -> str:
-    """What differs first, in numbers."""
-    key = differing(seen, right)
-    if isinstance(right[key], str):
-        return f"{_upper(key)} should be {right[key]}; yours is {seen[key]}."
-    got, want = (torch.as_tensor(x[key], dtype=torch.float64) for x in (seen, right))
-    if got.shape != want.shape:
-        return f"{_upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}."
-    if not want.shape:
-        return f"{_upper(key)} should be {want.item():.4f}; yours is {got.item():.4f}."
-    gap = (got - want).abs().nan_to_num(torch.inf)
-    at = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
-    place = ", ".join(map(str, at))
-    return f"{_upper(key)} should be {want[at].item():.4f} at [{place}]; yours is {got[at].item():.4f}."
-
-
 def _stopped(error: Exception) -> str:
-    """An error as a sentence: in which line of the learner's own function, or in what was made of what it gave."""
+    """Put an error into a sentence: in which line of the learner's function, or in what was made of its result."""
     frames = list(traceback.walk_tb(error.__traceback__))
     ours = [i for i, (frame, _) in enumerate(frames) if frame.f_code is _CALL]
     said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".: ")
     if not ours:
-        return f"What your function gave could not be used ({said})."
+        return f"The check could not use what your function returned ({said})."
     if ours[0] + 1 == len(frames):  # it was not even entered
-        return f"Your function could not be called ({said})."
+        return f"The check could not call your function ({said})."
     frame, line = frames[ours[0] + 1]
-    where = f"Your function stopped in its line {line - frame.f_code.co_firstlineno + 1} ({said})."
+    where = f"Line {line - frame.f_code.co_firstlineno + 1} of your function raised {said}."
     if "NoneType" in said and "grad" in frame.f_code.co_names:  # what torch leaves unsaid
         where += (
-            " backward() fills x.grad only of a tensor that was made by hand, not computed from another that tracks "
-            "its gradient: x.detach().requires_grad_() is such a one again. Or take torch.autograd.grad(loss, x)[0]."
+            " backward() fills x.grad only for a tensor that you made yourself, not for one computed from another "
+            "tensor with a gradient. x.detach().requires_grad_() makes such a tensor. Or use "
+            "torch.autograd.grad(loss, x)[0]."
         )
     return where
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

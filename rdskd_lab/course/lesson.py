@@ -1,43 +1,103 @@
-"""A notebook's first cell: what is wrong here, how long it will take, its exercises, its seed."""
+"""A notebook's first cell and its last: what to fix here, the time, exercises and seed; what is handed in."""
 
+import math
 import os
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from ..doctor.report import FIX, OK, diagnose, duration, estimate, look
+from . import exercises
 from .bands import read_bands, tell
-from .classroom import student_seed, write_result
-from .exercise import Exercise, say
+from .classroom import HandIn, student_seed, write_hand_in
+from .exercise import Exercise
+from .verdict import say
+
+NOTEBOOKS = sorted(name[2:] for _, name, _ in iter_modules(exercises.__path__) if name.startswith("ex"))
 
 
 class Lesson(dict[int, Exercise]):
-    """`lesson[1].check(answer)`, `.hint()`, `.solution()`; `lesson.seed`; `lesson.band(name, value)`."""
+    """`lesson[1].check(answer)`, `.hint()`, `.example()`, `.solution()`; `lesson.seed`; `lesson.band(name, value)`."""
 
     def __init__(self, notebook: str, seed: int = 0):
         super().__init__(enumerate(find_exercises(notebook), 1))
         self.notebook, self.seed = notebook, seed
-        self.found: dict[str, float] = {}  # what the bands were told
+        self.found: dict[str, float] = {}  # the results that `band` was told
+        self.predictions: dict[int, str] = {}  # the learner's guesses; "" while none was typed
+        self.token = os.urandom(3).hex()  # so that no two learners write the same file
         for number, exercise in self.items():
-            exercise.call, exercise.given, exercise.verdict = f"lesson[{number}]", 0, None
+            exercise.call, exercise.given, exercise.tries = f"lesson[{number}]", 0, 0
+            exercise.solved, exercise.solution_seen, exercise.verdict = False, False, None
 
     def __missing__(self, number):
-        raise KeyError(f"there is no exercise {number!r} here; there are {', '.join(map(str, self)) or 'none'}")
+        raise KeyError(f"exercise {number!r} does not exist here; there are {', '.join(map(str, self)) or 'none'}")
+
+    def __repr__(self) -> str:
+        """Show the progress, never a solution."""
+        rows = [f"{self.notebook}, seed {self.seed}: {self._progress()}."]
+        return "\n".join(rows + [f"    {exercise!r}" for exercise in self.values()])
+
+    def predict(self, number: int, guess: str) -> None:
+        """Note a guess before a run; the three dots of the cell mean that nothing was typed, and nothing is said."""
+        self.predictions[number] = "" if guess is ... else str(guess).strip()
+        if self.predictions[number]:
+            say(f"Prediction {number}: {self.predictions[number]}")
 
     def band(self, name: str, value: float, unit: str = "", digits: int = 3, look_at: str = "") -> None:
-        """Print a result beside what ten seeds gave; a value in "%" is a fraction.  `look_at`: where, if outside."""
+        """Print a result beside the range that ten seeds gave; a value in "%" is a fraction.
+
+        `look_at` says what to check if the result is outside.
+        """
         self.found[name] = float(value)
         print(tell(name, float(value), read_bands(self.notebook).get(name, []), unit, digits, look_at))
 
-    def save_result(self, folder: Path | str) -> None:
-        """Write what this notebook found, with its seed and without a name, for a class's figure."""
-        print(f"Wrote {write_result(folder, self.notebook, self.seed, self.found).name}.")
+    def hand_in(self, folder: Path | str | None = None, name: str = "") -> None:
+        """Say what a hand-in holds; with `folder`, write it there as one small file, without a name unless given."""
+        say(f"{self.notebook}: {self._progress()}.")
+        if folder is None:
+            return say(
+                'Nothing was written. lesson.hand_in("hand-in") writes this into one small file, without your name.'
+            )
+        path = write_hand_in(folder, self._hand_in(name))
+        named = f"with the name {name!r}" if name else "without a name"
+        say(f"Wrote {path.name} into {path.parent.resolve()}, {named}. Give this file to your teacher.")
+
+    def _hand_in(self, name: str) -> HandIn:
+        """Return what is handed in; a result that is not a number is left out."""
+        done = [
+            {
+                "number": number,
+                "title": exercise.title,
+                "state": exercise.state,
+                "tries": exercise.tries,
+                "hints": exercise.given,
+                "solution seen": exercise.solution_seen,
+                "last error": exercise.verdict.name if exercise.verdict else "",
+            }
+            for number, exercise in self.items()
+        ]
+        typed = {str(number): guess for number, guess in sorted(self.predictions.items())}
+        found = {name: value for name, value in self.found.items() if math.isfinite(value)}
+        return HandIn(self.notebook, self.seed, name, done, typed, found, self.token)
+
+    def _progress(self) -> str:
+        solved, hints = sum(e.solved for e in self.values()), sum(e.given for e in self.values())
+        typed = sum(map(bool, self.predictions.values()))
+        return (
+            f"exercises solved {solved} of {len(self)}, hints used {hints}, predictions typed {typed} of "
+            f"{len(self.predictions)}, results {len(self.found)}"
+        )
 
 
-def begin(notebook: str, student: str = "") -> Lesson:
-    """Begin a notebook: say what has to be mended on this machine and how long it takes; its exercises.
+def begin(notebook: str, student: str | None = None) -> Lesson:
+    """Begin a notebook: say what needs fixing on this machine and how long it takes; return its exercises.
 
-    Whoever names a `student` gets a seed of that student's own.  RDSKD_LAB_SEED sets the seed for all others.
+    A `student` gets a seed of their own, the same for the same name. RDSKD_LAB_SEED sets the seed for all others.
+    Raises ValueError for an unknown notebook and for an empty name.
     """
+    seed = int(os.environ.get("RDSKD_LAB_SEED", 0)) if student is None else student_seed(student)
+    lesson = Lesson(notebook, seed)
     facts = look()
     for finding in diagnose(facts):
         colab_without_gpu = finding.topic == "GPU" and facts.front_end == "Colab" and not facts.gpu
@@ -46,15 +106,16 @@ def begin(notebook: str, student: str = "") -> Lesson:
             say(f"{finding.topic}: {finding.says}. {finding.cure}")
     seconds = estimate(facts).get(f"notebook {notebook[:2]}")
     print(f"{notebook}: about {duration(seconds)} of computing here." if seconds is not None else f"{notebook}.")
-    seed = student_seed(student) if student else int(os.environ.get("RDSKD_LAB_SEED", 0))
-    if student:
-        print(f"Seed {seed}, which is yours.")
-    return Lesson(notebook, seed)
+    if student is not None:
+        print(f"Your own seed: {seed}.")
+    return lesson
 
 
 def find_exercises(notebook: str) -> tuple[Exercise, ...]:
-    """The exercises of a notebook, from the module of its name."""
-    try:
-        return import_module(f".exercises.ex{notebook}", __package__).EXERCISES
-    except ModuleNotFoundError as error:
-        raise ValueError(f"there is no notebook {notebook!r}; its name is that of its file, without .ipynb") from error
+    """Return the exercises of a notebook, from the module of its name."""
+    if notebook not in NOTEBOOKS:
+        close = [name for name in NOTEBOOKS if str(notebook).isdigit() and int(name[:2]) == int(notebook)]
+        close += get_close_matches(str(notebook), NOTEBOOKS, 1)
+        meant = f" Did you mean {close[0]!r}?" if close else f" There are {', '.join(NOTEBOOKS)}."
+        raise ValueError(f"there is no notebook {notebook!r}; pass the file's name without .ipynb.{meant}")
+    return import_module(f".exercises.ex{notebook}", __package__).EXERCISES

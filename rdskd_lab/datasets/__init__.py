@@ -9,6 +9,6 @@ here, found by itself: `digits.py` is the shortest.  The three splits, each for 
 """
 
 from .registry import SETS, load
-from .split import SPLITS, DataError, Split
+from .split import SPLITS, DataError, DataWarning, Split
 
-__all__ = ["SETS", "SPLITS", "DataError", "Split", "load"]
+__all__ = ["SETS", "SPLITS", "DataError", "DataWarning", "Split", "load"]

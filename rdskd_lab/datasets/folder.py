@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .dataset import DataSet, Labelled, every_tenth, find_or_download
-from .split import DataError
+from .split import DataError, warn
 
 LAYOUT = "FOLDER/train/CLASS/*.png and FOLDER/test/CLASS/*.png"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm")
@@ -27,7 +27,9 @@ def read_folder(place: Path, part: str, size: int, channels: int | None = None) 
     if not found:
         raise DataError(f"{folder} has no class folders; an image folder is {LAYOUT}.")
     if strangers := [name for name in found if name not in classes]:
-        raise DataError(f"{folder / strangers[0]} is a class that train/ has not; rename it as there, or remove it.")
+        raise DataError(
+            f"{folder / strangers[0]} is a class that train/ does not have; rename it to match, or remove it."
+        )
     paths, labels = [], []
     for name in found:
         pictures = _listing(folder / name, lambda path: path.suffix.lower() in SUFFIXES)
@@ -37,8 +39,14 @@ def read_folder(place: Path, part: str, size: int, channels: int | None = None) 
             )
         paths += [folder / name / picture for picture in pictures]
         labels += [classes.index(name)] * len(pictures)
-    channels = channels or len(_picture(paths[0], size, None))
-    images = torch.stack([_picture(path, size, channels) for path in paths])
+    channels = channels or len(_picture(paths[0], size, None, []))
+    squeezed = []
+    images = torch.stack([_picture(path, size, channels, squeezed) for path in paths])
+    if squeezed:
+        warn(
+            f"{len(squeezed)} of {len(paths)} pictures in {folder} are not square (the first: {squeezed[0]}); they are "
+            f"squeezed to {size} x {size}: crop them first, if the teacher was trained on cropped ones"
+        )
     return Labelled(images, torch.tensor(labels), tuple(classes))
 
 
@@ -75,14 +83,19 @@ def _listing(folder: Path, kind) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and kind(path))
 
 
-def _picture(path: Path, size: int, channels: int | None) -> Tensor:
-    """Read one picture file as grey or RGB and square: (channels, size, size) bytes. Transparency is dropped."""
+def _picture(path: Path, size: int, channels: int | None, squeezed: list[str]) -> Tensor:
+    """Read one picture file as grey or RGB and square: (channels, size, size) bytes. Transparency is dropped.
+
+    One that is more than a tenth longer than wide, or wider than long, is noted in `squeezed`.
+    """
     from PIL import Image  # here, because it would make `import rdskd_lab` slow
 
     try:
         with Image.open(path) as picture:
             if picture.mode[0] in "IF":
                 raise ValueError("16 or 32 bits per pixel, which Pillow would clip, not scale")
+            if max(picture.size) > 1.1 * min(picture.size):
+                squeezed.append(f"{path}, {picture.width} x {picture.height}")
             grey = channels == 1 if channels else picture.mode in ("1", "L", "LA")
             square = picture.convert("L" if grey else "RGB").resize((size, size), Image.Resampling.BILINEAR)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

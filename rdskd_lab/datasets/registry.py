@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 
 from .dataset import DataSet, places
 from .folder import LAYOUT, read_folder, read_pictures
-from .split import SPLITS, DataError, Split, recolour, renumber, resize
+from .split import SPLITS, DataError, Split, recolour, renumber, resize, warn
 
 
 def _found() -> list[DataSet]:
@@ -49,6 +49,11 @@ def load(data, split, root=None, *, size=None, channels=None, mean=None, std=Non
         place = _folder(data)
         part = "test" if split == "test" or split == "tune" and not (place / "train").is_dir() else "train"
         images, labels, classes = read_folder(place, part, size or 32, channels)
+        if all(name.isdecimal() for name in classes) and list(classes) != sorted(classes, key=int):
+            warn(
+                f"the class folders in {place} are numbers, in the order of text ({', '.join(classes[:4])}, ...), as "
+                "torchvision has them; if the teacher counts otherwise, name them 01, 02, ..."
+            )
         own, name = ((0.5,), (0.5,)), place.resolve().name
     channels = images.shape[1]
     mean, std = (tuple(given or (usual * channels)[:channels]) for given, usual in zip((mean, std), own, strict=True))

@@ -1,5 +1,6 @@
 """One split of a data set in memory: `Split`."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,15 @@ SPLITS = ("train", "tune", "test")
 
 class DataError(ValueError):
     """The data cannot be read as asked.  The message says what was wrong and what to do."""
+
+
+class DataWarning(UserWarning):
+    """What may be meant, or may spoil what is measured; the data are read."""
+
+
+def warn(sentence: str) -> None:
+    """Warn in Python; the command line prints the sentence on stderr."""
+    warnings.warn(sentence, DataWarning, stacklevel=2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,15 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from ..datasets import Split
+from ..networks.answers import pick_logits
 from ..torch_state import frozen
 
 
 @torch.no_grad()
 def answers(net: nn.Module, split: Split, batch_size: int = 250) -> Tensor:
     """The class that `net` gives each image of a split, (N,) on the CPU.  Modes of `net` are as before afterwards."""
-    device = next(net.parameters()).device
+    device = getattr(next(net.parameters(), None), "device", "cpu")
     with frozen(net):
-        return torch.cat([net(images).argmax(1) for images, _ in split.batches(batch_size, device)]).cpu()
+        return torch.cat([pick_logits(net(images)).argmax(1) for images, _ in split.batches(batch_size, device)]).cpu()
 
 
 def accuracy(net: nn.Module, split: Split) -> float:

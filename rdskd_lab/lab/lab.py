@@ -7,28 +7,36 @@ Everything that a control does can be done from a cell as well: `lab.edit("ie", 
 Either requests an edit, the player grants it between two steps, the experiment changes, and the controls follow it.
 """
 
-from collections.abc import Iterator
+import base64
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
 import ipywidgets as widgets
+import traitlets
 from torch import nn
 
+from ..datasets import Split
+from ..distillation import find_device
 from ..doctor.report import SLOW
 from ..methods.method import Settings
+from .drawing.sheet import mosaic, png
 from .drawing.view import sentence
 from .session.cores import leave_a_core
 from .session.experiment import PLAYABLE, Experiment
 from .session.player import Player
-from .session.record import STUDENT, Edit, checked, rule_of
+from .session.record import FIELDS, STUDENT, Edit, checked, rule_of
+from .session.screen_state import numbers, screen_state, terms
 from .session.trace import Trace, begin
+from .session.twin import Twin
 from .sharing.report import write_report
 from .sharing.script import export_code
 from .sharing.share_string import Recipe, ShareError, read, recipe_of, write
 from .widgets.cell_output import CellOutput
-from .widgets.control import Control
+from .widgets.control import Control, close
 from .widgets.fork import Fork, ForkControls
 from .widgets.playback_buttons import PlaybackButtons, button
 from .widgets.replay import Replay
@@ -36,16 +44,41 @@ from .widgets.run_log import RunLog
 from .widgets.step_inspector import SlowMotion, Stage
 from .widgets.term_controls import OWN, TermControls
 
-EVERY = 2.0  # s between two measurements of the student
+EVERY = 3.0  # s between two measurements of the student
 OFFER = " A step takes {:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
 
 
-class Lab(CellOutput):
-    """Preset `classroom`, shipped teacher.  `steps`: how many inline mode trains before it shows anything.
+EXAMPLES = {  # name: method, shipped checkpoint to begin from, whether the student learns, what it shows
+    "rdskd": ("rdskd", "", True, "RDSKD as it comes."),
+    "readable": (
+        "rdskd+bn",
+        "readable",
+        True,
+        "Digits that a person can read: 600 steps of RDSKD with a fourth term, BatchNorm statistics, which is not "
+        "RDSKD's. It goes on from there.",
+    ),
+    "collapse": ("dfad", "", False, "A collapse: DFAD's generator has no reason to make different images. Press Play."),
+}
+REPORT = "rdskd-lab-report.html"
 
-    It plays the shipped digits, on which the student is tested, and no other data: a `teacher` of your own takes
-    images (N, 1, 32, 32) and gives 10 logits.  Colour pairs are for the command line (`rdskd-lab distill --data`).
+
+class Lab(CellOutput, widgets.VBox):
+    """Preset `classroom`, shipped teacher: a widget that can stand in any other, and be observed.
+
+    `steps`: how many inline mode trains before it shows anything.  `learn`: whether the student learns from the start.
+    A `teacher` of your own may have any number of classes, named by `classes`; it takes images of 32 x 32 in grey or
+    colour.  `data` (a name, a folder or a Split) are test images, in the teacher's format, on which the student is
+    tested; without them it is asked how often it agrees with your teacher.  `device`: "auto" takes a GPU if there is
+    one.
     """
+
+    step = traitlets.Int(0, help="the generator's steps so far")
+    playing = traitlets.Bool(False, help="whether it trains")
+    terms = traitlets.Dict(help="by name: on, weight, damped, strength, rule")
+    numbers = traitlets.Dict(help="classes, of, certainty, student (None before it is measured), speed, fluctuation")
+
+    inner: Replay | Fork | None = None  # what is shown in the place of the controls
+    twin: Twin | None = None
 
     def __init__(
         self,
@@ -56,15 +89,29 @@ class Lab(CellOutput):
         steps: int = 120,
         teacher: nn.Module | None = None,
         settings: Settings | None = None,
+        device: str = "auto",
+        data: str | Split | None = None,
+        classes: Sequence[str] | None = None,
+        learn: bool = True,
     ):
-        self._build(method, seed, mode, steps, teacher, settings)
+        own = dict(teacher=teacher, settings=settings, device=find_device(device), data=data, classes=classes)
+        self._build(method, seed, mode, steps, own)
+        if learn:
+            self._edit(STUDENT, "learns", True)
+            self._on_show(True)
         self.replace_earlier()
 
-    def _build(self, method, seed, mode, steps, teacher, settings):
-        self._own = dict(teacher=teacher, settings=settings)  # None: what suits the method
-        self.inner: Replay | Fork | None = None  # what is shown in the place of the controls
+    def _build(self, method, seed, mode, steps, own):
+        widgets.VBox.__init__(self)
+        self._own = own  # None: what suits the method
+        self.comparing = True  # whether an edit of the learner's starts a twin
+        self.window = 200  # steps that the charts show; 0: all
+        self.run_id = 0  # goes up when another run is taken up
+        self.told = None  # what was asked for in words: a share string, a script
+        self.before: list[int] | None = None  # the teacher's answers to the probe, before the last edit
+        self._draws: deque[tuple[float, int]] = deque(maxlen=8)  # when, and steps by then
         self.experiment = Experiment(method, seed, **self._own)
-        self.trace = begin(self.experiment, teacher is not None)
+        self.trace = begin(self.experiment, own["teacher"] is not None)
         self.plan: list[Edit] = []  # edits still to come, of an experiment that is repeated
         self._goal: tuple[int, str] | None = None  # a step to stop at, and why
         self._measured = -1e9  # when the student was, on the monotonic clock
@@ -87,20 +134,29 @@ class Lab(CellOutput):
         self.lay_out(*parts, self.run_log.panel)
 
     @classmethod
-    def go_on(cls, trace: Trace, step: int, *, mode: str | None = None, teacher: nn.Module | None = None) -> "Lab":
+    def go_on(
+        cls, trace: Trace, step: int, *, mode: str | None = None, teacher: nn.Module | None = None, **place
+    ) -> "Lab":
         """Make a lab in which a recorded run goes on after `step` steps, bit for bit as it would have then.
 
         It starts at the last checkpoint before, or from the seed, and says how many steps it has to train anew.
-        Raises TraceError if the run cannot be resumed.  `teacher`: needed if the run had one of your own.
+        Raises TraceError if the run cannot be resumed.  `teacher`: needed if the run had one of your own; then `data`
+        and `classes` too, if it had any.
         """
-        trace.resume(trace.last_checkpoint(step), teacher)  # before anything is built that would have to be closed
+        trace.resume(trace.last_checkpoint(step), teacher, **place)  # before anything is built that would be closed
         lab = cls.__new__(cls)  # in whatever cell this is called, it replaces nothing
         settings = Settings(**trace.settings)
         usual = settings == replace(PLAYABLE[trace.method].presets["classroom"], pooled=False)
-        lab._build(trace.method, trace.seed, mode, 120, teacher, None if usual else settings)
+        own = dict(teacher=teacher, settings=None if usual else settings, device=find_device(), **place)
+        lab._build(trace.method, trace.seed, mode, 120, own)
         lab.player.ask(partial(lab._go_back, trace, step))
         lab.player.settle()
         return lab
+
+    @property
+    def page(self) -> "Lab":
+        """What is shown: the lab itself."""
+        return self
 
     @property
     def record(self):
@@ -114,9 +170,45 @@ class Lab(CellOutput):
         self.player.play(steps)
 
     def edit(self, term: str, field: str, value: bool | float | str) -> None:
-        """Change a term before the next step: `field` is "on", "weight" (0 to 100), "damped" or "rule"."""
+        """Change a term before the next step.
+
+        `field`: "on", "weight" (0 to 100), "damped", "rule", or "strength" of its damping (0 to 50; 1: released code).
+        """
         edit = checked(self.experiment.objective, term, field, value)
         self._ask(term, field, edit.value)
+
+    def strength(self, value: float) -> None:
+        """Set the strength of all damped terms, before the next step."""
+        damped = [name for name, term in self.experiment.objective.items() if term.damped]
+        if not damped:
+            raise ValueError("no term is damped, so there is no strength to set; damp one first")
+        edits = [checked(self.experiment.objective, name, "strength", value) for name in damped]
+        self.player.ask(partial(self._edit_together, [(e.term, e.field, e.value) for e in edits]))
+
+    def compare(self, on: bool = True) -> None:
+        """Run a twin beside this run, or no more.
+
+        The twin is this run without damping, from the next step on; after an edit, this run without that edit.  It
+        takes half of the speed.
+        """
+        self.player.ask(partial(self._set_compare, on))
+
+    def example(self, name: str) -> None:
+        """Show an example: "readable" (digits from a shipped checkpoint), "collapse", or "rdskd" as it comes."""
+        if name not in EXAMPLES:
+            raise ValueError(f"no example {name!r}; there are {', '.join(EXAMPLES)}")
+        self.player.ask(partial(self._show_example, name))
+
+    def act(self, action: dict) -> None:
+        """Do what the page asks for, {"do": name, ...}; what cannot be done is answered by a sentence, never raised."""
+        try:
+            do = self._actions().get(action["do"])
+            if do is None:
+                raise ValueError(f"there is no {str(action['do'])[:40]!r}")
+            do({name: value for name, value in action.items() if name != "do"})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            said = error.args[0] if error.args else type(error).__name__
+            self.player.ask(partial(self._say, f"That cannot be done: {str(said)[:200]}."))
 
     def learn(self, on: bool = True) -> None:
         """Let the student learn from the generator's images as they come, or stop it."""
@@ -175,18 +267,19 @@ class Lab(CellOutput):
         recipe = read(text)
         if recipe.own_teacher and teacher is None:
             raise ShareError("this experiment had a teacher of its own, which no string holds; give it (teacher=...)")
-        lab = cls(recipe.method, recipe.seed, settings=recipe.settings, teacher=teacher, **options)
+        how = dict(settings=recipe.settings, teacher=teacher, learn=False)  # it learns from where the recipe says
+        lab = cls(recipe.method, recipe.seed, **how | options)
         lab.player.ask(partial(lab._follow_recipe, recipe, "A shared experiment"))
         lab.player.settle()
         return lab
 
     def recipe(self) -> Recipe:
         """Return how to make this experiment again, with past edits and those to come."""
-        return recipe_of(self.experiment, [*self.record.edits, *self.plan], self._own["teacher"] is not None)
+        return recipe_of(self.experiment, [*self.record.edits, *self.plan], self.experiment.own_teacher)
 
     def export_code(self) -> str:
         """Write a plain PyTorch script of at most 60 lines for the settings as they are now."""
-        return export_code(self.experiment, self._own["teacher"] is not None)
+        return export_code(self.experiment, self.experiment.own_teacher)
 
     def report(self, path: Path | str) -> Path:
         """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
@@ -202,15 +295,61 @@ class Lab(CellOutput):
 
     def close(self) -> None:
         """Stop training, leave the page and free the memory."""
-        if not self.closed and self.inner is not None:
+        if "snapshot" not in vars(self):  # it could not be built, or was closed
+            return
+        if self.inner is not None:
             self.inner.close()
-        super().close()
+        CellOutput.close(self)
 
     # ---- on the main thread, between two steps
 
     def _ask(self, term, field, value):
         if value != OWN:  # which a control shows, and nobody can ask for
-            self.player.ask(partial(self._edit, term, field, value))
+            self.player.ask(partial(self._edit_together, [(term, field, value)]))
+
+    def _edit_together(self, asked):
+        """Make edits that a learner asked for, and begin the twin that goes without them."""
+        twin, before = self.twin, len(self.record.edits)
+        if twin is None or not twin.edits or twin.since != self.experiment.done:  # else one more edit of this very step
+            parts = any(term != STUDENT or self._student_matters() for term, *_ in asked)
+            twin = Twin(self.experiment, self.record) if self.comparing and parts else None
+        for one in asked:
+            self._edit(*one)
+        for edit in self.record.edits[before:]:
+            if edit.term == STUDENT and not self._student_matters():  # it makes no difference to the generator
+                if self.twin is not None:
+                    self.twin.follow(edit)
+            elif twin is not None:
+                twin.edits += (edit,)
+        if twin is not None and twin.edits and twin is not self.twin:
+            self._take_twin(twin)
+
+    def _student_matters(self) -> bool:
+        return "student" in self.experiment.objective.needs
+
+    def _take_twin(self, twin):
+        if self.twin is not None:
+            self._say(f"The twin begins anew at step {twin.since:,}: this run without your last edit.")
+        self.twin, self.before = twin, self.look.labels.tolist()
+
+    def _set_compare(self, on):
+        self.comparing = on
+        if not on:
+            self.twin = None
+        elif self.twin is None and any(term.on and term.damped for term in self.experiment.objective.values()):
+            self.twin = Twin(self.experiment, self.record).undamped()
+        elif self.twin is None:
+            self._say("No term is damped, so there is nothing to compare yet: change a term.")
+
+    def _step_twin(self):
+        try:
+            self.twin.step(self.experiment, self.record)
+        except (FloatingPointError, RuntimeError) as error:
+            self.twin = None
+            self._say(f"The twin ended. {error}")
+
+    def _say(self, sentence):
+        self.player.reason = sentence
 
     def _edit(self, term, field, value):
         if term != STUDENT and term not in self.experiment.objective:  # requested just before another method came
@@ -219,15 +358,21 @@ class Lab(CellOutput):
         if self.experiment.change(edit):
             self.record.edits.append(edit)
 
-    def _begin(self, method, seed, learning=None):
+    def _show_example(self, name):
+        method, start, learning, words = EXAMPLES[name]
+        self._begin(method, 0, learning=learning, start=start)
+        self.player.stop(words)
+
+    def _begin(self, method, seed, learning=None, start=None):
         """Begin a new experiment in the place of the old one; unless the method is named, the terms' settings stay."""
         old = self.experiment
         seed = old.seed if seed is None else seed
-        experiment = Experiment(method or old.method, seed, **self._own)
-        self._take_up(experiment, begin(experiment, self._own["teacher"] is not None))
+        start = (old.start if method is None else "") if start is None else start
+        experiment = Experiment(method or old.method, seed, **self._place(start), start=start)
+        self._take_up(experiment, begin(experiment, experiment.own_teacher))
         self._edit(STUDENT, "learns", old.learning if learning is None else learning)
         for name, term in old.objective.items() if method is None else ():
-            for field in "on", "weight", "damped":
+            for field in (field for field in FIELDS if field != "rule"):
                 self._edit(name, field, getattr(term, field))
             if rule := rule_of(term):
                 self._edit(name, "rule", rule)
@@ -235,13 +380,18 @@ class Lab(CellOutput):
                 experiment.objective[name].rule = term.rule
         self.player.stop(f"Back at step 0 with seed {seed}.")
 
+    def _place(self, start: str) -> dict:
+        """What the learner brought; an example with a shipped start is of the shipped teacher and settings."""
+        return {"device": self._own["device"]} if start else self._own
+
     def _begin_next(self):
         self._begin(None, self.experiment.seed + 1)
 
     def _go_back(self, trace, step):
         """Resume a recorded run at the last checkpoint before `step`, and repeat what was done from there to `step`."""
         start = trace.last_checkpoint(step)
-        experiment = trace.resume(start, self._own["teacher"])
+        place = self._place(trace.start)
+        experiment = trace.resume(start, **{key: value for key, value in place.items() if key != "settings"})
         self._take_up(experiment, trace.until(start, experiment))
         origin = f"the checkpoint at step {start:,}" if start else f"seed {trace.seed}"
         anew = f", {step - start:,} of them trained anew from {origin}" if start < step else ""
@@ -256,6 +406,9 @@ class Lab(CellOutput):
         """Put another run in the place of this one."""
         self.run_log.note()
         self.experiment, self.trace, self.plan, self._goal = experiment, trace, [], None
+        self.twin = self.before = self.told = None
+        self.run_id += 1
+        self._draws.clear()
         self.player.take(experiment.steps)
         self._measured = -1e9
 
@@ -297,6 +450,8 @@ class Lab(CellOutput):
     def _on_step(self, step):
         self.record.add(step, self.experiment.objective)
         self.trace.note(self.experiment)
+        if self.twin is not None:
+            self._step_twin()
         self._keep_to_plan()
 
     def repeat(self, recipe: Recipe, name: str) -> None:
@@ -317,7 +472,9 @@ class Lab(CellOutput):
         """Make the planned edits whose step has come, and stop at the goal."""
         while self.plan and self.plan[0].step <= self.experiment.done:
             edit = self.plan.pop(0)
-            self._edit(edit.term, edit.field, edit.value)
+            again = self._goal is not None or not edit.step  # on the way back, or before the run begins: no twin
+            one = edit.term, edit.field, edit.value
+            self._edit(*one) if again else self._edit_together([one])
         if self._goal and self._goal[0] <= self.experiment.done:
             self.player.stop(self._goal[1])
             self._goal = None
@@ -335,11 +492,13 @@ class Lab(CellOutput):
         playing = self.player.playing
         if self.experiment.learning and (not playing or monotonic() - self._measured > EVERY):
             self.record.add_accuracy(self.experiment.done, self.experiment.accuracy())
+            if self.twin is not None:
+                self.twin.record.add_accuracy(self.experiment.done, self.twin.experiment.accuracy())
             self._measured = monotonic()
         offer = OFFER.format(self.player.step_seconds) if self.player.step_seconds > SLOW else ""
         self.view.say(self.player.reason + offer, self.experiment)
         self.look = self.experiment.look()
-        self.record.add_probe(self.look.step, self.look.raw)
+        self.twin_labels = None if self.twin is None else self.twin.experiment.run.picture()["labels"].tolist()
         self.view.show(self.experiment, self.record, self.look)
         self.term_controls.show(self.experiment.objective, self.look)
         self.liveness.say(lambda: sentence(self.experiment, self.record, self.look), playing)
@@ -347,6 +506,76 @@ class Lab(CellOutput):
         self.slow_motion.refresh()
         if not playing:
             self.run_log.show()
+            self._draws.clear()
+        self._draws.append((monotonic(), self.experiment.done))
+        self.step, self.playing, self.terms, self.numbers = self.experiment.done, playing, terms(self), numbers(self)
+
+    @property
+    def speed(self) -> float | None:
+        """Steps a second of the latest drawings; None while it does not play."""
+        (first, before), (last, now) = self._draws[0], self._draws[-1]
+        return (now - before) / (last - first) if self.player.playing and last - first > 0.5 else None
+
+    def encode(self, images, columns: int = 8) -> str:
+        """Write images (N, C, S, S) uint8 side by side as a PNG, in base64."""
+        return base64.b64encode(png(mosaic(images, columns))).decode()
+
+    def _actions(self) -> dict:
+        """What `act` can do, by name; each takes the rest of the action."""
+        ask, player = self.player.ask, self.player
+
+        def slow(how):
+            ask(partial(setattr, player, "slow", how["on"] is True))
+
+        def window(how):
+            if how["steps"] not in (0, 200):
+                raise ValueError("the charts show the last 200 steps, or all (0)")
+            ask(partial(setattr, self, "window", how["steps"]))
+
+        def show(what, make):
+            ask(lambda: setattr(self, "told", {"what": what, "text": str(make())}))
+
+        def seed(how):
+            value = how["value"]
+            if type(value) is not int or not 0 <= value < 2**31:
+                raise ValueError(f"a seed is a whole number from 0 to {2**31 - 1:,}")
+            self.reset(value)
+
+        return {
+            "play": lambda how: self.play(),
+            "pause": lambda how: self.pause(),
+            "step": lambda how: self.play(1),
+            "slow": slow,
+            "reset": lambda how: self.reset(),
+            "next_seed": lambda how: ask(self._begin_next),
+            "seed": seed,
+            "edit": lambda how: self.edit(how["term"], how["field"], how["value"]),
+            "strength": lambda how: self.strength(how["value"]),
+            "learn": lambda how: self.learn(how["on"]),
+            "compare": lambda how: self.compare(how["on"] is True),
+            "example": lambda how: self.example(how["name"]),
+            "method": lambda how: self.use(how["name"]),
+            "window": window,
+            "fork": lambda how: self._press_fork(how["term"], how["field"], how.get("value")),
+            "look_back": lambda how: self.look_back(),
+            "stage": lambda how: self.slow_motion.next.click(),
+            "share": lambda how: show("share", self.share),
+            "export": lambda how: show("export", self.export_code),
+            "report": lambda how: show("report", lambda: self.report(REPORT)),
+        }
+
+    def state(self) -> dict:
+        """Return all that the screen shows, as plain numbers, texts and lists: see `session.screen_state`."""
+        return screen_state(self)
+
+    def _leave(self):
+        children, self.children = self.children, ()
+        for part in (*children, self.layout):
+            close(part)
+        widgets.VBox.close(self)
+        kept = {name: value for name, value in vars(self).items() if name.startswith(("_trait", "_cross"))}
+        vars(self).clear()
+        vars(self).update(kept, closed=True)
 
     # ---- building
 

@@ -15,6 +15,32 @@ from ..networks.answers import Answering, pick_logits
 from ..networks.foreign import NetworkNote, describe_error, warn
 from ..objective import Objective
 from ..torch_state import frozen, train_mode
+from .method import Settings
+
+
+def check_arguments(teacher, student, objective, settings, size, seed, device) -> None:
+    """Refuse what is no network, table or setting at all, and settings that would stop the run half-way."""
+    for who, net in ("teacher", teacher), ("student", student):
+        if not isinstance(net, nn.Module):
+            what = f"the class {net.__name__}; call it" if isinstance(net, type) else type(net).__name__
+            what = {"NoneType": "None", "str": repr(net)}.get(what, what)
+            raise ValueError(f"the {who} must be a network (a torch.nn.Module), not {what}")
+    if not isinstance(objective, Objective):
+        kind = type(objective).__name__
+        raise ValueError(f"the objective must be an Objective, as rdskd() or another method's terms(), not a {kind}")
+    if not isinstance(settings, Settings):
+        raise ValueError(f"the settings must be Settings, as PRESETS['classroom'], not {settings!r}")
+    if not isinstance(size, int) or not isinstance(seed, int):
+        raise ValueError(f"size is the pixels per side of a square, and seed a whole number, not {size!r} and {seed!r}")
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
+        raise ValueError(f"device {str(device)!r} cannot be used here ({str(error).splitlines()[0]})") from error
+    if settings.batch_size % 2:
+        raise ValueError(f"batch_size must be even, since diversity pairs its two halves; it is {settings.batch_size}")
+    pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
+    if settings.pooled and settings.student_batch_size > pooled:
+        raise ValueError(f"student_batch_size, {settings.student_batch_size}, exceeds the pool of {pooled} images")
 
 
 def check_networks(
@@ -51,7 +77,7 @@ def check_teacher(teacher: nn.Module, channels: int, size: int, device, head: st
                 "rounding?); the generator is trained by it"
             )
     found = head or (run[-1] if run else None)
-    if (teacher.get_submodule(found) if found else None) is not find_head(teacher):
+    if head or (teacher.get_submodule(found) if found else None) is not find_head(teacher):
         teacher = Answering(teacher, head=found)
     return teacher, classes
 
@@ -108,11 +134,19 @@ def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tup
     return net, max(2, rows.shape[1])
 
 
-def refuse_unreadable(teacher: nn.Module, objective: Objective) -> None:
+def check_objective(teacher: nn.Module, objective: Objective, steps: int) -> None:
     """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head.
 
-    A term that needs "any bn" only is taken out of the table where there are none.
+    Warn of a table that trains no source in its `steps`, or that makes a loss larger.  A term that needs "any bn" only
+    is taken out of the table where there are none.
     """
+    if steps and objective and not objective.asks:
+        warn(
+            "every term is off or has weight 0, so the generator stays untrained; leave out an --off, or give a weight"
+        )
+    for name, term in objective.items():
+        if term.on and term.weight < 0:
+            warn(f"the weight of {name} is {term.weight:g}: below 0 its loss is made as large as possible")
     for name in [name for name, term in objective.items() if "any bn" in term.needs]:
         objective[name].needs = ("bn",)
         if _closed(teacher) or not any(has_statistics(m) for m in teacher.modules()):
@@ -162,6 +196,13 @@ def _placed(who: str, net: nn.Module, device) -> nn.Module:
             raise ValueError(f"the {who}'s {name} is Lazy and has no size yet; show it an image in its factory")
         if tensor.is_meta:
             raise ValueError(f"the {who}'s {name} has no values: it is on the device meta; load its weights first")
+    try:
+        net.train(net.training)
+    except Exception as error:  # a program of torch.export
+        raise ValueError(
+            f"the {who} cannot change between train and eval mode ({describe_error(error)}); give the original "
+            "network, not an exported one"
+        ) from error
     usual = torch.get_default_dtype()
     formats = {t.dtype for _, t in tensors if t.is_floating_point()} - {usual}
     if formats:
@@ -235,7 +276,7 @@ def _answer(who: str, net: nn.Module, images: Tensor, channels: int, size: int):
     try:
         answer = net(seen)
     except Exception as error:
-        few = "" if len(images) == 2 else f", {len(images)} at a time (2 are no problem)"
+        few = "" if len(images) == 2 else f", {len(images)} at a time (2 are no problem; is a batch size written in?)"
         hint = "; --channels and --size say what it expects, and images are square" * isinstance(error, RuntimeError)
         raise ValueError(
             f"the {who} cannot read images of {channels} x {size} x {size}{few}: {describe_error(error)}{hint}"
@@ -290,7 +331,26 @@ def _form(who: str, rows: Tensor, more: Callable[[float], Tensor]) -> str:
         warn(f"each of the teacher's answers sums to {sums[0]:.4g}: these look like probabilities; give the logits")
     elif who == "teacher" and share:
         warn("all of the teacher's answers lie in [0, 1]; if it ends in a sigmoid per class, give the layer before")
+    elif who == "teacher":
+        _warn_of_scale(rows, more)
     return "logits"
+
+
+def _warn_of_scale(rows: Tensor, more: Callable[[float], Tensor]) -> None:
+    """Warn of logits (N, K) whose softmax is 1 for one class nearly everywhere, or never near 1."""
+    sure = rows.softmax(1).amax(1) == 1  # 17 or more between the two largest, in single precision
+    if sure.float().mean() > 0.5:
+        warn(
+            f"the teacher's logits lie up to {(rows.amax(1) - rows.amin(1)).max():.3g} apart, so its softmax is "
+            "exactly 1 even for noise and a generator gets almost no gradient; divide them in forward, by 10 or more"
+        )
+    if (rows.amax(1) - rows.amin(1)).max() < 1.5:
+        rows = more(1)
+        if rows.softmax(1).amax() < 0.5 and (apart := (rows.amax(1) - rows.amin(1)).max()) < 2.5:
+            warn(
+                f"the teacher is never sure: its logits lie at most {apart:.3g} apart (untrained, or cosine "
+                "similarities without their scale?); if it is trained, multiply them in forward by its scale"
+            )
 
 
 def _pull(who: str, answer: Tensor, clear: list[nn.Parameter]) -> None:

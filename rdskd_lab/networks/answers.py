@@ -45,6 +45,7 @@ def log_probabilities(p: Tensor) -> Tensor:
     return p.clamp_min(torch.finfo(p.dtype).tiny).log()
 
 
+TAKES = {"normalised": 0, "pixels": 1, "bytes": 255}  # the brightest pixel, where the network itself normalises
 FORMS = {"logits": lambda z: z, "one logit": two_classes, "one sigmoid": log_odds, "softmax": log_probabilities}
 
 
@@ -86,3 +87,27 @@ class FromPixels(nn.Module):
 
     def load_state_dict(self, *args, **kwargs):
         return self.net.load_state_dict(*args, **kwargs)
+
+
+def adapt_input(net: nn.Module, takes: str = "normalised", mean: Sequence[float] = (), std: Sequence[float] = ()):
+    """Return a network that reads normalised images, whatever `net` takes: one of TAKES.
+
+    `mean` and `std`, of pixels in [0, 1] and per channel, are those with which the network normalises inside.
+    """
+    if takes not in TAKES:
+        raise ValueError(f"no form of images {takes!r}; there are {', '.join(TAKES)}")
+    if not TAKES[takes]:
+        return net
+    if not mean or len(mean) != len(std):
+        raise ValueError(f"a network that takes {takes} normalises inside; give the mean and std that it uses")
+    return FromPixels(net, mean, std, TAKES[takes])
+
+
+def entering_head(teacher: nn.Module, entered: list, told: nn.Module | None, classes: int) -> Tensor:
+    """Return what first entered the layer that was named, or the last linear one that answers a number per class."""
+    layers = [layer for layer, _ in entered if told or layer.out_features == classes]
+    if not layers:
+        what = f"{type(teacher).__name__} runs no linear layer that answers its {classes} classes"
+        raise ValueError(f"{what}; name the layer whose input is the feature (--head NAME, or head=)")
+    x = next(x for layer, x in entered if layer is layers[-1])
+    return x if told or x.ndim == 2 else x.flatten(1, -2).mean(1)  # of tokens: their mean

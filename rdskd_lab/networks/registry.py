@@ -27,6 +27,7 @@ PAIRS = {
 }
 
 
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar", ".onnx", ".h5", ".npz")  # of weights files
 WITH_BATCHNORM = {"lenet5": "lenet5-bn"}  # a shipped network -> the shipped one that has BatchNorm statistics
 
 
@@ -46,6 +47,8 @@ def is_foreign(name: str) -> bool:
 
 def make_teacher(name: str, weights: str, shape: Shape) -> nn.Module:
     """Return a trained teacher: shipped, one of NETWORKS with weights, a LeNet-5's file, or package.module:factory."""
+    if meant := _meant_factory(name):
+        raise WeightsError(f"{name} is no weights file; a network of yours is package.module:factory: {meant}")
     if is_foreign(name):
         net = _made_by(name)
         return load_weights(net, weights) if weights else net
@@ -83,6 +86,22 @@ def make_student(name: str, shape: Shape) -> nn.Module:
     if name.startswith("lenet") and shape.size != 32:
         raise WeightsError(f"{name} takes images of 32 x 32, not {shape.size} x {shape.size}; try --student wrn-16-1")
     return NETWORKS[name](shape.channels, shape.classes)
+
+
+def _meant_factory(name: str) -> str:
+    """Return how a factory is written that somebody named by a dot, a path or with brackets, or nothing."""
+    if name in NETWORKS or name in SHIPPED or Path(name).expanduser().exists() and not name.endswith(".py"):
+        return ""
+    module, _, factory = name.removesuffix("()").partition(":")
+    module = module.removesuffix(".py").replace(os.sep, ".").strip(".")
+    if not factory and name.endswith(".py"):
+        factory = "FACTORY"
+    elif not factory:
+        module, _, factory = module.rpartition(".")
+    suffix = "." + name.rpartition(".")[2]
+    words = [*module.split("."), factory]
+    meant = f"{module}:{factory}"
+    return meant if all(w.isidentifier() for w in words) and suffix not in SUFFIXES and meant != name else ""
 
 
 def _made_by(name: str) -> nn.Module:

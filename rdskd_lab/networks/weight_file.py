@@ -80,7 +80,10 @@ def _foreign_kind(path: Path) -> str:
         if start.lower().lstrip().startswith(beginning):
             return kind
     if path.suffix == ".onnx":
-        return f"an ONNX model, which is a graph and no PyTorch network; {SAVE}"
+        return (
+            "an ONNX model: a graph without gradients, which no generator can be trained against; give the PyTorch "
+            "network that it was exported from, or a factory that converts it (onnx2torch.convert)"
+        )
     if path.suffix == ".py":
         return f"Python source, not weights; a network is named {path.stem}:FACTORY, a function that returns it"
     if path.suffix == ".json":

@@ -88,7 +88,10 @@ def load_weights(net: nn.Module, path: Path | str) -> nn.Module:
             "channels and classes"
         )
     chosen = fitting[0]
-    others = [fit for fit in fitting[1:] if any(not torch.equal(fit.tensors[n], t) for n, t in chosen.tensors.items())]
+    held = chosen.tensors  # of tied weights a file may hold one name, or each
+    others = [
+        fit for fit in fitting[1:] if any(not torch.equal(t, held[n]) for n, t in fit.tensors.items() if n in held)
+    ]
     if others:
         _note(
             f"{path} holds several sets of weights that fit; {chosen.place} is used, not "
@@ -114,10 +117,10 @@ def fingerprint(path: Path | str) -> str:
 
 
 def fingerprint_in_memory(net: nn.Module) -> str:
-    """Return the sha256 of a network's names, shapes and values, in hex."""
+    """Return the sha256 of a network's names, shapes and values, in hex; what has no values yet does not count."""
     found = sha256()
     for name, t in net.state_dict().items():
-        if isinstance(t, Tensor):
+        if isinstance(t, Tensor) and not t.is_meta and not isinstance(t, nn.parameter.UninitializedTensorMixin):
             found.update(f"{name} {t.dtype} {tuple(t.shape)}\n".encode())
             found.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return found.hexdigest()

@@ -467,10 +467,20 @@ def gains(history: dict[str, np.ndarray], phase: str = "synthesise") -> list[Cur
 
 def accuracy_curve(history: dict[str, np.ndarray], teacher_accuracy: float | None = None) -> list[Curves]:
     """Plot the student's accuracy in percent where it was measured, the teacher's as a level; [] if it never was."""
-    rows = np.isfinite(history.get("accuracy", np.array([])))
     level = teacher_accuracy and (100 * teacher_accuracy, f"teacher, test images: {100 * teacher_accuracy:.2f} %")
-    line = Line("student's accuracy", history["step"][rows], 100 * history["accuracy"][rows]) if rows.any() else None
-    return [Curves(line.label, [line], level=level or None, unit=" %")] if line else []
+    return _measured(history, "accuracy", "student's accuracy", level or None)
+
+
+def agreement_curve(history: dict[str, np.ndarray]) -> list[Curves]:
+    """Plot how often a student without data gave the teacher's answer, in percent; [] if that was not measured."""
+    return _measured(history, "agreement", "student gives the teacher's answer")
+
+
+def _measured(history: dict[str, np.ndarray], column: str, label: str, level=None) -> list[Curves]:
+    rows = np.isfinite(history.get(column, np.array([])))
+    if not rows.any():
+        return []
+    return [Curves(label, [Line(label, history["step"][rows], 100 * history[column][rows])], level=level, unit=" %")]
 
 
 def class_histogram(result: dict) -> Curves:

@@ -12,6 +12,13 @@ from .history import number, phases, read_history, terms
 from .html_page import Html, figure, numbers, page, paragraph, picture, table, write_page
 
 DIGITS = ("mnist", "digits")
+PROMISE = (
+    "No real image was used. Agreement on made images says how well the student has learned what such images can show "
+    "of the teacher; it is no forecast of its accuracy on real images, which can be far lower. For example, two "
+    "students both gave their teacher's answer on 85 % of generated images, and both teachers read 99 % of real "
+    "digits; one student reads 98 % of these digits, the other 55 % (results/no_data.md). "
+    "Test it on a few real images before you use it."
+)
 
 
 def write_report(run_dir: str | Path) -> Path:
@@ -27,7 +34,7 @@ def write_report(run_dir: str | Path) -> Path:
     made = [phase for phase in phases(history) if phase != "distill" and terms(history, phase)]
     none = paragraph("No steps of the generator were recorded.")
     method, data = str(config.get("method", "run")).upper(), config.get("data", "data")
-    title = f"{method} on {data}: a student trained without data"
+    title = f"{method}{'' if data == 'none' else f' on {data}'}: a student trained without data"
     sections = [
         ("What the generator makes", _samples(run / "samples.npz", result)),
         ("Which classes it makes", _classes(result)),
@@ -49,10 +56,13 @@ def command(config: dict) -> str:
     """Return the command line that repeats a run, from its config.json."""
     given = {key: config.get(key) for key in ("method", "preset", "data", "seed", "anchor")}
     given |= {"teacher": (config.get("teacher") or {}).get("name")}
-    given |= {key: config[key] for key in ("weights", "channels", "size", "classes") if config.get(key)}
+    named = ("weights", "channels", "size", "classes", "head")
+    given |= {key: config[key] for key in named if config.get(key)}
+    given |= {"takes": config["takes"]} if config.get("takes", "normalised") != "normalised" else {}
+    given |= {"from": config["from_run"]} if config.get("from_run") else {}
     given |= {"student": config["student"]} if config.get("student", "pair") not in ("pair", "lenet5_half") else {}
     given |= {key: ",".join(map(str, config[key])) for key in ("mean", "std") if config.get(key)}
-    words = [word for key, value in given.items() if value is not None for word in (f"--{key}", value)]
+    words = [word for key, value in given.items() if value not in (None, "") for word in (f"--{key}", value)]
     words += [word for key in config.get("off", ()) for word in ("--off", key)]
     words += [word for key, value in config.get("weight", ()) for word in ("--weight", f"{key}={value:g}")]
     words += [word for key, value in config.get("change", ()) for word in ("--set", f"{key}={value}")]
@@ -62,10 +72,6 @@ def command(config: dict) -> str:
 def _lead(config: dict, result: dict) -> Html:
     start = paragraph("Preset {}, seed {}.", config.get("preset", "none"), config.get("seed", "none"))
     student, teacher, n = result.get("student_accuracy"), result.get("teacher_accuracy"), result.get("test_images", 0)
-    if student is None:
-        return start + paragraph(
-            "This run has no result yet: result.json is missing or does not contain the student's accuracy."
-        )
     if made := result.get("without_data"):
         cards = [
             (percent(on["agreement"]), f"of {on['images']:,} {name} images: the teacher's answer")
@@ -75,10 +81,13 @@ def _lead(config: dict, result: dict) -> Html:
             start
             + numbers(cards)
             + paragraph(
-                "The student was trained only on {}. No real image was used, so its accuracy on real images is "
-                "not known and can be far lower than these numbers.",
-                result.get("seen", "images from a generator"),
+                "The student was trained only on {}. {}", result.get("seen", "images from a generator"), PROMISE
             )
+            + _by_class(made)
+        )
+    if student is None:
+        return start + paragraph(
+            "This run has no result yet: result.json is missing or does not contain the student's accuracy."
         )
     what = "real handwritten digits" if result.get("data") in DIGITS else "real test images"
     seconds, gap = result.get("seconds", {}), 100 * ((teacher or 0) - student)
@@ -100,6 +109,15 @@ def _lead(config: dict, result: dict) -> Html:
         f"{196 * (student * (1 - student) / max(n, 1)) ** 0.5:.1f}",
     )
     return start + numbers(cards) + text
+
+
+def _by_class(made: dict) -> Html:
+    shares = [on["by_class"] for on in made.values()]
+    rows = [
+        (k, *("no image" if share is None else percent(share) for share in by))
+        for k, by in enumerate(zip(*shares, strict=True))
+    ]
+    return table("Agreement by the class that the teacher gives", ["class", *made], rows)
 
 
 def _samples(path: Path, result: dict) -> Html:
@@ -180,14 +198,18 @@ def gains_section(history: dict, phase: str) -> Html:
 
 def _student(history: dict, config: dict, result: dict) -> Html:
     loss = charts.loss_terms(history, "distill") if phases(history) else []
-    accuracy = charts.accuracy_curve(history, result.get("teacher_accuracy"))
-    tuned = {**dict.fromkeys(DIGITS, "the 4,000 tuning digits"), "none": "procedural images, labelled by the teacher"}
+    if no_data := config.get("data") == "none":
+        accuracy = charts.agreement_curve(history)
+    else:
+        accuracy = charts.accuracy_curve(history, result.get("teacher_accuracy"))
+    tuned = {**dict.fromkeys(DIGITS, "the 4,000 tuning digits"), "none": "procedural images"}
     tuning = tuned.get(config.get("data"), "at most 4,000 tuning images")
     text = paragraph("No steps of the phase “distill” were recorded.")
     if loss:
         text = figure("The student's loss on generated images. At 0 it gives exactly the teacher's answers.", *loss)
     if not accuracy:
-        return text + paragraph("The student's accuracy was not measured during training.")
+        what = "agreement with the teacher" if no_data else "accuracy"
+        return text + paragraph("The student's {} was not measured during training.", what)
     return text + figure(
         f"Measured now and then on {tuning}, which contain no test image. Nothing was chosen by it: the result is that "
         "of the last step.",
@@ -196,17 +218,19 @@ def _student(history: dict, config: dict, result: dict) -> Html:
 
 
 def _errors(result: dict) -> Html:
-    text = paragraph("This run recorded no confusion table.")
+    text, kind = paragraph("This run recorded no confusion table."), "test"
+    if result.get("without_data"):
+        kind = "procedural"
     if result.get("confusion"):
         heat = charts.confusion(result)
         rows = [(f"{t} → {s}", f"{n:,}", f"{share:.2f} %") for t, s, n, share in heat.worst()]
         text = figure(
-            "Numbers of test images. Grey: both give the same answer. Coloured: they differ; the darker, the larger "
+            f"Numbers of {kind} images. Grey: both give the same answer. Coloured: they differ; the darker, the larger "
             "the share of that row.",
             heat,
         ) + table("The most frequent disagreements", ["teacher → student", "images", "share of the row"], rows)
     if not result.get("per_class_recall"):
-        return text + paragraph("Recall per class was not recorded.")
+        return text if result.get("without_data") else text + paragraph("Recall per class was not recorded.")
     recall = {who: map(percent, values) for who, values in result["per_class_recall"].items()}
     rows = list(zip(result["classes"], *recall.values(), strict=True))
     caption = "Recall: the share of a class's test images that is recognised. The axis need not begin at 0."

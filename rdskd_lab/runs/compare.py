@@ -24,15 +24,20 @@ import torch
 
 from ..evaluation.image_quality import coverage, of_run
 from ..methods.registry import METHODS
+from ..networks.registry import is_foreign
 from ..networks.weights import write_whole
 from .comparison_page import standings, write_page
 from .config import Config, read_config, resolve
 from .execute import execute, prepare
-from .run_folder import RunError, read_json, write_json
+from .run_folder import NO_DATA, RunError, read_json, write_json
 
 COLUMNS = (
     "method seed preset budget data teacher student generator_steps student_steps student_accuracy teacher_accuracy "
     "agreement seconds peak_rss_mb classes entropy distance feature_distance teacher_fid real_images"
+).split()
+# Columns of these tables and of studies' whose words may look like numbers: a key 1234e56, a folder called 2024.
+TEXTS = (
+    "study method setting arm point kind outcome preset budget data teacher student anchor measure version machine key"
 ).split()
 
 
@@ -101,6 +106,8 @@ def _timed(steps: Iterator, n: int) -> float:
 def compare(plan: Plan, out: Path) -> Iterator[str]:
     """Execute the runs of `plan` that are not in `out` yet and yield a line for each; then write CSV and page."""
     out = Path(out)
+    if plan.base.data == NO_DATA or not plan.base.data and is_foreign(plan.base.teacher):
+        raise RunError("a comparison tests its students on real images; give --data, a folder or a named set")
     configs = {f"{m}-{s}": plan.config(m, s) for m in plan.methods for s in plan.seeds}
     budgets = _budgets(plan, out)
     for name, config in configs.items():
@@ -182,13 +189,13 @@ def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
 
 
 def read_table(path: Path | str) -> list[dict]:
-    """Read what `as_csv` wrote: numbers as numbers, what is blank as None."""
+    """Read what `as_csv` wrote: what is blank as None, the columns TEXTS as text, numbers as numbers."""
     with open(path, newline="", encoding="utf-8") as file:
-        return [{k: _value(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return [{k: _value(v, k in TEXTS) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
-def _value(text: str):
+def _value(text: str, is_text: bool):
     try:
-        return float(text) if text else None
+        return (text if is_text else float(text)) if text else None
     except ValueError:
         return text

@@ -17,17 +17,16 @@ from ..evaluation.accuracy import answers
 from ..methods.method import Method, Settings
 from ..methods.procedural_images import dead_leaves
 from ..methods.registry import METHODS
-from ..networks.answers import FromPixels
+from ..networks.answers import TAKES, adapt_input
 from ..networks.architectures import NETWORKS
 from ..networks.foreign import warn
 from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of
 from ..networks.weights import SHIPPED
-from ..objective import ANCHORS, Objective
+from ..objective import ANCHORS, STRONGEST, Objective
 from ..torch_state import seeded
-from .run_folder import FORMAT, RunError, check_format, read_json
+from .run_folder import FORMAT, NO_DATA, RunError, check_format, read_json
 
-TAKES = {"normalised": 0, "pixels": 1, "bytes": 255}  # the brightest pixel, where the teacher itself normalises
-NO_DATA = "none"  # the name of no data: procedural images and the teacher's answers take the place of a test set
+PATHS = ("data", "teacher", "weights", "from_run")  # fields that may name a file
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -51,10 +50,12 @@ class Config:
     head: str = ""  # the teacher's layer whose input is the feature; "": the one that is found
     off: tuple[str, ...] = ()
     weight: tuple[tuple[str, float], ...] = ()
-    anchor: str = "epoch"
+    anchor: str = ""  # one of ANCHORS, or none (no damping); "": the rules of the method's own table
+    strength: float = 1.0  # of the damping; 1: the method's own, which is the released code's
     change: tuple[tuple[str, str], ...] = ()  # settings that differ from the preset's
     device: str = "auto"
     folder: str = ""  # where package.module:factory is looked for beside the working directory
+    from_run: str = ""  # the folder of a run whose generator is used as it is
     budget: str = ""  # what the steps were chosen for, by `compare`; a note that decides nothing
 
 
@@ -102,8 +103,7 @@ class Setup:
         if self.config.folder and self.config.folder not in sys.path:
             sys.path.append(self.config.folder)
         teacher = make_teacher(self.config.teacher, self.config.weights, shape)
-        if top := TAKES[self.config.takes]:
-            teacher = FromPixels(teacher, test.mean, test.std, top)
+        teacher = adapt_input(teacher, self.config.takes, test.mean, test.std)
         return teacher, seeded(self.config.seed, make_student, self.student, shape)
 
 
@@ -151,7 +151,15 @@ def resolve(config: Config) -> Setup:
             )
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
-    use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))
+    if config.anchor:
+        use_anchor(objective, known("anchor rule", config.anchor, (*ANCHORS, "none")))
+    else:
+        config = replace(config, anchor=_rule_of(objective))
+    if not 0 <= config.strength <= STRONGEST:
+        raise RunError(f"the strength of damping is between 0 and {STRONGEST:g}, not {config.strength}")
+    for term in objective.values():
+        if term.damped and config.strength != 1:
+            term.strength = config.strength
     for name in config.off:
         objective[known("term", name, objective)].on = False
     for name, value in config.weight:
@@ -159,6 +167,13 @@ def resolve(config: Config) -> Setup:
             raise RunError(f"the weight of {name} must be a finite number, not {value}")
         objective[known("term", name, objective)].weight = value
     return Setup(config, method, settings, objective, student_of(config.teacher, config.student))
+
+
+def _rule_of(objective: Objective) -> str:
+    """Name the anchor rule that all damped terms share; "" where they differ, or have one of somebody's own."""
+    names = {rule: name for name, rule in ANCHORS.items()}
+    found = {names.get(term.rule, "") for term in objective.values() if term.damped} or {"epoch"}
+    return found.pop() if len(found) == 1 else ""
 
 
 def with_absolute_paths(config: Config) -> Config:
@@ -169,7 +184,7 @@ def with_absolute_paths(config: Config) -> Config:
         return name if named or not (path := Path(name).expanduser()).exists() else str(path.absolute())
 
     folder = config.folder or str(Path.cwd()) * any(map(is_foreign, (config.teacher, config.student)))
-    paths = {name: full(getattr(config, name)) for name in ("data", "teacher", "weights")}
+    paths = {name: full(getattr(config, name)) for name in PATHS}
     return replace(config, folder=folder, **paths)
 
 
@@ -243,8 +258,11 @@ def check(settings: Settings, generates: bool = True) -> Settings:
 def describe(setup: Setup, run: Distillation, fingerprint: str) -> dict:
     """Return what config.json says of a run: all that was asked for, and what it amounts to."""
     config = setup.config
+    rules = {rule: name for name, rule in ANCHORS.items()}
     terms = {
-        name: {"weight": t.weight, "on": t.on, "damped": t.damped, "rule": config.anchor if t.damped else "none"}
+        name: {"weight": t.weight, "on": t.on, "damped": t.damped}
+        | {"rule": rules.get(t.rule, "its own") if t.damped else "none"}
+        | ({"strength": t.strength} if t.strength != 1 else {})  # left out at 1, as in runs that are older
         for name, t in run.objective.items()
     }
     teacher = {"name": config.teacher, "sha256": fingerprint}  # of its state in memory
@@ -256,11 +274,11 @@ def read_config(out: Path | str) -> Config:
     """Return the configuration of the run in folder `out`."""
     path = Path(out) / "config.json"
     if not path.is_file():
-        raise RunError(f"there is no run in {out}, for it has no config.json; start one there without --resume")
+        raise RunError(f"there is no run in {out}, for it has no config.json; give a run's folder")
     facts = read_json(path)
     try:
         check_format(path, facts["format"], facts["version"])
-        newer = {"folder": "", "takes": "normalised", "head": ""}  # what older runs do not have
+        newer = {"folder": "", "takes": "normalised", "head": "", "from_run": ""}  # what older runs do not have
         kept = {field.name: (newer | facts)[field.name] for field in fields(Config)}
         kept |= {"teacher": facts["teacher"]["name"]}
         kept |= {name: tuple(kept[name]) for name in ("mean", "std", "off")}
@@ -280,11 +298,11 @@ def check_same(config: Config, given: dict) -> None:
                 "resume the run, or start another in a new folder"
             )
 
-    paths = with_absolute_paths(replace(config, **{n: given[n] for n in ("data", "teacher", "weights") if n in given}))
-    given |= {name: getattr(paths, name) for name in ("data", "teacher", "weights") if name in given}
+    paths = with_absolute_paths(replace(config, **{name: given[name] for name in PATHS if name in given}))
+    given |= {name: getattr(paths, name) for name in PATHS if name in given}
     lists = {name: tuple(given[name]) for name in ("off", "weight", "change") if name in given}
     for name in given.keys() - lists.keys():
-        compare(f"--{name}", given[name], getattr(config, name))
+        compare(f"--{name.removesuffix('_run')}", given[name], getattr(config, name))
     before, after = resolve(config), resolve(replace(config, **{n: getattr(config, n) + v for n, v in lists.items()}))
     for name, value in asdict(after.settings).items():
         compare(f"--set {name} =", value, getattr(before.settings, name))

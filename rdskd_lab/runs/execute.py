@@ -10,21 +10,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from ..datasets import Split
 from ..distillation import Distillation, find_device
 from ..evaluation.accuracy import accuracy
-from ..networks.foreign import describe_error, line_of
+from ..networks.foreign import NetworkNote, describe_error, line_of, warn
+from ..networks.registry import is_foreign
 from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
-from .config import NO_DATA, Config, Setup, describe, resolve
+from .config import Config, Setup, describe, resolve
+from .memory import check_memory
 from .recover import recovering
 from .result import class_histogram, conclude, read_result, warn_of_collapse
-from .run_folder import POOL, Folder, RunError, held, sweep
+from .reuse import refuse_misfit, take_generator
+from .run_folder import NO_DATA, POOL, Folder, RunError, held, sweep
 
 STAGES = {"synthesise": "generator", "distill": "student", "together": "generator and student"}  # in words
 PICTURES, MEASURES = 8, 12  # moments at which the generator is pictured and the student measured
 TUNED = 4_000  # images, at most, that the student is measured on meanwhile
+TOLD = 1_000  # images, at most, on which the teacher is tested before anything is trained
 RESUME = ", or free some memory and run again with --resume"
 
 
@@ -65,15 +70,20 @@ def execute(
             sweep(out, "checkpoint.pt", *POOL)  # should it have been killed while it tidied up
             return result
         run, tune, test, setup, fingerprint = prepare(config)
-        folder = Folder(out, run, describe(setup, run, fingerprint))
+        folder, source = Folder(out, run, describe(setup, run, fingerprint)), Path(config.from_run)
+        if config.from_run and not resume:
+            refuse_misfit(run, folder.facts, source)
         with _disk_errors(out), _enough_memory("what comes after a stage", "student_batch_size", RESUME):
             folder.restore() if resume else folder.start()
+            if config.from_run and not any(run.done.values()):
+                take_generator(run, folder, source)
+                folder.save()
             for phase, total in run.stages.items():
                 _train(run, folder, tune, phase, total, progress, stop)
                 folder.save()
                 if phase == "synthesise":
                     warn_of_collapse(class_histogram(run), test.classes)
-            result = conclude(setup, run, test, folder.seconds) | also(run, test)
+            result = conclude(setup, run, test, folder.seconds) | folder.reused | also(run, test)
             result |= {"recovered": [str(recovery) for recovery in run.recovered]} if run.recovered else {}
             folder.finish(result)
         return result
@@ -105,8 +115,28 @@ def prepare(config: Config) -> Prepared:
     if run.classes != len(test.classes):
         said = "--classes says" if setup.config.data == NO_DATA else f"{config.data} has"
         raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
+    check_memory(run)
     test, tune = (setup.labelled(run.teacher, split) for split in (test, tune))
+    if setup.config.data != NO_DATA:
+        tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))
     return Prepared(run, tune, test, setup, fingerprint)
+
+
+def tell_accuracy(teacher: nn.Module, split: Split, always: bool) -> None:
+    """Say, before anything is trained, how much of a split the teacher reads rightly: `always`, or if near chance."""
+    split, classes = split[:TOLD], len(split.classes)
+    with _foreign_errors("first test"):
+        found = accuracy(teacher, split)
+    order = ", ".join(split.classes[:5]) + (", ..." if classes > 5 else "")
+    said = f"the teacher is right on {found:.1%} of {len(split):,} real images"
+    chance = 1 / classes
+    if found < min(3 * chance, chance + 0.25 * (1 - chance)):
+        warn(
+            f"{said}, and chance is {chance:.1%}: has it its weights, and are --data, --mean and --std, and the "
+            f"order of the classes ({order}), those of its training?"
+        )
+    elif always:
+        warn(f"{said}; the classes are, in order: {order}", NetworkNote)
 
 
 def _train(run, folder, tune, phase, total, progress, stop) -> None:
@@ -119,7 +149,7 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
     first = run.done.get(phase, sum(run.done.values()))
     steps = (lambda: iter(run)) if phase == "together" else getattr(run, phase)
     remaining = recovering(run, steps, folder.undo) if run.method.recovers else steps()
-    with _enough_memory(f"the {STAGES[phase]} stage", lower, RESUME):
+    with _enough_memory(f"the {STAGES[phase]} stage", lower, RESUME), _foreign_errors(f"{STAGES[phase]} stage"):
         try:
             for step in progress(remaining, phase, first, total):
                 student_now = step.phase == "distill" and step.i + 1 in measured
@@ -133,10 +163,16 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
         except FloatingPointError:
             folder.save_history()  # the rows that led there are worth a look: rdskd-lab report
             raise
-        except (ArithmeticError, AssertionError, LookupError, NotImplementedError, TypeError, AttributeError) as error:
-            if not line_of(error, packages=False):
-                raise
-            raise RunError(f"a network failed in the {STAGES[phase]} stage: {describe_error(error)}") from error
+
+
+@contextmanager
+def _foreign_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (ArithmeticError, AssertionError, LookupError, NotImplementedError, TypeError, AttributeError) as error:
+        if isinstance(error, FloatingPointError) or not line_of(error, packages=False):
+            raise
+        raise RunError(f"a network failed in the {where}: {describe_error(error)}") from error
 
 
 def _moments(total: int) -> set[int]:

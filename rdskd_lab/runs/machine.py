@@ -27,6 +27,30 @@ def machine_memory() -> int | None:
         return _windows_memory() if os.name == "nt" else None
 
 
+def free_memory(reserved: int = 0, root: Path = Path("/")) -> int | None:
+    """Return the bytes that this process may still take before it is stopped; None where nobody says.
+
+    `reserved` bytes are asked for already and not used yet, and only `ulimit` counts such.
+    """
+    held = {"VmRSS": 0, "VmSize": 0}
+    for line in _text(root / "proc/self/status").splitlines():
+        name, _, value = line.partition(":")
+        if name in held:
+            held[name] = int(value.split()[0]) * 1024
+    files = (folder / name for folder in _groups(root, "memory") for name in ("memory.max", "memory.limit_in_bytes"))
+    most = [n for n in [*map(_number, files), machine_memory()] if n and n < UNLIMITED]
+    left = [min(most) - held["VmRSS"]] if most else []
+    if limit := _ulimit():
+        left.append(limit - held["VmSize"] + reserved)
+    return max(0, min(left)) if left else None
+
+
+def available_memory(root: Path = Path("/")) -> int | None:
+    """Return the bytes that the system could give at once without swapping; None where it does not say."""
+    lines = _text(root / "proc/meminfo").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
 def usable_cores(root: Path = Path("/")) -> float:
     """Return how many cores this process may use: those it may run on, or the share of time its control groups give."""
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

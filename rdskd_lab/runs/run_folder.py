@@ -37,6 +37,7 @@ from ..networks.weights import save_weights, write_whole
 from ..training import Step
 from .recover import Recovery, apply
 
+NO_DATA = "none"  # the name of no data: procedural images and the teacher's answers take the place of a test set
 FORMAT = 2  # of the folder; another one is refused
 SAVE_EVERY = 5.0  # seconds
 LOCK, HOLDER = ".lock", ".holder"
@@ -174,10 +175,13 @@ class Folder:
         self.pooled = 0  # images of the pool that are on disk
         self.seconds = {"synthesise": 0.0, "distill": 0.0}
         self.pictures: list[dict] = []
+        self.reused: dict = {}  # what result.json says of another run's generator
         self.columns = ["phase", "step", "seconds"]
         for name in [*run.objective, *(name for name in run.student_objective if name not in run.objective)]:
             self.columns += [name, f"{name}_gain", f"{name}_weight"]
-        self.columns.append("accuracy")
+        # Without data the student is measured against the teacher's answers.
+        self.measured = "agreement" if self.facts["data"] == NO_DATA else "accuracy"
+        self.columns.append(self.measured)
         self.rows = io.StringIO()  # of the history, not on disk yet
         self.table = csv.writer(self.rows, lineterminator="\n")
         self.tick = self.saved = time.monotonic()
@@ -189,14 +193,14 @@ class Folder:
         write_json(self.path / "config.json", self.facts)
         self.table.writerow(self.columns)
 
-    def note(self, step: Step, accuracy: float | None) -> None:
-        """Add a step to the history, and its time to the clock."""
+    def note(self, step: Step, right: float | None) -> None:
+        """Add a step to the history, and its time to the clock; `right`: the share that the student gets right."""
         now = time.monotonic()
         self.seconds[step.phase] += now - self.tick
         self.tick = now
         row = {key: value if key in ("phase", "step") else f"{value:.7g}" for key, value in step.row().items()}
         row["seconds"] = f"{sum(self.seconds.values()):.3f}"
-        row["accuracy"] = "" if accuracy is None else f"{accuracy:.6f}"
+        row[self.measured] = "" if right is None else f"{right:.6f}"
         self.table.writerow([row.get(column, "") for column in self.columns])
 
     def save_if_due(self) -> None:
@@ -220,6 +224,7 @@ class Folder:
             "seconds": self.seconds,
             "pictures": self.pictures,
             "recovered": [asdict(recovery) for recovery in self.run.recovered],
+            "reused": self.reused,
             "sizes": {file.path.name: (file.size, file.crc) for file in (self.history, self.images, self.logits)},
         }
         content = io.BytesIO()
@@ -264,6 +269,7 @@ class Folder:
                 apply(self.run, Recovery(**facts))
             self.run.restore(checkpoint["state"])
             self.seconds, self.pictures = checkpoint["seconds"], checkpoint["pictures"]
+            self.reused = checkpoint.get("reused", {})  # older ones have none
             self._read_pool()
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise RunError(f"{path} is damaged ({error!r}); start again in a new folder") from error

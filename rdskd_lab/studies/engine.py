@@ -25,7 +25,7 @@ from ..networks.weights import write_whole
 from ..runs.compare import as_csv
 from ..runs.config import Config, Setup, known, resolve
 from ..runs.machine import machine, usable_cores
-from ..runs.run_folder import RunError, read_json
+from ..runs.run_folder import NO_DATA, RunError, read_json
 from .trial_key import key_of
 from .verdict import Verdict
 
@@ -110,11 +110,26 @@ class Study:
     notes: Callable[[list[dict]], list[str]] = lambda rows: []  # Markdown below its verdicts
     figures: Callable[[list[dict], list[dict]], list[tuple]] = lambda rows, curves: []  # (title, caption, charts)
 
-    def at(self, preset: str, device: str) -> "Study":
-        """The same study at another scale: `paper-mnist` has the published schedule.  Both decide the results."""
+    def at(self, preset: str, device: str, own: dict | None = None) -> "Study":
+        """The same study at another scale: `paper-mnist` has the published schedule.  Both decide the results.
+
+        `own` are fields of every run's configuration: a teacher of one's own, and the data to test its students on.
+        """
         for method in {trial.config.method: 0 for trial in self.trials()}:
             known(f"preset of {method}", preset, METHODS[method].presets)
-        return replace(self, trials=partial(self.trials, preset=preset, device=device))
+        plan = partial(self.trials, preset=preset, device=device)
+        return replace(self, trials=partial(_with, plan, own) if own else plan)
+
+
+def _with(plan: Callable[..., list[Trial]], own: dict, **how) -> list[Trial]:
+    """Plan the trials of a study with `own` fields in each configuration; of those that become the same, the first."""
+    trials = [replace(trial, config=replace(trial.config, **own)) for trial in plan(**how)]
+    if any(resolve(trial.config).config.data == NO_DATA for trial in trials[:1]):
+        raise RunError("a study tests its students on real images; give --data, a folder or a named set")
+    first = {}
+    for trial in trials:
+        first.setdefault(trial.key, trial)
+    return list(first.values())
 
 
 def left(trials: list[Trial], out: Path) -> list[Trial]:
@@ -129,9 +144,9 @@ def run(study: Study, out: Path, *, scheduler: str = "", workers: int = 0, minut
     `scheduler` is a Dask scheduler's address, as tcp://HOST:PORT; "" starts `workers` processes here (0: one a core).
     After `minutes` (0: never) no further trial is started; the same call later does the rest.
     """
-    out, begun = Path(out).absolute(), time.perf_counter()
+    _dask()  # or say how to install it, before there is a folder
+    out, begun, trials = Path(out).absolute(), time.perf_counter(), study.trials()
     out.mkdir(parents=True, exist_ok=True)
-    trials = study.trials()
     todo, failed = left(trials, out), []
     yield f"{study.name}: {len(trials)} trials, {len(trials) - len(todo)} of them finished before"
     if todo:
@@ -182,13 +197,19 @@ def _done(client, todo: list[Trial], out: str, late: Callable[[], bool]) -> Iter
             pending.add(submit(trial))
 
 
-def _client(scheduler: str, workers: int):
-    """Connect to a scheduler by its address, or start processes that share this machine's cores evenly."""
+def _dask():
+    """Import Dask, or say how to install it."""
     try:
         import dask
         from distributed import Client
     except ImportError as error:
         raise ImportError("studies need Dask: pip install distributed scipy") from error
+    return dask, Client
+
+
+def _client(scheduler: str, workers: int):
+    """Connect to a scheduler by its address, or start processes that share this machine's cores evenly."""
+    dask, Client = _dask()
     if scheduler:
         try:
             return Client(scheduler, timeout=10)

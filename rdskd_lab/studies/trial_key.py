@@ -42,7 +42,7 @@ def key_of(config: Config, measure: Callable) -> str:
         "teacher": config.teacher if is_foreign(config.teacher) or config.teacher in NETWORKS else "lenet5",
         "weights": _bytes_of(weights) if weights else "",
         "student": setup.student,
-        "images": _changed(config, "channels", "size", "classes", "mean", "std"),
+        "images": _changed(config, "channels", "size", "classes", "mean", "std", "takes", "head", "from_run"),
         "settings": _changed(settings, *(f.name for f in fields(settings) if f.name != "weights")),
         "parts": _parts(method),
         "terms": _table(setup.objective, method.terms),
@@ -78,9 +78,14 @@ def _table(objective: Objective, table: Callable[..., Objective], *given) -> lis
     """Every term of a table as it is used here, with its formula as `table(*given)` has it."""
     formula = _computed(table, *given)
     return [
-        [name, formula[name], t.weight, t.on, _moved(t.rule) if t.damped else "plain", t.anchor, sorted(t.needs)]
-        for name, t in objective.items()
+        [name, formula[name], t.weight, t.on, _damping(t), t.anchor, sorted(t.needs)] for name, t in objective.items()
     ]
+
+
+def _damping(term: Term) -> str | list:
+    """How a term is damped.  Its strength stands there only where it is not the released code's."""
+    moved = _moved(term.rule) if term.damped and term.strength else "plain"
+    return moved if moved == "plain" or term.strength == 1 else [moved, term.strength]
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,13 +21,21 @@ class Verdict:
     unit: str = ""
     main: bool = False  # named before any trial was run; of the many others, one misses by luck
     label: str = ""  # what tells it from its neighbours in a picture, in a few words
+    small: float = 0.0  # an interval within plus and minus this is narrow enough to call the difference small
+    p: float = math.nan  # two-sided, of no difference; multiplied by Holm's factor if it was corrected
 
     @property
     def verdict(self) -> str:
-        """`holds` if the whole interval speaks for the claim, `does not hold` if it speaks against it."""
+        """`holds` if the whole interval speaks for the claim, `does not hold` if it speaks against it.
+
+        If it was corrected for many comparisons, its p value has to be below 0.05 as well.
+        """
         if self.n < 2:
             return "too few pairs"
-        return "holds" if self.low > 0 else "does not hold" if self.high < 0 else "undecided"
+        if (self.low > 0 or self.high < 0) and not self.p > 0.05:
+            return "holds" if self.low > 0 else "does not hold"
+        size = max(-self.low, self.high)
+        return f"smaller than {self.small:.2g}{self.unit}" if size < self.small else "undecided"
 
     @property
     def interval(self) -> str:
@@ -42,6 +50,16 @@ class Verdict:
     def words(self) -> str:
         """'rdskd against dafl: +2 (+1 to +3), holds', as pictures have it."""
         return f"{self.label}: {self.estimate:+.3g} ({self.low:+.3g} to {self.high:+.3g}), {self.verdict}"
+
+
+def holm(verdicts: list[Verdict]) -> list[Verdict]:
+    """Correct the p values of verdicts that were explored together: the smallest times n, the next times n - 1, ..."""
+    found, largest = list(verdicts), 0.0
+    order = sorted((k for k, v in enumerate(found) if v.n > 1), key=lambda k: found[k].p)
+    for n, k in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - n) * found[k].p))
+        found[k] = replace(found[k], p=largest)
+    return found
 
 
 def interval(differences: Iterable[float]) -> tuple[float, float, float, int]:
@@ -59,7 +77,14 @@ def judge(claim: str, study: str, value: str, differences: Iterable[float], **mo
     """Judge a claim by paired differences, each of which speaks for it if it is above 0."""
     d = list(differences)
     found = interval(d) if len(d) > 1 else (math.nan, math.nan, math.nan, len(d))
-    return Verdict(claim, study, value, *found, **more)
+    return Verdict(claim, study, value, *found, p=p_value(d), **more)
+
+
+def p_value(differences: list[float]) -> float:
+    """Compute the two-sided p value of no difference, by Student's t; NaN of fewer than two pairs."""
+    from scipy.stats import ttest_1samp
+
+    return float(ttest_1samp(differences, 0.0).pvalue) if len(differences) > 1 else math.nan
 
 
 def paired(rows: list[dict], a: dict, b: dict, column: str, change: Callable = float) -> list[float]:

@@ -1,6 +1,7 @@
 """Image folders: what is read, in which order classes are numbered, and what is said where something is wrong."""
 
 import shutil
+import warnings
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rdskd_lab.datasets import SPLITS, DataError, load, registry
+from rdskd_lab.datasets import SPLITS, DataError, DataWarning, load, registry
 from rdskd_lab.datasets.dataset import DataSet
 
 
@@ -49,6 +50,24 @@ def test_a_folder_is_read_as_it_is_but_for_its_size(tmp_path, mode, channels, si
     assert torch.equal(train.images, tune.images) and not torch.equal(train.images, test.images)
 
 
+def test_numbers_as_class_names_and_oblong_pictures_are_read_with_a_warning(tmp_path):
+    for part in "train", "test":
+        for k in range(1, 11):
+            (tmp_path / part / str(k)).mkdir(parents=True)
+            Image.new("L", (30, 32)).save(tmp_path / part / str(k) / "0.png")
+    with pytest.warns(DataWarning, match="order of text .1, 10, 2, 3.*01, 02") as said:
+        found = load(tmp_path, "test")
+    assert len(said) == 1 and found.classes[1] == "10"
+    Image.new("L", (48, 32)).save(tmp_path / "test" / "3" / "0.png")
+    with pytest.warns(DataWarning, match=r"^1 of 10 pictures.*not square.*3.0\.png, 48 x 32.*squeezed to 32 x 32"):
+        load(tmp_path, "test")
+    for part in "train", "test":
+        (tmp_path / part / "10").rename(tmp_path / part / "0")
+    Image.new("L", (32, 32)).save(tmp_path / "test" / "3" / "0.png")
+    with warnings.catch_warnings(action="error"):
+        load(tmp_path, "test")
+
+
 def test_grey_pictures_become_rgb_and_rgb_grey_when_asked_for(tmp_path):
     draw_folder(tmp_path / "grey", "L", 16)
     rgb = load(tmp_path / "grey", "test", channels=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
@@ -80,6 +99,7 @@ def test_hidden_files_and_other_files_are_left_alone(tmp_path):
 ORDERS = {"words": ("square", "circle", "triangle"), "numbers": tuple(map(str, range(12)))}  # "10" sorts before "2"
 
 
+@pytest.mark.filterwarnings("ignore::rdskd_lab.datasets.DataWarning")
 @pytest.mark.parametrize("classes", ORDERS.values(), ids=ORDERS)
 def test_a_set_whose_classes_are_not_alphabetical_names_every_picture_rightly(classes, tmp_path, monkeypatch):
     for part, (k, name) in product(("train", "test"), enumerate(classes)):

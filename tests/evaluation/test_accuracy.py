@@ -46,3 +46,19 @@ def test_they_are_what_torchmetrics_says(asked):
         assert found["per_class_recall"][who][:-1] == pytest.approx(recall[:-1].tolist())
         assert found["per_class_recall"][who][-1] is None  # of a class without images torchmetrics says 0
     assert found["confusion"] == C.multiclass_confusion_matrix(student, teacher, num_classes=K).tolist()
+
+
+def test_a_network_may_answer_more_than_logits_and_have_no_parameters():
+    class Answer(nn.Module):
+        def __init__(self, answer):
+            super().__init__()
+            self.answer = answer
+
+        def forward(self, x):
+            return self.answer(x.flatten(1)[:, :3])
+
+    images = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    images[range(3), 0, 0, range(3)] = 255
+    split = Split(images, torch.tensor([0, 1, 0]), (0.5,), (0.5,), ("a", "b", "c"), "made")
+    for answer in (lambda z: z, lambda z: (z, -z), lambda z: {"logits": z}):
+        assert accuracy.accuracy(Answer(answer), split) == pytest.approx(2 / 3)

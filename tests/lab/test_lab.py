@@ -43,7 +43,7 @@ SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8
 @pytest.fixture
 def lab():
     """A small lab in inline mode: a request is granted before the control's callback returns."""
-    made = Lab(mode="inline", settings=SMALL, steps=5)
+    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
     yield made
     made.close()
 
@@ -369,7 +369,7 @@ def test_a_control_that_follows_asks_for_nothing(lab, monkeypatch):
 
 def test_presses_that_are_still_to_be_granted_are_granted_in_their_order():
     async def pressed():
-        lab = Lab(mode="task", settings=SMALL)
+        lab = Lab(mode="task", settings=SMALL, learn=False)
         ie = lab.term_controls.rows["ie"]
         ie.on.value, ie.weight.value = False, 2
         ie.on.value = True
@@ -449,6 +449,7 @@ def test_a_wrong_edit_is_refused_in_a_sentence(lab, edit):
         lab.use("gan")
 
 
+@pytest.mark.timeout(300)
 def test_a_storm_of_a_thousand_actions(lab):
     rng = random.Random(0)
     rows = list(lab.term_controls.rows.values())
@@ -462,6 +463,9 @@ def test_a_storm_of_a_thousand_actions(lab):
                 lambda: setattr(row.damped, "value", not row.damped.value),
                 lambda: setattr(row.rule, "value", rng.choice(["epoch", "previous", "average"])),
                 lambda: setattr(lab.student, "value", not lab.student.value),
+                lambda: lab.act({"do": "strength", "value": rng.choice([0, 1, 7.5, 50])}),
+                lambda: lab.act({"do": "edit", "term": "oh", "field": "strength", "value": rng.choice([1, 20, 99])}),
+                lambda: lab.act({"do": "compare", "on": rng.random() < 0.7}),
                 t.one.click,
                 t.pause.click,
                 t.play.click if rng.random() < 0.1 else t.one.click,
@@ -485,6 +489,7 @@ def test_a_storm_of_a_thousand_actions(lab):
         )
     assert rows == list(lab.term_controls.rows.values())
     assert lab.record.edits == sorted(lab.record.edits, key=lambda edit: edit.step)
+    assert {"strength", "on"} <= {edit.field for edit in lab.record.edits}
     assert_replays(lab)
 
 
@@ -492,7 +497,7 @@ def test_the_lab_plays_in_chunks_and_its_switches_act_between_them(monkeypatch):
     monkeypatch.setattr(player, "CHUNK", 0.05)
 
     async def played():
-        lab = Lab(mode="chunk", settings=SMALL)
+        lab = Lab(mode="chunk", settings=SMALL, learn=False)
         lab.buttons.play.click()
         assert lab.experiment.done > 0
         lab.term_controls.rows["ie"].on.value = False
@@ -608,12 +613,12 @@ def test_afterwards_there_are_charts_to_explore(lab):
 
 
 def test_a_cell_that_is_run_again_leaves_no_widget_behind():
-    Lab(mode="inline", settings=SMALL).close()
+    Lab(mode="inline", settings=SMALL, learn=False).close()
     alive = getattr(widgets.widgets.widget, "_instances", None)  # ipywidgets 8, and 7
     alive = widgets.Widget.widgets if alive is None else alive
     before = len(alive)
-    first = Lab(mode="inline", settings=SMALL)
-    second = Lab(mode="inline", settings=SMALL)  # no front end tells the cells apart: the same one
+    first = Lab(mode="inline", settings=SMALL, learn=False)
+    second = Lab(mode="inline", settings=SMALL, learn=False)  # no front end tells the cells apart: the same one
     assert first.closed and not second.closed
     second.close()
     assert len(alive) <= before
@@ -621,8 +626,8 @@ def test_a_cell_that_is_run_again_leaves_no_widget_behind():
 
 def test_a_lab_that_could_not_be_built_stays_in_nobodys_way():
     with pytest.raises(ValueError) as kept:
-        Lab("gan", mode="inline")
-    Lab(mode="inline", settings=SMALL).close()
+        Lab("gan", mode="inline", learn=False)
+    Lab(mode="inline", settings=SMALL, learn=False).close()
     assert kept.tb  # which holds the half-built lab, as a notebook's last traceback does
 
 
@@ -649,14 +654,13 @@ def test_nobody_watching_pauses(lab):
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_lab_would_paint_in_colour(monkeypatch, tmp_path):
+def test_the_lab_generates_in_colour(tmp_path):
     """No colour data is shipped, so a set of three classes stands in the digits' place here."""
     from PIL import Image
 
     pixels = torch.randint(0, 256, (9, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     toy = Split(pixels, torch.arange(9) % 3, (0.5,) * 3, (0.25,) * 3, ("red", "green", "blue"), "toy test")
-    monkeypatch.setattr("rdskd_lab.lab.session.experiment.datasets.load", lambda *_: toy)
-    lab = Lab(mode="inline", settings=SMALL, teacher=seeded(0, LeNet5, 3, 3))
+    lab = Lab(mode="inline", settings=SMALL, learn=False, teacher=seeded(0, LeNet5, 3, 3), data=toy)
     lab.learn()
     lab.play(21)
     assert lab.look.images.shape == (40, 3, 32, 32) and 0 <= lab.record.student["accuracy"][-1] <= 1
@@ -671,6 +675,59 @@ def test_the_lab_would_paint_in_colour(monkeypatch, tmp_path):
     lab.close()
 
 
+@pytest.mark.parametrize(("classes", "channels"), [(2, 1), (3, 3), (20, 1)])
+def test_a_teacher_of_ones_own_may_have_any_number_of_classes(classes, channels, tmp_path):
+    names = [f"kind {k}" for k in range(classes)]
+    net = seeded(0, LeNet5, channels, classes)
+    lab = Lab(mode="inline", settings=SMALL, teacher=net, classes=names)
+    lab.play(21)
+    state = json.loads(json.dumps(lab.state(), allow_nan=False))
+    assert state["run"]["classes"] == names and state["run"]["real"] is None
+    assert state["run"]["student_label"] == "student agrees with the teacher"
+    assert len(state["live"]["shares"]) == classes and 0 <= lab.numbers["student"] <= 1
+    assert lab.look.images.shape == (40, channels, 32, 32)
+    kept = open_trace(save(lab.trace, tmp_path / "own.npz"))
+    values = lab.record.column("oh").tolist()
+    on = Lab.go_on(kept, 21, mode="inline", teacher=net, classes=names)
+    assert on.record.column("oh").tolist() == values and on.experiment.classes == names
+    on.close()
+    lab.close()
+    with pytest.raises(ValueError, match=f"the teacher has {classes} classes, and 1 names were given"):
+        Lab(mode="inline", settings=SMALL, teacher=net, classes=["one"])
+
+
+def test_a_lab_stands_in_a_box_and_can_be_observed():
+    seen, lab = [], Lab(mode="inline", settings=SMALL)
+    box = widgets.HBox([lab])
+    lab.observe(lambda change: seen.append((change["name"], change["new"])), ["step", "terms"])
+    lab.play(3)
+    lab.edit("ie", "strength", 7)
+    assert ("step", 3) in seen and seen[-1][1]["ie"]["strength"] == 7 == lab.terms["ie"]["strength"]
+    assert not lab.playing and set(lab.numbers) >= {"classes", "certainty", "student", "speed", "fluctuation"}
+    box.close()
+    lab.close()
+    assert lab.closed and repr(lab)
+
+
+def test_examples_begin_at_a_shipped_checkpoint_or_as_the_method_does(lab):
+    lab.example("readable")
+    assert (lab.experiment.method, lab.experiment.done, lab.experiment.learning) == ("rdskd+bn", 0, True)
+    assert lab.look.raw["oh"] < 0.4 and lab.numbers["certainty"] > 0.75  # it has been trained
+    lab.play(2)
+    before = numbers(lab)
+    lab.rewind(1)
+    lab.play(1)
+    assert equal(numbers(lab), before)
+    for asked in lab.share, lab.export_code:
+        with pytest.raises(ValueError, match="checkpoint"):
+            asked()
+    lab.example("collapse")
+    lab.example("rdskd")
+    assert lab.experiment.method == "rdskd" and not lab.experiment.start and lab.share()
+    with pytest.raises(ValueError, match="rdskd, readable, collapse"):
+        lab.example("pretty")
+
+
 def test_a_png_is_one(tmp_path):
     from PIL import Image
 
@@ -682,7 +739,7 @@ def test_a_png_is_one(tmp_path):
 
 
 def test_the_classroom_is_what_is_played():
-    lab = Lab(mode="inline")
+    lab = Lab(mode="inline", learn=False)
     s, classroom = lab.experiment.run.settings, PRESETS["classroom"]
     assert (s.batch_size, s.width, s.lr) == (classroom.batch_size, classroom.width, classroom.lr)
     bare = Experiment().steps()

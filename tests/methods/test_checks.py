@@ -12,6 +12,7 @@ from torch import nn
 from rdskd_lab.batch import find_head
 from rdskd_lab.distillation import Distillation
 from rdskd_lab.methods.checks import check_networks
+from rdskd_lab.methods.method import Settings
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.answers import Answering, FromPixels
 from rdskd_lab.networks.foreign import NetworkNote, NetworkWarning
@@ -66,6 +67,7 @@ WARNED = {
     "softmax_underflow": "exactly 0; give the layer before the softmax",
     "sigmoid_each": r"lie in \[0, 1\]",
     "percent": "sums to 100",
+    "cosine": "never sure.*cosine",
 }
 NOTED = {
     "one_logit": r"two classes \(0 and z\)",
@@ -219,6 +221,29 @@ def test_a_student_may_be_larger_or_keep_extra_state_and_that_is_said():
         check(teachers.trained(), students.softmax())
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"teacher": None}, "teacher must be a network.*None"),
+        ({"teacher": "lenet5"}, "teacher must be a network.*'lenet5'"),
+        ({"student": nn.Identity}, "student must be a network.*class Identity; call it"),
+        ({"student": {}}, "student must be a network.*dict"),
+        ({"objective": ["oh"]}, "an Objective.*list"),
+        ({"settings": "classroom"}, "Settings.*'classroom'"),
+        ({"settings": replace(Settings(), batch_size=15)}, "even.*15"),
+        ({"settings": replace(Settings(), pooled=True, generator_steps=1, student_batch_size=513)}, "513.*pool of 512"),
+        ({"size": (32, 32)}, r"size.*\(32, 32\)"),
+        ({"seed": "0"}, "seed a whole number.*'0'"),
+        ({"device": "moon"}, "device 'moon' cannot be used here"),
+    ],
+)
+def test_what_is_no_network_table_or_setting_is_refused_in_a_sentence(change, words):
+    given = {"teacher": teachers.small(), "student": students.plain(), "settings": Settings()}
+    given |= {"objective": METHODS["rdskd"].terms()} | change
+    with pytest.raises(ValueError, match=words):
+        Distillation(**given)
+
+
 def test_one_object_for_both_is_refused():
     net = teachers.trained()
     with pytest.raises(ValueError, match="same object"):
@@ -283,7 +308,13 @@ def test_a_compiled_teacher_of_either_kind_has_no_layers_for_hooks():
 
 def distillation(teacher, method, **how):
     settings = replace(
-        method.presets["classroom"], batch_size=4, width=4, generator_steps=2, student_steps=10, sheet_steps=1
+        method.presets["classroom"],
+        batch_size=4,
+        width=4,
+        generator_steps=2,
+        student_steps=10,
+        student_batch_size=4,
+        sheet_steps=1,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NetworkWarning)

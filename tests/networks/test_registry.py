@@ -1,6 +1,7 @@
 """Networks by name: counts and layers of the specification, pairs, steps of every paper pair, and strangers' teachers."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -87,6 +88,26 @@ def test_a_colon_says_that_a_teacher_is_somebody_elses():
 def test_a_network_that_cannot_be_had_is_refused_in_a_sentence(make, sentence):
     with pytest.raises(WeightsError, match=sentence):
         make(Shape(1, 28, 10))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("nets.make", "nets:make"),
+        ("models.nets.make", "models.nets:make"),
+        ("nets:make()", "nets:make"),
+        ("models/nets.py:make", "models.nets:make"),
+        ("./nets.py", "nets:FACTORY"),
+    ],
+)
+def test_a_factory_by_another_notation_is_told_the_right_one(name, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("nets.py").touch()
+    with pytest.raises(WeightsError, match=rf"package\.module:factory: {re.escape(meant)}$"):
+        make_teacher(name, "", Shape(1, 32, 10))
+    for file in "best.pth", "runs/best.safetensors", "lenet6":
+        with pytest.raises(WeightsError, match="no weights file [^;]*; shipped with"):
+            make_teacher(file, "", Shape(1, 32, 10))
 
 
 # ---- strangers' teachers on the command line -------------------------------------------------------------------------

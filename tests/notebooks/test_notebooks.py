@@ -91,7 +91,18 @@ def test_it_has_a_goal_a_time_a_prediction_and_an_end(lesson):
         "## The paper, the code, and what we measured",
         "## New words",
     ]
-    assert "| word | meaning |" in lesson.cells[-1].source
+    assert "| word | meaning |" in lesson.cells[-2].source
+    assert lesson.cells[-1].metadata.tags == ["hand-in"] and "Nothing was written" in lesson.cells[-1].outputs[0].text
+
+
+def test_each_prediction_has_a_cell_to_type_it_in_numbered_in_order(lesson):
+    asked = re.compile(r"\*(Predict before you run|Before you look|Before you go on)")
+    numbers = []
+    for before, cell in zip(lesson.cells, lesson.cells[1:], strict=False):
+        if asked.search(" ".join(before.source.split())) and before.cell_type == "markdown":
+            numbers.append(len(numbers) + 1)
+            assert cell.source.startswith(f"lesson.predict({numbers[-1]}, ...)"), before.source
+    assert numbers and sum("lesson.predict(" in cell.source for cell in lesson.cells) == len(numbers)
 
 
 def test_it_has_as_many_exercises_as_its_place_asks_for(lesson, request):
@@ -104,7 +115,10 @@ def test_it_has_as_many_exercises_as_its_place_asks_for(lesson, request):
 def test_every_blank_was_left_blank_and_met_kindly(lesson):
     for cell in lesson.cells:
         if build.exercise(cell):
-            assert "".join(output.get("text", "") for output in cell.outputs).startswith("Nothing here yet.")
+            (output,) = cell.outputs
+            assert (
+                output.data["text/plain"].startswith("Nothing here yet.") and "border-left" in output.data["text/html"]
+            )
 
 
 def test_it_prints_three_numbers_to_four_digits(lesson):

@@ -13,6 +13,8 @@ from rdskd_lab.runs import check_teacher as module
 from rdskd_lab.runs.check_teacher import check, check_teacher, forecast_of
 from rdskd_lab.runs.config import Config
 
+pytestmark = pytest.mark.filterwarnings("ignore::rdskd_lab.networks.foreign.NetworkWarning")
+
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):

@@ -234,3 +234,13 @@ def test_its_drawings_hold_every_method():
     assert {t for trace in chart.plotly().data for t in trace.y} == {"one  55.00 ± 7.07 %", "other  10.00 %"}
     left = chart.matplotlib().axes[0]
     assert [t.get_text().split("\n")[0] for t in left.get_yticklabels()] == ["one", "other"]
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    """A key of digits with one e is a number to Python, and a folder may be called 2024."""
+    rows = [
+        {"key": "1234567890123e45", "data": "2024", "version": "0.1", "seed": 1, "seconds": 0.5, "distance": None},
+        {"key": "1234567890123456", "data": "nan", "version": "", "seed": 2, "seconds": 2e-7, "distance": 3.0},
+    ]
+    (tmp_path / "t.csv").write_bytes(C.as_csv(rows, rows[0]))
+    assert C.read_table(tmp_path / "t.csv") == [rows[0], rows[1] | {"version": None}]

@@ -67,3 +67,22 @@ def test_peak_memory_is_this_process_own_and_not_that_of_the_one_which_started_i
     code = "import torch; from rdskd_lab.runs.machine import peak_rss_mb; print(peak_rss_mb())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert 50 < float(found) < 1500 < machine.peak_rss_mb() and big[-1] == 1
+
+
+def test_what_is_left_is_the_limit_less_what_this_process_holds(monkeypatch, tmp_path):
+    for path, content in (
+        ("proc/self/cgroup", "0::/class"),
+        ("sys/fs/cgroup/class/memory.max", "1000000000"),
+        ("proc/self/status", "VmSize:\t 500000 kB\nVmRSS:\t 100000 kB"),
+        ("proc/meminfo", "MemTotal: 9 kB\nMemAvailable: 300 kB"),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(content)
+    monkeypatch.setattr(machine, "machine_memory", lambda: 8 * 10**9)
+    monkeypatch.setattr(machine, "_ulimit", lambda: None)
+    assert machine.free_memory(root=tmp_path) == 10**9 - 100_000 * 1024
+    monkeypatch.setattr(machine, "_ulimit", lambda: 600_000 * 1024)  # of addresses, also of what is not used yet
+    assert machine.free_memory(root=tmp_path) == 100_000 * 1024
+    assert machine.free_memory(2_000, root=tmp_path) == 100_000 * 1024 + 2_000
+    assert machine.available_memory(tmp_path) == 300 * 1024
+    assert machine.available_memory(tmp_path / "none") is None

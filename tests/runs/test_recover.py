@@ -155,6 +155,7 @@ def test_a_student_that_answers_one_class_is_noticed():
     assert run.settings.student_lr == TINY.student_lr / 4 and run.done["distill"] == 12
 
 
+FACTS = {"data": "digits"}
 SMALL = dict(generator_steps=12, batch_size=8, width=4, student_steps=6, student_batch_size=8, bank=64)
 CONFIG = Config(method="any-teacher", change=tuple((k, str(v)) for k, v in SMALL.items()))
 
@@ -191,12 +192,12 @@ def test_a_checkpoint_keeps_what_a_remedy_set(tmp_path):
     recover.apply(run, recover.Recovery("synthesise", 9, "x", 6, recover.REMEDIES["synthesise"][0][0]))
     place = tmp_path / "run"
     place.mkdir()
-    folder = Folder(place, run, {"a": 1})
+    folder = Folder(place, run, FACTS)
     folder.start()
     folder.pictures.append(run.picture())
     folder.save()
     fresh = prepare(CONFIG).run
-    Folder(place, fresh, {"a": 1}).restore()
+    Folder(place, fresh, FACTS).restore()
     assert fresh.settings.lr == run.settings.lr == 1.6e-2 / 4 == fresh.source_optimizer.param_groups[0]["lr"]
     assert fresh.recovered == run.recovered
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -30,6 +31,7 @@ from rdskd_lab.generator import Generator
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.networks import weights
 from rdskd_lab.networks.architectures import LeNet5
+from rdskd_lab.networks.foreign import NetworkNote, NetworkWarning
 from rdskd_lab.networks.weights import load_weights, save_weights
 from rdskd_lab.runs import config as configuration
 from rdskd_lab.runs import execute as execution
@@ -497,7 +499,8 @@ def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path,
     for name in "generated", "procedural", "noise":
         made = found["without_data"][name]
         assert 0 <= made["agreement"] <= 1 and len(made["by_class"]) == 10 and made["images"] >= 1000
-    assert found["teacher_accuracy"] == 1 and found["agreement"] == found["without_data"]["procedural"]["agreement"]
+    assert found["student_accuracy"] is found["teacher_accuracy"] is found["per_class_recall"] is None
+    assert found["agreement"] == found["without_data"]["procedural"]["agreement"]
     with pytest.raises(RunError, match="learns from real images"):
         bare = {**STEPS, "generator_steps": "0"}
         execute(replace(POOLED, data="none", method="real", change=tuple(bare.items())), tmp_path / "real")
@@ -697,3 +700,15 @@ def test_a_collapse_is_told_between_the_stages_and_looking_changes_nothing(whole
         monkeypatch.setattr(module, "class_histogram", lambda run: torch.ones(run.classes))
     execute(config, tmp_path / "unseen")
     assert essence(tmp_path / "run") == essence(tmp_path / "unseen") == essence(straight)
+
+
+def test_a_teacher_near_chance_is_told_before_anything_is_trained():
+    test = load("digits", "test")
+    with pytest.warns(
+        NetworkWarning, match=r"right on \d.*chance is 10.0%.*order of the classes \(0, 1, 2, 3, 4, \.\.\.\)"
+    ):
+        execution.tell_accuracy(LeNet5(), test, False)
+    with pytest.warns(NetworkNote, match=r"right on 9\d.\d% of 1,000 real images; .*in order: 0, 1"):
+        execution.tell_accuracy(load_weights(LeNet5(), "lenet5"), test, True)
+    with warnings.catch_warnings(action="error"):
+        execution.tell_accuracy(load_weights(LeNet5(), "lenet5"), test, False)

@@ -230,7 +230,7 @@ def test_a_study_at_the_published_schedule_is_the_same_plan_with_other_settings_
     assert {t.config.device for t in here} == {"cpu"} and {t.config.device for t in there} == {"cuda"}
     assert all(t.setup.settings.width >= 64 for t in there if t.config.method == "rdskd")  # each makes a run
     usual = next(t for t in there if t.setting.endswith("default")).setup.settings
-    parts = {"fluctuation": (360, 120_000), "robustness": (600, 30_000)}
+    parts = {"fluctuation": (360, 120_000), "strength": (240, 120_000), "robustness": (600, 30_000)}
     assert (usual.generator_steps, usual.student_steps) == parts.get(name, (2_400, 120_000))
     assert [t.key for t in STUDIES[name].at("classroom", "cpu").trials()] == [t.key for t in here]
 

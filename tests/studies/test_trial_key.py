@@ -89,7 +89,7 @@ def test_a_key_is_of_the_methods_terms_and_parts_and_not_of_their_words(monkeypa
     ]
     assert len({now, *map(key, others)}) == 1 + len(others)
     monkeypatch.setitem(ANCHORS, "epoch", partial(ANCHORS["epoch"], every=60))
-    assert key(RDSKD) != now
+    assert tiny(anchor="epoch").key != now
     with pytest.raises(ValueError, match="lambda"):
         key(replace(RDSKD, batches=lambda run, start: None))
 

@@ -1,4 +1,4 @@
-"""The exercise of notebook 00: to get to know check, hint and solution."""
+"""The exercise of notebook 00, a first look at check, hint and solution."""
 
 import torch
 
@@ -33,6 +33,10 @@ def of_each_class(logits):
     return logits.softmax(1).max(0).values.mean()
 
 
+def of_all_probabilities(logits):
+    return logits.softmax(1).mean()
+
+
 def watch(answer):
     return {"the certainty of four images": answer(LOGITS.clone()), "that of two": answer(LOGITS[1:3].clone())}
 
@@ -41,29 +45,33 @@ EXERCISES = (
     Exercise(
         title="how sure is it?",
         hints=(
-            "Three steps, from the inside: probabilities for each image; the largest of each image; the mean over the "
+            "Work in three steps: the probabilities of each image, the largest of each image, the mean over the "
             "images.",
-            "Logits have shape (N, K): axis 0 counts images, axis 1 counts classes. The softmax runs over the classes, "
-            "and so does the maximum.",
-            "return logits.softmax(1).max(1).values, and of that the mean.",
+            "Logits have shape (N, K): axis 0 counts the images, axis 1 counts the classes. Take the softmax and the "
+            "maximum over the classes.",
+            "Compute logits.softmax(1).max(1).values, then take the mean of it.",
         ),
         answer=certainty,
         watch=watch,
-        right="This is the number that the generator will be asked to raise in notebook 03.",
+        sizes=(("the number of images", (4, 2)), ("the number of classes", 3)),
+        right="In notebook 03 a generator will be trained to raise this number.",
         misconceptions=(
             Misconception(over_the_batch, "softmax over the batch axis",
-                "Your probabilities sum to 1 over the images, so the images compete with each other. Each image has to "
-                "choose among the classes: that is axis 1."),
-            Misconception(largest_logit, "logit for probability",
-                "You took the largest logit. Logits may be any number; only the softmax turns them into probabilities "
-                "between 0 and 1."),
-            Misconception(whole_batch, "largest of the whole batch",
-                "That is the one image of which the teacher is surest. First the largest of each image, max(1).values, "
-                "then their mean."),
-            Misconception(per_image, "mean forgotten",
-                "One number per image is there. What is asked for is one number for the batch: their mean."),
-            Misconception(of_each_class, "maximum over the images",
-                "You looked for the surest image of each class. Asked for is the surest class of each image: max(1)."),
+                "Your probabilities sum to 1 over the images, so the images compete with each other. The classes of "
+                "one image should compete: use axis 1."),
+            Misconception(largest_logit, "the logit instead of the probability",
+                "You took the largest logit. A logit can be any number. Apply the softmax first: it turns logits into "
+                "probabilities between 0 and 1."),
+            Misconception(whole_batch, "the largest of the whole batch",
+                "You return the probability of the one image that the teacher is surest of. Take the largest of each "
+                "image first, max(1).values, then the mean."),
+            Misconception(per_image, "no mean",
+                "You return one number per image. Return one number for the batch: the mean of them."),
+            Misconception(of_each_class, "the maximum over the images",
+                "You found the surest image of each class. Find the surest class of each image: max(1)."),
+            Misconception(of_all_probabilities, "the mean of all probabilities",
+                "The probabilities of an image sum to 1, so their mean is always 1/K, whatever the teacher answers. "
+                "Take the largest of each image first, max(1).values."),
         ),
     ),
 )  # fmt: skip

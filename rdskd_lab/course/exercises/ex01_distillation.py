@@ -2,10 +2,11 @@
 
 import torch
 
-from ..exercise import Exercise, Misconception, value_and_gradient
+from ..exercise import Exercise, Family, Misconception, value_and_gradient
 
 TEACHER = torch.tensor([[9.0, 1.0, -3.0, 2.5], [-2.0, 3.0, 2.0, 0.5], [0.0, -4.0, 6.0, 1.0]], dtype=torch.float64)
 STUDENT = torch.tensor([[1.0, 0.5, -1.0, 2.0], [0.3, -0.4, 1.2, 0.0], [-1.0, 0.2, 2.0, -0.5]], dtype=torch.float64)
+BY = "the student's logits"
 
 
 def distillation_loss(student, teacher, temperature):
@@ -65,13 +66,35 @@ def probabilities_into_kl_div(student, teacher, temperature):
     return temperature**2 * torch.nn.functional.kl_div(q, p, reduction="batchmean")
 
 
+def only_the_student_softened(student, teacher, temperature):
+    log_p = teacher.log_softmax(1)
+    return temperature**2 * (log_p.exp() * (log_p - (student / temperature).log_softmax(1))).sum(1).mean()
+
+
+def no_temperature(student, teacher, temperature):
+    return distillation_loss(student, teacher, 1.0)
+
+
+def squared_differences(student, teacher, temperature):
+    q, p = (student / temperature).softmax(1), (teacher / temperature).softmax(1)
+    return temperature**2 * (p - q).square().sum(1).mean()
+
+
+def small_number_in_the_logarithms(epsilon):
+    def answer(student, teacher, temperature):
+        q, p = (student / temperature).softmax(1), (teacher / temperature).softmax(1)
+        return temperature**2 * (p * ((p + epsilon).log() - (q + epsilon).log())).sum(1).mean()
+
+    return answer
+
+
 def base_ten(student, teacher, temperature):
     return distillation_loss(student, teacher, temperature) / torch.log(torch.tensor(10.0, dtype=torch.float64))
 
 
 def watch(answer):
-    value, gradient = value_and_gradient(lambda student: answer(student, TEACHER, 4.0), STUDENT)
-    plain, _ = value_and_gradient(lambda student: answer(student, TEACHER, 1.0), STUDENT)
+    value, gradient = value_and_gradient(lambda student: answer(student, TEACHER, 4.0), STUDENT, by=BY)
+    plain, _ = value_and_gradient(lambda student: answer(student, TEACHER, 1.0), STUDENT, by=BY)
     same, _ = value_and_gradient(lambda student: answer(student, TEACHER, 4.0), TEACHER)
     far, _ = value_and_gradient(lambda student: answer(student, 300 * TEACHER, 1.0), 300 * STUDENT)
     return {
@@ -87,52 +110,70 @@ EXERCISES = (
     Exercise(
         title="the distillation loss from scratch",
         hints=(
-            "Read the formula from the inside: what is divided by T, and before or after the softmax? Then, which sum "
-            "runs over the classes of one image, and what happens over the images?",
-            "With log_p and log_q from log_softmax(1) of the divided logits, ln(p/q) is log_p - log_q, and p is "
-            "log_p.exp(). Sum over axis 1, take the mean over the images, multiply by T squared.",
+            "Read the formula from the inside. What is divided by T: the logits, or the probabilities? Which sum runs "
+            "over the classes of one image? What happens over the images?",
+            "Compute log_p and log_q with log_softmax(1) of the divided logits. Then ln(p/q) is log_p - log_q, and p "
+            "is log_p.exp(). Sum over axis 1, take the mean over the images, multiply by T squared.",
             "return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(1)... and then the mean.",
         ),
         answer=distillation_loss,
         watch=watch,
-        right="It is the package's lab.distillation, and in torch T**2 * F.kl_div(log_q, log_p, "
+        sizes=(("the number of images", 3), ("the number of classes", 4)),
+        right="This is the package's lab.distillation. In torch it is T**2 * F.kl_div(log_q, log_p, "
               "reduction=\"batchmean\", log_target=True).",
         misconceptions=(
-            Misconception(without_the_square, "T squared forgotten",
-                "At T = 1 you are right, at T = 4 you are 16 times too small. Without the factor the gradient falls "
-                "as 1/T squared, and the learning rate would have to know the temperature."),
-            Misconception(linear_factor, "T for T squared",
-                "At T = 1 you are right, at T = 4 you are 4 times too small: the gradient loses one factor T by the "
-                "division and one because soft answers differ less, so it takes T squared to make up for both."),
-            Misconception(the_other_way_round, "divergence the wrong way round",
-                "You have KL(q || p). It is 0 in the same place but weighs by the student's probabilities, so classes "
-                "that the student has forgotten cost nothing. The weights should be the teacher's: sum p ln(p/q)."),
-            Misconception(mean_over_classes_too, "mean over the classes too",
-                "You are K times too small: the sum over the classes is what makes it a divergence, only the images "
-                "are averaged. In F.kl_div that is reduction=\"batchmean\"; \"mean\" divides by N and by K."),
-            Misconception(summed_over_the_batch, "sum over the batch for the mean",
-                "Your loss grows with the number of images. With a mean a batch of 512 pulls as hard as one of 64."),
+            Misconception(without_the_square, "T squared is missing",
+                "At T = 1 you are right; at T = 4 your loss is 16 times too small. Without the factor the gradient "
+                "shrinks like 1/T squared, and you would have to retune the learning rate for every temperature."),
+            Misconception(linear_factor, "T instead of T squared",
+                "At T = 1 you are right; at T = 4 your loss is 4 times too small. The gradient loses one factor T "
+                "because you divide the logits, and one more because soft answers differ less. T squared repairs "
+                "both."),
+            Misconception(the_other_way_round, "student and teacher exchanged",
+                "You compute KL(q || p). It is 0 at the same place, but it weights the classes by the student's "
+                "probabilities, so a class that the student forgot costs nothing. Weight by the teacher's: sum p "
+                "ln(p/q)."),
+            Misconception(mean_over_classes_too, "a mean over the classes",
+                "Your loss is K times too small. Sum over the classes and average over the images only. In F.kl_div "
+                "this is reduction=\"batchmean\"; \"mean\" divides by N and by K."),
+            Misconception(summed_over_the_batch, "a sum over the batch instead of the mean",
+                "Your loss grows with the number of images. Take the mean, so that a batch of 512 pulls as hard as a "
+                "batch of 64."),
             Misconception(over_the_batch, "softmax over the batch axis",
-                "Your probabilities sum to 1 over the images of a class. Logits are (N, K), images first, so the "
-                "classes of an image are axis 1."),
-            Misconception(only_the_teacher_softened, "only the teacher softened",
-                "You divide the teacher's logits by T but not the student's. Then a student with the teacher's own "
-                "logits would not be at 0. Both answers are looked at through the same temperature."),
-            Misconception(divided_after_the_softmax, "temperature after the softmax",
-                "You divide the probabilities by T. They then sum to 1/T, and their ratios are as hard as before. It "
-                "is the logits that are divided, before the softmax."),
-            Misconception(cross_entropy_instead, "cross-entropy for the divergence",
-                "You have the cross-entropy -sum p ln q. Its gradient is the same, but it is not 0 where the two "
-                "agree: it ends at the teacher's own entropy, so its value does not say how far the student is."),
-            Misconception(hard_labels, "the teacher's label for its answer",
-                "You keep only which class the teacher prefers. That throws the soft part away, all that the small "
-                "probabilities say; and there is no temperature left in it."),
-            Misconception(probabilities_into_kl_div, "probabilities into F.kl_div",
-                "F.kl_div wants the student's answer as logarithms: log_softmax first, probabilities of the teacher "
-                "second. It does not notice when it gets the wrong thing; that your loss is negative would tell."),
-            Misconception(base_ten, "log10 for ln",
-                "You are 2.303 times too small everywhere: log10 where ln is meant. In torch the natural logarithm is "
-                "log; the unit is then the nat."),
+                "Your probabilities sum to 1 over the images of a class. Logits have shape (N, K), so the classes of "
+                "an image lie along axis 1."),
+            Misconception(only_the_teacher_softened, "only the teacher's logits divided by T",
+                "You divide the teacher's logits by T but not the student's. Then a student with exactly the teacher's "
+                "logits would still have a loss. Divide both."),
+            Misconception(only_the_student_softened, "only the student's logits divided by T",
+                "You divide the student's logits by T but not the teacher's. Then a student with exactly the teacher's "
+                "logits would still have a loss. Divide both."),
+            Misconception(no_temperature, "no temperature",
+                "Your loss ignores the temperature: it is the same at T = 1 and T = 4. Divide both networks' logits by "
+                "T, and multiply the result by T squared."),
+            Misconception(divided_after_the_softmax, "the temperature after the softmax",
+                "You divide the probabilities by T. Then they sum to 1/T, and their ratios stay as they were. Divide "
+                "the logits, before the softmax."),
+            Misconception(cross_entropy_instead, "cross-entropy instead of the divergence",
+                "You compute the cross-entropy, -sum p ln q. It has the same gradient, but it is not 0 where the two "
+                "networks agree, so its value does not tell how far the student is. Subtract -sum p ln p."),
+            Misconception(hard_labels, "the teacher's label instead of its probabilities",
+                "You keep only the class that the teacher prefers. This throws away the small probabilities, and the "
+                "temperature with them. Use all of the teacher's probabilities."),
+            Misconception(squared_differences, "squared differences instead of the divergence",
+                "You compare the probabilities by squared differences. The loss asked for is a Kullback-Leibler "
+                "divergence: the sum over the classes of p times ln(p/q)."),
+            Misconception(probabilities_into_kl_div, "probabilities in F.kl_div",
+                "F.kl_div expects the student's answer as logarithms: log_softmax first, then the teacher's "
+                "probabilities. It does not complain about anything else. A negative loss is the sign of it."),
+            Misconception(base_ten, "log10 instead of ln",
+                "Everything is 2.303 times too small: you use log10. In torch the natural logarithm is log, and its "
+                "unit is the nat."),
+        ),
+        families=(
+            Family(small_number_in_the_logarithms, "a small number inside the logarithms changes the value",
+                "You add about {number} inside the logarithms. Use log_softmax instead: it never takes the logarithm "
+                "of 0, so that you need not add anything."),
         ),
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ import copy
 import torch
 import torch.nn.functional as F
 
-from ..exercise import Exercise, Misconception, Wrong
+from ..exercise import Exercise, Family, Misconception, Wrong
 
 PICTURES = torch.arange(24, dtype=torch.float64).view(2, 2, 2, 3) ** 1.5  # (N, C, H, W), no two pixels alike
 
@@ -44,6 +44,14 @@ def columns_only(images):
 
 def the_wrong_axes(images):
     return images.repeat_interleave(2, 1).repeat_interleave(2, 2)
+
+
+def columns_tiled(images):
+    return images.repeat_interleave(2, 2).repeat(1, 1, 1, 2)
+
+
+def rows_tiled(images):
+    return images.repeat(1, 1, 2, 1).repeat_interleave(2, 3)
 
 
 def watch_doubling(answer):
@@ -105,14 +113,38 @@ def not_centred(images):
     return images / images.std((0, 2, 3), unbiased=False, keepdim=True)
 
 
-def with_epsilon(images):
-    return F.batch_norm(images, None, None, training=True)
+def epsilon_in_the_variance(epsilon):
+    return lambda images: F.batch_norm(images, None, None, training=True, eps=epsilon)
+
+
+def epsilon_beside_the_spread(epsilon):
+    def answer(images):
+        spread = images.std((0, 2, 3), unbiased=False, keepdim=True)
+        return (images - images.mean((0, 2, 3), keepdim=True)) / (spread + epsilon)
+
+    return answer
+
+
+def stretched(images):
+    low, high = images.amin((0, 2, 3), keepdim=True), images.amax((0, 2, 3), keepdim=True)
+    return 2 * (images - low) / (high - low) - 1
+
+
+def _between_two_levels(seen):
+    """Recognises each channel stretched between fixed levels: 0 and 1, or -1 and 1."""
+    out = seen.get("the images", torch.zeros(1, 1, 1, 1))
+    ends = torch.stack([out.amin((0, 2, 3)), out.amax((0, 2, 3))]).round(decimals=6)
+    return len(ends[0].unique()) == len(ends[1].unique()) == 1 and bool(ends[0, 0] < ends[1, 0]) and out.shape[1] > 1
+
+
+def mean_of_each_pixel(images):
+    return (images - images.mean(0)) / images.std((0, 2, 3), unbiased=False, keepdim=True)
 
 
 def watch_scale(answer):
     out = torch.as_tensor(answer(CHANNELS.clone()), dtype=torch.float64)
     if out.shape != CHANNELS.shape:
-        raise Wrong(f"The shape should stay {tuple(CHANNELS.shape)}; yours is {tuple(out.shape)}.")
+        raise Wrong(f"The images should keep their shape {tuple(CHANNELS.shape)}; yours have {tuple(out.shape)}.")
     return {
         "the mean of each channel": out.mean((0, 2, 3)),
         "the variance of each channel": out.var((0, 2, 3), unbiased=False),
@@ -202,6 +234,19 @@ def by_adam(teacher, start, labels, steps, lr):
     return x.detach()
 
 
+def the_teachers_own_label(teacher, start, labels, steps, lr):
+    x = start.clone()
+    for _ in range(steps):
+        x.requires_grad_()
+        logits = teacher(x)
+        x = (x - lr * torch.autograd.grad(F.cross_entropy(logits, logits.argmax(1)), x)[0]).detach()
+    return x
+
+
+def another_step_size(factor):
+    return lambda teacher, start, labels, steps, lr: invert(teacher, start, labels, steps, lr * factor)
+
+
 def nothing_moved(teacher, start, labels, steps, lr):
     return start.clone()
 
@@ -216,7 +261,7 @@ def watch_inversion(answer):
     out = torch.as_tensor(answer(teacher, given, CLASSES, 30, 2.0), dtype=torch.float64).detach()
     moved = sum((value - before[name]).abs().sum() for name, value in teacher.state_dict().items())
     if moved == 0 and not torch.equal(given, begin):
-        raise Wrong("The images given as start have changed: work on a copy, start.clone().")
+        raise Wrong("You changed the images in `start`. Work on a copy: start.clone().")
     if moved == 0 and out.shape != begin.shape:
         raise Wrong(f"The images should keep their shape {tuple(begin.shape)}; yours have {tuple(out.shape)}.")
     one = torch.as_tensor(answer(Reader(), begin.clone(), CLASSES, 1, 2.0), dtype=torch.float64).detach()
@@ -233,115 +278,142 @@ EXERCISES = (
     Exercise(
         title="double a picture",
         hints=(
-            "Take one row of three pixels, a b c. It should become a a b b c c, not a b c a b c. The same for rows.",
-            "Give each pixel a new axis of length 1 behind its row and one behind its column, let both become 2 by "
-            "expand, and put the axes together again.",
+            "Take one row of three pixels, a b c. It should become a a b b c c, not a b c a b c. Then do the same with "
+            "the rows.",
+            "Insert a new axis of length 1 after the rows and one after the columns. Expand both to length 2, then "
+            "merge the axes again.",
             "images.view(n, c, h, 1, w, 1).expand(n, c, h, 2, w, 2), and then .reshape to n, c, 2h, 2w.",
         ),
         answer=upsample,
         watch=watch_doubling,
-        right="That is nearest-neighbour doubling, as nn.Upsample(scale_factor=2) does it. It has no weights; the "
+        right="This is nearest-neighbour doubling, the same as nn.Upsample(scale_factor=2). It has no weights; the "
               "convolution after it learns to smooth the squares.",
         misconceptions=(
             Misconception(tiled, "tiled",
-                "You have four small copies of the picture beside each other: repeat puts the whole behind the whole. "
-                "Each pixel should stand twice in its own place."),
+                "You put four small copies of the picture beside each other: repeat copies the whole picture. Repeat "
+                "each pixel in its own place instead, along rows and columns."),
+            Misconception(columns_tiled, "the columns tiled",
+                "Your rows are right. Along the columns you repeat the whole picture, a b c a b c. Repeat each pixel "
+                "instead: a a b b c c."),
+            Misconception(rows_tiled, "the rows tiled",
+                "Your columns are right. Along the rows you repeat the whole picture. Repeat each row instead, right "
+                "below itself."),
             Misconception(smoothed, "smoothed",
-                "You mix neighbouring pixels (bilinear). The generator's doubling only repeats; what is smooth in its "
-                "images the convolutions have learned."),
+                "You mix neighbouring pixels (bilinear interpolation). Only repeat them here; the convolutions of the "
+                "generator learn to smooth."),
             Misconception(with_zeros, "zeros between the pixels",
-                "Your new pixels are 0. That is what a transposed convolution does first; here each new pixel repeats "
+                "Your new pixels are 0, as in the first step of a transposed convolution. Here each new pixel repeats "
                 "its neighbour."),
             Misconception(rows_only, "rows only",
-                "The rows are doubled, the columns are not. Images are (N, C, H, W): both axis 2 and axis 3."),
+                "You double the rows but not the columns. Images are (N, C, H, W): double axis 2 and axis 3."),
             Misconception(columns_only, "columns only",
-                "The columns are doubled, the rows are not. Images are (N, C, H, W): both axis 2 and axis 3."),
-            Misconception(the_wrong_axes, "channels doubled",
-                "You have doubled the channels. Images are (N, C, H, W): rows are axis 2, columns axis 3."),
+                "You double the columns but not the rows. Images are (N, C, H, W): double axis 2 and axis 3."),
+            Misconception(the_wrong_axes, "the channels doubled",
+                "You double the channels. Images are (N, C, H, W): the rows are axis 2, the columns axis 3."),
         ),
     ),
     Exercise(
         title="the scale of normalised data",
         hints=(
-            "How many means are there for images (N, C, H, W)? One for each channel. Over which axes is each taken?",
-            "Over axes 0, 2 and 3, with keepdim=True so that the result can be subtracted. Then divide by the standard "
+            "How many means do you need for images (N, C, H, W)? One for each channel. Over which axes do you take "
+            "each?",
+            "Over axes 0, 2 and 3, with keepdim=True so that you can subtract it. Then divide by the standard "
             "deviation over the same axes, with unbiased=False.",
-            "(images - images.mean((0, 2, 3), keepdim=True)) / ... with the same axes below the line.",
+            "(images - images.mean((0, 2, 3), keepdim=True)) / ... with the same axes in the denominator.",
         ),
         answer=standardise,
         watch=watch_scale,
-        right="So the sum of all squares of a batch is N times C times H times W, whatever was painted: one fixed "
+        right="So the sum of all squares of a batch is N times C times H times W, whatever the images show: one fixed "
               "number. Remember it for notebook 05.",
         misconceptions=(
-            Misconception(each_image_alone, "each image alone",
-                "You take mean and variance of each image. Then no image can be brighter than another, and the batch "
-                "plays no part: that layer is called InstanceNorm. BatchNorm goes over the batch as well.",
+            Misconception(each_image_alone, "each image by itself",
+                "You take the mean and variance of each image, as InstanceNorm does. Then no image can be brighter "
+                "than another. BatchNorm takes them over the batch as well: axes 0, 2 and 3.",
                 _in_direction_of(each_image_alone)),
             Misconception(all_channels_together, "all channels together",
-                "You take one mean and one variance for everything. Each channel has its own.",
+                "You take one mean and one variance of everything. Take one pair for each channel: axes 0, 2 and 3.",
                 _in_direction_of(all_channels_together)),
-            Misconception(each_pixel_alone, "each pixel alone",
-                "You take mean and variance over the batch for each pixel. Then every pixel would vary equally, "
-                "corners too; BatchNorm goes over the pixels as well.",
+            Misconception(each_pixel_alone, "each pixel by itself",
+                "You take the mean and variance over the batch for each pixel. Then every pixel varies equally, even "
+                "in the corners. BatchNorm takes them over the pixels as well: axes 0, 2 and 3.",
                 _in_direction_of(each_pixel_alone)),
             Misconception(each_image_all_channels, "each image, all channels together",
-                "You take mean and variance of a whole image: that layer is called LayerNorm. BatchNorm has one "
-                "pair for each channel, over the batch and all pixels.",
+                "You take the mean and variance of a whole image, as LayerNorm does. BatchNorm has one pair for each "
+                "channel, over the batch and all pixels: axes 0, 2 and 3.",
                 _in_direction_of(each_image_all_channels)),
+            Misconception(mean_of_each_pixel, "the mean of each pixel",
+                "Your standard deviation is right, but you subtract the mean of each pixel over the batch. Take the "
+                "mean over axes 0, 2 and 3 as well."),
             Misconception(unbiased, "divided by one less",
-                "Almost: torch's std divides by the count less 1 unless you say unbiased=False. BatchNorm normalises "
+                "Almost: torch's std divides by the count minus 1 unless you pass unbiased=False. BatchNorm normalises "
                 "with the plain mean of the squares."),
-            Misconception(with_epsilon, "epsilon left in",
-                "Nearly: torch's BatchNorm adds 0.00001 to the variance, so that a channel without variance divides by "
-                "no 0. Here it was asked for without."),
-            Misconception(by_the_variance, "variance for standard deviation",
-                "You divide by the variance. Its unit is the square of the images'; its root, the standard deviation, "
-                "brings the variance to 1."),
-            Misconception(not_centred, "mean not taken off",
-                "The scale is right, but the mean is still there. Subtract it first."),
+            Misconception(by_the_variance, "variance instead of standard deviation",
+                "You divide by the variance. Divide by its root, the standard deviation: only then does the variance "
+                "become 1."),
+            Misconception(not_centred, "the mean is still there",
+                "The scale is right, but you did not subtract the mean. Subtract it before you divide."),
+            Misconception(stretched, "stretched between two levels",
+                "You stretch each channel between its smallest and its largest value. One extreme pixel then decides "
+                "the scale. Subtract the mean and divide by the standard deviation instead.",
+                _between_two_levels),
+        ),
+        families=(
+            Family(epsilon_in_the_variance, "an epsilon in the variance",
+                "You add about {number} to the variance, as torch's BatchNorm does against a division by 0. The "
+                "exercise asks you to leave epsilon out."),
+            Family(epsilon_beside_the_spread, "an epsilon beside the standard deviation",
+                "You add about {number} to the standard deviation. The exercise asks you to leave epsilon out."),
         ),
     ),
     Exercise(
         title="invert a class",
         hints=(
-            "Three things in each step: the loss of the teacher's answer to the images, its gradient with respect to "
-            "the images, one step against it. Which tensor has to ask for a gradient?",
-            "Make a copy that asks for a gradient, x = start.clone().requires_grad_(), take torch.autograd.grad(loss, "
+            "Each step does three things: the loss of the teacher's answer to the images, its gradient with respect to "
+            "the images, one step against it. Which tensor needs a gradient?",
+            "Make a copy that tracks its gradient, x = start.clone().requires_grad_(). Take torch.autograd.grad(loss, "
             "x)[0], and begin the next step with a detached x.",
-            "for _ in range(steps): loss = F.cross_entropy(teacher(x), labels), then x = (x - lr * ...) detached and "
-            "asking for a gradient again.",
+            "for _ in range(steps): loss = F.cross_entropy(teacher(x), labels); then x = (x - lr * ...), detached, "
+            "with requires_grad_() again.",
         ),
         answer=invert,
         watch=watch_inversion,
-        right="The same gradient that trains a network trains its input, once the weights hold still.",
+        right="The gradient that trains a network trains its input just as well, once the weights are fixed.",
         misconceptions=(
             Misconception(trained_the_teacher, "the teacher trained",
-                "It is the teacher that learned: its weights have moved, and then everything looks like the class. The "
-                "weights hold still, the pixels move.",
+                "You trained the teacher: its weights have moved, and then everything looks like the class. Leave the "
+                "weights alone and move the pixels.",
                 lambda seen: float(seen.get("how far the teacher's weights moved", 0)) > 0),
             Misconception(uphill, "uphill",
-                "Your images move away from their class: the step goes with the gradient. Downhill is x - lr * "
-                "gradient."),
-            Misconception(gradients_add_up, "gradients add up",
-                "The first step is right, later ones go too far: backward() adds to x.grad. Set it to None before each "
-                "step, or take torch.autograd.grad."),
-            Misconception(summed_over_the_batch, "sum over the batch for the mean",
-                "Your steps are N times too long. F.cross_entropy is a mean over the images, and so is the loss that "
-                "was asked for."),
-            Misconception(logit_instead, "logit for probability",
-                "You raise the logit of the class. The others may rise with it; only the softmax compares them, and "
-                "the cross-entropy has it inside."),
-            Misconception(sign_only, "sign of the gradient",
-                "You step by the gradient's sign, each pixel equally far. That is the fast gradient sign method of "
-                "adversarial examples; here each pixel moves by its own gradient times lr."),
+                "Your images move away from their class: you step along the gradient. Step against it: "
+                "x - lr * gradient."),
+            Misconception(gradients_add_up, "gradients that add up",
+                "The first step is right, later ones go too far: backward() adds to x.grad. Set x.grad to None before "
+                "each step, or use torch.autograd.grad."),
+            Misconception(summed_over_the_batch, "a sum over the batch instead of the mean",
+                "Your steps are N times too long. The loss asked for is a mean over the images, as F.cross_entropy "
+                "computes it."),
+            Misconception(logit_instead, "the logit instead of the probability",
+                "You raise the logit of the class. The other logits may rise with it. Use the cross-entropy: its "
+                "softmax compares the classes."),
+            Misconception(the_teachers_own_label, "the teacher's own label",
+                "You take the teacher's favourite class as the label, so each image becomes more of what it already "
+                "is. Use the `labels` that your function gets."),
+            Misconception(sign_only, "the sign of the gradient",
+                "You step by the sign of the gradient, the same distance for each pixel. This is how adversarial "
+                "examples are often made. Here each pixel moves by its own gradient times lr."),
             Misconception(by_adam, "Adam's steps",
-                "It works, but you let Adam step: each pixel by about lr, however small its gradient. Plain steps were "
-                "asked for, x - lr * gradient; torch.optim.SGD does the same."),
+                "It works, but Adam moves each pixel by about lr, however small its gradient. Use plain steps, "
+                "x - lr * gradient; torch.optim.SGD does the same."),
             Misconception(nothing_moved, "nothing moved",
-                "The images came back as they were. Is the result of the last step what you return?"),
+                "You return the images as they came. Do you return the result of the last step?"),
             Misconception(one_step, "one step only",
                 "You took one step, whatever `steps` says. Is the return inside the loop, or does each step begin at "
-                "start again?"),
+                "`start` again?"),
+        ),
+        families=(
+            Family(another_step_size, "another step size",
+                "Your steps point the right way, but they are {number} times as long as lr says. Step by lr times the "
+                "gradient of the mean loss.", 1e-3, 100),
         ),
     ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import torch
 
 from ...losses import one_hot
-from ..exercise import Exercise, Misconception, Wrong, value_and_gradient
+from ..exercise import Exercise, Family, Misconception, Wrong, value_and_gradient
 
 LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.3, 0.1, 0.2], [-1.0, 4.0, 1.5], [0.0, -2.0, 0.5]], dtype=torch.float64)
 
@@ -50,9 +50,21 @@ def entropy_instead(logits):
     return -(log_p.exp() * log_p).sum(1).mean()
 
 
+def one_minus_the_certainty(logits):
+    return 1 - logits.softmax(1).max(1).values.mean()
+
+
+def mean_over_all_classes(logits):
+    return -logits.log_softmax(1).mean()
+
+
+def small_number_in_the_logarithm(epsilon):
+    return lambda logits: -(logits.softmax(1).max(1).values + epsilon).log().mean()
+
+
 def watch_loss(answer):
-    value, gradient = value_and_gradient(answer, LOGITS)
-    sure, _ = value_and_gradient(answer, 100 * LOGITS)
+    value, gradient = value_and_gradient(answer, LOGITS, by="the logits")
+    sure, _ = value_and_gradient(answer, 100 * LOGITS, by="the logits")
     return {"the loss of four images": value, "the loss of four sure images": sure, "its gradient": gradient}
 
 
@@ -72,6 +84,10 @@ def forgot_the_mean(logits):
 
 def uphill(logits):
     return -one_hot_gradient(logits)
+
+
+def divided_by_the_classes(logits):
+    return one_hot_gradient(logits) * len(logits) / logits.shape[1]
 
 
 def own_class_only(logits):
@@ -119,10 +135,14 @@ def twice_the_same():
     return collapsed, collapsed.clone()
 
 
+def the_other_order():
+    return two_batches()[::-1]
+
+
 def watch_batches(answer):
     seen, batches = {}, answer()
     if not isinstance(batches, tuple | list) or len(batches) != 2:
-        raise Wrong("Give both batches: return collapsed, diverse.")
+        raise Wrong("Return both batches: return collapsed, diverse.")
     for name, logits in zip(("first", "second"), batches, strict=True):
         logits = torch.as_tensor(logits, dtype=torch.float64)
         seen[f"shape of the {name}"] = torch.tensor(logits.shape, dtype=torch.float64)
@@ -131,19 +151,29 @@ def watch_batches(answer):
     return seen
 
 
+def _classes(seen, name):
+    return int((seen.get(f"images of each class in the {name}", torch.zeros(1)) > 0).sum())
+
+
 def judge_batches(seen):
     loss1, loss2 = (float(seen[f"L_OH of the {name}"]) for name in ("first", "second"))
-    count1, count2 = (seen[f"images of each class in the {name}"] for name in ("first", "second"))
+    count = seen["images of each class in the second"]
     if any(seen[f"shape of the {name}"].tolist() != [50, 10] for name in ("first", "second")):
-        return "Both batches should be logits of 50 images and 10 classes: shape (50, 10)."
+        return "Both batches should be logits of 50 images and 10 classes: tensors of shape (50, 10)."
     if max(loss1, loss2) > 0.01:
-        return f"L_OH should be below 0.01 nats for both; yours are {loss1:.4f} and {loss2:.4f}."
+        return (
+            f"L_OH should be below 0.01 nats for both batches; yours are {loss1:.4f} and {loss2:.4f}: the teacher is "
+            "not sure enough of each image. Let one logit of each row lead by more."
+        )
     if abs(loss1 - loss2) > 1e-6:
-        return f"L_OH should be the same for both, to within 1e-6; yours are {loss1:.7f} and {loss2:.7f}."
-    if (count1 > 0).sum() != 1:
-        return f"In the first batch all images should be of one class; yours has {int((count1 > 0).sum())}."
-    if len(count2) != 10 or (count2 != 5).any():
-        return f"In the second batch each class should have 5 images; yours have {[int(n) for n in count2]}."
+        return (
+            f"L_OH should be the same for both batches, to within 1e-6; yours are {loss1:.7f} and {loss2:.7f}. Use the "
+            "same lead in both."
+        )
+    if _classes(seen, "first") != 1:
+        return f"The first batch should hold one class only; yours holds {_classes(seen, 'first')}."
+    if len(count) != 10 or (count != 5).any():
+        return f"The second batch should hold 5 images of each class; yours holds {[int(n) for n in count]}."
     return ""
 
 
@@ -151,93 +181,109 @@ EXERCISES = (
     Exercise(
         title="the one-hot loss from scratch",
         hints=(
-            "Read the formula from the inside: first a softmax for each image, then one number per image, then one "
-            "number for the batch. Which axis is the images', which the classes'?",
-            "log_softmax(1) gives ln p for each image; the teacher's own class has the largest logit, so also the "
-            "largest ln p, and max(1).values picks it.",
+            "Read the formula from the inside: a softmax for each image, then one number per image, then one number "
+            "for the batch. Which axis counts the images, which the classes?",
+            "log_softmax(1) gives ln p of each image. The teacher's favourite class has the largest logit, so also the "
+            "largest ln p: max(1).values picks it.",
             "return -logits.log_softmax(1).max(1)... and then the mean over the images.",
         ),
         answer=one_hot_loss,
         watch=watch_loss,
-        right="It is the package's lab.one_hot: the cross-entropy with the teacher's own answer as the label.",
+        sizes=(("the number of images", 4), ("the number of classes", 3)),
+        right="This is the package's lab.one_hot: the cross-entropy with the teacher's own answer as the label.",
         misconceptions=(
-            Misconception(base_ten, "log10 for ln",
-                "Your loss is 0.4343 times the right one everywhere: log10 where ln is meant. In torch the natural "
-                "logarithm is log; the unit is then the nat."),
+            Misconception(base_ten, "log10 instead of ln",
+                "Your loss is 0.4343 times the right one: you use log10. In torch the natural logarithm is log, and "
+                "its unit is the nat."),
             Misconception(over_the_batch, "softmax over the batch axis",
-                "Your probabilities sum to 1 over the images of a class, not over the classes of an image. Logits are "
-                "(N, K), images first, so the classes are axis 1."),
-            Misconception(summed, "sum over the batch for the mean",
-                "Your loss grows with the number of images. With a mean it does not matter whether a batch has 64 or "
-                "512 of them; with a sum the learning rate would have to know."),
-            Misconception(log_of_mean, "logarithm of the mean",
+                "Your probabilities sum to 1 over the images of a class, not over the classes of an image. Logits have "
+                "shape (N, K), so the classes are axis 1."),
+            Misconception(summed, "a sum over the batch instead of the mean",
+                "Your loss grows with the number of images. Take the mean: with a sum you would have to retune the "
+                "learning rate for every batch size."),
+            Misconception(log_of_mean, "the logarithm of the mean",
                 "You average the probabilities first and then take the logarithm. Then one very sure image makes up "
-                "for an unsure one. Take the logarithm of each image's probability, then the mean."),
-            Misconception(without_minus, "minus forgotten",
+                "for an unsure one. Take the logarithm of each image's probability first, then the mean."),
+            Misconception(without_minus, "no minus",
                 "The sign is turned round: your loss is lowest where the teacher is least sure. ln p is negative, so "
-                "the minus makes it a cost."),
-            Misconception(probability_instead, "probability without its logarithm",
-                "You ask for a high probability itself. That has the same optimum, but hardly any gradient where the "
-                "teacher is unsure; the logarithm is what makes unsure images pull."),
-            Misconception(logit_instead, "logit for probability",
-                "You took the largest logit. A logit says nothing alone: adding 5 to all ten changes no answer of the "
-                "teacher, but would change your loss. The softmax compares the classes."),
-            Misconception(entropy_instead, "entropy for the cross-entropy",
-                "You weigh every class by its probability, which is the entropy of each answer. It is 0 for a sure "
-                "image too, but the formula takes one class alone, the teacher's favourite, with weight 1."),
+                "a minus turns it into a cost."),
+            Misconception(probability_instead, "no logarithm",
+                "You use the probability itself. It has the same optimum, but hardly any gradient where the teacher is "
+                "unsure. With the logarithm unsure images pull hardest."),
+            Misconception(one_minus_the_certainty, "one minus the certainty",
+                "You return 1 minus the mean certainty. It has the same optimum, but hardly any gradient where the "
+                "teacher is unsure. Take minus the logarithm of each probability, then the mean."),
+            Misconception(mean_over_all_classes, "a mean over all classes",
+                "You average ln p over all classes of each image. That rewards an undecided teacher. Use the "
+                "teacher's favourite class alone: max(1).values."),
+            Misconception(logit_instead, "the logit instead of the probability",
+                "You took the largest logit. Add 5 to all ten logits: the teacher's answer stays the same, but your "
+                "loss changes. Use the softmax, which compares the classes."),
+            Misconception(entropy_instead, "the entropy instead of the cross-entropy",
+                "You weight each class by its probability, which gives the entropy of each answer. It is 0 for a sure "
+                "image too, but the formula uses one class alone, the teacher's favourite, with weight 1."),
+        ),
+        families=(
+            Family(small_number_in_the_logarithm, "a small number inside the logarithm changes the value",
+                "You add about {number} inside the logarithm. Use log_softmax instead: it never takes the logarithm of "
+                "0, so that you need not add anything."),
         ),
     ),
     Exercise(
         title="its gradient by hand",
         hints=(
-            "Do one image first. ln p_k = t_k - ln sum_j exp(t_j). What is the derivative of the second part with "
+            "Begin with one image. ln p_k = t_k - ln sum_j exp(t_j). What is the derivative of the second part with "
             "respect to t_j?",
-            "It is p_j. So for one image d(-ln p_own)/dt_j = p_j, minus 1 where j is the own class. Then think of the "
+            "It is p_j. So for one image d(-ln p_own)/dt_j is p_j, minus 1 where j is the favourite. Then remember the "
             "mean over N images.",
             "p - own, with own = torch.nn.functional.one_hot(logits.argmax(1), K), and a division.",
         ),
         answer=one_hot_gradient,
         watch=watch_gradient,
-        right="Each row sums to 0: what the own class gains the others lose. And where p is 1 already, nothing pulls.",
+        sizes=(("the number of images", (4, 2)), ("the number of classes", 3)),
+        right="Each row sums to 0: what the favourite gains, the others lose. Where p is 1 already, nothing pulls.",
         misconceptions=(
-            Misconception(forgot_the_mean, "mean over the batch forgotten",
-                "Each row is right for one image alone. L_OH is a mean over N images, so each image moves it by 1/N."),
-            Misconception(uphill, "sign turned round",
-                "This points uphill. At the own class the loss falls as the logit rises, so the gradient there is "
-                "negative: p - 1."),
-            Misconception(own_class_only, "only the own class",
-                "At the own class it is right, elsewhere you have 0. But the other logits stand in the denominator of "
-                "the softmax: raising one of them lowers the own probability, so the loss rises by p_j."),
-            Misconception(of_the_probabilities, "gradient of the probabilities",
-                "This is dL/dp = -1/p. The logits come one step earlier: the softmax in between has a derivative too, "
-                "and with it the two together become simple."),
+            Misconception(forgot_the_mean, "no mean over the batch",
+                "Each row is right for one image alone. L_OH is a mean over N images, so divide by N."),
+            Misconception(divided_by_the_classes, "divided by the number of classes",
+                "You divide by K, the number of classes. L_OH is a mean over the images: divide by N, len(logits)."),
+            Misconception(uphill, "the sign turned round",
+                "This points uphill. The loss falls as the favourite's logit rises, so the gradient there is negative: "
+                "p - 1."),
+            Misconception(own_class_only, "only the favourite class",
+                "The favourite's entry is right, but all others are 0. The other logits stand in the denominator of "
+                "the softmax: raising one of them lowers the favourite's probability, so its gradient is p_j."),
+            Misconception(of_the_probabilities, "the gradient of the probabilities",
+                "This is dL/dp = -1/p. The logits come one step earlier. Multiply by the derivative of the softmax: "
+                "together the two become p - 1 and p_j."),
         ),
     ),
     Exercise(
         title="two batches that it cannot tell apart",
         hints=(
-            "You write the teacher's answers yourself: no images are needed. How far must one logit lead so that "
+            "You write the teacher's answers yourself, so you need no images. By how much must one logit lead so that "
             "-ln p is below 0.01?",
             "If one logit is a and the nine others are 0, then -ln p = ln(1 + 9 exp(-a)). Try a = 10.",
-            "Start from torch.zeros(50, 10). For the first batch fill one column with 10; for the second put the 10 "
-            "of image i into column i % 10.",
+            "Start from torch.zeros(50, 10). For the first batch fill one column with 10. For the second put the 10 of "
+            "image i into column i % 10.",
         ),
         answer=two_batches,
         watch=watch_batches,
         judge=judge_batches,
-        right="L_OH is a mean over single images, so it cannot see what the batch as a whole looks like. That is the "
-              "next notebook's loss.",
+        right="L_OH is a mean over single images, so it cannot see the batch as a whole. The next notebook's loss can.",
         misconceptions=(
-            Misconception(probabilities_for_logits, "probabilities for logits",
-                "Your rows look like probabilities, 1 for a class and 0 for the others. But they are taken for "
-                "logits: the softmax of a lead of 1 is only 0.23. Let the logit lead by more."),
-            Misconception(even_in_each_image, "even within each image",
-                "In your second batch every image is a bit of every class, so the mean over the batch is even, but "
-                "the teacher is not sure of a single image. Make each image sure of a class, and the classes differ "
-                "between the images.",
+            Misconception(probabilities_for_logits, "probabilities instead of logits",
+                "Your rows look like probabilities, 1 for one class and 0 for the others. But they are read as logits, "
+                "and the softmax of a lead of 1 is only 0.23. Let the logit lead by more."),
+            Misconception(even_in_each_image, "each image undecided",
+                "In your second batch every image is a bit of every class. The mean over the batch is even, but the "
+                "teacher is not sure of any image. Make each image sure of one class, and vary the class.",
                 lambda seen: float(seen.get("L_OH of the second", 0)) > 2),
-            Misconception(twice_the_same, "twice the same batch",
-                "Both batches hold one class only. The second should have five images of each of the ten classes."),
+            Misconception(twice_the_same, "the same batch twice",
+                "Both batches hold one class only. Put five images of each of the ten classes into the second."),
+            Misconception(the_other_order, "the batches in the other order",
+                "You return the diverse batch first. Return the one with a single class first: collapsed, diverse.",
+                lambda seen: _classes(seen, "first") == 10 and _classes(seen, "second") == 1),
         ),
     ),
 )  # fmt: skip

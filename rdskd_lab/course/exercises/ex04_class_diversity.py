@@ -12,7 +12,7 @@ from ...methods.rdskd import PRESETS, rdskd
 from ...networks.architectures import LeNet5, LeNet5Half
 from ...networks.weights import SHIPPED, load_weights
 from ...torch_state import seeded
-from ..exercise import Exercise, Misconception, Wrong, value_and_gradient
+from ..exercise import Exercise, Family, Misconception, Wrong, value_and_gradient
 
 LOGITS = torch.tensor(
     [[2.0, 0.5, -1.0], [0.1, 1.3, 0.2], [1.5, -0.7, 0.4], [3.0, 0.0, 1.0]], dtype=torch.float64
@@ -68,9 +68,21 @@ def unguarded_gradient(logits):
     return torch.xlogy(mean, mean).sum()
 
 
+def share_of_the_largest(logits):
+    return class_diversity(logits) / math.log(logits.shape[1])
+
+
+def small_number_in_the_logarithm(epsilon):
+    def answer(logits):
+        mean = logits.softmax(1).mean(0)
+        return (mean * (mean + epsilon).log()).sum()
+
+    return answer
+
+
 def _watch_loss(answer) -> dict:
-    value, gradient = value_and_gradient(answer, LOGITS)
-    never, its = value_and_gradient(answer, NEVER)
+    value, gradient = value_and_gradient(answer, LOGITS, by="the logits")
+    never, its = value_and_gradient(answer, NEVER, by="the logits")
     return {
         "the loss of four images": value,
         "its gradient": gradient,
@@ -103,7 +115,7 @@ def _watch_batch(answer) -> dict:
     logits = answer()
     if not isinstance(logits, Tensor) or tuple(logits.shape) != (6, 3):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise Wrong(f"The batch has to be a tensor of logits (6, 3): six images, three classes; yours is {shape}.")
+        raise Wrong(f"Return a tensor of logits of shape (6, 3): six images, three classes; yours is {shape}.")
     logits = logits.detach().double()
     return {
         "L_OH": L.one_hot(logits),
@@ -115,9 +127,15 @@ def _watch_batch(answer) -> dict:
 def _judge_batch(seen: dict) -> str:
     oh, ie = float(seen["L_OH"]), float(seen["L_IE"])
     if ie > -math.log(3) + 0.01:
-        return f"L_IE should be within 0.01 of -ln 3 = -1.0986; yours is {ie:.4f}: some classes come more often."
+        return (
+            f"L_IE should be within 0.01 of -ln 3 = -1.0986; yours is {ie:.4f}: some classes occur more often than "
+            "others. Give each class two of the six images."
+        )
     if not oh < 0.01:
-        return f"L_OH should be below 0.01; yours is {oh:.4f}: the teacher is not sure of each image."
+        return (
+            f"L_OH should be below 0.01; yours is {oh:.4f}: the teacher is not sure enough of each image. Let one "
+            "logit of each row lead by more."
+        )
     return ""
 
 
@@ -137,6 +155,10 @@ def negative():
     return {"oh": 1.0, "ie": -2.0}
 
 
+def switched_off():
+    return {"oh": 1.0, "ie": 0.0}
+
+
 def without_authenticity():
     return {"oh": 0.0, "ie": 1.0}
 
@@ -147,7 +169,7 @@ STEPS, FROM = 60, 40  # of a short run, and where its last third begins
 def _watch_weights(answer) -> dict:
     given = answer()
     if not isinstance(given, dict) or set(given) != {"oh", "ie"}:
-        raise Wrong('The answer has to be a dictionary with the keys "oh" and "ie", as in {"oh": 1.0, "ie": 1.0}.')
+        raise Wrong('Return a dictionary with the keys "oh" and "ie", such as {"oh": 1.0, "ie": 1.0}.')
     asked = {name: float(weight) for name, weight in given.items()}
     objective = rdskd()
     for name, term in objective.items():
@@ -167,13 +189,14 @@ def _watch_weights(answer) -> dict:
 
 def _judge_weights(seen: dict) -> str:
     if seen["weight of oh"] != 1:
-        return "The weight of oh has to stay 1."
+        return "Leave the weight of oh at 1."
     if seen["effective classes"] < 8:
         return (
-            f"In the last 20 steps the images are of {seen['effective classes']:.1f} effective classes; 8 are wanted."
+            f"In the last 20 steps the batches hold {seen['effective classes']:.1f} effective classes; you need 8. "
+            "Give ie more weight."
         )
     if seen["L_OH"] > 0.35:
-        return f"L_OH is {seen['L_OH']:.2f} nats in the last 20 steps; at most 0.35 is wanted."
+        return f"L_OH is {seen['L_OH']:.2f} nats in the last 20 steps; it may be 0.35 at most. Give ie less weight."
     return ""
 
 
@@ -182,136 +205,106 @@ EXERCISES = (
         title="the class-diversity loss from scratch",
         hints=(
             "Which comes first: the mean over the images, or the entropy? The loss looks at the batch as a whole.",
-            "Softmax along the classes gives p (N, K); its mean over the images gives one row of K probabilities. "
-            "Only then comes the logarithm.",
-            "mean = logits.softmax(1).mean(0), then (mean * mean.log()).sum(); and hold mean above 0 inside the "
-            "logarithm, with clamp_min(torch.finfo(mean.dtype).tiny), for classes that never occur.",
+            "The softmax over the classes gives p (N, K). Its mean over the images gives one row of K probabilities. "
+            "Take the logarithm after that.",
+            "mean = logits.softmax(1).mean(0), then (mean * mean.log()).sum(). For classes that never occur, keep the "
+            "mean above 0 inside the logarithm with clamp_min(torch.finfo(mean.dtype).tiny).",
         ),
         answer=class_diversity,
         watch=_watch_loss,
-        right="It is minus the entropy of the mean answer, in nats, and stays finite where a class never occurs.",
+        right="It is minus the entropy of the mean answer, in nats, and it stays finite where a class never occurs.",
         misconceptions=(
-            Misconception(
-                base_ten,
-                "log10 for ln",
-                "Your values are 0.4343 times what they should be, which is 1 / ln 10: log10 counts in decimal "
-                "digits, the natural logarithm in nats. DAFL's code does this, so its weight of 5 is 2.17 in nats.",
-            ),
-            Misconception(
-                over_the_batch_axis,
-                "softmax over the batch axis",
-                "Your probabilities add up to 1 down the batch, not across the classes. Logits are (N, K), and an "
-                "image's K probabilities lie along axis 1.",
-            ),
-            Misconception(
-                mean_of_the_entropies,
-                "the mean of the entropies for the entropy of the mean",
-                "You take each image's entropy and then the mean. That asks every single image to be of all classes at "
-                "once. Mean first, entropy second: the batch shall hold all classes.",
-            ),
-            Misconception(
-                mean_of_the_logits,
-                "the mean of the logits for the mean of the answers",
-                "You average the logits and take one softmax. A mean of logits is no share of the images: one image of "
-                "which the teacher is very sure outweighs the others. Softmax for each image first, then the mean.",
-            ),
-            Misconception(
-                not_minimised,
-                "entropy itself, not minus it",
-                "The sign is turned round: losses go down, and diversity shall go up, so the loss is minus the "
-                "entropy. With yours the generator would look for one single class.",
-            ),
-            Misconception(
-                summed_over_the_batch,
-                "sum over the batch for the mean",
-                "Your K numbers add up to N, not to 1, so they are no probabilities and the sum is no entropy. "
-                "Divide by N: take the mean over the images.",
-            ),
-            Misconception(
-                unguarded,
-                "0 times ln 0",
-                "Right where all classes occur. Where one never does, its mean is 0, ln 0 is minus infinity, and "
-                "0 times that is NaN. Hold the mean above 0 inside the logarithm: "
-                "mean.clamp_min(torch.finfo(mean.dtype).tiny).",
-            ),
-            Misconception(
-                unguarded_gradient,
-                "a NaN in the gradient only",
-                "The value is right everywhere, since xlogy(0, 0) is 0. Its gradient is ln 0 + 1 there, and that turns "
-                "into NaN on its way back through the softmax. Clamping inside the logarithm keeps both finite.",
-            ),
+            Misconception(base_ten, "log10 instead of ln",
+                "Your values are 0.4343 = 1 / ln 10 times the right ones: you use log10. The natural logarithm counts "
+                "in nats. (DAFL's code uses log10 too, so its weight of 5 is 2.17 in nats.)"),
+            Misconception(over_the_batch_axis, "softmax over the batch axis",
+                "Your probabilities sum to 1 down the batch, not across the classes. Logits have shape (N, K), so the "
+                "K probabilities of an image lie along axis 1."),
+            Misconception(mean_of_the_entropies, "the mean of the entropies instead of the entropy of the mean",
+                "You take the entropy of each image, then the mean. That asks every single image to be a bit of every "
+                "class. Take the mean first: the batch should hold all classes."),
+            Misconception(mean_of_the_logits, "the mean of the logits instead of the mean of the probabilities",
+                "You average the logits and take one softmax. Then an image with large logits outweighs the others. "
+                "Take the softmax of each image first, then the mean."),
+            Misconception(share_of_the_largest, "divided by ln K",
+                "You divide by ln K, which turns the entropy into a share of its largest value. Leave it in nats: from "
+                "-ln K to 0."),
+            Misconception(not_minimised, "the entropy itself, not minus the entropy",
+                "The sign is turned round. A loss is minimised and diversity should grow, so the loss is minus the "
+                "entropy. Yours would make the generator look for a single class."),
+            Misconception(summed_over_the_batch, "a sum over the batch instead of the mean",
+                "Your K numbers sum to N, not to 1, so they are no probabilities and your result is no entropy. Take "
+                "the mean over the images."),
+            Misconception(unguarded, "0 times ln 0",
+                "You are right where all classes occur. Where one never does, its mean is 0, ln 0 is minus infinity, "
+                "and 0 times that is NaN. Keep the mean above 0 inside the logarithm: "
+                "mean.clamp_min(torch.finfo(mean.dtype).tiny)."),
+            Misconception(unguarded_gradient, "NaN in the gradient only",
+                "The value is right everywhere, since xlogy(0, 0) is 0. Its gradient there is ln 0 + 1, which becomes "
+                "NaN on its way back through the softmax. Clamp inside the logarithm: both stay finite."),
+        ),
+        families=(
+            Family(small_number_in_the_logarithm, "a small number inside the logarithm changes the value",
+                "You add about {number} inside the logarithm, which changes ordinary values. Clamp instead: "
+                "mean.clamp_min(torch.finfo(mean.dtype).tiny).", 1e-7, 10),
         ),
     ),
     Exercise(
         title="a batch that both losses like",
         hints=(
             "L_IE is lowest when the mean answer is 1/3 for each class. L_OH is lowest when each answer is nearly 1.",
-            "Six images, three classes: how many of each? And what must a row look like for the teacher to be sure?",
-            "Rows such as [20, 0, 0]: twice each class. torch.eye(3).repeat(2, 1) gives the pattern; logits have to be "
-            "far apart, so multiply.",
+            "Six images, three classes: how many images of each? And what must a row look like if the teacher is sure?",
+            "Use rows such as [20, 0, 0], two of each class. torch.eye(3).repeat(2, 1) gives the pattern; multiply it "
+            "so that one logit of each row leads far.",
         ),
         answer=liked_by_both,
         watch=_watch_batch,
         judge=_judge_batch,
-        right="All classes over the batch, one class in each image: only both losses together ask for that.",
+        right="All classes in the batch, one class in each image: only the two losses together ask for this.",
         misconceptions=(
-            Misconception(
-                undecided,
-                "undecided images",
-                "L_IE is content, but each of your images is answered with 1/3, 1/3, 1/3. That mean is even as well. "
-                "L_IE sees the mean alone; L_OH, which is ln 3 here, is what asks each image to be of one class.",
-                recognise=lambda seen: "L_OH" in seen and seen["L_OH"] > 0.9 and seen["L_IE"] < -1.09,
-            ),
-            Misconception(
-                one_class,
-                "a collapsed batch",
-                "L_OH is content: the teacher is sure of each image. But it sees the same class in all six, so the "
-                "mean answer is one class and L_IE is 0, its worst. This is what one-hot alone leads to.",
-                recognise=lambda seen: "L_OH" in seen and seen["L_OH"] < 0.1 and seen["L_IE"] > -0.1,
-            ),
-            Misconception(
-                probabilities,
-                "probabilities for logits",
-                "Your rows are probabilities already, and softmax is applied to them once more: 1, 0, 0 becomes 0.58, "
-                "0.21, 0.21. Logits may be any numbers; to be sure, one has to be far above the others.",
-                recognise=lambda seen: seen.get("rows are probabilities") == 1 and seen["L_OH"] > 0.01,
-            ),
+            Misconception(undecided, "undecided images",
+                "L_IE is at its best, but each of your images is answered with 1/3, 1/3, 1/3. L_IE sees only the mean. "
+                "L_OH, ln 3 here, asks each image to be of one class: let one logit of each row lead.",
+                recognise=lambda seen: "L_OH" in seen and seen["L_OH"] > 0.9 and seen["L_IE"] < -1.09),
+            Misconception(one_class, "a collapsed batch",
+                "L_OH is satisfied: the teacher is sure of each image. But all six are of one class, so L_IE is 0, its "
+                "worst value. Vary the class from row to row. L_OH alone leads to such a batch.",
+                recognise=lambda seen: "L_OH" in seen and seen["L_OH"] < 0.1 and seen["L_IE"] > -0.1),
+            Misconception(probabilities, "probabilities instead of logits",
+                "Your rows are probabilities already, and the softmax is applied to them once more: 1, 0, 0 becomes "
+                "0.58, 0.21, 0.21. A logit can be any number: let one of them lead far.",
+                recognise=lambda seen: seen.get("rows are probabilities") == 1 and seen["L_OH"] > 0.01),
         ),
     ),
     Exercise(
         title="cure a collapse without touching authenticity",
         hints=(
-            "Look at the figure of weights above: which is enough for 8 classes, and what does it cost?",
-            "The weight multiplies a loss that is already minus the entropy, so it has to be positive.",
-            'From about 1 upwards it does: {"oh": 1.0, "ie": 2.0}.',
+            "Look at the figure of weights above. Which weight is enough for 8 classes, and what does it cost?",
+            "The weight multiplies a loss that is minus the entropy already, so it has to be positive.",
+            'A weight of 1 or more is enough: {"oh": 1.0, "ie": 2.0}.',
         ),
         answer=weights_that_cure,
         watch=_watch_weights,
         judge=_judge_weights,
         right="At least 8 effective classes, and the teacher is still sure of most images.",
         misconceptions=(
-            Misconception(
-                a_tenth,
-                "too weak to hold it",
-                "Class diversity pulls, but authenticity pulls harder, and the images are of too few classes. "
-                "Ask for more.",
+            Misconception(a_tenth, "a weight that is too small",
+                "Class diversity pulls, but authenticity pulls harder, so the images belong to too few classes. Give "
+                "ie more weight.",
                 recognise=lambda seen: (
-                    seen.get("weight of oh") == 1 and 0 <= seen["weight of ie"] < 1 and seen["effective classes"] < 8
-                ),
-            ),
-            Misconception(
-                negative,
-                "a negative weight",
-                "The loss is minus the entropy already. A negative weight asks for less entropy: for fewer classes.",
-                recognise=lambda seen: seen.get("weight of ie", 0) < 0,
-            ),
-            Misconception(
-                without_authenticity,
-                "authenticity taken away",
-                "You changed the weight of oh. Without authenticity all classes are easy to get, with images of which "
-                "the teacher is not sure. The task is to have both.",
-                recognise=lambda seen: seen.get("weight of oh", 1) != 1,
-            ),
+                    seen.get("weight of oh") == 1 and 0 < seen["weight of ie"] < 1 and seen["effective classes"] < 8)),
+            Misconception(switched_off, "class diversity switched off",
+                "A weight of 0 switches class diversity off. Then nothing stops the collapse. Give ie a positive "
+                "weight.",
+                recognise=lambda seen: seen.get("weight of oh") == 1 and seen["weight of ie"] == 0),
+            Misconception(negative, "a negative weight",
+                "The loss is minus the entropy already. A negative weight asks for less entropy, so for fewer classes. "
+                "Make it positive.",
+                recognise=lambda seen: seen.get("weight of ie", 0) < 0),
+            Misconception(without_authenticity, "authenticity taken away",
+                "You changed the weight of oh. Without authenticity it is easy to get all classes, with images that "
+                "the teacher is not sure of. Leave oh at 1: the task is to have both.",
+                recognise=lambda seen: seen.get("weight of oh", 1) != 1),
         ),
     ),
-)
+)  # fmt: skip

@@ -1,8 +1,10 @@
 """Exercises of 05_inter_sample_diversity: the quotient, the quotient without its trap, and how loud a loss is."""
 
+import math
+
 import torch
 
-from ..exercise import Exercise, Misconception, value_and_gradient
+from ..exercise import Exercise, Family, Misconception, value_and_gradient
 
 _rng = torch.Generator().manual_seed(0)
 IMAGES = torch.randn(6, 1, 4, 4, generator=_rng, dtype=torch.float64)  # three pairs: i and i + 3
@@ -54,13 +56,35 @@ def softmax_again(images, probs):
     return diversity(images, probs.softmax(1))
 
 
+def absolute_differences(images, probs):
+    (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
+    return (p2 - p1).abs().sum() / ((x2 - x1).abs().sum() + 1e-8)
+
+
+def mean_norms(images, probs):
+    (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
+    return (p2 - p1).norm(dim=1).mean() / ((x2 - x1).flatten(1).norm(dim=1).mean() + 1e-8)
+
+
+def epsilon_below(epsilon):
+    def answer(images, probs):
+        (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
+        return (p2 - p1).norm() / ((x2 - x1).norm() + epsilon)
+
+    return answer
+
+
 def _watch_loss(answer) -> dict:
-    value, gradient = value_and_gradient(answer, IMAGES, PROBS)
-    by_probs, its = value_and_gradient(lambda probs, images: answer(images, probs), PROBS, IMAGES)
+    value, gradient = value_and_gradient(answer, IMAGES, PROBS, by="the images")
+    by_probs, its = value_and_gradient(
+        lambda probs, images: answer(images, probs), PROBS, IMAGES, by="the teacher's answers"
+    )
+    closer, _ = value_and_gradient(answer, IMAGES / 10, PROBS, by="the images")
     return {
         "the loss of three pairs": value,
-        "its gradient by the images": gradient,
-        "its gradient by the answers": its,
+        "its gradient with respect to the images": gradient,
+        "its gradient with respect to the answers": its,
+        "the loss of three pairs that are ten times closer": closer,
     }
 
 
@@ -84,29 +108,41 @@ def nan_to_num(a, b):
     return (1 / (b.norm() / a.norm() + 1e-20)).nan_to_num(0.0)
 
 
-def much_added(a, b):
-    return a.norm() / (b.norm() + 1.0)
+def much_added(epsilon):
+    return lambda a, b: a.norm() / (b.norm() + epsilon)
+
+
+def squares(a, b):
+    return a.square().sum() / (b.square().sum() + 1e-8)
 
 
 def square_root(a, b):
     return a.square().sum().sqrt() / (b.square().sum().sqrt() + 1e-8)
 
 
+FINITE, NOT = "finite", "NaN or infinite"
+NEARLY = 1e-5  # relative: an epsilon of 1e-6 is small enough
+
+
 def _watch_safe(answer) -> dict:
     a, b = PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3]
-    value, _ = value_and_gradient(answer, a, b)
-    seen = {"the quotient of two ordinary differences": round(float(value), 6)}
+    value, _ = value_and_gradient(answer, a, b, by="a")
+    closer, _ = value_and_gradient(answer, a, b / 10, by="a")
+    seen = {
+        "the quotient of two ordinary differences": value,
+        "the quotient where b is ten times smaller": closer,
+    }
     for words, top, below in (
         ("answers coincide", 0 * a, b),
-        ("answers and images coincide", 0 * a, 0 * b),
+        ("answers and images both coincide", 0 * a, 0 * b),
         ("images coincide", a, 0 * b),
     ):
-        value, by_top = value_and_gradient(answer, top, below)
+        value, by_top = value_and_gradient(answer, top, below, by="a", where=f"where {words},")
         tracked = [x.clone().requires_grad_() for x in (top, below)]
         (by_below,) = torch.autograd.grad(answer(*tracked), tracked[1], allow_unused=True, materialize_grads=True)
-        finite = {"value": value, "gradient by a": by_top, "gradient by b": by_below}
-        for what, number in finite.items():
-            seen[f"whether the {what} is finite where {words}"] = "yes" if number.isfinite().all() else "no"
+        found = {"value": value, "gradient with respect to a": by_top, "gradient with respect to b": by_below}
+        for what, number in found.items():
+            seen[f"the {what} where {words}"] = FINITE if number.isfinite().all() else NOT
     return seen
 
 
@@ -114,13 +150,15 @@ def _wrong_only_where(*places: str):
     """Recognises an answer whose ordinary value is right, and that is not finite in exactly these places."""
 
     def recognise(seen: dict) -> bool:
-        ordinary = seen.get("the quotient of two ordinary differences") == RIGHT
-        return ordinary and {key for key, value in seen.items() if value == "no"} == set(places)
+        ordinary = float(seen.get("the quotient of two ordinary differences", 0))
+        return math.isclose(ordinary, RIGHT, rel_tol=NEARLY) and {
+            key for key, value in seen.items() if value == NOT
+        } == set(places)
 
     return recognise
 
 
-RIGHT = round(float(safe_quotient(PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3])), 6)
+RIGHT = float(safe_quotient(PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3]))
 
 # ---- 3: how loud -----------------------------------------------------------------------------------------------------
 
@@ -150,17 +188,52 @@ def piled_up(first, second, x):
     return a.norm() / x.grad.norm()
 
 
+def one_gradient_under_two_names(first, second, x):
+    x.grad = None
+    first(x).backward()
+    a = x.grad
+    second(x).backward()
+    b = x.grad
+    return a.norm() / b.norm()
+
+
+def sums_of_absolute_entries(first, second, x):
+    (a,) = torch.autograd.grad(first(x), x)
+    (b,) = torch.autograd.grad(second(x), x)
+    return a.abs().sum() / b.abs().sum()
+
+
 def of_the_largest(first, second, x):
     (a,) = torch.autograd.grad(first(x), x)
     (b,) = torch.autograd.grad(second(x), x)
     return a.abs().max() / b.abs().max()
 
 
+def _plus_two(x):
+    """x ↦ (sum of x²) + 2"""
+    return x.square().sum() + 2
+
+
+def _thirty(x):
+    """x ↦ 30 · (sum of x²)"""
+    return 30 * x.square().sum()
+
+
+def _cubic(x):
+    """x ↦ sum of x³"""
+    return x.pow(3).sum()
+
+
+def _sine(x):
+    """x ↦ sum of sin x"""
+    return x.sin().sum()
+
+
 def _watch_louder(answer) -> dict:
     seen = {}
     for words, first, second in (
-        ("a loss beside 30 times itself", lambda x: x.square().sum() + 2, lambda x: 30 * x.square().sum()),
-        ("a cubic beside a sine", lambda x: x.pow(3).sum(), lambda x: x.sin().sum()),
+        ("for first = x² + 2, second = 30 x² the ratio", _plus_two, _thirty),
+        ("for first = x³, second = sin x the ratio", _cubic, _sine),
     ):
         x = IMAGES[:1].clone().requires_grad_()
         seen[words] = torch.as_tensor(answer(first, second, x), dtype=torch.float64).detach()
@@ -171,149 +244,118 @@ EXERCISES = (
     Exercise(
         title="the diversity-seeking loss from scratch",
         hints=(
-            "Pairs are the two halves of the batch: image i and image i + N/2. chunk(2) makes them.",
-            "One number above, one below: each norm runs over everything that is in a half, images and pixels alike.",
+            "A pair takes one image from each half of the batch: image i and image i + N/2. chunk(2) makes the halves.",
+            "You need one number in the numerator and one in the denominator. Each norm runs over everything in a "
+            "half.",
             "(p2 - p1).norm() / ((x2 - x1).norm() + 1e-8): .norm() without dim runs over the whole tensor.",
         ),
         answer=diversity,
         watch=_watch_loss,
-        right=(
-            "One norm over all answers, one over all pixels: a quotient of two numbers, as the published code has it."
-        ),
+        right="One norm over all answers, divided by one norm over all pixels, as in the released code.",
         misconceptions=(
-            Misconception(
-                mean_over_pairs,
-                "mean over pairs for one norm",
-                "You take a quotient for each pair and then the mean. That is a sensible loss, and the package has "
-                "it as "
-                "diversity_seeking_pairs, but the published one takes a single norm over the whole half batch: a "
-                "pair that differs makes up for others that do not.",
-            ),
-            Misconception(
-                upside_down,
-                "the quotient upside down",
-                "Yours falls when images become alike. What has to be large, the distance of the images, belongs "
-                "below: "
-                "a loss goes down.",
-            ),
-            Misconception(
-                squared_distances,
-                "squares for norms",
-                "The square root is missing: a norm is the root of the sum of squares. Yours is the square of the "
-                "loss.",
-            ),
-            Misconception(
-                means_for_norms,
-                "means for norms",
-                "You take mean absolute differences, as MSGAN does. Here both are 2-norms: root of the sum of squares. "
-                "With means the many pixels would not make the loss small, with norms they do.",
-            ),
-            Misconception(
-                root_mean_squares,
-                "root mean squares for norms",
-                "You divide each sum of squares by its number of entries. A norm is the root of the plain sum: the "
-                "pixels are many more than the probabilities, and that is why the published loss is small.",
-            ),
-            Misconception(
-                neighbours,
-                "other pairs",
-                "You pair neighbours, 0 with 1 and 2 with 3. That would teach as well, but the published code pairs "
-                "the "
-                "halves: image i with image i + N/2.",
-            ),
-            Misconception(
-                softmax_again,
-                "softmax twice",
-                "What comes in are probabilities already. Softmax of probabilities makes them nearly even, and all "
-                "answers alike.",
-            ),
+            Misconception(mean_over_pairs, "a quotient for each pair",
+                "You take a quotient for each pair, then the mean. That is a sensible loss, and the package has it as "
+                "diversity_seeking_pairs. The released code takes a single norm over the whole half: divide one norm "
+                "by one norm."),
+            Misconception(mean_norms, "the mean norm of a pair",
+                "You average the norms of the pairs, in the numerator and in the denominator. The released code takes "
+                "a single norm over all pairs: .norm() without dim."),
+            Misconception(upside_down, "the quotient upside down",
+                "Your loss falls when the images become alike. The distance of the images should grow, and a loss is "
+                "minimised, so it belongs in the denominator."),
+            Misconception(squared_distances, "squares instead of norms",
+                "You forgot the square root: a norm is the root of a sum of squares. Yours is the square of the loss."),
+            Misconception(means_for_norms, "mean absolute differences instead of norms",
+                "You take mean absolute differences, as MSGAN does. Take the 2-norm in both places: the root of the "
+                "sum of squares."),
+            Misconception(absolute_differences, "sums of absolute differences instead of norms",
+                "You sum absolute differences, which is the 1-norm. Take the 2-norm in both places: the root of the "
+                "sum of squares, .norm()."),
+            Misconception(root_mean_squares, "root mean squares instead of norms",
+                "You divide each sum of squares by its number of entries. Take the root of the plain sum. There are "
+                "many more pixels than probabilities, which makes the released loss small."),
+            Misconception(neighbours, "other pairs",
+                "You pair neighbours, image 0 with 1 and 2 with 3. The released code pairs the halves: image i with "
+                "image i + N/2."),
+            Misconception(softmax_again, "the softmax twice",
+                "Your function gets probabilities. Another softmax makes them nearly even, and all answers alike. Use "
+                "them as they are."),
+        ),
+        families=(
+            Family(epsilon_below, "an epsilon that changes the value",
+                "You add about {number} to the denominator, which changes the value. Add much less, such as 1e-8."),
         ),
     ),
     Exercise(
         title="the quotient without its trap",
         hints=(
             "Follow the numbers: when |a| is 0, what is |b| / |a|? And what is infinity times 0 on the way back?",
-            "Never divide by the one that may be 0 without help, and rather divide once than twice.",
-            "a.norm() / (b.norm() + 1e-8). torch gives norm() the gradient 0 at 0; a square root of a sum has "
-            "none there.",
+            "Never divide by something that may be 0 without adding a little. Dividing once is safer than twice.",
+            "a.norm() / (b.norm() + 1e-8). torch gives norm() the gradient 0 at 0; the square root of a sum has none "
+            "there.",
         ),
         answer=safe_quotient,
         watch=_watch_safe,
-        right="Finite everywhere: where nothing differs the loss is 0 and pulls nowhere.",
+        rtol=NEARLY,
+        right="It is finite everywhere: where nothing differs, the loss is 0 and pulls nowhere.",
         misconceptions=(
-            Misconception(
-                literal,
-                "the published form",
-                "This is what the published code computes, and it is right for ordinary numbers. But where answers "
-                "coincide |b| / |a| is infinite: the value, 1 / infinity, is 0, and the gradient is 0 times infinity, "
-                "NaN. Where the images coincide too, the value is 0 / 0.",
+            Misconception(literal, "the form of the released code",
+                "This is right for ordinary numbers. Where the answers coincide, |b| / |a| is infinite: the value, "
+                "1 / infinity, is 0, but the gradient is 0 times infinity, NaN. Where the images coincide too, the "
+                "value is 0 / 0. Divide once: |a| by |b| plus a small number.",
                 recognise=_wrong_only_where(
-                    "whether the gradient by a is finite where answers coincide",
-                    "whether the gradient by b is finite where answers coincide",
-                    "whether the value is finite where answers and images coincide",
-                    "whether the gradient by a is finite where answers and images coincide",
-                    "whether the gradient by b is finite where answers and images coincide",
-                ),
-            ),
-            Misconception(
-                bare,
-                "nothing below",
-                "Where the images coincide you divide by 0. Add something small to what stands below.",
-            ),
-            Misconception(
-                nan_to_num,
-                "a plaster over the value",
-                "The values are finite, but torch's way back still goes through something infinite (a quotient by 0, "
-                "or the slope of a root at 0), and the gradient is NaN. A NaN has to be kept from arising; it cannot "
-                "be wiped off afterwards.",
-            ),
-            Misconception(
-                much_added,
-                "so much added that the value changes",
-                "Finite everywhere, but ordinary values are wrong: what is added below must be far smaller than any "
-                "distance that matters, such as 1e-8.",
-            ),
-            Misconception(
-                square_root,
-                "the root of a sum at 0",
-                "The values are right everywhere. But the derivative of a square root at 0 is infinite, and times 0 "
-                "that is "
-                "NaN. torch's own norm() takes 0 there.",
-            ),
+                    "the gradient with respect to a where answers coincide",
+                    "the gradient with respect to b where answers coincide",
+                    "the value where answers and images both coincide",
+                    "the gradient with respect to a where answers and images both coincide",
+                    "the gradient with respect to b where answers and images both coincide",
+                )),
+            Misconception(bare, "nothing added to the denominator",
+                "Where the images coincide you divide by 0. Add a small number to the denominator."),
+            Misconception(nan_to_num, "nan_to_num repairs the value, not the gradient",
+                "The values are finite. But the way back still goes through something infinite (a quotient by 0, or "
+                "the slope of a root at 0), so the gradient is NaN. Keep the NaN from arising: add a small number to "
+                "the denominator."),
+            Misconception(squares, "squares instead of norms",
+                "You divide sums of squares. A norm is the root of a sum of squares; torch's norm() has the gradient 0 "
+                "at 0, so you may use it."),
+            Misconception(square_root, "the root of a sum at 0",
+                "The values are right everywhere. But the slope of a square root at 0 is infinite, and 0 times "
+                "infinity is NaN. Use torch's norm(), which takes 0 as the gradient there."),
+        ),
+        families=(
+            Family(much_added, "an epsilon that changes the value",
+                "You add about {number} to the denominator, which changes ordinary values. Add much less, such as "
+                "1e-8.",
+                1e-9, 1e3),
         ),
     ),
     Exercise(
         title="how loud a loss is",
         hints=(
-            "What moves a generator is the gradient, not the value: a constant can be large and moves nothing.",
-            "Take the gradient of each on its own, by x, and compare their lengths.",
+            "The gradient moves a generator, not the value: a large constant moves nothing.",
+            "Take the gradient of each loss with respect to x on its own, and compare their lengths.",
             "(a,) = torch.autograd.grad(first(x), x), the same for b, then a.norm() / b.norm().",
         ),
         answer=louder,
         watch=_watch_louder,
-        right="That number is the weight that would make the second as loud as the first.",
+        right="With this number as its weight, the second loss is as loud as the first.",
         misconceptions=(
-            Misconception(
-                of_the_values,
-                "values for gradients",
-                "You compare the losses themselves. A loss of 100 that is flat pulls at nothing. Compare gradients.",
-            ),
-            Misconception(
-                the_other_way,
-                "the other way round",
-                "You tell how much louder the second is. Asked for is the first in units of the second.",
-            ),
-            Misconception(
-                piled_up,
-                "gradients piled up",
-                "backward() adds to x.grad, so your second gradient holds the first as well. Clear it in between, or "
-                "take torch.autograd.grad, which keeps nothing.",
-            ),
-            Misconception(
-                of_the_largest,
-                "one number of each",
-                "You compare the largest entries. The length of a gradient is its 2-norm, over all entries.",
-            ),
+            Misconception(of_the_values, "values instead of gradients",
+                "You compare the losses themselves. A loss of 100 that is flat does not pull at all. Compare "
+                "gradients."),
+            Misconception(the_other_way, "the other way round",
+                "You return how much louder the second loss is. Divide the first length by the second."),
+            Misconception(piled_up, "gradients that add up",
+                "backward() adds to x.grad, so your second gradient contains the first. Set x.grad to None in between, "
+                "or use torch.autograd.grad."),
+            Misconception(one_gradient_under_two_names, "one gradient under two names",
+                "`a = x.grad` makes no copy: backward() and zero_() change that same tensor, so a and b are one and "
+                "the ratio is 1. Use x.grad.clone() and set x.grad to None in between, or use torch.autograd.grad."),
+            Misconception(of_the_largest, "the largest entries",
+                "You compare the largest entries. The length of a gradient is its 2-norm, over all entries."),
+            Misconception(sums_of_absolute_entries, "sums of absolute entries",
+                "You compare sums of absolute entries, the 1-norm. The length of a gradient is its 2-norm: .norm()."),
         ),
     ),
-)
+)  # fmt: skip

@@ -43,6 +43,10 @@ def by_values(losses):
     return losses.diff().clamp_min(0).sum() / len(losses)
 
 
+def largest(losses):
+    return losses.diff().clamp_min(0).max()
+
+
 def turned_round(losses):
     return (losses[:-1] - losses[1:]).clamp_min(0).mean()
 
@@ -74,6 +78,11 @@ def standard_deviation(measure, draw, draws):
     return torch.tensor([float(measure(draw())) for _ in range(draws)], dtype=torch.float64).std()
 
 
+def falls_of_the_floor(measure, draw, draws):
+    losses = torch.tensor([float(measure(draw())) for _ in range(draws)], dtype=torch.float64)
+    return losses.diff().abs().mean()
+
+
 def against_the_first(measure, draw, draws):
     losses = torch.tensor([float(measure(draw())) for _ in range(draws)], dtype=torch.float64)
     return (losses[1:] - losses[0]).clamp_min(0).mean()
@@ -83,11 +92,16 @@ def _watch_floor(answer) -> dict:
     rng, drawn = torch.Generator().manual_seed(0), []
 
     def draw():
+        """a function that returns fresh latents (8, 3)"""
         drawn.append(torch.randn(8, 3, generator=rng, dtype=torch.float64))
         return drawn[-1]
 
-    value = torch.as_tensor(answer(lambda z: z.square().mean(), draw, 20)).double()
-    return {"how many batches were drawn": float(len(drawn)), "the floor over 20 draws": value}
+    def measure(z):
+        """z ↦ mean of z²"""
+        return z.square().mean()
+
+    value = torch.as_tensor(answer(measure, draw, 20)).double()
+    return {"the number of batches drawn": float(len(drawn)), "the floor over 20 draws": value}
 
 
 # ---- 3: a look -------------------------------------------------------------------------------------------------------
@@ -115,6 +129,10 @@ def left_in_eval_mode(generator, z):
         return generator(z)
 
 
+STATISTICS = "after your look the running statistics of BatchNorm"
+MODE = "after your look the mode of the generator"
+
+
 def _watch_look(answer) -> dict:
     generator = torch_state.seeded(0, Generator, latent=5, size=8, width=4).double()
     rng = torch.Generator().manual_seed(1)
@@ -123,12 +141,13 @@ def _watch_look(answer) -> dict:
     z, buffers = generator.latents(6, rng), {name: b.clone() for name, b in generator.named_buffers()}
     images = answer(generator, z)
     if tuple(getattr(images, "shape", ())) != (6, 1, 8, 8):
-        raise Wrong(f"Images of shape (6, 1, 8, 8) were expected for six latents; yours is {type(images).__name__}.")
+        shape = tuple(getattr(images, "shape", ())) or type(images).__name__
+        raise Wrong(f"Six latents should give images of shape (6, 1, 8, 8); yours is {shape}.")
     moved = [name for name, b in generator.named_buffers() if not torch.equal(b, buffers[name])]
     return {
         "the images": images.detach(),
-        "whether the running statistics moved": "yes" if moved else "no",
-        "whether the generator is still in training mode": "yes" if generator.training else "no",
+        STATISTICS: "changed" if moved else "unchanged",
+        MODE: "training mode" if generator.training else "eval mode",
     }
 
 
@@ -136,120 +155,84 @@ EXERCISES = (
     Exercise(
         title="the mean rise per step",
         hints=(
-            "From n losses there are n - 1 steps. Which of them count, and what do the others count?",
-            "losses.diff() gives the steps; a fall counts as 0 but is still a step.",
+            "n losses have n - 1 steps between them. Which steps count, and what do you count for the others?",
+            "losses.diff() gives the steps. A fall counts as 0, but it is still a step.",
             "In one line: losses.diff().clamp_min(0).mean().",
         ),
         answer=mean_rise,
         watch=_watch_rise,
-        right="Rises only, per step: 0 for a loss that only falls, whatever its size.",
+        sizes=(("the number of steps", (6, 3, 3)),),
+        right="Only rises count, per step. A loss that only falls has fluctuation 0, however fast it falls.",
         misconceptions=(
-            Misconception(
-                falls_as_well,
-                "falls counted as well",
-                "You take the size of every step. A loss that falls fast would fluctuate the most; here only rises "
-                "count.",
-            ),
-            Misconception(
-                ends_only,
-                "only the ends",
-                "What lies between cancels: yours is (last - first) / steps. Ups and downs are what is to be measured.",
-            ),
-            Misconception(
-                summed,
-                "the sum for the mean",
-                "A longer run would fluctuate more. Divide by the number of steps.",
-            ),
-            Misconception(
-                rises_alone,
-                "the mean of the rises alone",
-                "You divide by the number of rises. One rise in a hundred steps would count as much as a hundred, "
-                "and a "
-                "loss that never rises has no mean. Falls count as 0, and count.",
-            ),
-            Misconception(
-                spread,
-                "the standard deviation",
-                "A loss that falls smoothly from 2 to 0 has a large spread and never fluctuates. Look at steps.",
-            ),
-            Misconception(
-                by_values,
-                "n for n - 1",
-                "Between n values lie n - 1 steps; you divide by n.",
-            ),
-            Misconception(
-                turned_round,
-                "falls for rises",
-                "Your difference is before minus after, so you count how much the loss falls.",
-            ),
+            Misconception(falls_as_well, "falls counted as well",
+                "You take the size of every step. Then a loss that falls fast fluctuates most. Count rises only, and "
+                "falls as 0."),
+            Misconception(ends_only, "only the ends",
+                "You compute (last - first) / steps: everything in between cancels. Take the positive part of each "
+                "step before you average."),
+            Misconception(summed, "the sum instead of the mean",
+                "Your number grows with the length of a run. Divide by the number of steps."),
+            Misconception(rises_alone, "the mean of the rises alone",
+                "You divide by the number of rises. Then one rise in a hundred steps counts as much as a hundred "
+                "rises, and a loss that never rises has no mean. Let falls count as 0, and divide by the number of "
+                "steps."),
+            Misconception(largest, "the largest rise",
+                "You return the largest rise. Return the mean over all steps, with falls as 0."),
+            Misconception(spread, "the standard deviation",
+                "A loss that falls smoothly from 2 to 0 has a large spread and never rises. Look at the steps between "
+                "neighbours: losses.diff()."),
+            Misconception(by_values, "n instead of n - 1",
+                "Between n values there are n - 1 steps; you divide by n."),
+            Misconception(turned_round, "falls instead of rises",
+                "You subtract after from before, so you count how far the loss falls. Turn the difference round."),
         ),
     ),
     Exercise(
         title="the floor of sampling noise",
         hints=(
             "If nothing learns, why would a loss rise from one measurement to the next?",
-            "Draw anew for every measurement; then treat the row of losses as that of a run.",
-            "losses = torch.tensor([float(measure(draw())) for _ in range(draws)]), then the mean rise as in "
-            "exercise 1.",
+            "Draw new latents for every measurement. Then treat the row of losses like that of a run.",
+            "losses = torch.tensor([float(measure(draw())) for _ in range(draws)]), then the mean rise of exercise 1.",
         ),
         answer=noise_floor,
         watch=_watch_floor,
-        right="What is left when nothing learns: a fluctuation of a run has to be compared with this.",
+        right="This much remains when nothing learns. Compare the fluctuation of a run with it.",
         misconceptions=(
-            Misconception(
-                drawn_once,
-                "drawn once",
-                "You draw one batch and measure it again and again, so nothing changes and the floor is 0. That is the "
-                "fixed probe; the floor needs fresh latents every time.",
-            ),
-            Misconception(
-                standard_deviation,
-                "the standard deviation",
-                "You give the spread of the losses. The floor has to be in the same measure as the fluctuation: mean "
-                "rise "
-                "per step, which for such noise is 0.56 of the standard deviation.",
-            ),
-            Misconception(
-                against_the_first,
-                "all against the first",
-                "You compare each value with the first one. A rise is from one step to the next.",
-            ),
+            Misconception(drawn_once, "drawn once",
+                "You draw one batch and measure it again and again, so nothing changes and the floor is 0. Draw new "
+                "latents for every measurement."),
+            Misconception(standard_deviation, "the standard deviation",
+                "You return the spread of the losses. Measure the floor as you measure the fluctuation: by the mean "
+                "rise per step. For such noise that is 0.56 of the standard deviation."),
+            Misconception(falls_of_the_floor, "falls counted as well",
+                "You take the size of every step. Count rises only, and falls as 0, as in exercise 1."),
+            Misconception(against_the_first, "all compared with the first",
+                "You compare each value with the first one. A rise is from one step to the next: losses.diff()."),
         ),
     ),
     Exercise(
         title="a look that changes nothing",
         hints=(
-            "The generator has BatchNorm: what does a forward pass in training mode leave behind?",
-            "In eval mode nothing is left behind, but the images are not those that training sees: BatchNorm "
-            "then uses its "
-            "running statistics. So: training mode, and put the buffers back.",
-            "with torch.no_grad(), torch_state.buffers_kept(generator), torch_state.train_mode(generator, training=True): "  # noqa: E501
-            "return generator(z).",
+            "The generator has BatchNorm. What does a forward pass in training mode leave behind?",
+            "Eval mode leaves nothing behind, but it gives other images than training sees, because BatchNorm then "
+            "uses its running statistics. So use training mode, and put the buffers back.",
+            "with torch.no_grad(), torch_state.buffers_kept(generator), torch_state.train_mode(generator, "
+            "training=True): return generator(z).",
         ),
         answer=look,
         watch=_watch_look,
-        right="The same images as in training, and a generator that does not know it was looked at.",
+        right="You get the images that training sees, and the generator is exactly as it was.",
         misconceptions=(
-            Misconception(
-                left_in_eval_mode,
-                "left in eval mode",
-                "After your look the generator stays in eval mode, and the next training step would work with running "
-                "statistics. Besides, the images in eval mode are not those that training sees.",
-                recognise=lambda seen: seen.get("whether the generator is still in training mode") == "no",
-            ),
-            Misconception(
-                in_eval_mode,
-                "eval mode",
-                "In eval mode BatchNorm uses its running statistics, so these are other images than training sees, and "
-                "their losses are not those that are descended.",
-            ),
-            Misconception(
-                touching,
-                "a look that leaves traces",
-                "The images are right, but BatchNorm's running statistics have moved: the look has changed the "
-                "generator. "
-                "modes.buffers_kept(generator) puts them back.",
-            ),
+            Misconception(left_in_eval_mode, "left in eval mode",
+                "After your look the generator stays in eval mode, so the next training step would use the running "
+                "statistics. Also, eval mode gives other images than training sees. Use training mode.",
+                recognise=lambda seen: seen.get(MODE) == "eval mode"),
+            Misconception(in_eval_mode, "eval mode",
+                "In eval mode BatchNorm uses its running statistics, so these are not the images that training sees. "
+                "Use training mode, and put the running statistics back."),
+            Misconception(touching, "the running statistics have moved",
+                "The images are right, but BatchNorm's running statistics have changed, and with them the generator. "
+                "torch_state.buffers_kept(generator) puts them back. (state_dict() makes no copy: clone its tensors.)"),
         ),
     ),
-)
+)  # fmt: skip

@@ -5,7 +5,8 @@ import torch
 import rdskd_lab as lab
 
 from ...batch import Batch
-from ..exercise import Exercise, Misconception, Wrong, differing, value_and_gradient
+from ..exercise import Exercise, Family, Misconception, Wrong, value_and_gradient
+from ..relations import differing
 
 RNG = torch.Generator().manual_seed(8)
 LOGITS = 2 * torch.randn(6, 10, generator=RNG, dtype=torch.float64)
@@ -46,6 +47,23 @@ def anchors_swapped(logits, images, anchor_oh, anchor_ie):
     return generator_loss(logits, images, anchor_ie, anchor_oh)
 
 
+def diversity_subtracted(logits, images, anchor_oh, anchor_ie):
+    oh, ie, ds = _three(logits, images)
+    return (oh - anchor_oh).exp() + (ie - anchor_ie).exp() - ds
+
+
+def anchors_added(logits, images, anchor_oh, anchor_ie):
+    return generator_loss(logits, images, -anchor_oh, -anchor_ie)
+
+
+def diversity_weighted(weight):
+    def answer(logits, images, anchor_oh, anchor_ie):
+        oh, ie, ds = _three(logits, images)
+        return (oh - anchor_oh).exp() + (ie - anchor_ie).exp() + weight * ds
+
+    return answer
+
+
 def diversity_damped(logits, images, anchor_oh, anchor_ie):
     oh, ie, ds = _three(logits, images)
     return (oh - anchor_oh).exp() + (ie - anchor_ie).exp() + ds.exp()
@@ -57,15 +75,15 @@ def logits_for_answers(logits, images, anchor_oh, anchor_ie):
 
 
 def watch_loss(answer):
-    value, gradient = value_and_gradient(lambda t, x: answer(t, x, *ANCHORS), LOGITS, IMAGES)
-    first, _ = value_and_gradient(lambda t, x: answer(t, x, 0.0, 0.0), LOGITS, IMAGES)
+    value, gradient = value_and_gradient(lambda t, x: answer(t, x, *ANCHORS), LOGITS, IMAGES, by="the logits")
+    first, _ = value_and_gradient(lambda t, x: answer(t, x, 0.0, 0.0), LOGITS, IMAGES, by="the logits")
     return {"the loss with both anchors at 0": first, "the loss with anchors 0.4 and -1.9": value,
-            "its gradient at the logits": gradient}  # fmt: skip
+            "its gradient with respect to the logits": gradient}  # fmt: skip
 
 
 def _pulls_as_the_plain_sum(seen):
     """Recognises the plain sum, with anchors subtracted or without."""
-    key = "its gradient at the logits"
+    key = "its gradient with respect to the logits"
     return key in seen and not differing({key: seen[key]}, {key: watch_loss(no_exponential)[key]})
 
 
@@ -73,7 +91,7 @@ def _pulls_as_the_plain_sum(seen):
 
 
 def next_anchor(i, raw, anchor, every=120):
-    """The anchor after step i (0, 1, 2, ...) in which the loss was `raw`; published: at the second step of an epoch."""
+    """The anchor after step i (0, 1, 2, ...) with the loss `raw`; released code: at the second step of an epoch."""
     return raw if i % every == 1 else anchor
 
 
@@ -93,6 +111,14 @@ def only_once(i, raw, anchor, every=120):
     return raw if i == 1 else anchor
 
 
+def always_120(i, raw, anchor, every=120):
+    return raw if i % 120 == 1 else anchor
+
+
+def one_step_late(i, raw, anchor, every=120):
+    return raw if i % every == 2 else anchor
+
+
 def only_downwards(i, raw, anchor, every=120):
     return min(raw, anchor) if i % every == 1 else anchor
 
@@ -105,7 +131,7 @@ def watch_anchor(answer):
             raw = 2.0 + ((7 * i) % 11) / 10 - i / 500  # up and down, and slowly down
             anchor = float(answer(i, raw, anchor, every))
             course.append(anchor)
-        seen[f"the anchor after each of 260 steps, with an anchor {name}"] = torch.tensor(course, dtype=torch.float64)
+        seen[f"the anchor after each of 260 steps, with a new one {name},"] = torch.tensor(course, dtype=torch.float64)
     return seen
 
 
@@ -153,6 +179,12 @@ def softmax_twice():
     return table
 
 
+def diversity_of_the_logits():
+    table = my_rdskd()
+    table["ds"].measure = lambda b: lab.diversity_seeking(b.images, b.logits)
+    return table
+
+
 def entropy_upside_down():
     table = my_rdskd()
     table["ie"].measure = lambda b: -lab.information_entropy(b.logits)
@@ -164,7 +196,7 @@ def watch_table(answer):
     if not isinstance(table, lab.Objective):
         raise Wrong(f"Return a lab.Objective; yours is a {type(table).__name__}.")
     if set(table) != {"oh", "ie", "ds"}:
-        raise Wrong(f"The table should have the rows oh, ie and ds; yours has {', '.join(table) or 'none'}.")
+        raise Wrong(f"Give the table the rows oh, ie and ds; yours has {', '.join(table) or 'none'}.")
     seen = {}
     for moment in ("at first", "after the second step"):
         tally = table(Batch(IMAGES, logits=LOGITS.clone().requires_grad_()))
@@ -181,89 +213,105 @@ EXERCISES = (
     Exercise(
         title="the loss of the generator",
         hints=(
-            "Three losses, of which two are damped. Which ones, and what does the anchor do to a loss before the "
-            "exponential sees it?",
-            "lab.one_hot, lab.information_entropy and lab.diversity_seeking give the three; the last wants the images "
-            "and the probabilities, logits.softmax(1).",
+            "There are three losses, and two of them are damped. Which two? What happens to a loss and its anchor "
+            "before the exponential?",
+            "lab.one_hot, lab.information_entropy and lab.diversity_seeking compute the three. The last one needs the "
+            "images and the probabilities, logits.softmax(1).",
             "return (oh - anchor_oh).exp() + (ie - anchor_ie).exp() + ds, with oh, ie and ds from the package.",
         ),
         answer=generator_loss,
         watch=watch_loss,
-        right="Two damped terms, one plain, no weights: this is all that the generator of RDSKD is asked for.",
+        right="Two damped terms, one plain term, no weights: RDSKD's generator minimises this and nothing else.",
         misconceptions=(
             Misconception(all_in_one_exponential, "one exponential for both",
-                "You put both losses into one exponential, which is a product of the two damped terms. Then a rise of "
-                "one can be paid with a fall of the other. Each has its own exponential and its own anchor."),
-            Misconception(no_exponential, "exponential forgotten",
-                "This is the plain sum: an anchor that is only subtracted shifts the value and changes no gradient. "
-                "The exponential is what makes a rise cost more.",
+                "You put both losses into one exponential. Then a fall of one pays for a rise of the other. Give each "
+                "loss its own exponential and its own anchor."),
+            Misconception(no_exponential, "no exponential",
+                "This is the plain sum. Subtracting an anchor shifts the value and changes no gradient. Take the "
+                "exponential of each damped loss less its anchor: it makes a rise cost more.",
                 _pulls_as_the_plain_sum),
-            Misconception(anchor_outside, "anchor outside the exponential",
-                "You subtract the anchor after the exponential. There it is a constant and does nothing to the "
-                "gradient. It belongs inside: exp(L - a)."),
-            Misconception(anchors_swapped, "anchors swapped",
-                "Each loss is counted from the other's anchor. An anchor is an earlier value of the same loss: "
-                "anchor_oh goes with oh, anchor_ie with ie."),
-            Misconception(diversity_damped, "diversity damped too",
-                "In the published code only oh and ie are damped; ds is added as it is."),
-            Misconception(logits_for_answers, "logits for probabilities in ds",
-                "The diversity loss compares the teacher's probabilities, not its logits: give it logits.softmax(1)."),
+            Misconception(anchor_outside, "the anchor outside the exponential",
+                "You subtract the anchor after the exponential. There it is a constant and leaves the gradient as it "
+                "is. Put it inside: exp(L - a)."),
+            Misconception(anchors_swapped, "the anchors exchanged",
+                "You count each loss from the other's anchor. An anchor is an earlier value of the same loss: "
+                "anchor_oh belongs to oh, anchor_ie to ie."),
+            Misconception(anchors_added, "the anchors added",
+                "You add the anchors. Subtract them: exp(L - a) is 1 where a loss is at its anchor."),
+            Misconception(diversity_damped, "ds damped too",
+                "You damp ds as well. The released code damps only oh and ie; add ds as it is."),
+            Misconception(diversity_subtracted, "ds subtracted",
+                "You subtract ds. It is a loss already: it falls when the images differ more than the answers. Add "
+                "it."),
+            Misconception(logits_for_answers, "logits instead of probabilities in ds",
+                "The diversity loss compares the teacher's probabilities, not its logits: pass logits.softmax(1)."),
+        ),
+        families=(
+            Family(diversity_weighted, "a weight on ds",
+                "You multiply ds by {number}. In the released code all weights are 1: add ds as it is.", 1e-4, 1e4),
         ),
     ),
     Exercise(
         title="when an anchor is taken",
         hints=(
-            "Steps are counted from 0. Which number has the second step of an epoch, and of the next?",
-            "With 120 steps in an epoch these are steps 1, 121, 241: those for which the remainder of i by 120 is 1.",
+            "Steps are counted from 0. Which number has the second step of an epoch, and of the next epoch?",
+            "With 120 steps in an epoch these are steps 1, 121, 241: the remainder of i divided by 120 is 1.",
             "return raw if i % every == 1, and otherwise the anchor as it was.",
         ),
         answer=next_anchor,
         watch=watch_anchor,
-        right="Between two anchors the gain exp(L - a) says how far the loss has come since the epoch began.",
+        right="Between two anchors the gain exp(L - a) says how far the loss has moved since the epoch began.",
         misconceptions=(
-            Misconception(at_the_first, "first step for the second",
-                "You take it at steps 0, 120, 240: the first of each epoch. Counting from 0, the second is step 1."),
-            Misconception(at_the_last, "last step for the second",
-                "You take it when an epoch ends. The published code takes it at its second step, so the gain is near 1 "
-                "when an epoch begins."),
+            Misconception(at_the_first, "the first step instead of the second",
+                "You take it at steps 0, 120, 240, the first of each epoch. Counted from 0, the second step is 1: "
+                "i % every == 1."),
+            Misconception(one_step_late, "the third step instead of the second",
+                "You take it at steps 2, 122, 242, the third of each epoch. Counted from 0, the second step is 1: "
+                "i % every == 1."),
+            Misconception(at_the_last, "the last step instead of the second",
+                "You take it when an epoch ends. The released code takes it at the second step, i % every == 1, so the "
+                "gain is near 1 when an epoch begins."),
             Misconception(at_every_step, "at every step",
-                "You move the anchor after every step, which damps what rose since the step before. That is the "
-                "package's rule 'previous'; the published code keeps an anchor for a whole epoch."),
+                "You move the anchor after every step. That is the package's rule `previous`. The released code keeps "
+                "an anchor for a whole epoch: look at i % every."),
             Misconception(only_once, "only once",
-                "Your anchor is taken at step 1 and never again. Each epoch takes a new one: look at the remainder "
-                "i % every."),
+                "You take the anchor at step 1 and never again. Each epoch takes a new one: look at i % every."),
+            Misconception(always_120, "120 whatever `every` says",
+                "You are right for epochs of 120 steps. Use the argument `every` instead of 120."),
             Misconception(only_downwards, "only downwards",
-                "You keep the lower of the two. The published anchor also goes up: it is the loss at that step, "
-                "whatever it is."),
+                "You keep the lower of the two. The anchor of the released code may also rise: it is the loss at that "
+                "step, whatever it is."),
         ),
     ),
     Exercise(
         title="RDSKD as a table",
         hints=(
-            "A table has one row per loss. What does a row have to know: how the loss is measured, and what else?",
+            "A table has one row per loss. What must a row know: how to measure the loss, and what else?",
             "lab.Term(measure, damped=True); the measure is a function of a batch b, which has b.images, b.logits and "
             "b.probs.",
             "oh=lab.Term(lambda b: lab.one_hot(b.logits), damped=True) is the first of three rows of lab.Objective.",
         ),
         answer=my_rdskd,
         watch=watch_table,
-        right="The loop that descends on this table knows nothing of RDSKD: another method is another table.",
+        right="The loop that minimises this table knows nothing about RDSKD: another method is another table.",
         misconceptions=(
             Misconception(nothing_damped, "nothing damped",
-                "Your table is the plain sum of the three losses. oh and ie need damped=True."),
+                "Your table is the plain sum of the three losses. Give oh and ie damped=True."),
             Misconception(exponential_in_the_measure, "the exponential in the measure",
-                "Your measure takes the exponential itself. A term measures the loss, in nats; damped=True is what "
-                "takes the exponential of it, less its anchor."),
+                "Your measure takes the exponential itself. Let the term measure the loss, in nats; damped=True takes "
+                "the exponential of the loss less its anchor."),
             Misconception(everything_damped, "everything damped",
-                "You damped ds as well. Only oh and ie are damped in the published code."),
+                "You damp ds as well. The released code damps only oh and ie."),
             Misconception(only_oh_damped, "ie not damped",
-                "Both oh and ie are damped: they are the two that fight each other."),
-            Misconception(softmax_twice, "softmax taken twice",
-                "one_hot and information_entropy want logits and take the softmax themselves. Given b.probs they take "
-                "it a second time, of numbers between 0 and 1, and everything looks unsure."),
-            Misconception(entropy_upside_down, "entropy with the wrong sign",
-                "Lower is better for every term. information_entropy is minus the entropy already, so a further minus "
-                "asks for one class only."),
+                "You damp oh only. Damp ie as well: these two pull against each other."),
+            Misconception(softmax_twice, "the softmax twice",
+                "one_hot and information_entropy expect logits and take the softmax themselves. You pass b.probs, so "
+                "they take it twice and everything looks unsure. Pass b.logits."),
+            Misconception(diversity_of_the_logits, "logits instead of probabilities in ds",
+                "The diversity loss compares the teacher's probabilities, not its logits: pass b.probs."),
+            Misconception(entropy_upside_down, "the entropy with the wrong sign",
+                "Lower is better for every term. information_entropy is minus the entropy already, so another minus "
+                "asks for a single class. Drop it."),
         ),
     ),
 )  # fmt: skip

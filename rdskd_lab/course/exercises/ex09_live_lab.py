@@ -31,6 +31,10 @@ def silence_authenticity():
     return [("oh", "on", False), ("ie", "on", True)]
 
 
+def too_little():
+    return [("ie", "on", True), ("ie", "weight", 0.05)]
+
+
 def damp_less():
     return [("oh", "damped", False)]
 
@@ -59,12 +63,12 @@ def watch(answer):
     plan, table = answer(), rdskd()
     edits = plan if isinstance(plan, list | tuple) else [None]
     if not all(isinstance(edit, list | tuple) and len(edit) == 3 for edit in edits):
-        raise Wrong('Return a list of edits, each (term, field, value): [("ds", "on", True)] is one.')
+        raise Wrong('Return a list of edits, each (term, field, value), for example [("ds", "on", True)].')
     for name, field, value in plan:
         if name not in table or field not in ("on", "weight", "damped"):
-            raise Wrong(f"There is no {field!r} of {name!r}; terms are oh, ie, ds, and fields on, weight, damped.")
+            raise Wrong(f"{(name, field)} does not exist: the terms are oh, ie, ds; the fields are on, weight, damped.")
         if isinstance(value, str) or float(value) < 0:
-            raise Wrong(f"{value!r} cannot be a value of {field!r}: give True, False or a number from 0.")
+            raise Wrong(f"{field} cannot be {value!r}: give True, False, or a number of at least 0.")
     table, classes = play(plan)
     seen = {f"{name}.{field}": float(getattr(table[name], field)) for name in table for field in ("on", "weight")}
     return seen | {"touched oh": float(any(edit[0] == "oh" for edit in plan)), "classes": classes}
@@ -72,9 +76,9 @@ def watch(answer):
 
 def judge(seen):
     if seen["touched oh"]:
-        return "The row oh has to stay as it is."
+        return "Leave the row oh as it is."
     if seen["classes"] < WANTED:
-        return f"After step {END} there are {seen['classes']:.1f} effective classes; {WANTED:.0f} are wanted."
+        return f"After step {END} there are {seen['classes']:.1f} effective classes; you need {WANTED:.0f}."
     return ""
 
 
@@ -82,31 +86,35 @@ EXERCISES = (
     Exercise(
         title="bring the classes back",
         hints=(
-            "Each row of the table asks for something. Which one of them looks at the batch as a whole, and not at "
-            "single images or pairs?",
-            "That is ie: it is lowest when all classes occur equally often. Is it on? How hard does it pull?",
+            "Each row of the table is one loss. Which one looks at the batch as a whole, not at single images or "
+            "pairs?",
+            "It is ie: it is lowest when all classes occur equally often. Is it on? How large is its weight?",
             'return [("ie", "on", True), ("ie", "weight", ...)] with a weight above 1.',
         ),
         answer=cure,
         watch=watch,
         judge=judge,
-        right="Authenticity stayed as it was; what was missing was the only term that sees the batch as a whole.",
+        right="Authenticity stayed as it was. What was missing is the only term that looks at the batch as a whole.",
         misconceptions=(
-            Misconception(sharper_only, "inter-sample diversity for class diversity",
-                "ds wants images to differ more than the teacher's answers do. The cheapest way to that is to make the "
-                "answers alike, so on its own it even narrows the classes. The term that counts classes is ie.",
+            Misconception(sharper_only, "inter-sample diversity instead of class diversity",
+                "You switched ds on. It wants images to differ more than the teacher's answers do, and the cheapest "
+                "way is to make the answers alike, which narrows the classes further. Switch ie on: it counts classes.",
                 lambda seen: seen.get("ds.on") == 1 and seen.get("ie.on") == 0),
             Misconception(weigh_what_is_off, "a weight on a term that is off",
-                "You gave ie a weight, but the row is off: a weight multiplies nothing then. Switch it on as well.",
+                "You gave ie a weight, but the row is off, so the weight does nothing. Switch the row on as well.",
                 lambda seen: seen.get("ie.on") == 0 and seen.get("ie.weight", 1) != 1),
             Misconception(silence_authenticity, "authenticity given up",
-                "The classes come back, but the teacher is no longer asked to be sure of them. The exercise is to keep "
-                "oh as it is.",
+                "The classes come back, but nothing asks the teacher to be sure of them. Leave oh as it is.",
                 lambda seen: seen.get("oh.on") == 0),
-            Misconception(damp_less, "damping for the collapse",
-                "You changed how oh is damped. That changes how hard one term pulls, not what is asked for; nobody "
-                "asks for many classes yet.",
+            Misconception(damp_less, "damping instead of diversity",
+                "You changed how oh is damped. That changes how hard oh pulls, but still nothing asks for many "
+                "classes. Leave oh as it is and switch ie on.",
                 lambda seen: seen.get("touched oh") == 1 and seen.get("oh.on") == 1),
+            Misconception(too_little, "a weight that is too small",
+                "You switched ie on, which is the right term, but its weight is too small to bring the classes back in "
+                "60 steps. Give it more.",
+                lambda seen: seen.get("ie.on") == 1 and seen.get("ie.weight", 1) < 1 and not seen.get("touched oh")
+                and seen["classes"] < WANTED),
         ),
     ),
 )  # fmt: skip

@@ -24,6 +24,10 @@ def softmax_at_the_end():
     return nn.Sequential(*make(), nn.Softmax(1))
 
 
+def sigmoid_at_the_end():
+    return nn.Sequential(*make(), nn.Sigmoid())
+
+
 def softmax_over_the_batch():
     return nn.Sequential(*make(), nn.Softmax(0))
 
@@ -77,7 +81,7 @@ def watch(answer):
     if isinstance(net, type):
         return {"a class, not a network": 1.0}
     if not isinstance(net, nn.Module):
-        raise Wrong(f"make() should return a network, an nn.Module; yours returns a {type(net).__name__}.")
+        raise Wrong(f"Return a network, an nn.Module; yours is a {type(net).__name__}.")
     norms = sum(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules())
     net = net.double().eval()
     images = torch.randn(8, 1, 28, 28, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -90,7 +94,7 @@ def watch(answer):
             net(images)  # neither size: what the network itself says is told
         return {"takes 32 x 32 only": 1.0}
     if not isinstance(logits, torch.Tensor):
-        raise Wrong(f"forward should return one tensor of logits; yours returns a {type(logits).__name__}.")
+        raise Wrong(f"Let forward return one tensor of logits; yours returns a {type(logits).__name__}.")
     seen = {"shape": torch.tensor(logits.shape).double(), "whole numbers": float(not logits.is_floating_point())}
     if seen["whole numbers"] or logits.shape != (8, 10):
         return seen
@@ -99,6 +103,7 @@ def watch(answer):
     return seen | {
         "BatchNorm layers": float(norms),
         "largest gradient at a pixel": float(gradient.abs().max()),
+        "largest answer to very bright images": float(net(1e4 * images.detach()).detach().abs().max()),
         "sums of the rows": logits.detach().sum(1),
         "sums of the columns": logits.detach().sum(0),
         "how far the answers of images shown alone differ": float((alone - logits).abs().max().detach()),
@@ -110,15 +115,17 @@ def judge(seen):
         return "make() should return a network that takes images of 28 x 28."
     shape = tuple(int(n) for n in seen["shape"])
     if shape != (8, 10) or seen["whole numbers"]:
-        return f"Eight images should be answered with logits of shape (8, 10); yours are {shape}."
+        return f"Eight images should give logits of shape (8, 10); yours have {shape}."
     if seen["BatchNorm layers"]:
-        return "There is a BatchNorm in it; leave it out here."
+        return "Your network has a BatchNorm; leave it out here."
     if seen["largest gradient at a pixel"] == 0:
         return "No gradient reaches the images, so no generator could learn from this teacher."
     if _all_one(seen["sums of the rows"]):
         return "Each answer sums to 1: these are probabilities, not logits."
+    if seen["largest answer to very bright images"] <= 1:
+        return "Your answers never leave -1 to 1, whatever the image. Logits have no bounds: end with the linear layer."
     if seen["how far the answers of images shown alone differ"] > 1e-8:
-        return "An image is answered otherwise when it is shown alone: images of a batch must not mix."
+        return "The answer to an image changes when you show it alone. Images of a batch must not affect each other."
     return ""
 
 
@@ -130,47 +137,51 @@ EXERCISES = (
     Exercise(
         title="a network that can teach",
         hints=(
-            "Write down the sizes as you go: a 5 x 5 convolution without padding takes 4 pixels from each side length, "
+            "Write down the sizes as you go. A 5 x 5 convolution without padding takes 4 pixels from each side length, "
             "a pooling halves it. What is left of 28 before the last layer?",
-            "nn.Sequential of convolution, ReLU, pooling, twice; then nn.Flatten() and one nn.Linear to 10. What "
+            "Use nn.Sequential: convolution, ReLU, pooling, twice; then nn.Flatten() and one nn.Linear to 10. What "
             "should come after the linear layer?",
             "28, 24, 12, 8, 4: with 16 channels at the end, nn.Flatten(), nn.Linear(16 * 4 * 4, 10), and then nothing.",
         ),
         answer=make,
         watch=watch,
         judge=judge,
-        right="It gives logits, its gradient reaches the images, and one image does not change another's answer: all "
-              "that a teacher needs.",
+        right="It returns logits, its gradient reaches the images, and no image changes another's answer. A teacher "
+              "needs no more.",
         misconceptions=(
             Misconception(softmax_at_the_end, "a softmax at the end",
-                "Each of your answers sums to 1: these are probabilities. The package takes them for logits, and their "
+                "Each of your answers sums to 1: these are probabilities. The package reads them as logits, and their "
                 "softmax is nearly flat, at most 0.2320 for ten classes. End with the linear layer.",
                 lambda seen: _all_one(seen.get("sums of the rows", 0))),
             Misconception(softmax_over_the_batch, "a softmax over the batch",
-                "Your answers sum to 1 over the images of a batch, so one image changes another's answer. There should "
-                "be no softmax at all: end with the linear layer.",
+                "Your answers sum to 1 over the images of a batch, so one image changes another's answer. Use no "
+                "softmax at all: end with the linear layer.",
                 lambda seen: _all_one(seen.get("sums of the columns", 0))),
-            Misconception(class_for_network, "the class for the network",
-                "You return a class. A factory makes the network: put the brackets behind its name.",
+            Misconception(sigmoid_at_the_end, "a sigmoid or tanh at the end",
+                "Your answers never leave a range of 1, whatever the image. The package reads them as logits, and so "
+                "no class can lead by much. End with the linear layer.",
+                lambda seen: seen.get("largest answer to very bright images", 2) <= 1),
+            Misconception(class_for_network, "the class instead of a network",
+                "You return a class. A factory returns a network: put brackets after the name of the class.",
                 lambda seen: "a class, not a network" in seen),
-            Misconception(label_for_logits, "the label for the logits",
+            Misconception(label_for_logits, "the label instead of the logits",
                 "Your network answers with the class it prefers. A student learns from all ten logits, and a generator "
-                "from their gradient; argmax throws both away.",
+                "from their gradient. argmax throws both away: leave it out.",
                 lambda seen: bool(seen.get("whole numbers", 0))),
             Misconception(for_32_pixels, "made for 32 x 32",
-                "Your network takes images of 32 x 32, not 28 x 28. Count again: 28, 24, 12, 8, 4; so the linear layer "
+                "Your network takes images of 32 x 32, not 28 x 28. Count again: 28, 24, 12, 8, 4. The linear layer "
                 "gets 4 x 4 pixels of each channel.",
                 lambda seen: "takes 32 x 32 only" in seen),
             Misconception(with_batch_norm, "a BatchNorm in it",
-                "It would teach, and DeepInversion would even like it. But here it was asked for without BatchNorm, as "
-                "LeNet-5 is.",
+                "It could teach, and DeepInversion even needs it. But the exercise asks for a network without "
+                "BatchNorm, like LeNet-5. Leave it out.",
                 lambda seen: seen.get("BatchNorm layers", 0) > 0),
             Misconception(no_gradient, "no gradient to the images",
                 "The answers are there, but no gradient reaches the images: torch.no_grad, detach or .item() cuts the "
-                "way. The generator learns by that gradient.",
+                "way back. The generator learns from that gradient.",
                 lambda seen: seen.get("largest gradient at a pixel", 1) == 0),
             Misconception(four_classes, "four classes",
-                "Your network answers with four numbers, as the notebook's own does. Ten classes were asked for.",
+                "Your network answers with four numbers, like the notebook's own. The exercise asks for ten classes.",
                 lambda seen: "shape" in seen and seen["shape"].tolist() == [8, 4]),
         ),
     ),

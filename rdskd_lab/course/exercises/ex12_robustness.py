@@ -91,12 +91,23 @@ def deviation_for_error(ours, rivals, t):
     return torch.stack([d.mean(), d.mean() - t * d.std(), d.mean() + t * d.std()])
 
 
+def divided_by_n(ours, rivals, t):
+    estimate, low, high = more_robust(ours, rivals, t)
+    half = (high - low) / 2 / len(ours[0]) ** 0.5
+    return torch.stack([estimate, estimate - half, estimate + half])
+
+
+def spread_of_the_whole_group(ours, rivals, t):
+    ours, rivals = (x.nan_to_num(10.0) for x in (ours, rivals))
+    return _interval(rivals.std(0, unbiased=False) - ours.std(0, unbiased=False), t)
+
+
 def watch(answer):
     seen = {}
     for words, rivals in ("", RIVALS), (" where one run was stopped", STOPPED):
         given = torch.as_tensor(answer(OURS.clone(), rivals.clone(), T))
         if given.shape != (3,):
-            raise Wrong(f"Three numbers were asked for, (estimate, low, high); yours has shape {tuple(given.shape)}.")
+            raise Wrong(f"Return three numbers, (estimate, low, high); yours has shape {tuple(given.shape)}.")
         for end, value in zip(("estimate", "low end", "high end"), given, strict=True):
             seen[f"the {end}{words}"] = value
     return seen
@@ -106,45 +117,54 @@ EXERCISES = (
     Exercise(
         title="is it more robust?",
         hints=(
-            "Which axis is luck, and which is what the claim is about? First make one number a seed out of each table.",
-            "Replace nan by what a stopped run's student knows; .std(0) over the settings; the rival's less ours, seed "
-            "by seed; then an interval of those few differences.",
+            "Which axis is luck, and which one is the claim about? First turn each table into one number per seed.",
+            "Replace nan by what the student of a stopped run can do. Take .std(0) over the settings. Subtract ours "
+            "from the rival's, seed by seed. Then compute an interval of those few differences.",
             "d = rivals.std(0) - ours.std(0), and d.mean() plus or minus t * d.std() / len(d) ** 0.5.",
         ),
         answer=more_robust,
         watch=watch,
-        right="It is what studies.robustness.verdicts does. Three seeds make three differences, however many settings "
-              "there are, and so the interval is wide.",
+        right="studies.robustness.verdicts does the same. Three seeds give three differences, however many settings "
+              "you tried, so the interval is wide.",
         misconceptions=(
             Misconception(settings_and_seeds_pooled, "settings and seeds pooled",
-                "You treat every run as a witness of its own: 15 of them. But runs of one seed share their luck, and "
-                "settings are what is compared; only seeds are repeats. There are 3, and the interval must say so."),
-            Misconception(pooled_pairs, "runs paired one by one",
-                "You compare run with run. That asks which method is better on average, not which varies less, and it "
-                "counts 15 witnesses where 3 seeds are."),
-            Misconception(stopped_runs_dropped, "stopped runs dropped",
-                "You leave out what the guard stopped. Then a method looks the more robust the worse it fails: count "
-                "such a run as a student that guesses, 10 %."),
+                "You treat each of the 15 runs as independent. But runs of one seed share their luck, and the settings "
+                "are what you compare. Only the 3 seeds are repeats: compute one number per seed first."),
+            Misconception(pooled_pairs, "runs compared one by one",
+                "You compare run with run. That tells which method is better on average, not which one varies less, "
+                "and it counts 15 repeats where there are 3 seeds. Take the spread over the settings first: std(0)."),
+            Misconception(stopped_runs_dropped, "stopped runs left out",
+                "You leave out the runs that were stopped. Then a method looks the more robust the more often it "
+                "fails. Count such a run as a student that guesses: 10 %."),
             Misconception(stopped_runs_kept_as_nan, "stopped runs left as nan",
-                "One stopped run makes everything nan. It is an outcome, not a hole: its student guesses, 10 %."),
+                "One stopped run makes everything nan. A stopped run is a result: its student guesses, so put 10 % "
+                "there."),
             Misconception(stopped_runs_as_zero, "stopped runs as 0 %",
-                "A student that learned nothing still guesses: 10 % of ten classes, not 0."),
-            Misconception(best_setting, "best setting for spread",
-                "You compare the best settings. Whoever tries many settings finds a good one by luck; robust is what "
-                "does not need that. Compare how far the settings scatter."),
-            Misconception(mean_over_settings, "mean for spread",
-                "You compare the means over settings. A method can be better everywhere and scatter more. Here the "
-                "question is the scatter: std over the settings."),
-            Misconception(over_the_seeds, "spread over seeds",
-                "Your spread runs over seeds: that is luck. Axis 0, the settings, is what the claim is about."),
+                "A student that learned nothing still guesses: 10 % with ten classes, not 0 %."),
+            Misconception(best_setting, "the best setting instead of the spread",
+                "You compare the best settings. Whoever tries many settings finds a good one by luck; a robust method "
+                "does not need that. Compare how far the settings scatter: std(0)."),
+            Misconception(mean_over_settings, "the mean instead of the spread",
+                "You compare the means over the settings. A method can be better everywhere and still scatter more. "
+                "Compare the scatter: std(0)."),
+            Misconception(over_the_seeds, "the spread over the seeds",
+                "You take the spread over the seeds, which is luck. Take it over axis 0, the settings: the claim is "
+                "about them."),
             Misconception(not_paired, "not paired",
-                "Your estimate is right, your interval is that of two unrelated groups. Both methods had the same "
+                "Your estimate is right, but your interval is that of two unrelated groups. Both methods had the same "
                 "seeds: take the difference seed by seed first, then its standard deviation."),
             Misconception(ours_less_rivals, "the other way round",
-                "Your sign is turned: above 0 should speak for us, so the rival's spread less ours."),
-            Misconception(deviation_for_error, "standard deviation for standard error",
-                "Your interval is where the next seed may fall. That of a mean is narrower, by the root of the number "
-                "of seeds."),
+                "The sign is turned round. Subtract our spread from the rival's, so that a number above 0 speaks for "
+                "us."),
+            Misconception(deviation_for_error, "the standard deviation instead of the standard error",
+                "Your interval tells where the next seed may fall. The interval of a mean is narrower: divide by the "
+                "root of the number of seeds."),
+            Misconception(divided_by_n, "divided by n instead of its root",
+                "You divide the standard deviation by the number of seeds, so your interval is too narrow. Divide by "
+                "the root of that number."),
+            Misconception(spread_of_the_whole_group, "divided by n instead of n - 1",
+                "You pass unbiased=False to the spread over the settings, which divides by n. The settings are a "
+                "sample: use torch's default, which divides by n - 1."),
         ),
     ),
 )  # fmt: skip

@@ -151,7 +151,7 @@ def gain_chart(record: Record, until: float, marks: list[Mark]) -> Curves:
         damped = (record.column(f"{name}_damped") > 0) & (record.column(f"{name}_gain") > 0)
         if damped.any():
             moved[1:] |= (np.diff(anchor) != 0) & damped[1:]
-            gain = np.exp(np.clip(record.column(name) - anchor, -300, 300))  # 1e130 at most, so that it can be drawn
+            gain = np.clip(record.column(f"{name}_gain"), 1e-130, 1e130)  # so that it can be drawn
             lines.append(Line(name, step, np.where(damped, gain, np.nan), k))
     note = "exp(L - anchor)"
     if 0 < moved.sum() <= MOVES:

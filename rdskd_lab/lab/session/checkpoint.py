@@ -28,7 +28,7 @@ def freeze(experiment: Experiment) -> dict[str, np.ndarray]:
     for part in ("images", "logits") if experiment.recent else ():
         tensors[f"lessons/{part}"] = torch.stack([getattr(batch, part) for batch in experiment.recent])
     places = {function: i for i, function in enumerate(ANCHORS.values())}
-    terms = [(t.weight, t.on, t.damped, t.anchor, places.get(t.rule, -1)) for t in run.objective.values()]
+    terms = [(t.weight, t.on, t.damped, t.anchor, places.get(t.rule, -1), t.strength) for t in run.objective.values()]
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     return arrays | {"terms": np.array(terms, float), "now": np.array([experiment.done, experiment.learning])}
 
@@ -47,8 +47,11 @@ def thaw(experiment: Experiment, arrays: dict[str, np.ndarray]) -> None:
             like = weights[int(i)] if moment != "step" else tensor
             moments.setdefault(int(i), {})[moment] = torch.empty_like(like).copy_(tensor)  # laid out as its weight is
         state[part]["state"] = moments
-    for term, (weight, on, damped, anchor, rule) in zip(run.objective.values(), arrays["terms"].tolist(), strict=True):
+    for term, (weight, on, damped, anchor, rule, *strength) in zip(
+        run.objective.values(), arrays["terms"].tolist(), strict=True
+    ):
         term.weight, term.on, term.damped, term.anchor = weight, bool(on), bool(damped), anchor
+        term.strength = strength[0] if strength else 1.0  # checkpoints of earlier versions have none
         term.rule = ANCHORS[RULES[int(rule)]] if rule >= 0 else term.rule
     state["terms"], state["rng"] = {}, tensors["rng"]
     state["done"]["synthesise"], experiment.learning = int(arrays["now"][0]), bool(arrays["now"][1])
@@ -92,7 +95,8 @@ def _wanted(experiment: Experiment, arrays: dict) -> dict[str, tuple]:
             wanted |= {f"{part}/{i}/{moment}": tensor for moment, tensor in like.items()}
     wanted |= {"rng": run.rng.get_state(), "lesson_rng": run.rng.get_state()}
     wanted = {name: (tuple(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in wanted.items()}
-    wanted |= {"terms": ((len(run.objective), 5), "float64"), "now": ((2,), "int64")}
+    columns = 5 if arrays.get("terms", np.zeros(0)).shape[1:] == (5,) else 6  # 5: without strengths
+    wanted |= {"terms": ((len(run.objective), columns), "float64"), "now": ((2,), "int64")}
     images = n, run.channels, run.size, run.size
     kept = {
         "answers": ((n,), "int64"),

@@ -1,7 +1,8 @@
 """What the lab plays: a generator in training that somebody watches, and a student that may train beside it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,15 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from ... import datasets
-from ...batch import Batch
+from ...batch import Batch, read
+from ...datasets import Split
+from ...datasets.dataset import ASSETS
 from ...distillation import Distillation
 from ...evaluation import accuracy
 from ...methods import building_blocks
+from ...methods.checks import check_teacher
 from ...methods.method import Settings
 from ...methods.registry import METHODS
-from ...networks.architectures import LeNet5Half
-from ...networks.registry import Shape, make_teacher, shipped_teacher
-from ...torch_state import seeded
+from ...networks.registry import Shape, make_student, make_teacher, shipped_teacher
+from ...networks.weights import load_weights
+from ...torch_state import buffers_kept, frozen, seeded, train_mode
 from ...training import Step, learn
 from .record import STUDENT, Edit
 
@@ -25,6 +29,9 @@ PLAYABLE = {
     name: method for name, method in METHODS.items() if method.source is building_blocks.generator
 }  # those with a generator: the lab does not play sheets of pixels
 RECENT = 16  # training batches that the histogram counts and that the student, while it trains, sees
+ASKED = 512  # images on which a student agrees with its teacher, or does not
+STARTS = {"readable": "readable.safetensors"}  # generators after 600 steps, which the lab shows as examples
+PROBED = 32  # of the 40 probe latents, for the terms' course: see `Experiment.measure`
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,22 @@ class Look:
     cosine: dict[str, float]  # with the gradient of the sum of those that are on, in [-1, 1]; NaN when none is
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What the fixed probe and the latest training batches say after some step."""
+
+    raw: dict[str, float]  # each term on the probe
+    certainty: float  # of the teacher, mean over the probe's images, in [1/K, 1]
+    classes: float  # effective ones of the latest training batches, in [1, K]; NaN before the first
+
+
 class Experiment:
-    """Teacher, generator, objective and student from one seed.  `learning`: does the student train as well?"""
+    """Teacher, generator, objective and student from one seed.  `learning`: does the student train as well?
+
+    `data` names the test images (a set of `datasets`, a folder) or is their Split; the shipped digits for the shipped
+    teacher.  A `teacher` of your own without data is asked for its format: 1 or 3 channels by its first convolution,
+    32 x 32 pixels, any number of classes, whose names are `classes`, or numbers.  `start`: see STARTS.
+    """
 
     def __init__(
         self,
@@ -52,24 +73,47 @@ class Experiment:
         teacher: nn.Module | None = None,
         settings: Settings | None = None,
         device: torch.device | str = "cpu",
+        data: str | Split | None = None,
+        classes: Sequence[str] | None = None,
+        start: str = "",
     ):
         if method not in PLAYABLE:
             raise ValueError(f"the lab plays {', '.join(PLAYABLE)}; not {method!r}")
         self.method, self.seed = method, seed
-        self.test = datasets.load("digits", "test")
-        self.classes = list(self.test.classes)
+        self.own_teacher = teacher is not None  # or not the one that is shipped for the digits
+        data = "digits" if data is None and teacher is None else data
+        self.test = datasets.load(data, "test") if isinstance(data, str) else data
         how = replace(PLAYABLE[method], turns=building_blocks.after)  # the student trains when the learner says so
         settings = replace(settings or how.presets["classroom"], pooled=False)  # a pool would fill 100 MB, then stay so
-        terms, shape = how.objective(settings), Shape(*self.test.images.shape[1:3], len(self.classes))
-        teacher = teacher or make_teacher(shipped_teacher(terms.needs), "", shape)
-        student = seeded(seed, LeNet5Half, shape.channels, shape.classes)
+        terms = how.objective(settings)
+        if self.test is None:
+            teacher, shape = _format(teacher, device)
+        else:
+            shape = Shape(*self.test.images.shape[1:3], len(self.test.classes))
+            teacher = teacher or _shipped(data, terms, shape)
+        self.classes = [str(name) for name in classes or (self.test.classes if self.test else range(shape.classes))]
+        if len(self.classes) != shape.classes:
+            raise ValueError(f"the teacher has {shape.classes} classes, and {len(self.classes)} names were given")
+        student = seeded(seed, make_student, "lenet5-half" if shape.size == 32 else "wrn-16-1", shape)
         place = dict(channels=shape.channels, size=shape.size, device=device)
         self.run = Distillation(teacher, student, terms, settings, method=how, seed=seed, **place)
         self.objective = self.run.objective
+        self.start = start
+        if start:
+            begin_from(self, start)
         self.learning = False
         self.answers: deque[Tensor] = deque(maxlen=RECENT)  # (N,) the teacher's classes of a batch
         self.recent: deque[Batch] = deque(maxlen=RECENT)  # empty while the student does not train
         self.student_rng = torch.Generator().manual_seed(seed + 2)
+
+    def copy(self) -> "Experiment":
+        """Return a run in the same state, which shares the teacher and the test images and nothing that changes."""
+        other = copy(self)
+        other.run = self.run.copy()
+        other.objective = other.run.objective
+        other.answers, other.recent = copy(self.answers), copy(self.recent)
+        other.student_rng = deepcopy(self.student_rng)
+        return other
 
     @property
     def done(self) -> int:
@@ -128,9 +172,38 @@ class Experiment:
         answers = torch.cat(list(self.answers))
         return (torch.bincount(answers, minlength=self.run.classes) / len(answers)).cpu().numpy()
 
+    def classes_seen(self) -> float:
+        """Return the effective number of classes of the latest batches, exp(entropy of the shares); NaN before any."""
+        shares = self.shares()
+        seen = shares[shares > 0]
+        return float(np.exp(-(seen * np.log(seen)).sum())) if len(seen) else float("nan")
+
+    @torch.no_grad()
+    def measure(self) -> Measured:
+        """Measure every term on the fixed probe, and what the teacher makes of it; change nothing.
+
+        On 32 of the latents, and asked for after every second step, it takes less than a tenth of the time that
+        generator and student train (benchmarks/lab_speed.py): 40 at each step would take a quarter.
+        """
+        run, z = self.run, self.run.probe[:PROBED]
+        with buffers_kept(run.source), train_mode(run.source, training=True):
+            batch = run.show(Batch(run.source(z), z=z))
+        raw = torch.stack([*(term.measure(batch) for term in run.objective.values()), batch.probs.amax(1).mean()])
+        *values, certainty = raw.tolist()  # one synchronisation
+        return Measured(dict(zip(run.objective, values, strict=True)), certainty, self.classes_seen())
+
     def accuracy(self) -> float:
-        """Return the student's share of right answers on the 1,000 shipped test digits."""
-        return accuracy.accuracy(self.run.student, self.test)
+        """Return the student's share of right answers on the test images; without any, of agreement with the teacher.
+
+        The agreement is on images of ASKED latents that are always the same, of the generator as it is now.
+        """
+        run = self.run
+        if self.test is not None:
+            return accuracy.accuracy(run.student, self.test)
+        z = run.source.latents(ASKED, torch.Generator().manual_seed(self.seed + 3))
+        with torch.no_grad(), buffers_kept(run.source), train_mode(run.source, training=True), frozen(run.student):
+            batch = read(run.teacher, Batch(run.source(z)))
+            return (run.student(batch.images).argmax(1) == batch.logits.argmax(1)).float().mean().item()
 
     def look(self) -> Look:
         """Generate images of the probe latents and take each term's value and gradient there; change nothing."""
@@ -150,6 +223,29 @@ class Experiment:
         cosine = {name: _cosine(g, total) for name, g in pull.items()}
         seen = to_bytes(images.detach()), labels.cpu().numpy(), confidence.cpu().numpy()
         return Look(self.done, *seen, raw, norm, share, cosine)
+
+
+def _format(teacher: nn.Module, device) -> tuple[nn.Module, Shape]:
+    """Ask a teacher of the learner's own what it takes and answers."""
+    first = next((m for m in teacher.modules() if isinstance(m, nn.Conv2d)), None)
+    channels = first.in_channels if first is not None else 1
+    teacher, classes = check_teacher(teacher, channels, 32, device)
+    return teacher, Shape(channels, 32, classes)
+
+
+def _shipped(data, terms, shape: Shape) -> nn.Module:
+    """Return the shipped teacher of these test images."""
+    name = datasets.SETS[data].teacher if isinstance(data, str) and data in datasets.SETS else ""
+    if not name:
+        raise ValueError(f"no teacher is shipped for {data}; give one (teacher=...)")
+    return make_teacher(shipped_teacher(terms.needs, name), "", shape)
+
+
+def begin_from(experiment: Experiment, start: str) -> None:
+    """Put the generator where a shipped checkpoint is; optimiser and anchors begin anew."""
+    if start not in STARTS:
+        raise ValueError(f"no shipped checkpoint {start!r}; there are {', '.join(STARTS)}")
+    load_weights(experiment.run.generator, str(ASSETS / STARTS[start]))
 
 
 def gradient_at(images: Tensor, loss: Tensor) -> Tensor:

@@ -8,13 +8,14 @@ from numbers import Real
 import numpy as np
 
 from ...methods.registry import describe
-from ...objective import ANCHORS, Objective, Term, Words
+from ...objective import ANCHORS, CLAMP, STRONGEST, Objective, Term, Words
 from ...training import Step
 
-FIELDS = ("on", "weight", "damped", "rule")  # of a Term, that may be edited
+FIELDS = ("on", "weight", "damped", "rule", "strength")  # of a Term, that may be edited
+WINDOW, BLOCKS = 100, 10  # steps over which a fluctuation is taken, and parts of them for its error
 STUDENT = "student"  # in the place of a term: whether the student learns along, the field "learns"
 HEAVIEST = 100.0  # weight
-PARTS = ("", "_gain", "_weight", "_anchor", "_damped")  # of a term, that are written down at each step
+PARTS = ("", "_gain", "_weight", "_anchor", "_damped", "_strength")  # of a term, that are written down at each step
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Edit:
             objective[self.term]  # a KeyError here names the terms
         if self.field not in fields:
             raise ValueError(f"{self.term} has no {self.field!r} to edit; it has {', '.join(fields)}")
-        if self.field == "weight":
-            if not (_is_number(self.value) and 0 <= self.value <= HEAVIEST):
-                raise ValueError(f"a weight lies between 0 and {HEAVIEST:g}; it is {self.value}")
+        most = {"weight": HEAVIEST, "strength": STRONGEST}.get(self.field)
+        if most is not None:
+            if not (_is_number(self.value) and 0 <= self.value <= most):
+                raise ValueError(f"a {self.field} lies between 0 and {most:g}; it is {self.value}")
         elif self.field == "rule":
             if self.value not in list(ANCHORS):
                 raise ValueError(f"no anchor rule {self.value!r}; there are {', '.join(ANCHORS)}")
@@ -56,6 +58,8 @@ class Edit:
         words = {"on": ("off", "on"), "damped": ("plain", "damped"), "learns": ("rests", "learns")}.get(self.field)
         if words:
             return f"{self.term} {words[bool(self.value)]}"
+        if self.field == "strength":
+            return f"{self.term} damped x {self.value:g}"
         return f"{self.term} x {self.value:g}" if self.field == "weight" else f"{self.term} {self.value}"
 
 
@@ -63,7 +67,7 @@ def checked(objective: Objective, term: str, field: str, value: object, step: in
     """Make an edit of what a learner asked for, or raise an error that says what is wrong with it."""
     edit = Edit(step, term, field, value)
     edit.check(objective)
-    kind = {"weight": float, "rule": str}.get(field, bool)
+    kind = {"weight": float, "strength": float, "rule": str}.get(field, bool)
     return replace(edit, value=kind(value))
 
 
@@ -85,7 +89,8 @@ class Record:
         self.names = tuple(objective)
         self.columns = {"step": array("q")} | {n + part: array("d") for n in objective for part in PARTS}
         self.edits: list[Edit] = []
-        self.probe = {"step": array("q")} | {name: array("d") for name in objective}  # terms on the probe images
+        self.probe = {"step": array("q")} | {name: array("d") for name in objective}  # terms on the fixed probe
+        self.seen = {"step": array("q"), "classes": array("d"), "certainty": array("d")}  # `Experiment.measure`
         self.student = {"step": array("q"), "accuracy": array("d")}  # accuracy in [0, 1]
         self._anchors = {name: term.anchor for name, term in objective.items()}
 
@@ -96,14 +101,20 @@ class Record:
         """Write a step down; its anchors are those that were in force, `objective` already has the next ones."""
         self.columns["step"].append(step.i)
         for name in self.names:
-            row = step.raw[name], step.gain[name], step.weight[name], self._anchors[name], objective[name].damped
+            term = objective[name]
+            row = step.raw[name], step.gain[name], step.weight[name], self._anchors[name], term.damped, term.strength
             for part, value in zip(PARTS, row, strict=True):
                 self.columns[name + part].append(value)
-            self._anchors[name] = objective[name].anchor
+            self._anchors[name] = term.anchor
 
     def add_probe(self, step: int, raw: dict[str, float]) -> None:
-        """Write down the terms on the probe images after `step` steps; a second call for a step replaces the first."""
+        """Write down the terms on the fixed probe after `step` steps; a second call for a step replaces the first."""
         _append(self.probe, step, raw)
+
+    def add_measured(self, step: int, found) -> None:
+        """Write down what `Experiment.measure` found after `step` steps."""
+        self.add_probe(step, found.raw)
+        _append(self.seen, step, {"classes": found.classes, "certainty": found.certainty})
 
     def add_accuracy(self, step: int, accuracy: float) -> None:
         """Write down the student's accuracy in [0, 1] after the generator's `step` steps."""
@@ -114,7 +125,7 @@ class Record:
         copy = Record(objective, self.phase)
         copy.columns = {name: column[:step] for name, column in self.columns.items()}
         copy.edits = [edit for edit in self.edits if edit.step <= step]
-        for mine, its in (self.probe, copy.probe), (self.student, copy.student):
+        for mine, its in (self.probe, copy.probe), (self.seen, copy.seen), (self.student, copy.student):
             kept = sum(at <= step for at in mine["step"])
             its |= {name: column[:kept] for name, column in mine.items()}
         return copy
@@ -130,6 +141,28 @@ class Record:
         back = np.minimum(i, over)
         with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where nothing came before
             return (raw - raw[i - back]) / back
+
+    def clamped(self, name: str, last: int = 100) -> float:
+        """Return the share of the last steps in which a gain was held at 1/20 or 20, in [0, 1]; 0 at strength 1."""
+        raw, anchor, strength, damped = (
+            np.array(self.columns[name + part][-last:]) for part in ("", "_anchor", "_strength", "_damped")
+        )
+        held = (damped > 0) & (strength != 1) & (anchor != 0)  # 0: no anchor yet, and the gain is 1
+        return float((held & (np.abs(strength * (raw - anchor)) > CLAMP)).mean()) if len(raw) else 0.0
+
+    def fluctuation(self, name: str, window: int = WINDOW, start: int = 0) -> tuple[float, float] | None:
+        """Return F of the last `window` steps from `start` on, with its standard error; None before there were so many.
+
+        F is the mean positive increment a step on the fixed probe.  Neighbouring increments depend on each other (a
+        rise follows a fall), so the error is that of the mean of BLOCKS blocks, each a run of increments.
+        """
+        steps = np.array(self.probe["step"])
+        if not len(steps) or steps[-1] - window < start:
+            return None
+        kept = steps >= steps[-1] - window
+        rises = np.maximum(np.diff(np.array(self.probe[name])[kept]), 0) / np.diff(steps[kept])
+        blocks = [block.mean() for block in np.array_split(rises, BLOCKS) if len(block)]
+        return float(rises.mean()), float(np.std(blocks, ddof=1) / np.sqrt(len(blocks)))
 
     def history(self) -> dict[str, np.ndarray]:
         """Return all columns, in the form that `reporting.charts` draws."""

@@ -1,9 +1,9 @@
 """A recorded run as data: to look back at, to resume from any step, to save and to send.
 
-The numbers of every step and the edits are in its `Record`.  Every STRIDE steps it keeps a `Moment` (16 images and what
-the teacher and the terms make of them), every FREEZE steps a checkpoint.  When there are too many of either, every
-second one is dropped, so that they stay evenly spread.  It holds its terms with their words, so that it can be looked
-at even where a later version has changed them.  `tracefile` writes a trace to disk.
+The numbers of every step, of the fixed probe after every second one, and the edits are in its `Record`.  Every STRIDE
+steps it keeps a `Moment` (16 images and what the teacher and the terms make of them), every FREEZE steps a checkpoint.
+When there are too many of either, every second one is dropped, so that they stay evenly spread.  It holds its terms
+with their words, so that it can be looked at even where a later version has changed them.  `tracefile` writes it down.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from .checkpoint import freeze, thaw
 from .experiment import PLAYABLE, Experiment, Look
 from .record import Record, rule_of, words_of
 
-STRIDE, FREEZE = 20, 100  # steps
+STRIDE, FREEZE, PROBE_EVERY = 20, 100, 2  # steps
 SHOWN = 16  # images of a moment
 MOMENTS, CHECKPOINTS = 500, 10  # at most
 LARGEST = 40e6  # bytes of checkpoints
@@ -53,10 +53,11 @@ class Trace:
         settings: dict,
         classes: list[str],
         own_teacher: bool = False,
+        start: str = "",
         version: str = __version__,
     ):
         self.record, self.terms, self.method, self.seed, self.settings = record, terms, method, seed, settings
-        self.classes, self.own_teacher, self.version = classes, own_teacher, version
+        self.classes, self.own_teacher, self.start, self.version = classes, own_teacher, start, version
         self.moments: dict[int, Moment] = {}
         self.checkpoints: dict[int, dict[str, np.ndarray]] = {}
         self.stride, self.freeze = STRIDE, FREEZE
@@ -66,6 +67,8 @@ class Trace:
 
     def note(self, experiment: Experiment) -> None:
         """Keep what is due after this step."""
+        if experiment.done % PROBE_EVERY == 0:
+            self.record.add_measured(experiment.done, experiment.measure())
         if experiment.done % self.stride == 0:
             self.keep_moment(experiment)
         if experiment.done and experiment.done % self.freeze == 0:
@@ -91,10 +94,11 @@ class Trace:
         """Return the last step up to `step` from which the run can be resumed; 0, its seed, is always one."""
         return max((at for at in self.checkpoints if at <= step), default=0)
 
-    def resume(self, step: int, teacher: nn.Module | None = None) -> Experiment:
+    def resume(self, step: int, teacher: nn.Module | None = None, **place) -> Experiment:
         """Rebuild the live run as it was after `step`, where a checkpoint or the start is, with the edits made there.
 
-        `teacher` is needed again if the run had one of the learner's own.
+        `teacher` is needed again if the run had one of the learner's own, and so are its `data`; `place` may also name
+        a device.
         """
         if step and step not in self.checkpoints:
             raise TraceError(
@@ -108,7 +112,8 @@ class Trace:
                 f"at; resume it with version {self.version}"
             )
         try:
-            experiment = Experiment(self.method, self.seed, teacher=teacher, settings=Settings(**self.settings))
+            how = dict(teacher=teacher, settings=Settings(**self.settings), start=self.start) | place
+            experiment = Experiment(self.method, self.seed, **how)
             self._set_terms(experiment.objective)
             if step:
                 thaw(experiment, self.checkpoints[step])
@@ -135,7 +140,7 @@ class Trace:
             )
         for name, was in self.terms.items():
             term = objective[name]
-            term.weight, term.on, term.damped = was.weight, was.on, was.damped
+            term.weight, term.on, term.damped, term.strength = was.weight, was.on, was.damped, was.strength
             term.rule = was.rule if rule_of(was) else term.rule
 
     def until(self, step: int, experiment: Experiment) -> "Trace":
@@ -148,7 +153,8 @@ class Trace:
 
     def facts(self) -> dict:
         """Return how the run was set up."""
-        return {name: getattr(self, name) for name in ("terms", "method", "seed", "settings", "classes", "own_teacher")}
+        names = "terms", "method", "seed", "settings", "classes", "own_teacher", "start"
+        return {name: getattr(self, name) for name in names}
 
     def _size(self) -> int:
         return sum(array.nbytes for arrays in self.checkpoints.values() for array in arrays.values())
@@ -170,14 +176,21 @@ def begin(experiment: Experiment, own_teacher: bool = False) -> Trace:
         settings=asdict(experiment.run.settings),
         classes=experiment.classes,
         own_teacher=own_teacher,
+        start=experiment.start,
     )
-    trace.keep_moment(experiment)
+    trace.note(experiment)
     return trace
 
 
 def not_recorded(*_):
     """Stand in a trace for a loss, or an anchor rule of the learner's own, which no trace holds."""
     raise TypeError("a recorded term cannot be measured or moved; resume the run (Trace.resume)")
+
+
+def copy_run(experiment: Experiment, trace: Trace) -> tuple[Experiment, Trace]:
+    """Copy a run in its state, and its trace so far; the copies share nothing that changes with the originals."""
+    other = experiment.copy()
+    return other, trace.until(other.done, other)
 
 
 class RecordedStep:
@@ -191,9 +204,9 @@ class RecordedStep:
             if edit.step <= step:
                 Experiment.change(self, edit)
         self.record = trace.record.until(step, self.objective)
-        self.record.probe = {"step": []} | {name: [] for name in self.record.names}
-        for at in sorted(at for at in trace.moments if at <= step):
-            self.record.add_probe(at, trace.moments[at].look.raw)
+        if not trace.record.probe["step"]:  # of a file that is older than the probe's own course
+            for at in sorted(at for at in trace.moments if at <= step):
+                self.record.add_probe(at, trace.moments[at].look.raw)
         for name, term in self.objective.items():
             column = self.record.columns[f"{name}_anchor"]
             term.anchor = column[-1] if len(column) else term.anchor

@@ -25,7 +25,7 @@ from .experiment import Look
 from .record import PARTS, STUDENT, Edit, Record, rule_of
 from .trace import SHOWN, Moment, Trace, TraceError, not_recorded
 
-FORMAT = 2  # of the file; older ones are read, newer ones refused
+FORMAT = 3  # of the file; older ones are read, newer ones refused
 FORMAT_1 = {  # the terms of a file of format 1, which does not name them: by method, with weights, and which are damped
     "rdskd": ({"oh": 1.0, "ie": 1.0, "ds": 1.0}, ("oh", "ie")),
     "rdskd+bn": ({"oh": 1.0, "ie": 1.0, "ds": 1.0, "bn": 0.1}, ("oh", "ie")),
@@ -53,6 +53,8 @@ def save(trace: Trace, path: Path | str, checkpoints: bool = True) -> Path:
         "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
         "columns": np.array([trace.record.column(name) for name in _columns(trace.record)]),
         "student": np.array([trace.record.student[name] for name in ("step", "accuracy")], float),
+        "probe": np.array([*trace.record.probe.values()], float),
+        "seen": np.array([*trace.record.seen.values()], float),
         "moment/step": np.array(steps, np.int64),
         "moment/shares": np.array([moment.shares for moment in moments]),
     }
@@ -104,17 +106,21 @@ def _trace(arrays: dict[str, np.ndarray]) -> Trace:
     classes = [str(name)[:20] for name in facts["classes"]]
     _need(2 <= len(classes) <= 1000 and isinstance(facts["seed"], int) and abs(facts["seed"]) < 2**62, "its set-up")
     record = Record(objective)
-    columns = arrays["columns"]
-    _need(columns.dtype == float and columns.shape == (len(_columns(record)), columns.shape[1]), "its steps")
+    columns, names = arrays["columns"], _columns(record, PARTS if facts["format"] > 2 else PARTS[:5])
+    _need(columns.dtype == float and columns.shape == (len(names), columns.shape[1]), "its steps")
     n = columns.shape[1]
     _need(n < 10**7 and np.array_equal(columns[0], np.arange(n)), "the order of its steps")
-    record.columns = {name: array("d", row.tolist()) for name, row in zip(_columns(record), columns, strict=True)}
+    found = dict(zip(names, columns, strict=True))  # a file without strengths had only 1
+    record.columns = {name: array("d", found.get(name, np.ones(n)).tolist()) for name in _columns(record)}
     record.columns["step"] = array("q", range(n))
     record.edits = [_edit(edit, objective, n) for edit in facts["edits"]]
     _need(record.edits == sorted(record.edits, key=lambda edit: edit.step), "the order of its edits")
     steps, accuracy = arrays["student"]
     _need(_ordered(steps, n) and ((accuracy >= 0) & (accuracy <= 1)).all(), "its student")
     record.student = {"step": array("q", steps.astype(int).tolist()), "accuracy": array("d", accuracy.tolist())}
+    if facts["format"] > 2:
+        record.probe = _course(arrays["probe"], record.probe, n)
+        record.seen = _course(arrays["seen"], record.seen, n)
     trace = Trace(
         record,
         terms=objective,
@@ -123,6 +129,7 @@ def _trace(arrays: dict[str, np.ndarray]) -> Trace:
         settings=_settings(facts["settings"]),
         classes=classes,
         own_teacher=bool(facts["own_teacher"]),
+        start=str(facts.get("start", ""))[:20],
         version=str(facts["version"])[:20],
     )
     trace.moments = _moments(arrays, record, len(classes), n)
@@ -137,7 +144,8 @@ def _trace(arrays: dict[str, np.ndarray]) -> Trace:
 def _written(term: Term) -> dict:
     """Return a term as it goes into the file; the rule "" is one of the learner's own."""
     words = {part: getattr(term.words, part) for part in WORDS}
-    return {"weight": term.weight, "on": term.on, "damped": term.damped, "rule": rule_of(term), "words": words}
+    how = {name: getattr(term, name) for name in ("weight", "on", "damped", "strength")}
+    return {**how, "rule": rule_of(term), "words": words}
 
 
 def _terms(facts: dict) -> Objective:
@@ -146,7 +154,8 @@ def _terms(facts: dict) -> Objective:
     for name, found in facts["terms"].items():
         _need(re.fullmatch("[A-Za-z0-9_+-]{1,20}", name) and name not in (STUDENT, "step"), "a term's name")
         weight, words, rule = found["weight"], [found["words"][part] for part in WORDS], found["rule"]
-        _need(type(weight) in (int, float) and math.isfinite(weight), "a term's weight")
+        strength = found.get("strength", 1.0)  # which the format 2 does not have
+        _need(all(type(x) in (int, float) and math.isfinite(x) for x in (weight, strength)), "a term's weight")
         _need(type(found["on"]) is type(found["damped"]) is bool and rule in ("", *ANCHORS), "how a term is set")
         _need(all(isinstance(text, str) and len(text) <= 1000 for text in words), "a term's words")
         _need("<" not in re.sub("</?su[bp]>", "", words[1]), "a term's formula")  # it may be shown as HTML
@@ -155,6 +164,7 @@ def _terms(facts: dict) -> Objective:
             float(weight),
             found["on"],
             found["damped"],
+            float(strength),
             ANCHORS.get(rule, not_recorded),
             words=Words(*words),
         )
@@ -221,12 +231,19 @@ def _edit(found: dict, objective, n: int) -> Edit:
     edit = Edit(**found)
     _need(type(edit.step) is int and 0 <= edit.step <= n and isinstance(edit.term, str), "an edit")
     edit.check(objective)
-    _need(type(edit.value) is bool or edit.field in ("weight", "rule"), "an edit")
+    _need(type(edit.value) is bool or edit.field in ("weight", "rule", "strength"), "an edit")
     return edit
 
 
-def _columns(record: Record) -> list[str]:
-    return ["step", *(name + part for name in record.names for part in PARTS)]
+def _course(rows: np.ndarray, like: dict, n: int) -> dict[str, array]:
+    """Read columns of which the first counts steps; the others may hold NaN where nothing was seen yet."""
+    _need(rows.dtype == float and rows.ndim == 2 and len(rows) == len(like) and _ordered(rows[0], n), "its probe")
+    kept = {name: array("d", row.tolist()) for name, row in zip(like, rows, strict=True)}
+    return kept | {"step": array("q", rows[0].astype(int).tolist())}
+
+
+def _columns(record: Record, parts: tuple[str, ...] = PARTS) -> list[str]:
+    return ["step", *(name + part for name in record.names for part in parts)]
 
 
 def _ordered(steps: np.ndarray, n: int) -> bool:

@@ -25,6 +25,8 @@ class ExportError(ValueError):
 def export_code(experiment: Experiment, own_teacher: bool = False) -> str:
     """Write a script of at most 60 lines that trains as `experiment` is set now, for as many steps as it has made."""
     objective, run = experiment.objective, experiment.run
+    if experiment.start:
+        raise ExportError("this run begins at a shipped checkpoint, and a script at step 0; go back to RDSKD first")
     s, student = run.settings, experiment.learning or "student" in experiment.objective.needs
     tables = [objective, run.student_objective] if experiment.learning else [objective]
     _can_be_written(objective, own_teacher)
@@ -128,7 +130,7 @@ def _student(experiment: Experiment) -> list[str]:
 
 def _loop(experiment: Experiment) -> list[str]:
     objective, s = experiment.objective, experiment.run.settings
-    damped = [name for name, term in objective.items() if _asked(term) and term.damped]
+    damped = [name for name, term in objective.items() if _asked(term) and term.damped and term.strength]
     return [
         f"history, anchor = [], {dict.fromkeys(damped, 0.0)}" if damped else "history = []",
         "for i in range(STEPS):",
@@ -139,6 +141,7 @@ def _loop(experiment: Experiment) -> list[str]:
         "    loss = {",
         *(f"        {name!r}: {_call(objective, name)},{_note(term)}" for name, term in objective.items()),
         "    }",
+        *_first(objective, damped),
         *_descent(objective),
         "    history.append({name: value.item() for name, value in loss.items()})",
         *_moves(objective, damped),
@@ -146,6 +149,12 @@ def _loop(experiment: Experiment) -> list[str]:
         "    if i % 50 == 0:",
         "        print(i, history[-1])",
     ]
+
+
+def _first(objective: Objective, damped: list[str]) -> list[str]:
+    """Write what the first anchor is of terms whose strength is not the released code's."""
+    first = ", ".join(f"{name}=loss[{name!r}].item()" for name in damped if objective[name].strength != 1)
+    return ["    if i == 0:", f"        anchor.update({first})"] if first else []
 
 
 def _moves(objective: Objective, damped: list[str]) -> list[str]:
@@ -195,7 +204,11 @@ def _note(term: Term) -> str:
 
 
 def _share(name: str, term: Term) -> str:
-    inner = f"(loss[{name!r}] - anchor[{name!r}]).exp()" if _asked(term) and term.damped else f"loss[{name!r}]"
+    inner, rise = f"loss[{name!r}]", f"(loss[{name!r}] - anchor[{name!r}])"
+    if _asked(term) and term.damped and term.strength == 1:
+        inner = f"{rise}.exp()"
+    elif _asked(term) and term.damped and term.strength:  # the gain is a number between 1/20 and 20
+        inner = f"({term.strength!r} * {rise}).exp().clamp(1 / 20, 20).detach() * {inner}"
     return inner if term.weight == 1 else f"{term.weight!r} * {inner}"
 
 

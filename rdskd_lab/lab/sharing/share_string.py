@@ -3,10 +3,10 @@
 From left to right: the format's version, method, seed, what was changed and before which step, and a checksum.  It
 notices a typo, and a version of the package whose own settings of the method, which the string leaves out, differ.  A
 term that the method gained since the string was written is switched off, so that the run is the same.
-A change is a term and the words of its edit, `oh-off`, `oh-x2.5-plain` (weight 2.5, not damped); without a step it
-holds from the start.  `batch=8` is a setting of one's own, `teacher=own` a teacher that has to be given again.  Where
-room is short, words are cut to two letters; where even that is too long, the changes are left out for the terms as
-they stand, and the first word is `final`.  What is read is compared with tables, never run.
+A change is a term and the words of its edit, `oh-off`, `oh-x2.5-plain` (weight 2.5, not damped), `oh-b20` (strength of
+damping 20); without a step it holds from the start.  `batch=8` is a setting of one's own, `teacher=own` a teacher that
+has to be given again.  Where room is short, words are cut to two letters; where even that is too long, the changes are
+left out for the terms as they stand, and the first word is `final`.  What is read is compared with tables, never run.
 """
 
 import re
@@ -33,6 +33,7 @@ WORDS = {
     "learns": ("learns", True),
     "rests": ("learns", False),
 }
+NUMBERS = {"x": "weight", "b": "strength"}  # the letter before the number
 SETTINGS = {  # of all settings, those that the lab obeys: name here, name there, least, largest
     "batch": ("batch_size", 1, 512),
     "latent": ("latent", 1, 1024),
@@ -80,6 +81,8 @@ def recipe_of(experiment, edits: Iterable[Edit], own_teacher: bool = False) -> R
 
     If somebody changed the terms without an edit, the edits do not describe the run: then the terms as they stand.
     """
+    if experiment.start:
+        raise ShareError("this run begins at a shipped checkpoint, which no string can name; send its trace instead")
     ours, settings = PLAYABLE[experiment.method].presets["classroom"], experiment.run.settings
     same = all(getattr(ours, name) == getattr(settings, name) for name in _setting_names())
     recipe = Recipe(experiment.method, experiment.seed, tuple(edits), None if same else settings, own_teacher).net()
@@ -187,8 +190,8 @@ def _edits(step: int, part: str, objective: Objective) -> list[Edit]:
     edits = []
     for word in found["words"][1:].split("-"):
         whole = [w for w in WORDS if w == word or (len(word) == 2 and w.startswith(word))]
-        if word[0] == "x" and NUMBER.fullmatch(word[1:]):
-            edits.append(Edit(step, found["term"], "weight", float(word[1:])))
+        if word[0] in NUMBERS and NUMBER.fullmatch(word[1:]):
+            edits.append(Edit(step, found["term"], NUMBERS[word[0]], float(word[1:])))
         elif len(whole) == 1:
             edits.append(Edit(step, found["term"], *WORDS[whole[0]]))
         else:
@@ -232,8 +235,8 @@ def _items(recipe: Recipe, letters: int, digits: int) -> list[str]:
     for step, made in groupby(recipe.edits, key=lambda edit: edit.step):
         terms: dict[str, list[str]] = {}
         for edit in made:
-            weight = edit.field == "weight"
-            word = f"x{_decimal(edit.value, digits)}" if weight else words[edit.field, edit.value]
+            letter = next((letter for letter, field in NUMBERS.items() if field == edit.field), "")
+            word = f"{letter}{_decimal(edit.value, digits)}" if letter else words[edit.field, edit.value]
             terms.setdefault(edit.term, []).append(word)
         group = "+".join("-".join([term, *said]) for term, said in terms.items())
         items.append(f"{group}@{step}" if step else group)
@@ -262,7 +265,10 @@ def _checksum(text: str, without: tuple[str, ...] = ()) -> str:
     if method in PLAYABLE:
         ours = PLAYABLE[method].presets["classroom"]
         unsaid = repr([getattr(ours, name) for name in _setting_names()])
-        unsaid += repr({name: _row(term) for name, term in PLAYABLE[method].terms().items() if name not in without})
+        rows = {name: _row(term) for name, term in PLAYABLE[method].terms().items() if name not in without}
+        for row in rows.values():
+            row.pop("strength") if row["strength"] == 1 else None  # as in strings that are older
+        unsaid += repr(rows)
     return b32encode(sha256((text + unsaid).encode("utf-8", "replace")).digest())[:4].decode().lower()
 
 

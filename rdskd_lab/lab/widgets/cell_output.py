@@ -42,7 +42,9 @@ class CellOutput:
 
     def lay_out(self, *children: widgets.Widget) -> None:
         """Put the page together and draw it for the first time."""
-        self.page = widgets.VBox([*children, self.liveness])
+        if not isinstance(self, widgets.VBox):
+            self.page = widgets.VBox()
+        self.page.children = (*children, self.liveness)
         self.page.add_class("rdskd-box")
         self._follow()
         self._draw()
@@ -58,8 +60,12 @@ class CellOutput:
         self.player.close()
         self.redraw.stop()
         self.snapshot.stop()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Take the page away and forget everything: a notebook keeps every value that a cell ever had."""
         close(self.page)
-        vars(self).clear()  # a notebook keeps every value that a cell ever had
+        vars(self).clear()
         self.closed = True
 
     def _on_show(self, force: bool) -> None:

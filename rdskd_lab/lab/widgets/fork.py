@@ -20,12 +20,11 @@ from ...reporting.charts import Curves, Line
 from ...reporting.history import number
 from ..drawing.sheet import mosaic, sheet, sheet_words
 from ..drawing.view import SMOOTH, class_shares, reached
-from ..session.checkpoint import freeze, thaw
 from ..session.cores import leave_a_core
 from ..session.experiment import Experiment, Look
 from ..session.player import Player
 from ..session.record import HEAVIEST, Edit, words_of
-from ..session.trace import Trace
+from ..session.trace import Trace, copy_run
 from .cell_output import CellOutput
 from .playback_buttons import PlaybackButtons, button
 from .static_snapshot import StaticSnapshot
@@ -60,16 +59,6 @@ def split(experiment: Experiment, trace: Trace, edit: Edit) -> tuple[Branch, Bra
         raise ValueError(f"A fork needs a change, and {edit} is how it is already; choose another.")
     changed.trace.record.edits.append(edit)
     return same, changed
-
-
-def copy_run(experiment: Experiment, trace: Trace) -> tuple[Experiment, Trace]:
-    """Copy a run in its state, and its trace so far; the copies share nothing that changes with the originals."""
-    run = experiment.run
-    other = Experiment(experiment.method, experiment.seed, teacher=run.teacher, settings=run.settings)
-    thaw(other, freeze(experiment))
-    for name, term in other.objective.items():  # a rule of the learner's own cannot be frozen
-        term.rule = experiment.objective[name].rule
-    return other, trace.until(other.done, other)
 
 
 class Fork(CellOutput):
@@ -144,7 +133,6 @@ class Fork(CellOutput):
         for branch in self.branches:
             experiment, record = branch.experiment, branch.trace.record
             branch.look = experiment.look()
-            record.add_probe(branch.look.step, branch.look.raw)
             if experiment.learning and due:
                 record.add_accuracy(experiment.done, experiment.accuracy())
                 self._measured = monotonic()

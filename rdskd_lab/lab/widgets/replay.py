@@ -200,5 +200,6 @@ def table(shown: RecordedStep) -> str:
 
 def settings(term: Term) -> str:
     """Describe how a term is set: 'on, weight 1, damped, anchor epoch'."""
-    damping = f"damped, anchor {rule_of(term) or 'own'}" if term.damped else "not damped"
+    strength = f" x {term.strength:g}" if term.strength != 1 else ""
+    damping = f"damped{strength}, anchor {rule_of(term) or 'own'}" if term.damped else "not damped"
     return f"{'on' if term.on else 'off'}, weight {term.weight:g}, {damping}"

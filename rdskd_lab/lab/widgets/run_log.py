@@ -39,7 +39,7 @@ class Try:
     def changes(self) -> str:
         """Describe what was changed, and before which step: 'oh x 2.5, ie off at 120'."""
         if self.recipe is None:
-            return "an anchor rule of your own"
+            return "an anchor rule of your own, or a shipped start"
         edits = [f"{edit}{f' at {edit.step:,}' if edit.step else ''}" for edit in self.recipe.edits]
         if len(edits) > SHOWN:
             edits = [*edits[:SHOWN], f"and {len(edits) - SHOWN} edits more"]
@@ -119,7 +119,9 @@ class RunLog:
         if found is None:
             raise ValueError(f"there is no try {which}; there are {', '.join(str(t.number) for t in self.all())}")
         if found.recipe is None:
-            raise ValueError(f"try {which} had an anchor rule of your own, which the log cannot name")
+            raise ValueError(
+                f"try {which} had an anchor rule of your own or a shipped start, which the log cannot name"
+            )
         self.lab.player.ask(partial(self.lab.repeat, found.recipe, f"Try {which} again"))
 
     def show(self) -> None:

@@ -156,7 +156,10 @@ class Rehearsal:
             loss, about = self.step.raw[name], describe(name, self.terms.words)
             values = [("L", f"{figures(loss)} {about.unit}; range {about.range}")]
             if term.on and term.damped:
-                values += [("anchor a", figures(term.anchor)), ("gain exp(L - a)", figures(self.step.gain[name]))]
+                anchor, gain = figures(term.start(self.step.raw[name])), figures(self.step.gain[name])
+                strength = [("strength b", figures(term.strength))] if term.strength != 1 else []
+                name_of_gain = "gain exp(b (L - a)), 1/20 to 20" if strength else "gain exp(L - a)"
+                values += [*strength, ("anchor a", anchor), (name_of_gain, gain)]
             values.append(("weight w", f"{term.weight:g}"))
             values.append(("goes into the sum", figures(self._part(name)) if term.on else "nothing"))
             yield Stage(
@@ -171,7 +174,7 @@ class Rehearsal:
     def _part(self, name: str) -> float:
         """Return what a term that is on adds to the sum."""
         term = self.terms[name]
-        return term.weight * (self.step.gain[name] if term.damped else self.step.raw[name])
+        return term.asked(torch.tensor(self.step.raw[name], dtype=torch.float64)).item()
 
     def _sum(self) -> Stage:
         parts = {name: self._part(name) for name, term in self.terms.items() if term.on}
@@ -317,7 +320,7 @@ class SlowMotion:
 
 def key(experiment: Experiment) -> tuple:
     """Return what decides the next step, apart from weights: another key is another step."""
-    terms = [(t.weight, t.on, t.damped, t.rule, t.anchor) for t in experiment.objective.values()]
+    terms = [(t.weight, t.on, t.damped, t.strength, t.rule, t.anchor) for t in experiment.objective.values()]
     return id(experiment), experiment.done, experiment.learning, *terms
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from html import escape
 
 import ipywidgets as widgets
+import torch
 
 from ...objective import ANCHORS, Objective, Term
 from ...reporting.charts import number
@@ -70,7 +71,7 @@ def pull(term: Term, look: Look, name: str) -> str:
 
     The gain is on the probe images, with the anchor of now; the pull is the norm of weight x gain x gradient there.
     """
-    gain = number(2.718281828459045 ** (look.raw[name] - term.anchor)) if term.damped else "1"
+    gain = number(term.gain(torch.tensor(look.raw[name])).item())
     cosine = look.cosine[name]
     parts = (
         ("value", number(look.raw[name])),

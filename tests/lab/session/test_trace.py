@@ -14,7 +14,7 @@ from toys import copied, same  # noqa: F401
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from recorded import SMALL, mutated, recorded  # noqa: E402
+from recorded import SMALL, mutated, recorded, trace_edit  # noqa: E402
 
 from rdskd_lab.lab import Lab, Replay  # noqa: E402
 from rdskd_lab.lab.session import trace, tracefile  # noqa: E402
@@ -64,7 +64,7 @@ def test_a_run_goes_on_from_ten_random_checkpoints_bit_for_bit(tmp_path, monkeyp
 
 
 def test_a_lab_records_what_it_plays():
-    lab = Lab(mode="inline", settings=SMALL)
+    lab = Lab(mode="inline", settings=SMALL, learn=False)
     lab.play(25)
     lab.learn()
     lab.play(20)
@@ -101,7 +101,11 @@ def test_a_recorded_step_shows_a_moment_without_training(short, monkeypatch):
     kept, _ = short
     monkeypatch.setattr(Experiment, "__init__", None)
     shown = RecordedStep(kept, 33)
-    assert (shown.done, shown.look().step, len(shown.record), shown.record.probe["step"]) == (33, 20, 33, [0, 20])
+    assert (shown.done, shown.look().step, len(shown.record)) == (33, 20, 33)
+    assert (
+        shown.record.probe["step"].tolist() == [*range(0, 33, 2)]
+        and shown.record.probe == kept.record.until(33, shown.objective).probe
+    )
     assert len(shown.look().images) == trace.SHOWN and shown.shares().sum() == pytest.approx(1)
     assert RecordedStep(kept, 0).done == 0
 
@@ -168,6 +172,32 @@ def test_a_file_brings_the_words_of_a_term_that_the_package_does_not_know(short,
         open_trace(written(formula="<script>"))
 
 
+def test_a_file_of_format_2_which_has_no_strengths_opens_and_goes_on_bit_for_bit(tmp_path):
+    rng, experiment = random.Random(5), Experiment(settings=SMALL)
+    kept = begin(experiment)
+    kept.freeze, run = 10, experiment.steps()
+    for i in range(25):
+        edit = trace_edit(rng, i, list(experiment.objective))
+        if edit.field != "strength":
+            experiment.change(edit)
+            kept.record.edits.append(edit)
+        kept.record.add(next(run), experiment.objective)
+        kept.note(experiment)
+    arrays = dict(np.load(save(kept, tmp_path / "new.npz")))
+    facts = json.loads(arrays["facts"].tobytes()) | {"format": 2}
+    facts["terms"] = {name: {k: v for k, v in t.items() if k != "strength"} for name, t in facts["terms"].items()}
+    del facts["start"], arrays["probe"], arrays["seen"]
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    arrays["columns"] = arrays["columns"][[k for k in range(19) if k == 0 or k % 6]]
+    arrays |= {name: array[:, :5] for name, array in arrays.items() if name.endswith("/terms")}
+    np.savez(tmp_path / "old.npz", **arrays)
+    old = open_trace(tmp_path / "old.npz")
+    assert old.record.columns == kept.record.columns
+    assert_goes_on(old, experiment, 0)
+    assert_goes_on(old, experiment, 20)
+    assert RecordedStep(old, 25).record.probe["step"].tolist() == [0, 20]  # of its moments
+
+
 # ---- size ------------------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +213,7 @@ def test_thinning_leaves_few_and_evenly_spread(monkeypatch):
 
 @pytest.mark.slow
 def test_a_thousand_steps_of_the_classroom_fit_in_two_megabytes(tmp_path):
-    lab = Lab("rdskd+bn", mode="inline")
+    lab = Lab("rdskd+bn", mode="inline", learn=False)
     lab.play(1000)
     assert len(lab.trace) == 1000
     assert save(lab.trace, tmp_path / "run.npz", checkpoints=False).stat().st_size <= 2e6
@@ -195,7 +225,7 @@ def test_a_thousand_steps_of_the_classroom_fit_in_two_megabytes(tmp_path):
 
 def test_a_later_format_no_file_and_a_stepless_place_are_refused_in_a_sentence(short, tmp_path, monkeypatch):
     kept, _ = short
-    monkeypatch.setattr(tracefile, "FORMAT", 3)
+    monkeypatch.setattr(tracefile, "FORMAT", 4)
     path = save(kept, tmp_path / "later.npz")
     monkeypatch.undo()
     with pytest.raises(TraceError, match="update rdskd-lab"):

@@ -51,6 +51,8 @@ CASES = {
     "previous": (30, "rdskd", ("oh", "rule", "previous"), ("ie", "rule", "previous")),
     "average": (30, "rdskd", ("oh", "rule", "average"), ("ie", "rule", "average")),
     "each its own rule": (30, "rdskd", ("oh", "rule", "average"), ("ds", "damped", True), ("ds", "rule", "previous")),
+    "strength": (30, "rdskd", ("oh", "strength", 20), ("oh", "rule", "previous"), ("ie", "strength", 7.5)),
+    "strength 0": (10, "rdskd", ("oh", "strength", 0), ("ds", "damped", True), ("ds", "strength", 50)),
     "plain sum": (20, "rdskd", ("oh", "damped", False), ("ie", "damped", False)),
     "weights": (20, "rdskd", ("oh", "weight", 0.3), ("ie", "weight", 2.5), ("ds", "weight", 0.0)),
     "without class diversity": (20, "rdskd", ("ie", "on", False)),
@@ -113,7 +115,13 @@ def test_a_term_whose_words_hold_no_call_is_refused():
 
 
 def test_a_lab_writes_it_as_it_stands_now():
-    lab = Lab("dafl", 5, mode="inline", settings=replace(PLAYABLE["dafl"].presets["classroom"], batch_size=8, width=4))
+    lab = Lab(
+        "dafl",
+        5,
+        mode="inline",
+        learn=False,
+        settings=replace(PLAYABLE["dafl"].presets["classroom"], batch_size=8, width=4),
+    )
     lab.play(3)
     lab.edit("oh", "on", False)
     code = lab.export_code()
@@ -125,7 +133,7 @@ def test_a_lab_writes_it_as_it_stands_now():
     with pytest.raises(ExportError, match="'oh' has an anchor rule of your own"):
         lab.export_code()
     lab.close()
-    lab = Lab(mode="inline", teacher=teacher)
+    lab = Lab(mode="inline", learn=False, teacher=teacher)
     with pytest.raises(ExportError, match="one of your own"):
         lab.export_code()
     lab.close()

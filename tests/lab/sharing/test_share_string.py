@@ -25,12 +25,13 @@ VALUES = {
     "weight": (0.0, 0.3, 2.171, 12.34),
     "damped": (True, False),
     "rule": ("epoch", "previous", "average"),
+    "strength": (0, 1, 20, 7.5),
 }
 
 
 @pytest.fixture
 def lab():
-    made = Lab(mode="inline", settings=SMALL)
+    made = Lab(mode="inline", settings=SMALL, learn=False)
     yield made
     made.close()
 
@@ -68,7 +69,7 @@ def assert_the_same(one: tuple, two: tuple) -> None:
 
 
 def test_a_string_can_be_read():
-    made = Lab("rdskd", 7, mode="inline")
+    made = Lab("rdskd", 7, mode="inline", learn=False)
     assert made.share().startswith("rdskd1:rdskd:7:") and len(made.share()) == len("rdskd1:rdskd:7:") + 4
     made.edit("oh", "weight", 2.5)
     made.edit("oh", "rule", "previous")
@@ -191,7 +192,7 @@ def test_a_string_opens_the_same_run_after_the_method_has_gained_a_term(monkeypa
 @pytest.mark.parametrize("method", ["rdskd", "mskd"])
 def test_a_classmate_gets_the_same_experiment_bit_for_bit(method):
     small = replace(PLAYABLE[method].presets["classroom"], batch_size=8, width=4)
-    lab = Lab(method, 3, mode="inline", settings=small)
+    lab = Lab(method, 3, mode="inline", settings=small, learn=False)
     lab.edit("oh", "weight", 0.3)
     for steps, edit in (4, ("ie", "on", False)), (1, ("ie", "damped", True)), (5, ("ie", "rule", "average")):
         lab.play(steps)
@@ -240,7 +241,7 @@ def test_terms_that_were_changed_past_the_lab_stand_in_the_string_as_they_are(la
 
 
 def test_what_a_string_cannot_hold_is_said():
-    lab = Lab(mode="inline", settings=SMALL)
+    lab = Lab(mode="inline", settings=SMALL, learn=False)
     lab.experiment.objective["ie"].rule = lambda i, raw, anchor: raw - 1
     with pytest.raises(ShareError, match="'ie' has an anchor rule of your own"):
         lab.share()
@@ -248,7 +249,7 @@ def test_what_a_string_cannot_hold_is_said():
     lab.close()
     with pytest.raises(ShareError, match="a seed in a string"):
         write(Recipe("rdskd", -1))
-    lab = Lab(mode="inline", settings=SMALL, teacher=teacher)
+    lab = Lab(mode="inline", settings=SMALL, learn=False, teacher=teacher)
     text = lab.share()
     with pytest.raises(ShareError, match="give it"):
         Lab.from_share(text, mode="inline")

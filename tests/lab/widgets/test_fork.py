@@ -23,7 +23,7 @@ from rdskd_lab.methods.registry import METHODS  # noqa: E402
 
 @pytest.fixture
 def lab():
-    made = Lab(mode="inline", settings=SMALL, steps=5)
+    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
     yield made
     made.close()
 
@@ -94,7 +94,7 @@ def test_what_the_lab_would_have_done_is_what_the_branch_without_an_edit_does(la
 
 def test_an_edit_asked_for_just_before_belongs_to_both():
     async def scene():
-        lab = Lab(mode="task", settings=SMALL)
+        lab = Lab(mode="task", settings=SMALL, learn=False)
         lab.play()
         await asyncio.sleep(0.3)
         lab.edit("ds", "weight", 5)
@@ -157,7 +157,7 @@ def test_the_row_of_controls_forks_with_what_is_chosen(lab, change, edit):
 
 def test_a_switch_is_turned_to_what_it_is_not_when_the_fork_is_made():
     async def pressed():
-        lab = Lab(mode="task", settings=SMALL)
+        lab = Lab(mode="task", settings=SMALL, learn=False)
         lab.forks.term.value = "ie"
         lab.edit("ie", "on", False)
         lab.forks.press.click()  # while it is still on

@@ -91,7 +91,7 @@ def test_every_control_shows_the_run_as_it_was(replay, run):
 
 
 def test_a_picture_is_what_the_lab_showed_at_that_step():
-    lab = Lab(mode="inline", settings=SMALL)
+    lab = Lab(mode="inline", settings=SMALL, learn=False)
     lab.play(15)
     lab.edit("ie", "on", False)
     lab.play(5)
@@ -275,7 +275,7 @@ def test_a_trace_that_cannot_be_gone_on_with_says_so_and_can_still_be_looked_at(
 
 
 def test_a_lab_rewinds_to_any_step_of_its_run():
-    lab = Lab(mode="inline", settings=SMALL)
+    lab = Lab(mode="inline", settings=SMALL, learn=False)
     lab.trace.freeze = 20
     lab.play(15)
     lab.edit("ie", "on", False)
@@ -302,7 +302,7 @@ def test_a_lab_rewinds_to_any_step_of_its_run():
 
 def test_an_edit_while_it_is_on_its_way_back_is_an_edit_of_the_new_run():
     async def scene():
-        lab = Lab(mode="task", settings=SMALL)
+        lab = Lab(mode="task", settings=SMALL, learn=False)
         lab.play(30)
         await until(lambda: lab.experiment.done >= 30)
         lab.player.ask(lambda: setattr(lab.player, "slow", True))
@@ -319,7 +319,7 @@ def test_an_edit_while_it_is_on_its_way_back_is_an_edit_of_the_new_run():
 
 
 def test_a_lab_looks_back_and_goes_on_from_where_it_looked():
-    lab = Lab(mode="inline", settings=SMALL)
+    lab = Lab(mode="inline", settings=SMALL, learn=False)
     lab.play(30)
     front, images = lab.page.children, lab.look.images
     lab.back.click()

@@ -21,7 +21,7 @@ SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8
 
 @pytest.fixture
 def lab():
-    made = Lab(mode="inline", settings=SMALL, steps=5)
+    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
     yield made
     made.close()
 
@@ -221,7 +221,7 @@ def test_the_report_of_an_edited_run_lists_its_edits_and_of_an_empty_one_says_so
 
 def test_a_teacher_of_ones_own_is_in_the_report_as_a_sentence(lab, tmp_path):
     teacher = lab.experiment.run.teacher
-    other = Lab(mode="inline", settings=SMALL, teacher=teacher)
+    other = Lab(mode="inline", settings=SMALL, learn=False, teacher=teacher)
     other.play(1)
     assert "one of your own" in " ".join(Reading(other.report(tmp_path / "own.html").read_text("utf-8")).words)
     other.close()

@@ -35,7 +35,7 @@ RDSKD = [
 
 @pytest.fixture
 def lab():
-    made = Lab(mode="inline", settings=SMALL, steps=5)
+    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
     yield made
     made.close()
 
@@ -56,7 +56,7 @@ def assert_equal(one: tuple, two: tuple) -> None:
 
 def run(method: str, act) -> tuple:
     """The state of a lab after 3 steps, `act`, and 2 steps."""
-    lab = Lab(method, mode="inline", settings=SMALL)
+    lab = Lab(method, mode="inline", settings=SMALL, learn=False)
     lab.learn()
     lab.play(3)
     act(lab)
@@ -157,7 +157,7 @@ def test_stages_as_text_of_a_lab_that_moved_on_are_refused(lab):
 
 def test_the_first_stage_pauses_a_lab_that_plays_and_the_last_makes_one_step():
     async def scene():
-        lab = Lab(mode="task", settings=SMALL)
+        lab = Lab(mode="task", settings=SMALL, learn=False)
         lab.play()
         await until(lambda: lab.experiment.done >= 3)
         lab.slow_motion.next.click()
@@ -206,7 +206,7 @@ def test_the_functions_of_a_term_are_found():
 
 @pytest.mark.parametrize("method", PLAYABLE)
 def test_each_stage_has_a_formula_and_the_lines_of_the_package_with_the_ones_that_matter_marked(method):
-    lab = Lab(method, mode="inline", settings=SMALL)
+    lab = Lab(method, mode="inline", settings=SMALL, learn=False)
     for stage in Rehearsal(lab.experiment).stages:
         assert stage.formula and stage.values and stage.says
         for (where, lines), function in zip(stage.source(), stage.code, strict=True):

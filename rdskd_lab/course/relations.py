@@ -1,0 +1,172 @@
+"""How a learner's numbers differ from the right ones, in words: by a factor, a constant, a square, in which place."""
+
+import math
+
+import torch
+from torch import Tensor
+
+RTOL, ATOL = 1e-6, 1e-9
+LOOSE = 1e-4  # relative, where a number was found by halving an interval
+FEW = 32  # numbers of a tensor that are printed
+FACTORS = (
+    (math.log(10), "this is ln 10: a logarithm has the wrong base"),
+    (1 / math.log(10), "this is 1 / ln 10: you use log10 where the natural logarithm, torch.log, is meant"),
+    (1 / math.log(2), "this is 1 / ln 2: you use log2 where the natural logarithm, torch.log, is meant"),
+    (math.log(2), "this is ln 2: a logarithm or a power has base 2"),
+)
+
+
+def as_number(x) -> Tensor:
+    """Return a number or tensor in double precision, without its gradient."""
+    return torch.as_tensor(x, dtype=torch.float64).detach()
+
+
+def differing(seen: dict, right: dict, rtol: float = RTOL) -> str:
+    """Return the first key under which two sights differ; "" where they agree to `rtol`."""
+    for key in [*right, *seen]:
+        if key not in seen or key not in right or not _same(seen[key], right[key], rtol):
+            return key
+    return ""
+
+
+def relation(seen: dict, right: dict, sizes: tuple[tuple[str, float | tuple], ...] = ()) -> str:
+    """Name a simple relation that all of a learner's numbers have to the right ones; "" if there is none.
+
+    `sizes` names numbers that a wrong factor may be, one or one for each key: (("the number of images", 4), ...).
+    """
+    if set(seen) != set(right) or any(isinstance(x, str) for x in [*seen.values(), *right.values()]):
+        return ""
+    pairs = [(as_number(seen[key]), as_number(right[key])) for key in right]
+    if any(not x.isfinite().all() or not y.isfinite().all() for x, y in pairs):
+        return ""
+    if any(x.shape != y.shape for x, y in pairs):
+        return ""
+    factors = [_factor_of(x, y) for x, y in pairs]
+    if None not in factors and (said := _tell_factor(factors, sizes)):
+        return said
+    values = [(x, y) for x, y in pairs if x.shape == ()]
+    shifts = [float(x - y) for x, y in values]
+    rest = all(torch.allclose(x, y, RTOL, ATOL) for x, y in pairs if x.shape != ())
+    if len(pairs) > 1 and shifts and rest and max(shifts) - min(shifts) < 1e-8:
+        way = "too large" if shifts[0] > 0 else "too small"
+        gradient = ", and the gradient is right" if len(values) < len(pairs) else ""
+        return f"Every value is {abs(shifts[0]):.4g} {way}{gradient}: you add a constant that does not belong there."
+    for power, words in (
+        (2, "Your values are the squares of the right ones: take the root."),
+        (0.5, "Your values are the roots of the right ones: do not take a root."),
+        (-1, "Your values are one divided by the right ones: turn the quotient upside down."),
+    ):
+        if values and all(y > 0 and torch.allclose(x, y**power, 1e-5) for x, y in values):
+            return words
+    return ""
+
+
+def tell_difference(seen: dict, right: dict, rtol: float = RTOL) -> str:
+    """Say what differs first, in as many digits as differ, and what is right already."""
+    key = differing(seen, right, rtol)
+    if key not in seen or key not in right:
+        return f"The check expected {_lower(key)}." if key in right else f"The check did not expect {_lower(key)}."
+    if isinstance(right[key], str):
+        return f"{_upper(key)} should be {right[key]}; yours is {seen[key]}."
+    got, want = as_number(seen[key]), as_number(right[key])
+    if got.shape != want.shape:
+        return f"{_upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}.{_shape(got, want)}"
+    agree = [other for other in right if other in seen and _same(seen[other], right[other], rtol)]
+    already = f" Right already: {agree[0]}." if agree else ""
+    if not want.shape:
+        expected, yours = _apart(want.item(), got.item())
+        return f"{_upper(key)} should be {expected}; yours is {yours}.{already}"
+    gap = (got - want).abs().nan_to_num(torch.inf)
+    at = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
+    expected, yours = _apart(want[at].item(), got[at].item())
+    return f"{_upper(key)} should be {expected} at [{', '.join(map(str, at))}]; yours is {yours}.{already}"
+
+
+def write_value(value) -> str:
+    """Write an input or a result so that a learner can read it, and type it if it is small."""
+    if isinstance(value, Tensor) and value.numel() > FEW:
+        low, high = float(value.min()), float(value.max())
+        return f"a tensor of shape {tuple(value.shape)}, from {low:.4g} to {high:.4g}"
+    if isinstance(value, Tensor):
+        return f"tensor({_rounded(value.tolist())})" if value.shape else f"{value.item():.6g}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if type(value) in (list, tuple):
+        return "(" + ", ".join(map(write_value, value)) + ")"
+    if isinstance(value, torch.nn.Module):
+        return f"a network ({type(value).__name__})"
+    if callable(value):
+        return (value.__doc__ or "a function").rstrip(".")
+    return repr(value)
+
+
+def _factor_of(x: Tensor, y: Tensor) -> float | None:
+    """Return the factor that x is of y, nan where both are 0; None where there is none."""
+    if not y.any():
+        return None if x.any() else math.nan
+    factor = float((x * y).sum() / (y * y).sum())
+    return factor if torch.allclose(x, factor * y, 1e-5, 1e-8) else None
+
+
+def _tell_factor(factors: list[float], sizes: tuple[tuple[str, float | tuple], ...]) -> str:
+    """Say by which factor everything is off, and which known number that is; "" if there is no common factor."""
+
+    def is_(numbers) -> bool:
+        return all(
+            math.isnan(f) or math.isclose(abs(f), n, rel_tol=1e-5) for f, n in zip(factors, numbers, strict=True)
+        )
+
+    known = [f for f in factors if not math.isnan(f)]
+    if not known:
+        return ""
+    turned = "; the sign is turned round as well" if all(f < 0 for f in known) else ""
+    if is_([1.0] * len(factors)) and turned:
+        return "Everything you return has the right size and the wrong sign: turn the sign round."
+    for words, size in sizes:
+        every = size if isinstance(size, tuple) else (size,) * len(factors)
+        if is_(every):
+            return f"Everything you return is too large by {words}: divide by it, as a mean does{turned}."
+        if is_([1 / n for n in every]):
+            return f"Everything you return is too small by {words}: you divide by it once too often{turned}."
+    if max(known) - min(known) > 1e-5 * max(map(abs, known)):
+        return ""
+    named = next((f": {words}" for number, words in FACTORS if is_([number] * len(factors))), "")
+    return f"Everything you return is {known[0]:.4g} times the right answer{named}{turned if named else ''}."
+
+
+def _shape(got: Tensor, want: Tensor) -> str:
+    """Say how a wrong shape may have come about."""
+    if want.ndim > 1 and got.shape == want.transpose(-1, -2).shape:
+        return " Rows and columns are exchanged."
+    for axis in range(want.ndim):
+        if got.shape == want.shape[:axis] + want.shape[axis + 1 :]:
+            return f" Axis {axis} is gone: did you sum or average over it?"
+    return ""
+
+
+def _apart(want: float, got: float) -> tuple[str, str]:
+    """Write two numbers with as many digits as tell them apart, four at least."""
+    for digits in range(4, 13):
+        texts = f"{want:.{digits}f}", f"{got:.{digits}f}"
+        if texts[0] != texts[1]:
+            return texts
+    return f"{want:.6e}", f"{got:.6e}"
+
+
+def _same(a, b, rtol: float) -> bool:
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    a, b = as_number(a), as_number(b)
+    return a.shape == b.shape and torch.allclose(a, b, rtol, ATOL, equal_nan=True)
+
+
+def _rounded(x):
+    return [_rounded(y) for y in x] if isinstance(x, list) else round(x, 6) if isinstance(x, float) else x
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,142 @@
+"""A run with another one's generator: the student that the other would have trained, and a source that is left alone."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_runs import POOLED, STEPS, Stop, content, essence, history, quick
+
+from rdskd_lab.networks.weights import load_weights
+from rdskd_lab.runs import reuse
+from rdskd_lab.runs.config import read_config
+from rdskd_lab.runs.execute import execute, prepare
+from rdskd_lab.runs.reuse import like
+from rdskd_lab.runs.run_folder import RunError
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    quick(monkeypatch.setattr)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One run in three states: finished, stopped in its student stage, stopped in its generator stage."""
+    base = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patched:
+        quick(patched.setattr)
+        execute(POOLED, base / "finished")
+        for name, steps in ("cut", 9), ("early", 3):
+            with pytest.raises(KeyboardInterrupt):
+                execute(POOLED, base / name, stop=Stop(steps))
+    return base
+
+
+def test_with_the_pool_of_a_stopped_run_the_student_is_the_one_that_it_would_have_trained(runs, tmp_path):
+    before = content(runs / "cut")
+    result = execute(like(runs / "cut", {}), tmp_path / "b")
+    assert essence(tmp_path / "b") == essence(runs / "finished")
+    assert content(runs / "cut") == before
+    assert result["generator_from"] == {"run": "cut", "images": "its pool"}
+    assert result["class_histogram"] == json.loads((runs / "finished/result.json").read_text())["class_histogram"]
+
+
+def test_of_a_finished_run_the_generator_is_the_same_and_the_student_has_other_settings(runs, tmp_path):
+    before = content(runs / "finished")
+    config = like(runs / "finished", {"student": "lenet5", "change": (("student_steps", "4"), ("temperature", "2"))})
+    result = execute(config, tmp_path / "b")
+    assert content(runs / "finished") == before
+    assert result["generator_from"]["images"].startswith("fresh") and sum(result["class_histogram"]) == 96
+    assert (tmp_path / "b/generator.safetensors").read_bytes() == before["generator.safetensors"]
+    facts = json.loads((tmp_path / "b/config.json").read_text())
+    assert facts["student_network"] == "lenet5" and facts["settings"]["temperature"] == 2
+    assert facts["settings"]["generator_steps"] == 6 and facts["from_run"] == str(runs / "finished")
+    rows, there = history(tmp_path / "b"), history(runs / "finished")
+    assert rows[:6] == there[:6] and [row["phase"] for row in rows[6:]] == ["distill"] * 4
+    with np.load(tmp_path / "b/samples.npz") as ours, np.load(runs / "finished/samples.npz") as theirs:
+        assert all(np.array_equal(ours[name], theirs[name]) for name in theirs.files)
+
+
+def test_the_fresh_images_are_those_of_the_generator_in_eval_mode(runs, tmp_path):
+    config = like(runs / "finished", {})
+    run = prepare(config).run
+    load_weights(run.source, runs / "finished/generator.safetensors")
+    rng = torch.Generator().manual_seed(5)  # the seed of the run, and 5
+    z = torch.cat([run.source.latents(16, rng) for _ in range(6)])
+    with torch.no_grad():
+        expected = torch.cat([run.source.eval()(part) for part in z.split(16)])
+    reuse._fill_pool(run)
+    assert run.pool.filled == 96 and torch.equal(run.pool.images, expected.half())
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_it_is_resumed_where_it_was_cut_also_without_its_source(runs, tmp_path, steps):
+    source = shutil.copytree(runs / "cut", tmp_path / "cut")
+    with pytest.raises(KeyboardInterrupt):
+        execute(like(source, {}), tmp_path / "b", stop=Stop(steps))
+    shutil.rmtree(source)
+    execute(read_config(tmp_path / "b"), tmp_path / "b", resume=True)
+    assert essence(tmp_path / "b") == essence(runs / "finished")
+    assert json.loads((tmp_path / "b/result.json").read_text())["generator_from"]["run"] == "cut"
+
+
+def test_killed_before_its_first_save_it_takes_the_generator_again(runs, tmp_path, monkeypatch):
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    config = like(runs / "cut", {})
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(reuse, "_copy_pool", killed)
+        execute(config, tmp_path / "b")
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"config.json"}
+    execute(read_config(tmp_path / "b"), tmp_path / "b", resume=True)
+    assert essence(tmp_path / "b") == essence(runs / "finished")
+
+
+REFUSED = {
+    "another teacher": ({"teacher": "lenet5-half"}, "trained against another teacher"),
+    "width": ({"change": (("width", "8"),)}, "width must stay 4, not 8"),
+    "steps": ({"change": (("generator_steps", "12"),)}, "generator_steps must stay 6, not 12"),
+    "term": ({"off": ("ds",)}, "term ds must stay on, not off"),
+    "weight": ({"weight": (("ie", 5.0),)}, "weight of ie must stay 1.0, not 5.0"),
+    "anchor": ({"anchor": "average"}, "anchor rule of oh must stay epoch, not average"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_would_need_another_generator_is_refused_and_nothing_is_left(what, runs, tmp_path):
+    given, words = REFUSED[what]
+    with pytest.raises(RunError, match=words):
+        execute(like(runs / "finished", given), tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_generator_cannot_be_used_is_refused(runs, tmp_path):
+    with pytest.raises(RunError, match=r"not finished \(4 of 6 steps\); finish it: rdskd-lab distill --out .*--resume"):
+        execute(like(runs / "early", {}), tmp_path / "b")
+    with pytest.raises(RunError, match="there is no run in"):
+        like(tmp_path, {})
+    sheets = STEPS | {"generator_steps": "8", "sheet_steps": "4", "student_steps": "2"}
+    turns = STEPS | {"student_steps": "6", "student_turn": "1"}
+    for method, words, change in (
+        ("dafl", "trains in turns", turns),
+        ("zskd", "has deleted the images", sheets),
+        ("noise", "is not trained", STEPS | {"generator_steps": "0"}),
+    ):
+        source = tmp_path / method
+        execute(replace(POOLED, method=method, change=tuple(change.items())), source)
+        with pytest.raises(RunError, match=words):
+            execute(like(source, {}), tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_pool_that_changed_meanwhile_is_refused(runs, tmp_path):
+    source = shutil.copytree(runs / "cut", tmp_path / "cut")
+    rows = bytearray((source / "pool.images").read_bytes())
+    rows[7] ^= 1
+    (source / "pool.images").write_bytes(rows)
+    with pytest.raises(RunError, match="has changed since"):
+        execute(like(source, {}), tmp_path / "b")
