@@ -52,8 +52,11 @@ def check_up(name: str) -> dict:
 def with_truth(row: dict) -> dict:
     """Add what is known of the teacher and of its students."""
     suite = {r["name"]: r for r in csv.DictReader(SUITE.open())}
-    found = [float(r["test_accuracy"]) for r in truths()
-             if (r["teacher"], r["arm"], r["preset"]) == (row["teacher"], "rdskd", "classroom")]  # fmt: skip
+    found = [
+        float(r["test_accuracy"])
+        for r in truths()
+        if (r["teacher"], r["arm"], r["preset"]) == (row["teacher"], "rdskd", "classroom")
+    ]
     truth = {"truth": median(found) if found else None, "seeds": len(found)}
     return row | {"teacher_accuracy": float(suite[row["teacher"]]["test_accuracy"])} | truth
 

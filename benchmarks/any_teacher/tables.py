@@ -49,9 +49,13 @@ def worst(all_rows: list[dict]) -> list[str]:
             line = [preset, arm]
             for names in groups.values():
                 found = {
-                    name: [float(r["test_accuracy"]) for r in all_rows
-                           if (r["preset"], r["arm"], r["teacher"]) == (preset, arm, name)] for name in names
-                }  # fmt: skip
+                    name: [
+                        float(r["test_accuracy"])
+                        for r in all_rows
+                        if (r["preset"], r["arm"], r["teacher"]) == (preset, arm, name)
+                    ]
+                    for name in names
+                }
                 medians = {name: median(values) for name, values in found.items() if values}
                 low = min(medians, key=medians.get) if medians else ""
                 line.append(f"{100 * medians[low]:.1f} ({low}; {len(medians)} of {len(names)} teachers)" if low else "")
@@ -63,9 +67,13 @@ def main() -> None:
     """Write all tables."""
     found = rows()
     seconds = {
-        (r["preset"], r["arm"]): [float(x["generator_cpu_s"]) + float(x["student_cpu_s"]) for x in found
-                                  if (x["preset"], x["arm"]) == (r["preset"], r["arm"])] for r in found
-    }  # fmt: skip
+        (r["preset"], r["arm"]): [
+            float(x["generator_cpu_s"]) + float(x["student_cpu_s"])
+            for x in found
+            if (x["preset"], x["arm"]) == (r["preset"], r["arm"])
+        ]
+        for r in found
+    }
     main_arms = [arm for name in ("recipe", "pure", "rivals", "controls") for arm in LISTS[name][1]]
     text = [
         "# Any teacher: what was measured",

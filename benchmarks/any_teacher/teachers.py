@@ -91,8 +91,9 @@ TEACHERS = {
     "plain": Teacher("tuning", networks.lenet5, "LeNet-5, shipped", shipped="lenet5"),
     "warped": Teacher("tuning", networks.lenet5, "LeNet-5, warped images", steps=6_000, change=warped),
     "bn": Teacher("tuning", networks.lenet5_bn, "LeNet-5 with BatchNorm, shipped", shipped="lenet5-bn"),
-    "bn-warped": Teacher("tuning", networks.lenet5_bn, "LeNet-5 with BatchNorm, warped images", steps=6_000,
-                         change=warped),
+    "bn-warped": Teacher(
+        "tuning", networks.lenet5_bn, "LeNet-5 with BatchNorm, warped images", steps=6_000, change=warped
+    ),
     "fashion": Teacher("tuning", networks.lenet5, "LeNet-5, Fashion-MNIST", **FASHION, steps=6_000),
     "smoothing": Teacher("tuning", networks.lenet5, "LeNet-5, label smoothing 0.1", change=smoothed),
     "dropout": Teacher("tuning", networks.Dropout, "LeNet-5, dropout 0.5 before its last two layers"),
@@ -102,15 +103,29 @@ TEACHERS = {
     "third": Teacher("reported", networks.lenet5, "LeNet-5, a third of the images, thirty passes", part=3),
     "groupnorm": Teacher("reported", networks.GroupNorm, "LeNet-5 with GroupNorm"),
     "residual": Teacher("reported", networks.Residual, "a small residual net with BatchNorm", steps=2_400),
-    "bn-mixup": Teacher("reported", networks.lenet5_bn, "LeNet-5 with BatchNorm, mixup with alpha 1", change=mixed,
-                        steps=6_000),
-    "28-pixels": Teacher("reported", networks.plain28, "two convolutions, 28 x 28 pixels in [-1, 1]", size=28,
-                         **OTHER_SCALE, student="networks:plain28_half"),
-    "16-pixels": Teacher("reported", networks.plain16, "two convolutions, 16 x 16 pixels in [-1, 1]", size=16,
-                         **OTHER_SCALE, student="networks:plain16_half"),
-    "fashion-bn": Teacher("reported", networks.lenet5_bn, "LeNet-5 with BatchNorm, Fashion-MNIST", **FASHION,
-                          steps=6_000),
-}  # fmt: skip
+    "bn-mixup": Teacher(
+        "reported", networks.lenet5_bn, "LeNet-5 with BatchNorm, mixup with alpha 1", change=mixed, steps=6_000
+    ),
+    "28-pixels": Teacher(
+        "reported",
+        networks.plain28,
+        "two convolutions, 28 x 28 pixels in [-1, 1]",
+        size=28,
+        **OTHER_SCALE,
+        student="networks:plain28_half",
+    ),
+    "16-pixels": Teacher(
+        "reported",
+        networks.plain16,
+        "two convolutions, 16 x 16 pixels in [-1, 1]",
+        size=16,
+        **OTHER_SCALE,
+        student="networks:plain16_half",
+    ),
+    "fashion-bn": Teacher(
+        "reported", networks.lenet5_bn, "LeNet-5 with BatchNorm, Fashion-MNIST", **FASHION, steps=6_000
+    ),
+}
 LEAST = {"mnist": 0.985, "fashion-mnist": 0.89}
 
 

@@ -144,10 +144,16 @@ def check_teacher(
 def small_student(channels: int, classes: int) -> nn.Module:
     """Make the student of the short run, which takes images of any size: 8,570 weights for one channel, ten classes."""
     return nn.Sequential(
-        nn.Conv2d(channels, 8, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.AdaptiveAvgPool2d(5), nn.Flatten(), nn.Linear(400, classes),
-    )  # fmt: skip
+        nn.Conv2d(channels, 8, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.AdaptiveAvgPool2d(5),
+        nn.Flatten(),
+        nn.Linear(400, classes),
+    )
 
 
 # A line through the tuning half's teachers: results/any_teacher_forecast.csv
@@ -210,20 +216,28 @@ def _notes(classes: int, seen: dict, stronger: dict, batchnorm: int, shift: floa
     """Say what may go wrong."""
     noise, leaves, notes = seen["noise"], seen["procedural"], []
     if noise.confidence > SURE and leaves.confidence > SURE:
-        notes.append("the teacher is sure of everything, noise too: its answers are saturated, and little can be read "
-                     "from them; give its logits, as they are before softmax, at temperature 1")  # fmt: skip
+        notes.append(
+            "the teacher is sure of everything, noise too: its answers are saturated, and little can be read "
+            "from them; give its logits, as they are before softmax, at temperature 1"
+        )
     if leaves.confidence < FLAT / classes:
         notes.append("the teacher is sure of nothing: its answers are flat, as those of an untrained network are")
     best = max(stronger, key=lambda factor: stronger[factor].entropy)
     if best > 1 and leaves.entropy < 0.5 * stronger[best].entropy:
-        notes.append(f"images {best:g} times as strong are taken for more classes: it may expect pixels up to 255, or "
-                     "other numbers for --mean and --std, or --takes")  # fmt: skip
+        notes.append(
+            f"images {best:g} times as strong are taken for more classes: it may expect pixels up to 255, or "
+            "other numbers for --mean and --std, or --takes"
+        )
     if batchnorm and shift > 3:
-        notes.append(f"procedural images move the first BatchNorm by {shift:.1f} standard deviations: check --mean, "
-                     "--std and --takes")  # fmt: skip
+        notes.append(
+            f"procedural images move the first BatchNorm by {shift:.1f} standard deviations: check --mean, "
+            "--std and --takes"
+        )
     if leaves.classes < classes / 2:
         notes.append(f"procedural images reach only {leaves.classes} of {classes} classes")
     if warped < 0.5:
-        notes.append(f"only {warped:.0%} of procedural images keep their class when slightly warped; --set augment=0 "
-                     "may suit it better")  # fmt: skip
+        notes.append(
+            f"only {warped:.0%} of procedural images keep their class when slightly warped; --set augment=0 "
+            "may suit it better"
+        )
     return tuple(notes)
