@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..batch import Batch, read
+from ..losses import information_entropy
 from ..objective import Objective
 from .building_blocks import bn_term, finished
 from .image_pool import answered, rounds, warp
@@ -21,6 +22,7 @@ from .procedural_images import DeadLeaves, Things
 from .rdskd import RDSKD, rdskd
 
 ROUND = 12_800  # images of a round, as in the pool
+TIE = 0.03  # nats
 
 
 def any_teacher() -> Objective:
@@ -56,12 +58,22 @@ def mixed(run, start: int) -> Iterator[Batch]:
 def draw_bank(run) -> Tensor:
     """Draw the run's procedural images (N, C, S, S), in half precision; the seed decides them."""
     s, rng = run.settings, torch.Generator().manual_seed(run.seed + 5)
-    plain = round(s.bank * s.things)
-    counts = {DeadLeaves(run.channels, run.size): s.bank - plain, Things(run.channels, run.size): plain}
+    plain, shape = round(s.bank * s.things), (run.channels, run.size)
+    counts = {DeadLeaves(*shape): s.bank - plain, Things(*shape, bright_share(run) if plain else 0.0): plain}
     parts = [
         source.sample(256, rng).images.half()[: n - start] for source, n in counts.items() for start in range(0, n, 256)
     ]
     return torch.cat(parts).to(run.device)
+
+
+def bright_share(run) -> float:
+    """Choose whether things lie on dark or bright grounds by RDSKD's measure of class diversity; half each near a tie.
+
+    Of 1,000 things on either ground those are taken for which the teacher's mean answer has the larger entropy.
+    """
+    dark = Things(run.channels, run.size, 0.0).sample(1_000, torch.Generator().manual_seed(run.seed + 8)).images
+    less = [information_entropy(_answers(run, sign * dark.to(run.device))).item() for sign in (1, -1)]
+    return 0.5 if abs(less[0] - less[1]) < TIE else float(less[1] < less[0])
 
 
 def change(images: Tensor, s, rng: torch.Generator) -> Tensor:

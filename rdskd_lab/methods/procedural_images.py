@@ -87,11 +87,15 @@ class DeadLeaves(nn.Module):
 
 
 class Things(DeadLeaves):
-    """The same of things on a plain ground: dark or, since half of the images are negated, bright."""
+    """The same of things on a plain ground: dark or, since a share of the images is negated, bright."""
+
+    def __init__(self, channels: int, size: int, bright: float = 0.5):
+        super().__init__(channels, size)
+        self.bright = bright
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
         images = _standardised(things(n, *self.shape, rng))
-        return Batch(torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.5, images, -images))
+        return Batch(torch.where(torch.rand(n, 1, 1, 1, generator=rng) < self.bright, -images, images))
 
 
 def _standardised(images: Tensor) -> Tensor:

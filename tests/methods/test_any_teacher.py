@@ -16,6 +16,7 @@ from rdskd_lab.methods.method import Settings
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.registry import shipped_teacher
 
+pytestmark = pytest.mark.filterwarnings("ignore::rdskd_lab.networks.foreign.NetworkWarning")
 SMALL = Settings(
     generator_steps=10,
     batch_size=6,
@@ -171,8 +172,37 @@ def test_a_balanced_round_holds_more_of_what_the_teacher_calls_rare():
     assert rarest(1.0) > 1.5 * rarest(0.0)
 
 
+class Brightness(nn.Module):
+    """Takes bright images (or, by sign, dark ones) for four classes, and all others for the fifth."""
+
+    def __init__(self, sign: float = 1.0):
+        super().__init__()
+        self.weight, self.sign = nn.Parameter(torch.eye(5)), sign
+
+    def forward(self, x):
+        corner = self.sign * x[:, 0, :1, 0]
+        which = (x.mean((1, 2, 3), keepdim=True)[:, 0, 0] * 1e4).sin()
+        among = torch.cat([which - k for k in (-0.7, -0.2, 0.2, 0.7)], 1)
+        return torch.cat([corner * 9 - 20 * among**2, -corner * 9], 1) @ self.weight
+
+
+@pytest.mark.parametrize(("sign", "bright"), [(1.0, 1.0), (-1.0, 0.0)])
+def test_things_lie_on_the_ground_on_which_the_teacher_sees_more_classes(sign, bright):
+    assert any_teacher.bright_share(run(teacher=Brightness(sign))) == bright
+    corners = draw_bank(run(bank=200, things=1.0, teacher=Brightness(sign)))[:, 0, 0, 0]
+    assert ((corners > 0).float().mean() - bright).abs() < 0.3
+
+
+def test_without_a_preference_there_are_both_grounds():
+    class Blind(ToyTeacher):
+        def forward(self, x):
+            return super().forward(x.abs())
+
+    assert any_teacher.bright_share(run(teacher=Blind())) == 0.5
+
+
 def test_the_bank_is_of_both_kinds_as_the_settings_say():
-    made = run(bank=400, things=0.25)
+    made = run(bank=400, things=0.25, teacher=Brightness())
     bank = draw_bank(made).float()
     corners = torch.stack([bank[:, 0, 0, 0], bank[:, 0, -1, 0], bank[:, 0, 0, -1], bank[:, 0, -1, -1]])
     plain = (corners == corners[0]).all(0)
