@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from toys import CLASSES, SIZE, ToyTeacher, copied, same
 
+from rdskd_lab.cli import main
 from rdskd_lab.methods.procedural_images import DeadLeaves
 from rdskd_lab.runs import check_teacher as module
 from rdskd_lab.runs.check_teacher import check, check_teacher, forecast_of
@@ -146,3 +147,9 @@ def test_a_teacher_that_cannot_be_distilled_is_refused_as_by_a_run():
 
     with pytest.raises(ValueError, match="same answer to every image"):
         found(Same())
+
+
+def test_the_command_line_prints_it(capsys):
+    main(["check-teacher", "--teacher", "lenet5-bn"])
+    printed = capsys.readouterr().out
+    assert "answers 10 classes" in printed and "statistics: 3" in printed and "take --method" in printed
