@@ -333,6 +333,32 @@ def evaluate(
     )
 
 
+@app.command("check-teacher")
+def check_teacher(
+    teacher: Teacher = "",
+    weights: Weights = "",
+    channels: Annotated[int, typer.Option(min=0, help="As for distill.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="As for distill.")] = 0,
+    classes: Annotated[int, typer.Option(min=0, help="As for distill.")] = 0,
+    mean: Annotated[str, typer.Option(help="As for distill.")] = "",
+    std: Annotated[str, typer.Option(help="As for distill.")] = "",
+    takes: Annotated[str, typer.Option(help="As for distill.")] = "normalised",
+    head: Annotated[str, typer.Option(help="As for distill.")] = "",
+    seed: Annotated[int, typer.Option(help="Decides the images and the short run.")] = 0,
+):
+    """Check a teacher before an hour of computing: whether, how well and how it can be distilled.
+
+    No real image is used. The teacher is shown noise, procedural images and those of an untrained generator; then
+    rdskd is run for a few seconds, which forecasts how far it would get.
+    """
+    from .runs.check_teacher import check
+    from .runs.config import Config
+
+    scale = dict(mean=_numbers("--mean", mean), std=_numbers("--std", std))
+    shape = dict(channels=channels, size=size, classes=classes)
+    print(check(Config(teacher=teacher, weights=weights, takes=takes, head=head, seed=seed, **shape, **scale)).text())
+
+
 @app.command("train-teacher")
 def train_teacher(
     out: Annotated[Path, typer.Option(help="The safetensors file to write; replaced only at the end.")],

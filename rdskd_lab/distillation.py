@@ -77,7 +77,7 @@ class Distillation:
         self.pool = Pool(kept, channels, size, self.classes, device)
         self.latest: Batch | None = None  # what trained the source last, if the student is to see it
         self.done = {"synthesise": 0, "distill": 0}  # steps
-        self.turns = list(method.turns(settings))
+        self.turns, self.recovered = list(method.turns(settings)), []  # whose step; troubles, remedies (`runs.recover`)
 
     @property
     def generator(self) -> nn.Module:

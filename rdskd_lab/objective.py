@@ -57,7 +57,7 @@ class Term:
     strength: float = 1.0  # b; 1 is the released code, which never clamps; 0 is plain; others are ours
     rule: Callable[[int, float, float], float] = epoch  # moves the anchor after each step
     anchor: float = 0.0  # in the unit of the loss; 0: none yet, which the released code (b = 1) takes as it is
-    needs: tuple[str, ...] = ()  # what to fetch for it: "features", "bn", "student" (and "training": its mode)
+    needs: tuple[str, ...] = ()  # to fetch: "features", "bn", "any bn" (or drop it), "student" (and "training")
     words: Words | None = None
 
     def asked(self, loss: Tensor) -> Tensor:

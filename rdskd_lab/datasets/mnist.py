@@ -1,14 +1,10 @@
 """MNIST, 28 x 28 in four files; each is read only if it is the published one, byte for byte."""
 
-import hashlib
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from . import digits
 from .dataset import DataSet, Labelled, find_or_download
-from .split import DataError
+from .idx import read_images_and_labels
 
 # The shipped digits are 5,000 of the first 5,848 training images.  A teacher that learns from index 5,848 on has
 # therefore seen none of them.
@@ -31,9 +27,9 @@ def read(split: str, places: list[Path]) -> Labelled:
     names = (f"{RAW}{stem}-images-idx3-ubyte", f"{RAW}{stem}-labels-idx1-ubyte")
     instead = "Set RDSKD_DATA to the folder that holds MNIST/raw, or use the shipped digits: --data digits."
     place = find_or_download(SET, names, places, _place, instead)
-    images, labels = (_checked_bytes(place / name) for name in names)
-    images, labels = images[16:].reshape(-1, 1, 28, 28), labels[8:]  # an idx header: 4 bytes, and 4 per dimension
-    return Labelled(torch.from_numpy(images[first:]), torch.from_numpy(labels[first:]).long(), SET.classes)
+    files = (place / name for name in names)
+    images, labels = read_images_and_labels(*files, MD5, "use the shipped digits: --data digits")
+    return Labelled(images[first:], labels[first:], SET.classes)
 
 
 def _place(place: Path, download: bool) -> Path:
@@ -42,19 +38,6 @@ def _place(place: Path, download: bool) -> Path:
 
         MNIST(place, download=True)
     return place
-
-
-def _checked_bytes(path: Path) -> np.ndarray:
-    try:
-        content = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise DataError(f"Cannot read {path} ({error.strerror}); use the shipped digits: --data digits.") from error
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[path.name]:
-        raise DataError(
-            f"{path} ({len(content):,} bytes) is damaged: it differs from the published MNIST file. "
-            "Delete it and run again to download it anew, or use the shipped digits: --data digits."
-        )
-    return content
 
 
 SET = DataSet(

@@ -151,6 +151,9 @@ BN = Words(
 )
 
 
-def bn_term(weight: float) -> Term:
-    """Return R_f as a row; 0 where there is no BatchNorm to match (`Distillation` refuses that if the term is on)."""
-    return Term(lambda b: bn_statistics(b.bn) if b.bn else b.images.new_zeros(()), weight, needs=("bn",), words=BN)
+def bn_term(weight: float, needs: str = "bn") -> Term:
+    """Return R_f as a row; 0 where there is no BatchNorm to match.
+
+    `Distillation` refuses such a teacher if the term is on, or takes the row out if it `needs` "any bn".
+    """
+    return Term(lambda b: bn_statistics(b.bn) if b.bn else b.images.new_zeros(()), weight, needs=(needs,), words=BN)

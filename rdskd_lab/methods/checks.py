@@ -137,7 +137,8 @@ def as_logits(who: str, net: nn.Module, channels: int, size: int, device) -> tup
 def check_objective(teacher: nn.Module, objective: Objective, steps: int) -> None:
     """Refuse a teacher in which the terms do not find what they need: BatchNorm statistics, or a head.
 
-    Warn of a table that trains no source in its `steps`, or that makes a loss larger.
+    Warn of a table that trains no source in its `steps`, or that makes a loss larger.  A term that needs "any bn" only
+    is taken out of the table where there are none.
     """
     if steps and objective and not objective.asks:
         warn(
@@ -146,6 +147,10 @@ def check_objective(teacher: nn.Module, objective: Objective, steps: int) -> Non
     for name, term in objective.items():
         if term.on and term.weight < 0:
             warn(f"the weight of {name} is {term.weight:g}: below 0 its loss is made as large as possible")
+    for name in [name for name, term in objective.items() if "any bn" in term.needs]:
+        objective[name].needs = ("bn",)
+        if _closed(teacher) or not any(has_statistics(m) for m in teacher.modules()):
+            del objective[name]
     asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
     closed = _closed(teacher)
     if asked and (closed or not any(has_statistics(m) for m in teacher.modules())):

@@ -7,7 +7,7 @@ and answered anew by the teacher.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import torch
@@ -60,24 +60,50 @@ class Pool:
             raise ValueError(
                 f"a batch of {batch_size} images cannot be drawn from a pool of {self.filled}; lower the batch size"
             )
-        n = min(round_size, self.filled) // batch_size  # batches of a round
-        for i in count(start // (n * reuse)):
-            rng = torch.Generator().manual_seed(1_000_003 * seed + i)
-            rows = torch.randperm(self.filled, generator=rng)[: n * batch_size].to(self.images.device)
-            images, logits = self._round(teacher, rows, augment, rng)
-            order = torch.cat([torch.randperm(len(rows), generator=rng) for _ in range(reuse)]).to(rows.device)
-            for pick in order.split(batch_size)[start % (n * reuse) :]:
-                yield Batch(images[pick].float(), logits=logits[pick])
-            start = 0
+        n = min(round_size, self.filled) // batch_size * batch_size  # images of a round
 
-    def _round(self, teacher, rows, augment, rng):
-        images, logits = self.images[rows], self.logits[rows]
-        if augment:
-            with torch.no_grad():
-                for part in torch.arange(len(rows), device=rows.device).split(256):
-                    warped = warp(images[part].float(), augment, rng).half()
-                    images[part], logits[part] = warped, read(teacher, Batch(warped.float())).logits
-        return images, logits
+        def draw(rng: torch.Generator) -> tuple[Tensor, Tensor]:
+            rows = torch.randperm(self.filled, generator=rng)[:n].to(self.images.device)
+            if not augment:
+                return self.images[rows], self.logits[rows]
+            return answered(teacher, self.images[rows], lambda images, rng: warp(images, augment, rng), rng)
+
+        yield from rounds(draw, n, batch_size, seed=seed, start=start, reuse=reuse)
+
+
+def rounds(
+    draw: Callable[[torch.Generator], tuple[Tensor, Tensor]],
+    n: int,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    reuse: int = 1,
+) -> Iterator[Batch]:
+    """Yield batches from the `start`-th on; `draw(rng)` gives the n images and answers of a round, used `reuse` times.
+
+    Each time they come in another order.  A pure function of what `draw` does, `seed` and `start`; never ends.
+    """
+    batches = n // batch_size * reuse
+    for i in count(start // batches):
+        rng = torch.Generator().manual_seed(1_000_003 * seed + i)
+        images, logits = draw(rng)
+        order = torch.cat([torch.randperm(n, generator=rng) for _ in range(reuse)]).to(images.device)
+        for pick in order.split(batch_size)[start % batches :]:
+            yield Batch(images[pick].float(), logits=logits[pick])
+        start = 0
+
+
+@torch.no_grad()
+def answered(
+    teacher: nn.Module, images: Tensor, change: Callable[[Tensor, torch.Generator], Tensor], rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Change images (N, C, S, S), 256 at a time, and return them with the teacher's answers (N, K)."""
+    images, logits = images.clone(), []
+    for part in torch.arange(len(images), device=images.device).split(256):
+        images[part] = change(images[part].float(), rng).to(images.dtype)
+        logits.append(read(teacher, Batch(images[part].float())).logits)
+    return images, torch.cat(logits)
 
 
 def warp(images: Tensor, strength: float = 1.0, rng: torch.Generator | None = None) -> Tensor:

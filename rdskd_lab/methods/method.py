@@ -32,6 +32,13 @@ class Settings:
     pooled: bool = False  # train on the images that trained the source; False: on fresh ones, as published
     augment: float = 0.0  # how far pooled images are warped before the teacher answers anew; 0: not at all
     reuse: int = 1  # how often a warped image is used before it is warped anew
+    # of the student's images, where the method says so (`any_teacher.mixed`)
+    procedural: float = 0.0  # share that is procedural
+    bank: int = 12_800  # how many different procedural images there are
+    things: float = 0.0  # share of them that is a thing on a plain ground; the rest are dead leaves
+    balance: float = 0.0  # how far the teacher's rare classes are preferred: 1 draws all classes equally often
+    blend: float = 0.0  # share that is blended with another image
+    contrast: float = 0.0  # share whose contrast and brightness are changed
 
     weights: tuple[tuple[str, float], ...] = ()  # of terms, where they differ from the table's
 
@@ -71,6 +78,7 @@ class Method:
     source: Callable = blocks.generator  # what is optimised
     adapters: tuple[Callable, ...] = (blocks.pooling,)  # what is kept of the source's steps; of the steps and the run
     memory: Callable | None = None  # what terms find in `Batch.memory`: any object with a state dict of tensors
+    recovers: bool = False  # whether a run goes back and on otherwise when it collapses (`runs.recover`)
     real_images: bool = False  # whether it is a control that learns from them
     seen: str = "images that a generator made, and the teacher's answers to them"  # by the student, in words
 

@@ -21,6 +21,7 @@ from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
 from .config import Config, Setup, describe, resolve
 from .memory import check_memory
+from .recover import recovering
 from .result import class_histogram, conclude, read_result, warn_of_collapse
 from .reuse import refuse_misfit, take_generator
 from .run_folder import NO_DATA, POOL, Folder, RunError, held, sweep
@@ -83,6 +84,7 @@ def execute(
                 if phase == "synthesise":
                     warn_of_collapse(class_histogram(run), test.classes)
             result = conclude(setup, run, test, folder.seconds) | folder.reused | also(run, test)
+            result |= {"recovered": [str(recovery) for recovery in run.recovered]} if run.recovered else {}
             folder.finish(result)
         return result
 
@@ -146,7 +148,8 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
         folder.pictures.append(run.picture())
     lower = {"synthesise": "batch_size or width", "distill": "student_batch_size"}.get(phase, "batch_size")
     first = run.done.get(phase, sum(run.done.values()))
-    remaining = iter(run) if phase == "together" else getattr(run, phase)()
+    steps = (lambda: iter(run)) if phase == "together" else getattr(run, phase)
+    remaining = recovering(run, steps, folder.undo) if run.method.recovers else steps()
     with _enough_memory(f"the {STAGES[phase]} stage", lower, RESUME), _foreign_errors(f"{STAGES[phase]} stage"):
         try:
             for step in progress(remaining, phase, first, total):

@@ -35,7 +35,8 @@ def needs(run: Distillation) -> list[Need]:
     s, image = run.settings, run.channels * run.size**2
     row = 2 * image + 4 * run.classes
     kept = len(run.pool.images)
-    pool = row * (kept + min(ROUND, kept))
+    bank = s.bank if s.procedural else 0
+    pool = row * (kept + bank + min(ROUND, kept + bank))
     trained = sum(p.numel() for net in (run.source, run.student) for p in net.parameters())
     source, student = _step_of_source(run) * s.batch_size, _step_of_student(run) * s.student_batch_size
     return [

@@ -17,11 +17,13 @@ import io
 import json
 import os
 import shlex
+import sys
 import time
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,7 @@ from ..distillation import Distillation
 from ..generator import Generator
 from ..networks.weights import save_weights, write_whole
 from ..training import Step
+from .recover import Recovery, apply
 
 NO_DATA = "none"  # the name of no data: procedural images and the teacher's answers take the place of a test set
 FORMAT = 2  # of the folder; another one is refused
@@ -220,6 +223,7 @@ class Folder:
             "state": self.run.state(),
             "seconds": self.seconds,
             "pictures": self.pictures,
+            "recovered": [asdict(recovery) for recovery in self.run.recovered],
             "reused": self.reused,
             "sizes": {file.path.name: (file.size, file.crc) for file in (self.history, self.images, self.logits)},
         }
@@ -234,6 +238,21 @@ class Folder:
         self.rows.seek(0)
         self.rows.truncate()
 
+    def undo(self, recovery: Recovery) -> None:
+        """Forget what was noted of steps that the run has undone, say so, and save."""
+        print(f"rdskd-lab: note: {recovery}", file=sys.stderr)
+        self.save_history()
+        (self.path / "checkpoint.pt").unlink(missing_ok=True)  # which counts on the files as they were
+        head, *rows = self.history.path.read_text().splitlines(keepends=True)
+        done = self.run.done
+        kept = [row for row in rows if int(row.split(",")[1]) < done[row.split(",")[0]]]
+        self.pictures = [picture for picture in self.pictures if picture["steps"] <= done["synthesise"]]
+        self.pooled = 0
+        for file in self.history, self.images, self.logits:
+            file.size = file.crc = 0
+        self.history.add("".join([head, *kept]).encode())
+        self.save()
+
     def restore(self) -> None:
         """Put the run back to its last checkpoint, or to its start if it was killed before there was one."""
         sweep(self.path)
@@ -246,6 +265,8 @@ class Folder:
         try:
             _agree(self.facts, checkpoint["facts"], path)
             self._cut(checkpoint["sizes"])
+            for facts in checkpoint.get("recovered", ()):  # what a remedy sets beside the state
+                apply(self.run, Recovery(**facts))
             self.run.restore(checkpoint["state"])
             self.seconds, self.pictures = checkpoint["seconds"], checkpoint["pictures"]
             self.reused = checkpoint.get("reused", {})  # older ones have none

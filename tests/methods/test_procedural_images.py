@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rdskd_lab.methods.procedural_images import DeadLeaves, dead_leaves
+from rdskd_lab.methods.procedural_images import DeadLeaves, Things, dead_leaves, things
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 32), (3, 9)])
@@ -23,3 +23,19 @@ def test_they_are_flat_with_edges_unlike_noise():
 def test_a_batch_has_the_scale_of_normalised_data():
     images = DeadLeaves(3, 16).sample(64, torch.Generator().manual_seed(0)).images
     assert images.mean((0, 2, 3)).abs().max() < 1e-5 and (images.std((0, 2, 3)) - 1).abs().max() < 1e-5
+
+
+def test_things_lie_on_a_plain_ground_and_half_of_them_are_alike_left_and_right():
+    images = things(400, 1, 32, torch.Generator().manual_seed(0))
+    assert torch.equal(images, things(400, 1, 32, torch.Generator().manual_seed(0)))
+    assert 0 <= images.min() and images.max() <= 1
+    border = torch.cat([images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]], -1)
+    assert (border == 0).float().mean() > 0.8 > (images[..., 8:24, 8:24] == 0).float().mean()
+    alike = (images - images.flip(3)).abs().flatten(1).amax(1) < 1e-4
+    assert 0.4 < alike.float().mean() < 0.7  # a few are empty
+
+
+def test_the_source_of_things_shows_dark_and_bright_grounds():
+    images = Things(1, 32).sample(300, torch.Generator().manual_seed(0)).images
+    corner = images[:, 0, 0, 0]
+    assert 0.4 < (corner < 0).float().mean() < 0.6 and images.abs().std() < 1.5

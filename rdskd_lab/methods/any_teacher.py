@@ -1,0 +1,142 @@
+"""RDSKD for teachers on which RDSKD alone fails: its generator, and beside it what covers what a generator leaves out.
+
+A generator satisfies every teacher, and its student then agrees with the teacher on all that was generated; but on real
+images it may not, since nothing asks for coverage.  So the student sees procedural images too, which know nothing of
+the teacher; images are blended and their contrast is changed, always before the teacher answers; and where the teacher
+has BatchNorm statistics, the generator matches them.  Each addition is a setting or a term, so that it can be left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..batch import Batch, read
+from ..losses import information_entropy
+from ..objective import Objective
+from .building_blocks import bn_term, finished
+from .image_pool import answered, rounds, warp
+from .method import Method
+from .procedural_images import DeadLeaves, Things
+from .rdskd import RDSKD, rdskd
+
+ROUND = 12_800  # images of a round, as in the pool
+TIE = 0.03  # nats
+
+
+def any_teacher() -> Objective:
+    """RDSKD's table, and 0.1 R_f of DeepInversion for a teacher that has BatchNorm; without it the row is taken out."""
+    return Objective(**rdskd(), bn=bn_term(0.1, "any bn"))
+
+
+def mixed(run, start: int) -> Iterator[Batch]:
+    """Yield batches of pooled and procedural images, changed as the settings say and then answered by the teacher.
+
+    A pure function of the pool, the seed and `start`, as the pool's own batches, which come where nothing is added.
+    """
+    s, pool, size = run.settings, run.pool, run.settings.student_batch_size
+    if not (s.procedural or s.blend or s.contrast):
+        return (yield from finished(run, start))
+    if not s.pooled:
+        raise ValueError("procedural, blend and contrast mix with pooled images; add pooled=true, or leave them out")
+    bank = draw_bank(run) if s.procedural else pool.images[:0]
+    kept = pool.images[: pool.filled]
+    chances = [_chances(answers, s.balance) for answers in (_answers(run, bank), pool.logits[: pool.filled])]
+    n = max(1, ROUND // size) * size
+    made = round(n * s.procedural) if pool.filled else n
+
+    def draw(rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        drawn = zip((bank, kept), chances, (made, n - made), strict=True)
+        images = torch.cat([_pick(*what, rng) for what in drawn])
+        images = images[torch.randperm(n, generator=rng).to(images.device)]
+        return answered(run.teacher, images, lambda part, rng: change(part, s, rng), rng)
+
+    yield from rounds(draw, n, size, seed=run.seed, start=start, reuse=s.reuse)
+
+
+def draw_bank(run) -> Tensor:
+    """Draw the run's procedural images (N, C, S, S), in half precision; the seed decides them."""
+    s, rng = run.settings, torch.Generator().manual_seed(run.seed + 5)
+    plain, shape = round(s.bank * s.things), (run.channels, run.size)
+    counts = {DeadLeaves(*shape): s.bank - plain, Things(*shape, bright_share(run) if plain else 0.0): plain}
+    parts = [
+        source.sample(256, rng).images.half()[: n - start] for source, n in counts.items() for start in range(0, n, 256)
+    ]
+    return torch.cat(parts).to(run.device)
+
+
+def bright_share(run) -> float:
+    """Choose whether things lie on dark or bright grounds by RDSKD's measure of class diversity; half each near a tie.
+
+    Of 1,000 things on either ground those are taken for which the teacher's mean answer has the larger entropy.
+    """
+    dark = Things(run.channels, run.size, 0.0).sample(1_000, torch.Generator().manual_seed(run.seed + 8)).images
+    less = [information_entropy(_answers(run, sign * dark.to(run.device))).item() for sign in (1, -1)]
+    return 0.5 if abs(less[0] - less[1]) < TIE else float(less[1] < less[0])
+
+
+def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
+    """Warp each image, blend a share of them with another, and change the contrast and brightness of a share.
+
+    A blend has a share uniform in [0, 1] of either image.  Contrast is multiplied by exp(u) and u' is added to the
+    brightness, with u and u' uniform within 0.7 and 0.5, in units of normalised pixels.
+    """
+
+    def draw(low: float = 0.0, high: float = 1.0) -> Tensor:
+        return (low + (high - low) * torch.rand(len(images), 1, 1, 1, generator=rng)).to(images)
+
+    if s.augment:
+        images = warp(images, s.augment, rng)
+    if s.blend:
+        other = images[torch.randperm(len(images), generator=rng).to(images.device)]
+        images = torch.where(draw() < s.blend, torch.lerp(images, other, draw()), images)
+    if s.contrast:
+        images = torch.where(draw() < s.contrast, images * draw(-0.7, 0.7).exp() + draw(-0.5, 0.5), images)
+    return images
+
+
+@torch.no_grad()
+def _answers(run, images: Tensor) -> Tensor:
+    """Return the teacher's answers to images, (N, K)."""
+    parts = [read(run.teacher, Batch(part.float())).logits for part in images.split(256)]
+    return torch.cat(parts) if parts else images.new_zeros(0, run.classes)
+
+
+def _chances(logits: Tensor, balance: float) -> Tensor | None:
+    """Return how likely each image is to be drawn, (N,), by how many have its class; None for all alike.
+
+    A class with less than a tenth of an even share is taken to have that, so that no image comes too often.
+    """
+    if not balance or not len(logits):
+        return None
+    label, classes = logits.argmax(1), logits.shape[1]
+    count = torch.bincount(label, minlength=classes).clamp_min(len(logits) / (10 * classes))
+    return count.float()[label].pow(-balance).cpu()
+
+
+def _pick(images: Tensor, chances: Tensor | None, n: int, rng: torch.Generator) -> Tensor:
+    """Draw n of the images: by their chances, or each at most once more often than any other."""
+    if not n:
+        return images[:0]
+    if chances is not None:
+        rows = torch.multinomial(chances, n, replacement=True, generator=rng)
+    else:
+        rows = torch.cat([torch.randperm(len(images), generator=rng) for _ in range(-(-n // len(images)))])[:n]
+    return images[rows.to(images.device)]
+
+
+ADDED = dict(procedural=0.5, things=1.0, balance=0.7, blend=0.5, contrast=0.5, temperature=4.0)
+PRESETS = RDSKD.presets | {
+    "classroom": replace(RDSKD.presets["classroom"], **ADDED, student_steps=8_000, reuse=3),
+    "long": replace(RDSKD.presets["long"], **ADDED, bank=25_600),
+}
+METHODS = {
+    "any-teacher": Method(
+        any_teacher,
+        PRESETS,
+        batches=mixed,
+        recovers=True,
+        seen="images that a generator made and procedural ones, blended and changed, and the teacher's answers to them",
+    )
+}

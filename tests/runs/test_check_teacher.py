@@ -1,0 +1,155 @@
+"""The check-up: what it reads of teachers whose answers are known, what it notices, and that it changes nothing."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from toys import CLASSES, SIZE, ToyTeacher, copied, same
+
+from rdskd_lab.cli import main
+from rdskd_lab.methods.procedural_images import DeadLeaves
+from rdskd_lab.runs import check_teacher as module
+from rdskd_lab.runs.check_teacher import check, check_teacher, forecast_of
+from rdskd_lab.runs.config import Config
+
+pytestmark = pytest.mark.filterwarnings("ignore::rdskd_lab.networks.foreign.NetworkWarning")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(module, "IMAGES", 200)
+    small = dict(generator_steps=12, batch_size=8, latent=6, width=4, student_steps=6, student_batch_size=8)
+    monkeypatch.setattr(module, "SHORT", replace(module.SHORT, **small))
+
+
+class Scaled(nn.Module):
+    """A toy teacher whose images, or logits, are multiplied."""
+
+    def __init__(self, images: float = 1.0, logits: float = 1.0):
+        super().__init__()
+        self.net, self.images, self.logits = ToyTeacher(bn=False), images, logits
+
+    def forward(self, x):
+        return self.net(x * self.images) * self.logits
+
+
+def found(teacher, **how):
+    return check_teacher(teacher, channels=1, size=SIZE, **how)
+
+
+def test_it_reads_what_the_teacher_answers_on_procedural_images():
+    teacher = ToyTeacher()
+    got, images = found(teacher), DeadLeaves(1, SIZE).sample(200, torch.Generator().manual_seed(6)).images
+    with torch.no_grad():
+        logits = teacher(images)
+    labels = logits.argmax(1).tolist()
+    shares = [labels.count(k) / 200 for k in range(CLASSES)]
+    assert got.classes == CLASSES
+    assert got.seen["procedural"].classes == sum(share >= 0.01 for share in shares)
+    assert got.seen["procedural"].entropy == pytest.approx(-sum(p * math.log(p) for p in shares if p), abs=1e-5)
+    assert got.seen["procedural"].confidence == pytest.approx(logits.softmax(1).max(1).values.mean().item(), abs=1e-5)
+    ordered = sorted(logits.flatten().tolist())
+    assert ordered[45] <= got.logits[0] <= ordered[55] and ordered[-56] <= got.logits[1] <= ordered[-46]
+
+
+def test_it_leaves_the_teacher_and_the_random_numbers_as_they_were_and_repeats_itself():
+    teacher, before = ToyTeacher(), torch.get_rng_state()
+    state = copied(teacher)
+    first = found(teacher, seconds=1e9)
+    assert same(copied(teacher), state) and torch.equal(torch.get_rng_state(), before)
+    assert found(teacher, seconds=1e9) == first
+
+
+def test_batchnorm_is_counted_and_its_shift_is_in_standard_deviations():
+    teacher = ToyTeacher()
+    teacher[1].running_mean -= 40 * teacher[1].running_var.sqrt()
+    got = found(teacher)
+    assert got.batchnorm == 1 and 30 < got.shift < 50
+    assert any("--mean" in note and "BatchNorm" in note for note in got.notes)
+    assert found(ToyTeacher(bn=False)).batchnorm == 0
+
+
+def test_saturated_and_flat_answers_are_noticed_and_usual_ones_are_not():
+    said = {factor: " ".join(found(Scaled(logits=factor)).notes) for factor in (1e-3, 1.0, 1e4)}
+    assert "flat" in said[1e-3] and "saturated" in said[1e4]
+    assert "flat" not in said[1.0] and "saturated" not in said[1.0]
+
+
+def test_a_teacher_that_expects_bytes_is_noticed():
+    class Bytes(nn.Module):
+        """Sees nothing but its bias in images that are not of the size of bytes."""
+
+        def __init__(self):
+            super().__init__()
+            self.net = ToyTeacher(bn=False)
+
+        def forward(self, x):
+            return self.net(x / 255) * 20
+
+    assert any("up to 255" in note for note in found(Bytes()).notes)
+    assert not any("up to 255" in note for note in found(ToyTeacher(bn=False)).notes)
+
+
+def test_a_teacher_that_shifts_do_not_move_keeps_its_classes_and_one_of_single_pixels_does_not():
+    class Mean(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.linspace(-1, 1, CLASSES))
+
+        def forward(self, x):
+            m = x.mean((1, 2, 3))[:, None]
+            return 9 * (m * self.scale - self.scale**2 / 2)
+
+    class Pixel(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(CLASSES, SIZE * SIZE, generator=torch.Generator().manual_seed(0)))
+
+        def forward(self, x):
+            return (x - x.mean((2, 3), keepdim=True)).flatten(1) @ self.weight.T
+
+    assert found(Mean()).warped > 0.85 > found(Pixel()).warped
+
+
+def test_the_short_run_is_cut_when_time_is_up_and_says_so():
+    got = found(ToyTeacher(), seconds=0.0)
+    assert any("cut after 1 of 12" in note for note in got.notes)
+    assert not any("cut" in note for note in found(ToyTeacher(), seconds=1e9).notes)
+
+
+def test_the_forecast_rises_with_agreement_and_the_recipe_follows_it(monkeypatch):
+    values = [forecast_of({"procedural": share}) for share in (0.0, 0.3, 0.6, 0.9)]
+    assert values == sorted(values) and 0 <= values[0] < values[-1] <= 1
+    for share, recipe in ((0.0, "any-teacher"), (2.0, "rdskd")):
+        monkeypatch.setattr(module, "forecast_of", lambda agreement, share=share: share)
+        assert found(ToyTeacher()).recipe == recipe
+
+
+def test_a_configuration_names_the_teacher_and_its_text_and_row_say_all():
+    got = check(Config(teacher="lenet5"))
+    assert got.classes == 10 and got.batchnorm == 0
+    text, row = got.text(), got.row()
+    assert "10 classes" in text and got.recipe in text and f"{got.warped:.0%}" in text
+    assert row["agreement procedural"] == got.agreement["procedural"]
+    assert row["seen noise confidence"] == got.seen["noise"].confidence
+
+
+def test_a_teacher_that_cannot_be_distilled_is_refused_as_by_a_run():
+    class Same(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bias = nn.Parameter(torch.zeros(CLASSES))
+
+        def forward(self, x):
+            return self.bias.expand(len(x), -1)
+
+    with pytest.raises(ValueError, match="same answer to every image"):
+        found(Same())
+
+
+def test_the_command_line_prints_it(capsys):
+    main(["check-teacher", "--teacher", "lenet5-bn"])
+    printed = capsys.readouterr().out
+    assert "answers 10 classes" in printed and "statistics: 3" in printed and "take --method" in printed
