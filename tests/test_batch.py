@@ -119,6 +119,13 @@ def test_the_head_is_found_by_running_not_by_the_order_in_which_layers_were_writ
         read(tokens, Batch(x.expand(-1, 2, -1, -1)), ["features"])
 
 
+def test_of_two_layers_with_a_number_per_class_the_last_that_runs_is_the_head():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(SIZE**2, CLASSES), nn.ReLU(), nn.Linear(CLASSES, CLASSES)).to(F64)
+    x = images()
+    expected = net[2](net[1](net[0](x)))
+    assert torch.equal(read(net, Batch(x), {"features"}).features, expected)
+
+
 def test_the_feature_of_a_head_that_runs_on_tokens_is_their_mean():
     body, head, x = nn.Linear(8, 5).double(), nn.Linear(5, 3).double(), images()
 
