@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from toys import CLASSES, F64, SIZE, PlainNet, ToyTeacher, copied, leaves, same, seeded
 
-from rdskd_lab.batch import Batch, find_head, read
+from rdskd_lab.batch import Batch, find_head, read, watch
 from rdskd_lab.networks.architectures import LeNet5
 from rdskd_lab.torch_state import buffers_kept, frozen, train_mode
 
@@ -168,6 +168,12 @@ def test_bn_statistics_are_those_that_torch_computes_itself():
 
 
 # ---- where gradients go ----------------------------------------------------------------------------------------------
+
+
+def test_a_student_that_is_watched_gets_no_gradient_and_the_images_do():
+    student, x = copied(PlainNet()).to(F64), images(grad=True)
+    watch(student, Batch(x), training=True).student.square().sum().backward()
+    assert x.grad.abs().sum() > 0 and all(p.grad is None for p in student.parameters())
 
 
 def test_gradients_flow_to_the_images_through_logits_features_and_bn_and_never_to_the_teacher():
