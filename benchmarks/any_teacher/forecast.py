@@ -61,18 +61,24 @@ def with_truth(row: dict) -> dict:
     return row | {"teacher_accuracy": float(suite[row["teacher"]]["test_accuracy"])} | truth
 
 
+def write(kept: dict[str, dict]) -> None:
+    """Write the table as it is so far."""
+    columns = list(dict.fromkeys(key for row in kept.values() for key in row))
+    TABLE.write_bytes(as_csv(kept.values(), columns))
+
+
 def main(*names: str) -> None:
     """Check the teachers that have no row, add the truth, say how well each forecast ranks."""
     kept = {r["teacher"]: r for r in read_table(TABLE)} if TABLE.exists() else {}
     for name in names or TEACHERS:
         if made(name) and name not in kept:
             kept[name] = check_up(name)
+            write(kept)
             print(
                 name, *(f"{kept[name][key]:.3f}" for key in ("forecast", "agreement procedural", "cpu_s")), flush=True
             )
     kept = {name: with_truth(row) for name, row in kept.items()}
-    columns = list(dict.fromkeys(key for row in kept.values() for key in row))
-    TABLE.write_bytes(as_csv(kept.values(), columns))
+    write(kept)
     digits = [r for r in kept.values() if r["truth"] is not None and TEACHERS[r["teacher"]].data == "mnist"]
     for half in "tuning", "reported":
         some = [r for r in digits if r["half"] == half]
