@@ -171,7 +171,7 @@ def test_bn_statistics_are_those_that_torch_computes_itself():
 
 
 def test_a_student_that_is_watched_gets_no_gradient_and_the_images_do():
-    student, x = copied(PlainNet()).to(F64), images(grad=True)
+    student, x = PlainNet().to(F64), images(grad=True)
     watch(student, Batch(x), training=True).student.square().sum().backward()
     assert x.grad.abs().sum() > 0 and all(p.grad is None for p in student.parameters())
 
