@@ -176,6 +176,20 @@ def test_a_student_that_is_watched_gets_no_gradient_and_the_images_do():
     assert x.grad.abs().sum() > 0 and all(p.grad is None for p in student.parameters())
 
 
+def test_a_student_that_is_watched_answers_in_the_mode_asked_for_and_keeps_its_statistics():
+    student, x = TwoNorms().to(F64), images()
+    before = snapshot(student)
+    training, still = (watch(student, Batch(x), training=mode).student for mode in (True, False))
+    assert snapshot(student) == before
+    assert torch.allclose(still, student.eval()(x)) and torch.allclose(training, student.train()(x))
+    assert not torch.allclose(training, still)
+
+
+def test_the_head_is_the_last_linear_layer():
+    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, CLASSES))
+    assert find_head(net) is net[2] and find_head(nn.Sequential(nn.ReLU())) is None
+
+
 def test_gradients_flow_to_the_images_through_logits_features_and_bn_and_never_to_the_teacher():
     teacher, x = ToyTeacher().double(), images(grad=True)
     got = read(teacher, Batch(x), ["features", "bn"])
