@@ -1,6 +1,6 @@
-"""The 21 inputs that were handed with the issue: each works, or ends in one true sentence, within ten seconds.
+"""The 21 inputs that were handed with the issue: each works, or ends in one true sentence.
 
-The numbers are those of the inputs' folders.  Seconds are this process's own, so that a busy machine does not count.
+The numbers are those of the inputs' folders.
 """
 
 import importlib
@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -96,13 +95,11 @@ def lab(tmp_path, monkeypatch, capfd):
 
     def lab(command):
         sys.modules.pop("nets", None)
-        began = time.process_time()
         try:
             cli.main(command.split())
             status = 0
         except SystemExit as stop:
             status = stop.code or 0
-        assert time.process_time() - began < 10
         return status, *capfd.readouterr()
 
     yield lab
