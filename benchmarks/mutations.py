@@ -147,7 +147,7 @@ MUTATIONS = [
     change("strength: the first anchor is 0", "Term.start", "self.strength == 1 or self.anchor", "True"),
     change("strength: the released code starts at its first loss", "Term.start", "self.strength == 1 or self.anchor",
            "self.anchor"),
-    change("strength: 0 is not plain", "Term.gain", " and self.strength)", ")"),
+    change("strength: 0 is not plain", "Term.asked", " and self.strength)", ")"),
     change("save: strengths", "Distillation.state", "'strength', ", ""),
     change("damping: oh undamped", "rdskd:rdskd", "b.logits), damped=True", "b.logits)"),
     change("damping: ds damped", "rdskd:rdskd", "b.probs)", "b.probs), damped=True"),

@@ -111,10 +111,11 @@ def test_off_is_still_measured_but_never_differentiated():
     b = batch()
     objective = Objective(a=Term(watched, on=False), b=Term(cube))
     assert objective(b).raw.tolist() == pytest.approx([square(b).item(), cube(b).item()])
-    assert seen == [False]
+    assert objective(b).total.item() == pytest.approx(cube(b).item())
+    assert seen == [False, False]
     objective["a"].on = True
     objective(b)
-    assert seen == [False, True]
+    assert seen == [False, False, True]
 
 
 def test_weight_0_is_on_and_adds_nothing():

@@ -48,6 +48,20 @@ def test_they_are_what_torchmetrics_says(asked):
     assert found["confusion"] == C.multiclass_confusion_matrix(student, teacher, num_classes=K).tolist()
 
 
+def test_a_network_is_asked_in_eval_mode_and_stays_in_its_own():
+    asked_in = []
+
+    class Watched(Says):
+        def forward(self, x):
+            asked_in.append(self.training)
+            return super().forward(x)
+
+    split = Split(torch.zeros(3, 1, 1, 1, dtype=torch.uint8), torch.zeros(3).long(), (0.0,), (1.0,), tuple("abcd"), "")
+    net = Watched(torch.zeros(3).long()).train()
+    accuracy.answers(net, split)
+    assert asked_in == [False] and net.training
+
+
 def test_a_network_may_answer_more_than_logits_and_have_no_parameters():
     class Answer(nn.Module):
         def __init__(self, answer):
