@@ -30,7 +30,7 @@ AREAS = {  # the file that a definition stands in -> its tests
     "losses": "tests/test_losses.py tests/methods/test_methods.py",
     "answers": "tests/test_batch.py tests/networks",
     "batch": "tests/test_batch.py tests/test_training.py",
-    "objective": "tests/test_objective.py tests/test_training.py tests/test_distillation.py",
+    "objective": "tests/test_objective.py tests/test_training.py tests/methods/test_methods.py",
     "generator": "tests/test_generator.py",
     "training": "tests/test_training.py tests/test_objective.py tests/test_distillation.py",
     "torch_state": "tests/test_training.py tests/test_batch.py",
