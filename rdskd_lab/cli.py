@@ -443,7 +443,7 @@ app.add_typer(study, name="study")
 @study.command("run")
 def study_run(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="fluctuation, diversity, accuracy or robustness.")],
+    name: Annotated[str, typer.Argument(help="fluctuation, strength, diversity, accuracy or robustness.")],
     out: Annotated[Path, typer.Option(help="Folder for finished runs, NAME.csv and NAME.html.")] = Path("runs/studies"),
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else this machine.")] = "",
     workers: Annotated[int, typer.Option(help="Processes on this machine; 0: one for each core.")] = 0,

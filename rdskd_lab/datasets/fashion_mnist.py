@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .dataset import DataSet, Labelled, find, find_or_download
-from .idx import read_images_and_labels
+from .idx import by_torchvision, read_images_and_labels
 
 TUNED = 4_000  # the first training images: what is tuned is tuned on them, and no teacher sees them
 RAW = "FashionMNIST/raw/"
@@ -26,19 +26,13 @@ def read(split: str, places: list[Path]) -> Labelled:
         files = (DEBIAN / name for name in packed)
     else:
         instead = "Set RDSKD_DATA to the folder that holds FashionMNIST/raw, or apt install dataset-fashion-mnist."
-        place = find_or_download(SET, tuple(RAW + name for name in names), places, _place, instead)
+        place = find_or_download(
+            SET, tuple(RAW + name for name in names), places, by_torchvision("FashionMNIST"), instead
+        )
         files = (place / RAW / name for name in names)
     images, labels = read_images_and_labels(*files, MD5, "install Debian's package dataset-fashion-mnist")
     which = {"tune": slice(TUNED), "train": slice(TUNED, None), "test": slice(None)}[split]
     return Labelled(images[which], labels[which], SET.classes)
-
-
-def _place(place: Path, download: bool) -> Path:
-    if download:
-        from torchvision.datasets import FashionMNIST  # here, because it would make `import rdskd_lab` slow
-
-        FashionMNIST(place, download=True)
-    return place
 
 
 SET = DataSet(

@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +37,16 @@ def _checked_bytes(path: Path, md5: Mapping[str, str], instead: str) -> np.ndarr
             f"Delete it and run again to download it anew, or {instead}."
         )
     return content
+
+
+def by_torchvision(kind: str) -> Callable[[Path, bool], Path]:
+    """Return what puts a set into a folder, if it is asked to download it: torchvision's class of this name."""
+
+    def place(folder: Path, download: bool) -> Path:
+        if download:
+            from torchvision import datasets  # here, because it would make `import rdskd_lab` slow
+
+            getattr(datasets, kind)(folder, download=True)
+        return folder
+
+    return place

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from . import digits
 from .dataset import DataSet, Labelled, find_or_download
-from .idx import read_images_and_labels
+from .idx import by_torchvision, read_images_and_labels
 
 # The shipped digits are 5,000 of the first 5,848 training images.  A teacher that learns from index 5,848 on has
 # therefore seen none of them.
@@ -26,18 +26,10 @@ def read(split: str, places: list[Path]) -> Labelled:
     stem, first = ("t10k", 0) if split == "test" else ("train", FIRST_TRAIN)
     names = (f"{RAW}{stem}-images-idx3-ubyte", f"{RAW}{stem}-labels-idx1-ubyte")
     instead = "Set RDSKD_DATA to the folder that holds MNIST/raw, or use the shipped digits: --data digits."
-    place = find_or_download(SET, names, places, _place, instead)
+    place = find_or_download(SET, names, places, by_torchvision("MNIST"), instead)
     files = (place / name for name in names)
     images, labels = read_images_and_labels(*files, MD5, "use the shipped digits: --data digits")
     return Labelled(images[first:], labels[first:], SET.classes)
-
-
-def _place(place: Path, download: bool) -> Path:
-    if download:
-        from torchvision.datasets import MNIST  # here, because it would make `import rdskd_lab` slow
-
-        MNIST(place, download=True)
-    return place
 
 
 SET = DataSet(
