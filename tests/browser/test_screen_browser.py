@@ -193,7 +193,7 @@ def test_nothing_moves_while_it_plays(page):
     labels = set()
     for step in range(302, 342):
         page.draw(made_up_state(step, playing=True, seed=step))
-        labels.add(page.view.inner_text(".cell .top") + page.view.inner_text(".cell .bottom"))
+        labels.add(page.view.inner_text(".cell .most") + page.view.inner_text(".cell .least"))
         page.view.wait_for_timeout(20)
     assert page.view.evaluate("shift") < 0.001  # only numbers, to the left when they get a digit more
     assert len(labels) <= 3  # the range of an axis changes seldom
@@ -203,7 +203,7 @@ def test_the_first_anchors_of_0_do_not_set_the_range(page):
     state = made_up_state(40)
     assert state["live"]["charts"]["terms"]["ie"]["anchor"][0] == 0
     page.draw(state)
-    assert page.view.inner_text(".cell >> nth=1 >> .top").startswith("−")
+    assert page.view.inner_text(".cell >> nth=1 >> .most").startswith("−")
 
 
 def test_curves_stand_where_their_numbers_are(page):
@@ -214,7 +214,7 @@ def test_curves_stand_where_their_numbers_are(page):
     d = page.view.get_attribute(".cell path.mine >> nth=0", "d")
     points = [tuple(map(float, point.split())) for point in d[1:].split("L")]
     assert points[0][0] == pytest.approx(10) and points[-1][0] == pytest.approx(1000)
-    top, bottom = (float(page.view.inner_text(f".cell >> nth=0 >> .{end}")) for end in ("top", "bottom"))
+    top, bottom = (float(page.view.inner_text(f".cell >> nth=0 >> .{end}")) for end in ("most", "least"))
     for (_, y), value in zip(points, values, strict=True):
         assert y == pytest.approx(100 * (top - value) / (top - bottom), abs=0.2)
 
@@ -239,6 +239,17 @@ def test_other_classes_and_colour(open_page, classes, channels):
     page.view.wait_for_function(
         "() => { const d = document.querySelector('.tile canvas').getContext('2d').getImageData(0, 0, 32, 32).data; return d.some((v, i) => i % 4 === 0 && v !== d[i + 1]); }"
     )  # a tile has colour
+
+
+@pytest.mark.parametrize("wide", [390, 600, 1008])
+def test_the_range_of_a_chart_stands_at_its_ends(open_page, wide):
+    page = open_page(wide)
+    page.draw(made_up_state())
+    apart = """[...document.querySelectorAll('.chart')].filter((e) => e.checkVisibility()).map((e) => {
+      const at = (name) => e.querySelector(name).getBoundingClientRect(), plot = at('.plot'), middle = (r) => (r.top + r.bottom) / 2;
+      return [Math.abs(middle(at('.most')) - plot.top), Math.abs(middle(at('.least')) - plot.bottom)]; })"""
+    found = page.view.evaluate(apart)
+    assert found and max(map(max, found)) < 10, found
 
 
 # ---- access ---------------------------------------------------------------------------------------------------------

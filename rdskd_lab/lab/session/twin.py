@@ -165,7 +165,7 @@ class Twin:
             return f"classes {its:.1f} → {mine:.1f}"
         if name == "certainty":
             return f"the teacher's certainty {100 * its:.0f} → {100 * mine:.0f} %"
-        return f"{words_of(self.experiment.objective, name).name} {its:.3g} → {mine:.3g}"
+        return f"the loss of {self.titles[name]} {its:.3g} → {mine:.3g}"
 
     def fluctuation_sentence(self, record: Record, window: int) -> str:
         """Compare how much the damped losses jump in both, which differ in damping."""
@@ -177,10 +177,8 @@ class Twin:
                 ratio = np.log(mine[0] / its[0])
                 if abs(ratio) > known["critical"] * known["spread"]:
                     share = abs(1 - mine[0] / its[0])
-                    loss = words_of(self.experiment.objective, name).name
-                    said.append(
-                        f"the {loss} jumps {100 * share:.0f} % {'less' if ratio < 0 else 'more'} than in its twin"
-                    )
+                    more = "less" if ratio < 0 else "more"
+                    said.append(f"the loss of {self.titles[name]} jumps {100 * share:.0f} % {more} than in its twin")
         if said:
             return f"With this damping {' and '.join(said)}."
         if self.band is None:

@@ -75,8 +75,8 @@ class Chart {
     this.marks = node("svg:g", { class: "marks" });
     this.svg.append(this.marks, ...Object.values(this.paths));
     this.plot = node("div", { class: "plot" }, this.svg);
-    [this.top, this.bottom, this.left, this.right] = ["top", "bottom", "left", "right"].map((side) => node("span", { class: side }));
-    this.element = node("div", { class: "chart" }, this.plot, this.top, this.bottom, node("div", { class: "x" }, this.left, node("span", {}, "step"), this.right));
+    [this.most, this.least, this.from, this.until] = ["most", "least", "from", "until"].map((side) => node("span", { class: side }));
+    this.element = node("div", { class: "chart" }, this.plot, this.most, this.least, node("div", { class: "x" }, this.from, node("span", {}, "step"), this.until));
     this.fixed = range;
   }
 
@@ -111,10 +111,10 @@ class Chart {
     }));
     put(this.svg, "aria-label", words);
     const near = high - low < 0.02 * Math.abs(high) ? 4 : 3;
-    write(this.top, short(high, near));
-    write(this.bottom, short(low, near));
-    write(this.left, whole(first));
-    write(this.right, whole(last));
+    write(this.most, short(high, near));
+    write(this.least, short(low, near));
+    write(this.from, whole(first));
+    write(this.until, whole(last));
   }
 
   // A range that is wide enough, ends on round numbers and moves seldom: labels must not jump at every drawing.
