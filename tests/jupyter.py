@@ -133,6 +133,7 @@ class Page:
     def run(self, cell: int = 0) -> None:
         """Run a cell and leave it running.  A first Shift+Enter before the kernel listens does nothing: try again."""
         prompt = f".jp-Notebook .jp-Cell >> nth={cell} >> .jp-InputPrompt"
+        wait_for(lambda: self.view.inner_text(prompt).strip() != "[*]:", 60)  # or each try would queue one more run
         before = self.view.inner_text(prompt).strip()
         for _ in range(20):
             self.view.click(f".jp-Notebook .jp-Cell >> nth={cell} >> .cm-content")
