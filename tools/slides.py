@@ -41,7 +41,7 @@ LOOK = """
 .reveal td:nth-child(2) { white-space: nowrap; }
 .reveal img { max-width: 100%; max-height: 500px; margin: 0.3em auto; display: block; }
 .reveal img.file { max-height: 590px; margin-top: 0; }
-.reveal p + p img.file { max-height: 525px; }
+.reveal p + img.file, .reveal p + p img.file { max-height: 525px; }
 .reveal .anchor-link, .jp-InputPrompt { display: none; }
 """
 PAGE = """{% extends 'reveal/base.html.j2' %}

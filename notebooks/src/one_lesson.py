@@ -283,7 +283,7 @@ lesson.band("student that saw noise", lab.accuracy(from_noise.student, test), "%
 # %% tags=["picture-student"]
 made = run.picture()
 sure = made["confidence"].argsort(descending=True)
-best = [next(i for i in sure if made["labels"][i] == k) for k in made["labels"].unique()][:8]  # the surest of each class
+best = [int(next(i for i in sure if made["labels"][i] == k)) for k in made["labels"].unique()][:8]  # the surest of each class
 pictures.ImageRows(
     "what the student learned from, and what it was tested on",
     {"generated, the student saw these": made["images"][best], "real digits, it never saw these": digits},

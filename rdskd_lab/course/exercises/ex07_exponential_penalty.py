@@ -168,8 +168,8 @@ EXERCISES = (
             Misconception(turned_round, "the sign of the exponent",
                 "exp(a - L) falls as the loss rises, so minimising it makes the loss worse. Use exp(L - a)."),
             Misconception(rises_only, "nothing below the anchor",
-                "You are right above the anchor. Below it your loss is constant, so the loss stops falling as soon as "
-                "it is there. Damping pulls less below the anchor, but it still pulls: do not clamp."),
+                "You are right above the anchor. Below it your loss is constant, so training stops lowering it there. "
+                "Damping pulls less below the anchor, but it still pulls: do not clamp."),
             Misconception(gain_times_loss, "gain times loss",
                 "The gradient is right and would train the same generator. But the value is not exp(L - a): you "
                 "multiply the loss by its detached gain. Return exp(L - a) itself."),
@@ -216,8 +216,8 @@ EXERCISES = (
     Exercise(
         title="the constant weight to compare with",
         hints=(
-            "By what was the gradient multiplied in each step? Take the mean of that.",
-            "The gain of a step is exp(L - a), with the anchor in force in that step.",
+            "What number multiplied the gradient in each step? Take the mean of these numbers.",
+            "The gain of a step is exp(L - a), with the anchor that was used in that step.",
             "In one line: (losses - anchors).exp().mean().",
         ),
         answer=constant_weight,
