@@ -79,7 +79,7 @@ lesson[1].check(generator_loss)
 # %% [markdown]
 # ### Exercise 2: when an anchor is taken
 #
-# This is the rule of notebook 07, now for an epoch of any length. Given step $i$ (counted from 0), its loss `raw` and the current
+# This is the rule `epoch` of notebook 07, for an epoch of any length. Given step $i$ (counted from 0), its loss `raw` and the current
 # `anchor`, return the anchor for the next step. An epoch has `every` steps.
 
 
