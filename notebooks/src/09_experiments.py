@@ -103,7 +103,7 @@ compare("ie off at step 60", {"as it is": as_it_is, "ie off": without_ie}, 2, "e
 # %% [markdown]
 # Until step 60 both runs are identical, number for number: same seed, same weights, same latents. So the one edit caused every
 # later difference. This is what Reset is for, and why you change one thing at a time. Here are the images of both runs at the
-# end, from the same latents:
+# end, from the same latents: first as it is, then with `ie` off.
 
 # %%
 names = [str(k) for k in range(10)]
