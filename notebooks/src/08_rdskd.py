@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, five_boxes, sheet
 from rdskd_lab.reporting import charts
 from rdskd_lab.reporting.history import history_of
 
@@ -210,6 +210,17 @@ lesson.band("share of the rarest class in the pool", rarest, "%", look_at="wheth
 charts.samples(pictures, [str(k) for k in range(10)])
 
 # %% [markdown]
+# Here are ten of them beside real digits, and the way of a batch with these images in it.
+
+# %%
+test = lab.load_data("digits", "test")  # 1,000 real digits; neither network was trained on them
+digits = test.normalise(test.images[::100])
+sheet({"generated\nlast step": pictures[-1], "real digits": digits}, run.teacher, most=10)
+
+# %%
+five_boxes(pictures[-1]["images"], digits)
+
+# %% [markdown]
 # These are what the *teacher* calls digits. They need not look like digits to us; they have to be clear to the teacher,
 # of all classes, and different enough to learn from. How did the three losses get there?
 
@@ -238,7 +249,6 @@ lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 # %%
 for step in run.distill():
     pass
-test = lab.load_data("digits", "test")  # 1,000 real digits; neither network was trained on them
 found = lab.compare_networks(run.teacher, run.student, test)
 print(f"teacher, on {len(test):,} real digits: {found['teacher_accuracy']:.4f}")
 lesson.band("student, which never saw a digit", found["student_accuracy"], "%",
