@@ -26,8 +26,7 @@ import numpy as np
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import begin
-from rdskd_lab.course import pictures as pictures_of
+from rdskd_lab.course import begin, five_boxes, sheet
 from rdskd_lab.reporting import charts
 from rdskd_lab.reporting.history import history_of
 
@@ -217,15 +216,17 @@ charts.samples(pictures, [str(k) for k in range(10)])
 
 # %%
 test = lab.load_data("digits", "test")  # 1,000 real digits; neither network was trained on them
-made = run.picture()
+made, digits = run.picture(), test.normalise(test.images[::100])  # one real digit of each class
 sure = made["confidence"].argsort(descending=True)
-surest = {int(k): int(next(i for i in sure if made["labels"][i] == k)) for k in made["labels"].unique()}
-real = [int((test.labels == k).nonzero()[0]) for k in surest]
-pictures_of.ImageRows(
-    "generated images, and real digits of the same classes",
-    {"generated": made["images"][list(surest.values())], "real": test.normalise(test.images[real])},
-    {"generated": [f"“{k}”" for k in surest]},
-)
+surest = [int(next(i for i in sure if made["labels"][i] == k)) for k in made["labels"].unique()]
+row = {key: made[key][surest] for key in ("images", "labels", "confidence")}
+sheet({"generated\nthe surest ones": row, "real digits": digits}, run.teacher)
+
+# %% [markdown]
+# And these are the five boxes again, with the generated images in them:
+
+# %%
+five_boxes(made["images"], digits)
 
 # %% [markdown]
 # How did the three losses get there?

@@ -27,8 +27,7 @@ from torch import nn
 
 import rdskd_lab as lab
 from rdskd_lab import training
-from rdskd_lab.course import Figure, begin, canvas
-from rdskd_lab.course import pictures as pictures_of
+from rdskd_lab.course import Figure, begin, canvas, sheet
 from rdskd_lab.reporting import charts
 from rdskd_lab.runs import train_teacher
 
@@ -255,12 +254,8 @@ print(f"for comparison, an unseen picture and its nearest training picture: {nea
 
 # %%
 shown = made[torch.linspace(0, len(made) - 1, 8).long()]
-cosines, which = nearest(shown, seen)
-pictures_of.ImageRows(
-    "eight generated images, and the training picture that is nearest to each",
-    {"generated": shown, "nearest, with its cosine": seen[which]},
-    {"nearest, with its cosine": [f"{cosine:.2f}" for cosine in cosines]},
-)
+_, which = nearest(shown, seen)
+sheet({"generated": shown, "nearest\ntraining picture": seen[which]})
 
 # %% [markdown]
 # There is hardly any difference, and both numbers are far below what two real outlines reach. The generator made patterns that

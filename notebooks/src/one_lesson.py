@@ -23,7 +23,7 @@ from dataclasses import replace
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import begin, pictures
+from rdskd_lab.course import begin, five_boxes, sheet
 from rdskd_lab.lab import Lab
 from rdskd_lab.reporting import charts
 
@@ -59,16 +59,8 @@ print(f"certainty on noise: {sure.mean():.4f} on average, from {sure.min():.4f} 
 print("how often it answers 0 to 9:", torch.bincount(answer, minlength=10).tolist())
 
 # %% tags=["picture-noise"]
-one_of_each = [int((test.labels == k).nonzero()[0]) for k in range(8)]
-digits = test.normalise(test.images[one_of_each])
-with torch.no_grad():
-    p = teacher(torch.cat([digits, noise[:8]])).softmax(1)
-words = [f"{k}: {100 * s:.0f} %" for s, k in zip(*p.max(1), strict=True)]
-pictures.ImageRows(
-    "real digits and noise, with the teacher's answer and how sure it is of it",
-    {"real digits": digits, "noise": noise[:8]},
-    {"real digits": words[:8], "noise": words[8:]},
-)
+digits = test.normalise(test.images[::100])  # one of each class
+sheet({"real digits": digits, "noise": noise[:10]}, teacher)
 
 # %% [markdown]
 # The teacher always answers, even to noise. But in noise it sees only a few digits, so a student that learns from noise hears
@@ -81,7 +73,10 @@ pictures.ImageRows(
 # teacher back to the generator, and the generator improves. The teacher itself never changes.
 
 # %% tags=["picture-boxes"]
-pictures.Boxes()
+generator = lab.seeded(lesson.seed, lab.Generator, width=8)
+with torch.no_grad():
+    untrained = generator(generator.latents(8, torch.Generator().manual_seed(0)))  # (8, 1, 32, 32)
+five_boxes(untrained, digits)
 
 # %% [markdown]
 # So everything depends on the loss. RDSKD (*Robustness and Diversity Seeking Data-Free Knowledge Distillation*) has three, one
@@ -283,12 +278,9 @@ lesson.band("student that saw noise", lab.accuracy(from_noise.student, test), "%
 # %% tags=["picture-student"]
 made = run.picture()
 sure = made["confidence"].argsort(descending=True)
-best = [int(next(i for i in sure if made["labels"][i] == k)) for k in made["labels"].unique()][:8]  # the surest of each class
-pictures.ImageRows(
-    "what the student learned from, and what it was tested on",
-    {"generated, the student saw these": made["images"][best], "real digits, it never saw these": digits},
-    {"generated, the student saw these": [f"{made['labels'][i]}: {100 * made['confidence'][i]:.0f} %" for i in best]},
-)
+surest = [int(next(i for i in sure if made["labels"][i] == k)) for k in made["labels"].unique()]  # of each class
+row = {key: made[key][surest] for key in ("images", "labels", "confidence")}
+sheet({"generated\nthe student saw\nimages like these": row, "real digits\nit never saw any": digits}, teacher)
 
 # %% [markdown]
 # The generated images do not look like digits to us. Still, the student reads most of the real ones. A likely reason, which we
