@@ -124,7 +124,7 @@ five_boxes(untrained, digits[::100])
 # ## The whole method in half a minute
 #
 # This method is called RDSKD. You will build it piece by piece. Here it runs as a whole, for a very short time. A second student
-# takes the same number of steps with noise.
+# takes the same number of steps with noise. Each result is printed beside its typical range, which comes from ten seeds.
 #
 # *Predict before you run: a student has only ever seen generated images. How many of the 1,000 real digits will it get right?
 # And a student that has only seen noise? (Guessing gives 10 %.)*
@@ -194,8 +194,7 @@ sheet({"before": before, "after\n150 steps": after, "real digits": digits[::100]
 # our hundreds of runs answer, and what would change your mind.
 #
 # Each notebook has a goal, a question before each run, a piece of code that you write, and figures that answer the questions.
-# Type your guess: you learn most where it is wrong. Each result stands beside its typical range: *yours ..., typical ... to ...*.
-# The range comes from ten seeds. By luck alone, about 1 run in 20 lies outside.
+# Type your guess: you learn most where it is wrong. About 1 result in 20 lies outside its typical range by luck alone.
 #
 # **In a class.** `begin("00_start_here", student="your name")` gives each student a seed of their own for the same
 # experiments. The last cell of each notebook hands in what you did, as one small file.

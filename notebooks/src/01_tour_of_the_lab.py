@@ -52,7 +52,7 @@ live
 # |---|---|
 # | three numbers | how many classes there are (*effective classes*), how sure the teacher is, how many real digits the student reads |
 # | five boxes | the way of a batch: random numbers, generator, teacher, losses, and the gradient back to the generator |
-# | three cards | one for each loss: a switch, its weight, its damping, and how hard it pulls now |
+# | three cards | one for each loss: a switch, its weight, its damping (the subject of notebook 07), and how hard it pulls now |
 # | 40 images | what the generator makes of the same 40 latents; below each, the teacher's answer and how sure it is |
 # | bars | how the teacher sorts the latest batches into the ten classes |
 # | curves | each loss over the last 200 steps |

@@ -169,7 +169,7 @@ lesson.band("certainty of blots", p["blots"].max(1).values.mean(), "%", look_at=
 lesson.band("commonest class among blots", shares["blots"].max() / 100, "%", look_at="whether there are 1000")
 
 # %%
-kinds = {"noise": shown["noise"][:10], "blots\nuntrained generator": shown["blots"][:10], "real digits": shown["digits"][::100]}
+kinds = {"noise": shown["noise"][:10], "blots\nuntrained": shown["blots"][:10], "real digits": shown["digits"][::100]}
 sheet(kinds, teacher)
 
 # %%
@@ -320,7 +320,7 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 #
 # A generator can have a prior too. This run of the lab uses a teacher with BatchNorm layers. They still know the mean and the
 # variance of the data, channel by channel. The extra loss `bn` asks that generated images have the same. (It comes from
-# DeepInversion. It is not part of RDSKD.) The lab begins after 600 steps. Press **Play**, switch `bn` off, and watch the digits
+# DeepInversion. It is not part of RDSKD.) The lab begins with a generator that has trained for 600 steps. Press **Play**, switch `bn` off, and watch the digits
 # for some hundred steps.
 
 # %% tags=["not-banded"]

@@ -46,8 +46,8 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 #
 # $$L_{IE} = \sum_k \bar p_k \ln \bar p_k = -H(\bar p) \quad\text{in nats, from } -\ln K \text{ (best) to } 0 \text{ (worst)}.$$
 #
-# A number that is easier to read is $e^{H(\bar p)}$, the **effective number of classes**: ten equal classes give 10, one class gives
-# 1. Notebook 04 used it to watch the collapse.
+# A number that is easier to read is $e^{H(\bar p)}$, the **effective number of classes**: 10 for ten equal classes, 1 for one
+# class. Notebook 04 used it to watch the collapse.
 #
 # *Predict before you run: here are four batches of four images, with $K = 4$. Which of them does $L_{IE}$ like best? Which would
 # you choose to teach a student?*

@@ -201,7 +201,7 @@ charts.Curves(
 # ### Exercise 3: how hard a loss pulls
 #
 # `first` and `second` are functions of a tensor `x`, and each returns a loss. How many times as hard as the second does the first one pull
-# at `x`? Divide the lengths of their gradients.
+# at `x`? Divide the lengths of their gradients with respect to `x`.
 
 # %% tags=["exercise-3"]
 def louder(first, second, x):
