@@ -40,6 +40,8 @@ LOOK = """
 .reveal pre code { max-height: none; }
 .reveal td:nth-child(2) { white-space: nowrap; }
 .reveal img { max-width: 100%; max-height: 500px; margin: 0.3em auto; display: block; }
+.reveal img[src^="data:image/svg"] { width: 100%; }
+.reveal sup, .reveal sub { line-height: 0; }
 .reveal img.file { max-height: 590px; margin-top: 0; }
 .reveal p + img.file, .reveal p + p img.file { max-height: 525px; }
 .reveal .anchor-link, .jp-InputPrompt { display: none; }
