@@ -48,6 +48,9 @@ test-all: .venv/.ready  ## what make test leaves out: slow tests, the other note
 notebooks: .venv/.ready  ## build notebooks/*.ipynb from their .py: execute, clean, write (NAME=08_rdskd for one)
 	$(PY) tools/build_notebooks.py $(NAME)
 
+slides: .venv/.ready  ## write build/slides.html, the slides of the 90-minute class, from docs/slides.md (needs a network once)
+	$(PY) tools/slides.py
+
 doctor: .venv/.ready  ## what is wrong with this machine, what to type, how long things will take
 	@.venv/bin/rdskd-lab doctor
 
@@ -61,4 +64,4 @@ clean:  ## delete .venv and caches (runs/ stays)
 	rm -rf .venv .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help env demo lab test test-all notebooks doctor badges bench clean
+.PHONY: help env demo lab test test-all notebooks slides doctor badges bench clean

@@ -144,7 +144,7 @@ def compare(path: Path, clock: str) -> tuple[float, float]:
         "import time as _time\n"
         "from rdskd_lab.doctor import facts as _checkup, report as _doctor\n"
         f"_checkup.perf_counter = _time.{clock}\n"
-        f"_estimate = _doctor.estimate(_doctor.look())['notebook {path.name[:2]}']\n"
+        f"_estimate = _doctor.estimate(_doctor.look())[_doctor.row('{path.stem}')]\n"
         f"_begun = _time.{clock}()"
     )
     book.cells.insert(first + 1, nbformat.v4.new_code_cell(ask))

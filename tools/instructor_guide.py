@@ -1,15 +1,19 @@
-"""Write the generated part of INSTRUCTOR.md: `python tools/instructor_guide.py`.
+"""Write the generated parts of INSTRUCTOR.md: `python tools/instructor_guide.py`.
 
-Run it after a notebook, an exercise or docs/instructor/answers.toml changed. Between its two marks stand, for each
-notebook: goal and time, what to skip, each prediction with the expected answer, and each exercise with its typical
-errors. Questions and sentences come from the notebooks and the exercises themselves.
+Run it after a notebook, an exercise or a file of docs/instructor/ changed. It writes between marks: the plan of the
+90-minute class, whose times it adds up; and for each notebook goal and time, what to skip, each prediction with the
+expected answer, and each exercise with its typical errors. Questions and sentences come from the notebooks and the
+exercises themselves.
 """
 
+import csv
+import math
 import re
 import tomllib
+from typing import NamedTuple
 
 import jupytext
-from build_notebooks import NOTEBOOKS, TOP, sources
+from build_notebooks import NOTEBOOKS, SOURCES, TOP, sources
 
 from rdskd_lab.course.lesson import find_exercises
 
@@ -17,6 +21,9 @@ GUIDE = NOTEBOOKS / "INSTRUCTOR.md"
 ANSWERS = TOP / "docs" / "instructor" / "answers.toml"
 BEGIN = "<!-- tools/instructor_guide.py writes what follows -->"
 END = "<!-- end of what tools/instructor_guide.py writes -->"
+PLAN = TOP / "docs" / "instructor" / "ninety_minutes.toml"
+BEGIN_PLAN = "<!-- tools/instructor_guide.py writes this plan -->"
+END_PLAN = "<!-- end of the plan -->"
 QUESTION = re.compile(r"\*(?:Predict before you run: |Before you (?:look|go on): )")
 
 
@@ -47,10 +54,65 @@ def tell(source) -> str:
     return "\n".join(told)
 
 
+class Part(NamedTuple):
+    """A part of the 90-minute class: `talk` minutes for exercises and discussion, `reading` minutes for the prose."""
+
+    section: str
+    talk: float
+    reading: float
+    do: str
+
+
+def prose(notebook: str) -> dict[str, int]:
+    """Count the words of each section of a notebook: {heading: words of its text, formulas and tables included}."""
+    words, section = {}, ""
+    for cell in jupytext.read(SOURCES / f"{notebook}.py").cells:
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
+            if heading := re.fullmatch(r"##? (.*)", line):
+                section = heading[1]
+            words[section] = words.get(section, 0) + len(line.split())
+    return words
+
+
+def class_plan() -> tuple[list[Part], float, dict]:
+    """Return the parts of the 90-minute class, the minutes of computing as measured, and the file's other entries."""
+    plan = tomllib.loads(PLAN.read_text(encoding="utf-8"))
+    words, rows = prose(plan["notebook"]), plan.pop("part")
+    if (planned := [row["section"] for row in rows]) != list(words):
+        raise SystemExit(f"{PLAN.name} plans {planned}, but the notebook has {list(words)}")
+    parts = [Part(r["section"], r["minutes"], words[r["section"]] / plan["words_a_minute"], r["do"]) for r in rows]
+    with open(TOP / "results" / "notebooks.csv", encoding="utf-8") as file:
+        seconds = {row["notebook"]: float(row["clock_s"]) for row in csv.DictReader(file)}
+    return parts, seconds[plan["notebook"]] / 60, plan
+
+
+def tell_plan() -> str:
+    """Return the plan as Markdown: a row for each part with its minutes, and the sum."""
+    parts, computing, plan = class_plan()
+    told, start = ["| minutes | section of the notebook | what you do |", "|---|---|---|"], 0.0
+    for part in parts:
+        end = start + part.talk + part.reading
+        when = f"{start:.0f} to {end:.0f}" if part.talk else "after"
+        told.append(f"| {when} | {part.section} | {part.do} |")
+        start = end if part.talk else start
+    talk, reading = sum(part.talk for part in parts), sum(part.reading for part in parts)
+    told += [
+        "",
+        f"In all {math.ceil(talk + reading + computing)} minutes: {talk} for talk, exercises and lab, {reading:.0f} "
+        f"to read everything at {plan['words_a_minute']} words a minute, and {computing:.1f} of computing on two CPU "
+        "cores. "
+        "The rest of the 90 minutes is for what goes wrong.",
+    ]
+    return "\n".join(told)
+
+
 def write(guide: str) -> str:
-    """Return the guide with a fresh generated part."""
-    middle = "\n\n".join([BEGIN, *map(tell, sources()), END])
-    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: middle, guide, flags=re.DOTALL)
+    """Return the guide with fresh generated parts."""
+    notebooks = "\n\n".join([BEGIN, *map(tell, sources()), END])
+    plan = "\n\n".join([BEGIN_PLAN, tell_plan(), END_PLAN])
+    for begin, end, middle in ((BEGIN, END, notebooks), (BEGIN_PLAN, END_PLAN, plan)):
+        guide = re.sub(f"{re.escape(begin)}.*{re.escape(end)}", lambda _, text=middle: text, guide, flags=re.DOTALL)
+    return guide
 
 
 def _without_the_last_star(text: str) -> str:

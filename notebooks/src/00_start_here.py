@@ -9,35 +9,35 @@
 # %% [markdown]
 # # 00 Start here: a teacher whose data is gone
 #
-# **Goal.** See what data-free distillation is for, look at its whole course once in half a minute, and find out whether this
-# machine is ready.
+# **Goal.** See what data-free distillation is for, watch the whole method run once (30 seconds), and check that your machine
+# is ready.
 #
 # **Time.** About 10 minutes, of which 15 seconds are computing (two CPU cores).
 #
-# The first cell of each notebook looks at your machine. If something has to be mended, it says what to type; then it says how
-# long the notebook's computing will take *here*. Run a cell with Shift + Enter.
+# The first cell of each notebook looks at your machine. If something needs fixing, it tells you what to type. Then it estimates
+# how long this notebook will run on your machine. Run a cell with Shift + Enter.
 
 # %%
 import numpy as np
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, five_boxes, sheet
 from rdskd_lab.reporting import charts
 
 lesson = begin("00_start_here")
 
 # %% [markdown]
-# `from rdskd_lab.doctor import doctor; doctor()` shows everything that it looked at.
+# `from rdskd_lab.doctor import doctor; doctor()` shows everything that it checked.
 #
 # ## The story
 #
 # Somebody trained a network to read handwritten digits. It reads well. Its training images are gone: they were private, or
-# licensed, or on a disk that broke. What is left is one file with weights.
+# licensed, or on a disk that broke. Only one file with weights is left.
 #
-# You need a *smaller* network that does the same, for a small device. With the images you would train it on them
-# (*knowledge distillation*: the small network, the *student*, learns to answer as the large one, the *teacher*, does). Without
-# them there is nothing to show to the two. Or is there?
+# You need a *smaller* network that does the same, for a small device. With the images, you would use *knowledge distillation*:
+# the small network (the *student*) learns to answer as the large network (the *teacher*) does. Without them, we have no
+# images to show either network. Or do we?
 
 # %%
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).eval()
@@ -46,20 +46,21 @@ for name, net in (("teacher", teacher), ("student", student)):
     print(f"{name}: {sum(p.numel() for p in net.parameters()):6,} numbers")
 
 # %% [markdown]
-# The course keeps 1,000 real digits, **to measure with and for nothing else**. No network here learns from them.
+# The course has 1,000 real digits, **for tests and for nothing else**. No network in this notebook learns from them.
 
 # %%
 test = lab.load_data("digits", "test")
+digits = test.normalise(test.images)  # (1000, 1, 32, 32), a hundred of each digit
 print(f"teacher, on {len(test):,} real digits: {lab.accuracy(teacher, test):.4f}")
 
 # %% [markdown]
-# ## What does a teacher say to something that is no digit?
+# ## How does a teacher answer an image that is no digit?
 #
-# It answers with one number per class, the *logits*; a softmax makes them probabilities. How *sure* it is of an image is the
-# largest of the ten.
+# The teacher gives ten numbers, one for each class: the *logits*. A softmax turns them into probabilities. We call the largest
+# of the ten probabilities the teacher's *certainty*.
 #
-# *Predict before you run: we show it noise, each pixel drawn at random. It never saw such a thing. How sure is it: 10 %, 50 %,
-# 90 %? And does it find all ten digits in the noise?*
+# *Predict before you run: we show the teacher noise. Each pixel is random. The teacher never saw such an image. How certain is
+# it: 10 %, 50 %, 90 %? And does it find all ten digits in the noise?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -77,15 +78,21 @@ print("answers 0 to 9:", answers.tolist())
 teacher = teacher.float()
 
 # %% [markdown]
-# So a teacher has an opinion about anything, and it is lopsided: in noise it sees a few digits only. A student that learns
-# from noise hears about those few. But if a teacher answers *anything*, we can look for images to which it gives *good*
-# answers: sure ones, of all classes, and many different ones.
+# Here are ten real digits and ten images of noise. Below each image stand the teacher's answer and its certainty.
+
+# %%
+sheet({"real digits": digits[::100], "noise": noise[:10]}, teacher)
+
+# %% [markdown]
+# So the teacher has an answer for any image, and it prefers some answers: in noise it sees only a few digits. A student that
+# learns from noise learns about these few digits only. But if the teacher answers *any* image, we can search for images with
+# *good* answers: certain ones, of all classes, and many different ones.
 #
 # ### Exercise 1: how sure is it?
 #
-# To get to know the exercises: write the certainty that was just printed as a function. `check` looks at what your function
-# does, never at how it is written. `hint` has three hints, from a nudge to nearly the line; `example` shows the inputs of the
-# check and what should come out; `solution` shows one answer. Nothing below needs your answer, so you can always go on.
+# This exercise shows how exercises work. Write the certainty, which was just printed, as a function. `check` looks at what
+# your function does, not at how you write it. `hint` gives three hints. `example` shows the inputs of the check and the
+# right results. `solution` shows one answer. No later cell needs your answer, so you can always go on.
 
 
 # %% tags=["exercise-1"]
@@ -100,15 +107,27 @@ lesson[1].check(certainty)
 # lesson[1].solution()  # one answer
 
 # %% [markdown]
-# ## The whole course in half a minute
+# ## The plan
 #
-# A third network, the *generator*, turns random numbers (*latents* $z$) into images. It learns from the teacher's reaction:
-# images of which the teacher is sure, of all classes, unlike each other. Then the student learns from those images and the
-# teacher's answers to them. This is RDSKD, which you will build piece by piece; here it runs as a whole, very short. A
-# second student learns for as long from noise.
+# A third network, the *generator*, turns random numbers (*latents* $z$) into images. At first its images show nothing, as
+# in the picture below. But the teacher answers each image, and three *losses* say how good the answers are. Their gradient
+# changes the generator, so that the next images are better. Then the student learns from these images and from the
+# teacher's answers to them.
+
+# %%
+generator = lab.seeded(0, lab.Generator, width=8)
+with torch.no_grad():
+    untrained = generator(generator.latents(64, torch.Generator().manual_seed(0)))  # (64, 1, 32, 32)
+five_boxes(untrained, digits[::100])
+
+# %% [markdown]
+# ## The whole method in half a minute
 #
-# *Predict before you run: how many of the 1,000 real digits will a student read that has only ever seen painted images? And
-# the one that has seen noise? (Guessing gives 10 %.)*
+# This method is called RDSKD. You will build it piece by piece. Here it runs as a whole, for a very short time. A second student
+# takes the same number of steps with noise. Each result is printed beside its typical range, which comes from ten seeds.
+#
+# *Predict before you run: a student has only ever seen generated images. How many of the 1,000 real digits will it get right?
+# And a student that has only seen noise? (Guessing gives 10 %.)*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -118,22 +137,24 @@ from dataclasses import replace
 
 
 def distil(method, generator_steps):
-    """A short run of a method; the run, with its student."""
+    """A short run of a method; the run, with its student, and pictures before and after."""
     settings = replace(method.presets["classroom"], generator_steps=generator_steps, student_steps=400, width=8)
     fresh = lab.seeded(lesson.seed, lab.LeNet5Half)
     run = lab.Distillation(teacher, fresh, method.terms(), settings, method=method, seed=lesson.seed)
+    before = run.picture()
     for step in run:
         pass
-    return run
+    return run, before, run.picture()
 
 
-painted, from_noise = distil(lab.METHODS["rdskd"], 150), distil(lab.METHODS["noise"], 0)
+generated, before, after = distil(lab.METHODS["rdskd"], 150)
+from_noise, *_ = distil(lab.METHODS["noise"], 0)
 found = {
     "teacher": lab.accuracy(teacher, test),
-    "student, painted images": lab.accuracy(painted.student, test),
+    "student, generated images": lab.accuracy(generated.student, test),
     "student, noise": lab.accuracy(from_noise.student, test),
 }
-lesson.band("student that saw painted images", found["student, painted images"], "%",
+lesson.band("student that saw generated images", found["student, generated images"], "%",
             look_at="so short a run depends on its seed: notebook 08 trains longer")  # fmt: skip
 lesson.band("student that saw noise", found["student, noise"], "%")
 
@@ -142,14 +163,15 @@ bars = charts.Line("digits read", np.arange(3), 100 * np.array(list(found.values
 charts.Curves("who reads how many of 1,000 real digits", [bars], "", unit=" %", ticks=list(found))
 
 # %% [markdown]
-# Images like these are all that the better student has ever seen, in rows by what the teacher takes them for:
+# The next picture shows images of the same latents before and after training, and real digits. The better student has only
+# ever seen images like those in the second row.
 
 # %%
-charts.samples([painted.picture()], [str(k) for k in range(10)])
+sheet({"before": before, "after\n150 steps": after, "real digits": digits[::100]}, teacher, most=10)
 
 # %% [markdown]
-# They are not digits to us. They are what this teacher takes for digits. That is the riddle of the course: why is it enough,
-# what has to be asked of the generator, and what happens if one of the demands is left out?
+# To us they are not digits. To this teacher they are. These are the questions of the course: why is that enough? What must we
+# ask of the generator? And what happens if we leave out one of the three losses?
 #
 # ## The course
 #
@@ -171,37 +193,38 @@ charts.samples([painted.picture()], [str(k) for k in range(10)])
 # Apart from the course, [robustness, for researchers](robustness_for_researchers.ipynb) shows how to test a paper's claims, what
 # our hundreds of runs answer, and what would change your mind.
 #
-# Each has a goal, a question before each run (type your guess: you learn most where it is wrong), your own piece of code
-# compared with the package's, and a figure that answers the question. A result stands beside its typical range, which comes
-# from ten seeds: *yours ..., typical ... to ...*. About 1 run in 20 lies outside by luck alone.
+# Each notebook has a goal, a question before each run, a piece of code that you write, and figures that answer the questions.
+# Type your guess: you learn most where it is wrong. About 1 result in 20 lies outside its typical range by luck alone.
 #
 # **In a class.** `begin("00_start_here", student="your name")` gives each student a seed of their own for the same
 # experiments. The last cell of each notebook hands in what you did, as one small file.
 #
 # ## What to remember
 #
-# * A teacher without its data is a network that answers anything; the art is to ask it good questions.
-# * A generator paints the questions, the teacher judges them, the student learns from the answers.
-# * Real digits only measure; nothing learns from them.
+# * A teacher without its data is a network that answers any image. The skill is to find good images to ask about.
+# * The generator makes the images, the teacher answers them, the student learns the answers.
+# * Real digits are only for tests. No network learns from them.
 #
 # ## The paper, the code, and what we measured
 #
 # * **The paper**: RDSKD, *Robustness and Diversity Seeking Data-Free Knowledge Distillation* (ICASSP 2021, arXiv 2011.03749). We have
 #   read the authors' code, not the body of their paper.
-# * **Measured here**: the two bands above; both students took 400 steps of 128 images. The published schedule has 120,000 steps
-#   of 512 and was not run here.
-# * **Where they differ**: ours is a glimpse of seconds. The package's preset `classroom` reaches 97.75 ± 0.17 % on MNIST's official
-#   test images (README); this notebook tests on 1,000 shipped digits.
+# * **Measured here**: the two results above. Both students took 400 steps of 128 images. The published schedule has 120,000 steps
+#   of 512 images. We did not run it here.
+# * **Where they differ**: our run takes seconds. The package's preset `classroom` reaches 97.75 ± 0.17 % on MNIST's official
+#   test images (README). This notebook tests on 1,000 digits that come with the package.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | teacher, student | the trained network, and the smaller one that learns to answer as it does |
+# | teacher, student | the trained network, and the smaller network that learns to answer as it does |
 # | distillation | training a student on a teacher's answers |
-# | data-free | without one image that the teacher was trained on |
-# | generator, latent $z$ | a network that paints an image from random numbers, and those numbers |
-# | logits, softmax | a network's raw answer, one number per class; what makes probabilities of it |
+# | data-free | without any image that the teacher was trained on |
+# | generator, latent $z$ | a network that makes an image from random numbers; these numbers |
+# | logits, softmax | a network's raw answer, one number per class; the function that turns it into probabilities |
+# | certainty | the largest of the teacher's probabilities for an image |
+# | loss | a number that says how bad something is; training makes it smaller |
 # | seed | the number that fixes everything random in a run |
 
 # %% tags=["hand-in"]

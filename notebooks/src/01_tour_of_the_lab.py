@@ -11,14 +11,17 @@
 #
 # **Goal.** Find your way on the lab's screen: train a generator, switch off one of its losses, and see what happens.
 #
-# **Time.** About 15 minutes, of which 5 seconds are computing (two CPU cores). You may play with the lab as long as you like.
+# **Time.** About 15 minutes, of which 10 seconds are computing (two CPU cores). Play with the lab as long as you like.
 #
 # In notebook 00 a generator learned to make images that the teacher recognises. Here you watch it learn. You need no formula
 # yet. Each loss gets a notebook of its own later.
 
 # %%
+from dataclasses import replace
+
 import torch
 
+import rdskd_lab as lab
 from rdskd_lab.course import begin
 from rdskd_lab.lab import Lab, Museum
 
@@ -28,7 +31,8 @@ lesson = begin("01_tour_of_the_lab")
 # ## Press Play
 #
 # Run the next cell. The lab appears below it. Before you press **Play**, look at the 40 images. They come from a generator that
-# has not learned anything. The teacher has an answer to each of them, printed below the image.
+# has not learned anything. Below each image stands the teacher's answer. (If you read this without a kernel, you see the lab after
+# 40 steps.)
 #
 # *Predict before you run: how many of the ten digits does the teacher see in these 40 images? And after 200 steps of
 # training?*
@@ -37,28 +41,29 @@ lesson = begin("01_tour_of_the_lab")
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-live = Lab(seed=lesson.seed, steps=60)
+small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
+live = Lab(settings=small, seed=lesson.seed, steps=40)
 live
 
 # %% [markdown]
-# Press **Play**, wait for about 200 steps, and press **Pause**. What is on the screen, from top to bottom:
+# Press **Play**, wait for about 200 steps, and press **Pause**. From top to bottom the screen shows:
 #
 # | where | what it shows |
 # |---|---|
 # | three numbers | how many classes there are (*effective classes*), how sure the teacher is, how many real digits the student reads |
 # | five boxes | the way of a batch: random numbers, generator, teacher, losses, and the gradient back to the generator |
-# | three cards | one for each loss: a switch, its weight, its damping, and how hard it pulls now |
+# | three cards | one for each loss: a switch, its weight, its damping (the subject of notebook 07), and how hard it pulls now |
 # | 40 images | what the generator makes of the same 40 latents; below each, the teacher's answer and how sure it is |
 # | bars | how the teacher sorts the latest batches into the ten classes |
 # | curves | each loss over the last 200 steps |
 #
 # ## One number for "how many classes"
 #
-# If 31 of 40 images are a 2, then it is not fair to say that there are ten classes, even if each digit occurs once. So the
-# lab counts *effective classes*: $e^H$, where $H = -\sum_k p_k \ln p_k$ is the entropy of the shares $p_k$ of the classes.
+# Suppose that 31 of 40 images are a 2, and each other digit occurs once. "Ten classes" would be misleading. So the lab counts
+# *effective classes*: $e^H$, where $H = -\sum_k p_k \ln p_k$ is the entropy of the shares $p_k$ of the classes.
 #
-# *Predict before you run: forty images, four of each digit. How many effective classes? And twenty of each of two digits? And 31 of one
-# digit, one of each of the others?*
+# *Predict before you run: how many effective classes do forty images have if there are four of each digit? If there are twenty of
+# each of two digits? If there are 31 of one digit, and one of each other digit?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -71,7 +76,7 @@ for words, counts in (("four of each", [4] * 10), ("two digits", [20, 20]), ("31
 # %% [markdown]
 # ### Exercise 1: effective classes
 #
-# Write this number for counts in which a class may be missing.
+# Write this number. Some classes may have no image.
 
 
 # %% tags=["exercise-1"]
@@ -128,15 +133,16 @@ Museum("collapse")
 # ## The paper, the code, and what we measured
 #
 # * **Released code**: RDSKD with all three losses on, weight 1. The lab begins so.
-# * **Measured here**: nothing. One run of the lab is one seed. Notebook 09 measures what the lab shows, with ten.
-# * **Where they differ**: the lab's generator is smaller than the published one, so that a step takes a hundredth of a second.
+# * **Measured here**: nothing. One run of the lab is one seed. Notebook 09 measures with ten seeds what the lab shows.
+# * **Where they differ**: the lab's generator is much narrower than the published one (8 channels instead of 128), so that many steps
+#   fit into a second.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
 # | step | one batch of images, one change of the generator's weights |
-# | loss, term | a number that the generator makes smaller; RDSKD adds three of them |
+# | term | one of the losses that are added; RDSKD has three |
 # | effective classes | $e^H$ of the shares of the classes: 10 if all ten are equally frequent, 1 if there is only one |
 # | twin | the same run without your last change |
 

@@ -7,12 +7,12 @@
 # ---
 
 # %% [markdown]
-# # 02 Distillation: what an answer holds beside the label
+# # 02 Distillation: an answer says more than a label
 #
-# **Goal.** Let a small network learn from a large one's answers, and measure the gap that the rest of this course
-# closes: with the real data, and with noise in their place.
+# **Goal.** Let a small network learn from a large one's answers. Measure the gap that the rest of this course closes: the
+# gap between a student of real digits and a student of noise.
 #
-# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
+# **Time.** About 20 minutes, of which 20 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace
@@ -21,26 +21,27 @@ import numpy as np
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import Figure, begin, canvas
+from rdskd_lab.course import Figure, begin, canvas, sheet
+from rdskd_lab.lab import Lab
 from rdskd_lab.methods import baselines
 from rdskd_lab.reporting import charts, style
 
 lesson = begin("02_distillation")
 
 # %% [markdown]
-# ## An answer is more than its label
+# ## An answer says more than its label
 #
-# The *teacher* is a LeNet-5 that reads handwritten digits. To a batch of $N$ images it gives *logits* $t \in
-# \mathbb{R}^{N \times K}$: one number per image and class, any real number, with $K = 10$. A softmax over the classes
-# makes them probabilities, and a *temperature* $T$ says how hard it looks at differences:
+# The *teacher* is a LeNet-5 that reads handwritten digits. For a batch of $N$ images it gives *logits* $t \in
+# \mathbb{R}^{N \times K}$: one number for each image and each of the $K = 10$ classes. A softmax over the classes turns
+# them into probabilities. We divide the logits by a *temperature* $T$ first:
 #
 # $$p_k(T) = \frac{e^{t_k/T}}{\sum_j e^{t_j/T}}$$
 #
-# The label of an image, its *hard target*, says one thing: "nine". The probabilities, its *soft target*, say what it
-# might have been as well.
+# The label of an image is its *hard target*. It says one thing: "nine". The probabilities are its *soft target*. They also
+# say what else the image could be.
 #
-# *Predict before you run: below are three digits that the teacher has never seen, a clear one and two that were written
-# carelessly. How sure is it of each at $T = 1$? Does a higher $T$ change which class is largest?*
+# *Predict before you run: below are three digits that the teacher has never seen. One is clear, and two are written
+# carelessly. How sure is the teacher of each at $T = 1$? Does a higher $T$ change which class is largest?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -75,21 +76,22 @@ alt = "The three largest probabilities of each answer. " + "; ".join(words) + ".
 Figure("three digits and what the teacher answers", figure, alt)
 
 # %% [markdown]
-# At $T = 1$ the clear digit's answer is a label again: one bar, nine zeros. At $T = 8$ the same logits say more: what
-# else it looks like. Hinton called what stands in the small probabilities *dark knowledge*. A temperature changes no
-# order, only how much of it can be seen. (Entropy, in *nats*, the unit of natural logarithms, measures how spread out
-# an answer is: 0 for one bar, $\ln 10 = 2.303$ for ten equal ones.)
+# At $T = 1$ the answer to the clear digit is like a label: one bar and nine zeros. At $T = 8$ the same logits say more: they
+# show what else the digit looks like. Hinton called the information in the small probabilities *dark knowledge*. A
+# temperature never changes the order of the classes. It only changes how much of this information you can see. (*Entropy*
+# measures how spread out an answer is, in *nats*, the unit of natural logarithms: 0 for one bar, $\ln 10 = 2.303$ for ten
+# equal bars.)
 #
 # ## Learning from answers
 #
-# The *student* is a smaller network: here LeNet-5 with half of everything, 15,738 parameters for 61,706. It gives
-# logits $s \in \mathbb{R}^{N \times K}$, and is to answer as the teacher does:
+# The *student* is a smaller network: a LeNet-5 with half as many channels, with 15,738 parameters instead of 61,706. It
+# gives logits $s \in \mathbb{R}^{N \times K}$, and it must learn to answer as the teacher does:
 #
 # $$L_S = T^2\, \frac1N \sum_{i=1}^N \sum_{k=1}^K p_{ik} \ln \frac{p_{ik}}{q_{ik}}, \qquad
 # p = \mathrm{softmax}(t/T),\; q = \mathrm{softmax}(s/T)$$
 #
-# The double sum is the *Kullback-Leibler divergence* $\mathrm{KL}(p \Vert q)$: 0 where the two agree, above 0
-# elsewhere, in nats.
+# The sum over $k$ is the *Kullback-Leibler divergence* $\mathrm{KL}(p \Vert q)$ of one image. It is 0 where the two
+# answers agree, and above 0 elsewhere. Its unit is the nat.
 #
 # *Predict before you run: the student has its first, random weights. Is $L_S$ larger at $T = 1$ or at $T = 10$?*
 
@@ -110,8 +112,8 @@ for T in (1, 10):
 # %% [markdown]
 # ### Exercise 1: the distillation loss from scratch
 #
-# Write $L_S$ yourself. Where a probability is too small for its number format, `softmax` and then `log` give $-\infty$;
-# `log_softmax` does both at once.
+# Write $L_S$ yourself. If a probability is too small for its number format, `softmax` followed by `log` gives $-\infty$.
+# `log_softmax` computes both in one step and avoids this.
 
 
 # %% tags=["exercise-1"]
@@ -128,15 +130,15 @@ lesson[1].check(distillation_loss)
 # %% [markdown]
 # ## Why $T^2$?
 #
-# What a student learns from is the gradient. For one image,
+# A student learns from the gradient of the loss. For one image it is
 #
 # $$\frac{\partial\,\mathrm{KL}}{\partial s_k} = \frac1T\,(q_k - p_k) \;\approx\; \frac{1}{T^2}\,\frac{\tilde s_k - \tilde t_k}{K}
-# \quad\text{for large } T,$$
+# \quad\text{for large } T.$$
 #
-# with $\tilde s$ and $\tilde t$ the logits less their mean over the classes: for large $T$, $e^{s/T} \approx 1 + s/T$.
-# One factor $1/T$ comes from the division, the other because soft answers differ less.
+# Here $\tilde s$ and $\tilde t$ are the logits minus their mean over the classes. (For large $T$, $e^{s/T} \approx 1 + s/T$.)
+# One factor $1/T$ comes from the division by $T$. The other comes from the softer answers, which differ less.
 #
-# *Predict before you run: how does the gradient's norm fall with $T$, without $T^2$ and with it? Where does the line
+# *Predict before you run: how does the length of the gradient fall with $T$, without $T^2$ and with it? Where does the curve
 # with $T^2$ end?*
 
 # %% tags=["prediction-3"]
@@ -173,15 +175,15 @@ Figure(
 )
 
 # %% [markdown]
-# Without $T^2$ whoever doubles the temperature has to make the learning rate four times as large (with plain gradient
-# steps; Adam, which trains below, divides a constant factor out again). With it the pull has a limit that knows no
-# temperature: at high $T$ the student is asked for the teacher's *logits*, all ten alike; at $T = 1$ mostly for its
-# favourite.
+# Without $T^2$, a temperature twice as high needs a learning rate four times as large. (This is true for plain gradient
+# steps. Adam, which trains below, cancels a constant factor.) With $T^2$, the gradient approaches a limit that does not
+# depend on the temperature. At high $T$ the student learns the teacher's *logits*, all ten equally. At $T = 1$ it learns
+# mostly the teacher's favourite class.
 #
-# ## The loop, flat and in the package
+# ## The loop, by hand and in the package
 #
-# A student learns like any network: show it a batch, take the loss, step downhill. The package's loop does that and
-# *yields*: you pull one step after the other.
+# A student learns like any network: show it a batch, compute the loss, take a step. The package's loop does this and *yields*
+# after each step, so you can look at everything between two steps.
 
 # %%
 rng = torch.Generator().manual_seed(0)
@@ -211,19 +213,19 @@ print("largest difference below 1e-8:", apart < 1e-8)
 # %% [markdown]
 # ## With the data, and without
 #
-# For once students learn from real digits here: 4,000, other ones than the 1,000 of the test, which the course brings
-# along for comparisons like this one. Two *controls* say what a data-free method can hope for, and what it must beat:
+# Only here do students learn from real digits. There are 4,000 of them, and the 1,000 test digits are not among them. Two
+# *controls* say how good a data-free method can become, and what it must beat:
 #
 # | control | the student sees | its target |
 # |---|---|---|
-# | `real` | real digits | the teacher's soft answer: the *upper bound*, since a data-free method has no real digits |
-# | `noise` | N(0, 1) in every pixel | the teacher's soft answer, to noise |
+# | `real` | real digits | the teacher's soft answer. This is the *upper bound*: a data-free method has no real digits |
+# | `noise` | N(0, 1) in every pixel | the teacher's soft answer to the noise |
 #
-# and beside them, `labels`: real digits and their labels, no teacher at all. Each student starts from the same weights
-# and takes the same number of steps, at $T = 10$.
+# A third student, `labels`, learns from real digits and their labels, without a teacher. Each student starts from the same
+# weights and takes the same number of steps, at $T = 10$.
 #
-# *Predict before you run: which of three students reads most of 1,000 digits that none of them saw, and how many does
-# the student of noise read? Ten percent is guessing.*
+# *Predict before you run: which of the three students reads most of 1,000 new digits? And how many does the student of noise
+# read? (Guessing gives 10 %.)*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -254,12 +256,17 @@ lines = [charts.Line(name, counted, 100 * np.array(a), i) for i, (name, a) in en
 charts.Curves("three students on 1,000 test digits", lines, "step", "read correctly", (10, "guessing: 10 %"), unit=" %")
 
 # %% [markdown]
-# The test digits are only looked at: the last student counts, whatever the curve did before.
+# The test digits are only for measuring. We take each student as it is after its last step, whatever its curve did before.
 #
-# Soft answers beat labels by a little: over ten seeds never behind, 0.8 points ahead in the mean. Noise, for all its
-# soft answers, teaches next to nothing: **that gap is what data-free distillation has to close.** Why is it so wide?
-# Ask the teacher what it takes noise for.
-#
+# Soft answers beat labels by a little: over ten seeds never behind, 0.8 points ahead in the mean. Noise teaches very little,
+# although its answers are soft too. **This gap is what data-free distillation must close.** Why is it so wide? Here is what
+# the students saw, with the teacher's answers.
+
+# %%
+noise = baselines.Noise(1, 32).sample(1000, torch.Generator().manual_seed(0)).images  # (1000, 1, 32, 32)
+sheet({"real": digits.normalise(digits.images[::400]), "noise": noise[:20]}, teacher)
+
+# %% [markdown]
 # *Predict before you run: in notebook 00 two digits never occurred in 500 images of noise. And in 1,000? How many digits
 # get a fair share, 10 % or more?*
 
@@ -267,7 +274,6 @@ charts.Curves("three students on 1,000 test digits", lines, "step", "read correc
 lesson.predict(5, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-noise = baselines.Noise(1, 32).sample(1000, torch.Generator().manual_seed(0)).images  # (1000, 1, 32, 32)
 with torch.no_grad():
     share = 100 * teacher(noise).argmax(1).bincount(minlength=10).numpy() / len(noise)
 bars = [charts.Line("share of 1,000 images of noise", np.arange(10), share, 0, "bars")]
@@ -275,37 +281,46 @@ even, classes = (10.0, "even share: 10 %"), list("0123456789")
 charts.Curves("what noise is to the teacher", bars, "the teacher's answer", level=even, unit=" %", ticks=classes)
 
 # %% [markdown]
-# Three digits have more than their share, one never occurs and four hardly ever. Whoever is shown no 0 and hardly a 6
-# cannot learn to read them; and what does occur is nowhere near real digits. So images are wanted that are of *all*
-# classes and that the teacher finds convincing: notebook 03 begins to paint them.
+# In noise, three digits get more than their share, one never occurs, and four hardly ever occur. A student that never sees a 0 and
+# hardly ever a 6 cannot learn to read them. And the digits that do occur look nothing like real ones. So we need images of
+# *all* classes, and the teacher must be sure of them. Notebook 03 begins to make such images.
 #
+# ## In the lab: a student that learns along
+#
+# The lab trains a generator and, if you like, a student beside it. Here the screen shows the student alone. Press **Play**
+# and watch its accuracy. Then switch *student learns along* off: the generator goes on, the student stays as it is.
+
+# %% tags=["not-banded"]
+Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="student")
+
+# %% [markdown]
 # ## What to remember
 #
-# * A soft target says what an image might have been as well; a temperature makes that visible and changes no order.
-# * $L_S = T^2\,\mathrm{KL}(p \Vert q)$: summed over classes, averaged over the batch; $T^2$ keeps the gradient's size
-#   as $T$ grows.
-# * At high $T$ the student is asked for the teacher's logits.
-# * `real` is the upper bound, `noise` the control; the gap between them is the subject of this course.
+# * A soft target also says what else an image could be. A temperature makes this visible and never changes the order.
+# * $L_S = T^2\,\mathrm{KL}(p \Vert q)$: a sum over the classes, a mean over the batch. $T^2$ keeps the size of the gradient as
+#   $T$ grows.
+# * At high $T$ the student learns the teacher's logits.
+# * `real` is the upper bound, and `noise` is the control to beat. This course is about the gap between them.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Papers and released code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's released code uses $T = 10$,
-#   DAFL's $T = 1$. DAFL's authors report for this pair on MNIST, each with a schedule of their own: student with labels
-#   98.65 %, distilled with real data 98.91 %, with Gaussian noise 88.01 %; DFAD's authors found 74.7 ± 3.3 % for noise.
-# * **Measured here**: 400 steps of 128 images, 4,000 real digits; the ranges of ten seeds stand above.
-# * **Where they differ**: noise does far worse here. A few hundred steps are not their thousands of iterations, and our
-#   teacher is another; which of the two counts was not studied.
+# * **Papers and released code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's released code uses $T = 10$, and
+#   DAFL's uses $T = 1$. DAFL's authors report for these two networks on MNIST, each with its own schedule: student with labels
+#   98.65 %, distilled with real data 98.91 %, with Gaussian noise 88.01 %. DFAD's authors report 74.7 ± 3.3 % for noise.
+# * **Measured here**: 400 steps of 128 images, 4,000 real digits. The ranges of ten seeds stand above.
+# * **Where they differ**: noise does far worse here. We take a few hundred steps, they take thousands, and our teacher is a
+#   different one. We did not study which of the two matters.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | temperature $T$ | what logits are divided by before the softmax; above 1 it softens an answer |
+# | temperature $T$ | the number that divides the logits before the softmax; above 1 it makes an answer softer |
 # | hard and soft target | a label; a probability for every class |
-# | dark knowledge | what the small probabilities of a soft target say about likeness between classes |
+# | dark knowledge | what the small probabilities of a soft target say about the likeness of classes |
 # | nat | the unit of a natural logarithm of a probability; $\ln 2 = 0.693$ nats are one bit |
 # | Kullback-Leibler divergence | how far one distribution is from another, in nats; 0 if they are the same |
-# | control | a run that says what to compare with: the best to hope for, or what comes of nothing |
+# | control | a run to compare with: the best that we can hope for, or the least that we must beat |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

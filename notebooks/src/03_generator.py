@@ -7,15 +7,15 @@
 # ---
 
 # %% [markdown]
-# # 03 Generator: from a latent to an image
+# # 03 Generator: from random numbers to an image
 #
-# **Goal.** Take the network apart that paints images, see what the teacher makes of it before it has learned anything,
-# and find images by gradient without it, to learn why it is needed.
+# **Goal.** Take the network apart that makes images. See how the teacher answers its images before it has learned
+# anything. Then find images without it, by gradient, and learn why we need it.
 #
-# **Time.** About 25 minutes, of which 10 seconds are computing (two CPU cores).
+# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores).
 #
-# Notebook 02 ended with a gap: a student taught with noise reads a fifth of the digits, one taught with real digits
-# nearly all. Better images are wanted, and nobody has any.
+# Notebook 02 ended with a gap: a student taught with noise reads a fifth of the digits, and a student taught with real digits
+# reads nearly all. So we need better images than noise, and we have none.
 
 # %%
 import numpy as np
@@ -24,22 +24,23 @@ import torch.nn.functional as F
 
 import rdskd_lab as lab
 from rdskd_lab import losses
-from rdskd_lab.course import Figure, begin, canvas
+from rdskd_lab.course import begin, sheet
+from rdskd_lab.lab import Lab
 from rdskd_lab.methods import baselines
 from rdskd_lab.reporting import charts
 
 lesson = begin("03_generator")
 
 # %% [markdown]
-# ## A network that paints
+# ## A network that makes images
 #
 # A *generator* $G$ turns a *latent* $z \sim N(0, I_{100})$, a hundred random numbers, into an image $x = G(z)$. It is a
-# classifier turned round: few numbers become many. This one is DAFL's, which RDSKD uses too: a linear layer makes a
-# small picture of many channels; twice its sides are doubled and a convolution mixes what is there; the last
-# convolution leaves one channel, grey.
+# classifier in reverse: a few numbers become many. RDSKD uses the generator of an older method, DAFL. A linear layer makes a
+# small picture with many channels. Twice, the sides are doubled and a convolution mixes neighbouring pixels. The last
+# convolution leaves one channel: a grey image.
 #
-# *Predict before you run: the image has 32 x 32 pixels and its sides are doubled twice. How large is the picture that
-# the linear layer makes? Which layer has most weights?*
+# *Predict before you run: the image has 32 x 32 pixels, and its sides are doubled twice. How large is the picture that
+# the linear layer makes? Which layer has the most weights?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -61,15 +62,15 @@ with torch.no_grad():
     for layer in generator.paint:
         x = layer(x)
         tell(layer, x)
-blots = x  # what an untrained generator paints
+blots = x  # the images of an untrained generator
 
 # %% [markdown]
-# ## The same, flat
+# ## The same, by hand
 #
-# Nothing of it is mysterious. In training mode a *BatchNorm* takes, for each channel, the mean and the variance over
-# the batch and all pixels, and gives $(h - \mu)/\sqrt{\sigma^2 + \epsilon}$, times a weight, plus a bias. The last one
-# has neither weight nor bias: it gives the images mean 0 and variance 1, the scale of *normalised* data, which the
-# teacher was trained on.
+# Nothing in it is mysterious. In training mode a *BatchNorm* takes the mean $\mu$ and the variance $\sigma^2$ of each channel,
+# over the batch and all pixels. It returns $(h - \mu)/\sqrt{\sigma^2 + \epsilon}$, times a weight, plus a bias. The last BatchNorm
+# has neither weight nor bias. So it gives the images mean 0 and variance 1. This is the scale of *normalised* data, on which the
+# teacher was trained.
 
 
 # %%
@@ -100,16 +101,16 @@ print("largest difference below 1e-10:", (flat - blots).abs().max().item() < 1e-
 print(f"mean {blots.mean().abs():.4f}, variance {blots.var(unbiased=False):.4f}")
 
 # %% [markdown]
-# (The variance is not quite 1: that of $\tanh$'s output is about 0.005 before the network has learned, and $10^{-5}$ is
-# not nothing beside it.)
+# (The variance is not exactly 1. Before training, the variance of the output of $\tanh$ is about 0.005, and compared with
+# this, $\epsilon = 10^{-5}$ is not nothing.)
 #
-# Two curiosities of the released code are kept: the inner BatchNorms have $\epsilon = 0.8$, probably meant as their
-# momentum, and the picture is doubled by repeating pixels, which is cheap and leaves small squares for the convolution
-# to smooth.
+# The package keeps two curious details of the released code. The inner BatchNorms have $\epsilon = 0.8$, which was probably meant
+# as their momentum. And the picture is doubled by repeating pixels. This is cheap, and it leaves small squares that the
+# convolution has to smooth.
 #
 # ### Exercise 1: double a picture
 #
-# Write the doubling yourself, without `nn.Upsample`, `F.interpolate` and `repeat_interleave`: pixel $(i, j)$ becomes
+# Write the doubling yourself, without `nn.Upsample`, `F.interpolate` and `repeat_interleave`. Pixel $(i, j)$ becomes
 # the pixels $(2i, 2j), (2i, 2j+1), (2i+1, 2j), (2i+1, 2j+1)$.
 
 
@@ -127,8 +128,8 @@ lesson[1].check(upsample)
 # %% [markdown]
 # ### Exercise 2: the scale of normalised data
 #
-# Write the generator's last layer: each channel gets mean 0 and variance 1. Over what are mean and variance taken?
-# Leave $\epsilon$ out.
+# Write the generator's last layer: each channel gets mean 0 and variance 1. Over which axes do you take mean and variance?
+# Leave out $\epsilon$.
 
 
 # %% tags=["exercise-2"]
@@ -143,9 +144,9 @@ lesson[2].check(standardise)
 # lesson[2].solution()
 
 # %% [markdown]
-# ## What a beginner's images are to the teacher
+# ## What the teacher says to an untrained generator
 #
-# *Predict before you run: a generator with random weights paints blots. The teacher is shown 1,000 of them, 1,000
+# *Predict before you run: a generator with random weights makes images that we call blots. The teacher answers 1,000 blots, 1,000
 # images of noise and 1,000 real digits. Of which is it least sure? In which do all ten classes occur?*
 
 # %% tags=["prediction-2"]
@@ -165,19 +166,11 @@ with torch.no_grad():  # in single precision: a thousand images in double would 
 shares = {name: 100 * q.argmax(1).bincount(minlength=10).numpy() / len(q) for name, q in p.items()}
 
 lesson.band("certainty of blots", p["blots"].max(1).values.mean(), "%", look_at="the generator's last layer")
-lesson.band("commonest class among blots", shares["blots"].max() / 100, "%", look_at="whether 1000 were painted")
+lesson.band("commonest class among blots", shares["blots"].max() / 100, "%", look_at="whether there are 1000")
 
 # %%
-figure, axes = canvas(10, 3.6, 10, 3)
-tiles = [*shown["noise"][:10], *shown["blots"][:10], *shown["digits"][::100]]
-for axis, image in zip(axes, tiles, strict=True):
-    axis.imshow(image[0], cmap="gray")
-    axis.set(xticks=[], yticks=[])
-for row, name in enumerate(shown):
-    certain = 100 * p[name].max(1).values.mean()
-    axes[10 * row].set_ylabel(f"{name}\n{certain:.0f} % sure")
-alt = "Ten images each: noise, which is grey snow; blots, soft clouds with small squares; handwritten digits 0 to 9."
-Figure("three kinds of images", figure, alt)
+kinds = {"noise": shown["noise"][:10], "blots\nuntrained": shown["blots"][:10], "real digits": shown["digits"][::100]}
+sheet(kinds, teacher)
 
 # %%
 rows = []
@@ -187,17 +180,16 @@ for i, (name, share) in enumerate(shares.items()):
 charts.Panels("what the teacher takes them for", rows)
 
 # %% [markdown]
-# The teacher is surer of blots than of noise. (They are smoother; whether that is why was not tried.) But it takes most
-# of them for one or two classes. A student taught with blots alone lies between the two of notebook 02: in 600 steps
-# and one seed 74 % of the test digits were read, against 26 % for noise and 97 % for digits (the package calls that
-# control `untrained`). The teacher's answer to an image is therefore of use twice: as a target for the student, and as
-# a *judgement* of the image.
+# The teacher is surer of blots than of noise. (Blots are smoother. We did not test whether this is the reason.) But it takes most
+# of them for one or two classes. A student taught with blots alone lies between the two students of notebook 02: in one run of 600
+# steps it read 74 % of the test digits, against 26 % for noise and 97 % for real digits. (The package calls this control
+# `untrained`.) So the teacher's answer is useful twice: as a target for the student, and as a *judgement* of the image.
 #
 # ## Model inversion: ask the teacher backwards
 #
-# A network is trained by a gradient with respect to its weights. The same backward pass goes on to the *input*:
-# $\partial L/\partial x$ says how each pixel should change. So fix the weights, choose a class $k$, start from noise
-# and descend
+# We train a network by the gradient with respect to its weights. The same backward pass can go on to the *input*:
+# $\partial L/\partial x$ says how each pixel should change. So we fix the weights, choose a class $k$, start from noise and
+# minimise
 #
 # $$L_{CE}(x) = -\ln p_k(x), \qquad p = \mathrm{softmax}(t(x)).$$
 #
@@ -230,7 +222,7 @@ def certainty(x):
 
 bare = descend(lambda x: F.cross_entropy(teacher(x), targets), start, steps=10, lr=0.05)
 print(f"certainty: {certainty(start):.4f} before, {certainty(bare):.4f} after 10 steps")
-print(f"a pixel moved by {(bare - start).abs().mean():.4f} in the mean; the noise has a spread of 1")
+print(f"a pixel moved by {(bare - start).abs().mean():.4f} on average; the noise has a spread of 1")
 
 # The package says the same as a table of terms over Pixels, in the loop that everything trains in.
 pixels = lab.Pixels(targets).double()
@@ -243,14 +235,14 @@ for _ in range(10):
 print("largest difference to the package below 1e-8:", (pixels.images - bare).abs().max().item() < 1e-8)
 
 # %% [markdown]
-# The teacher is certain, and there is nothing to see (the upper row of the next figure): a quarter of the noise's own
-# spread, each pixel in the direction that counts, moves its answer from anything to anything. It was never trained on
-# noise, so what it says about noise was never checked.
+# The teacher is certain, and there is nothing to see (upper row of the next figure). Each pixel moved by about a quarter of
+# the noise's own spread, in the direction that counts. This is enough to change the answer to any class. The teacher was
+# never trained on noise, so nobody ever checked its answers to noise.
 #
 # ### Exercise 3: invert a class
 #
-# Write it yourself: from `start`, plain gradient steps $x \leftarrow x - \eta\,\partial L_{CE}/\partial x$ with $\eta$
-# = `lr`, and no step for the teacher.
+# Write it yourself. From `start`, take plain gradient steps $x \leftarrow x - \eta\,\partial L_{CE}/\partial x$ with $\eta$
+# = `lr`. The teacher must not change.
 
 
 # %% tags=["exercise-3"]
@@ -267,11 +259,11 @@ lesson[3].check(invert)
 # %% [markdown]
 # ## A little help: what images are like
 #
-# A *prior* is what we know of images before we ask the teacher: here, that neighbouring pixels are alike. *Total
-# variation* $R_{TV}$ takes all images less themselves, moved by one pixel, and the norm of that; once each for four
-# directions, added up. The pixels now descend $L_{CE} + 0.01\,R_{TV}$.
+# A *prior* is what we know about images before we ask the teacher. Here: neighbouring pixels are similar. *Total variation*
+# $R_{TV}$ shifts all images by one pixel, subtracts them from the originals and takes the norm. It does this for four directions
+# and adds the four norms. Now the pixels minimise $L_{CE} + 0.01\,R_{TV}$.
 #
-# *Predict before you run: is the teacher surer with the prior or without it? Four starts of noise are asked for the
+# *Predict before you run: is the teacher surer with the prior or without it? Four different starts of noise are asked for the
 # same class: are their four images alike?*
 
 # %% tags=["prediction-4"]
@@ -282,27 +274,15 @@ smooth = descend(lambda x: F.cross_entropy(teacher(x), targets) + 0.01 * losses.
 print(f"certainty: {certainty(bare):.4f} without a prior, after 10 steps")
 print(f"           {certainty(smooth):.4f} with it, after 100 steps")
 
-figure, axes = canvas(10, 3.6, 10, 3)
-for axis, image in zip(axes, [*bare[:10], *smooth[:10], *smooth[10:20]], strict=True):
-    axis.imshow(image[0], cmap="gray")
-    axis.set(xticks=[], yticks=[])
-for axis, label in zip(axes, targets[:10].tolist(), strict=False):
-    axis.set_title(f"asked: {label}", fontsize=10)
-for row, label in enumerate(("no prior", "prior", "another\nstart")):
-    axes[10 * row].set_ylabel(label)
-alt = (
-    "Three rows of ten images, asked to become 0 to 9. First row, no prior: grey snow. Second and third row, total "
-    "variation, two starts: soft grey shapes in which a digit's ring, hook or cross shows; the two rows look alike."
-)
-Figure("images found by gradient", figure, alt)
+sheet({"no prior\nasked: 0 to 9": bare[:10], "prior": smooth[:10], "prior\nanother start": smooth[10:20]}, teacher)
 
 # %% [markdown]
-# The prior is a second wish beside the first, so the teacher is less sure, even after ten times as many steps.
+# The prior is a second goal beside the first. So the teacher is less sure, even after ten times as many steps.
 #
-# ## Why these images alone are not enough
+# ## Why these images are not enough
 #
-# How alike are two images of one class? Take the cosine of their pixels (each image less its mean): 1 if they are the
-# same up to brightness and contrast, about 0 if they have nothing in common.
+# How alike are two images of one class? We take the cosine between their pixels (each image minus its mean). It is 1 if they are the
+# same up to brightness and contrast, and about 0 if they have nothing in common.
 
 
 # %%
@@ -326,44 +306,56 @@ apart = F.cosine_similarity(*differ).mean()
 lesson.band("what still differs that was the start's noise", apart, "", 2, look_at="the number of steps")
 
 # %% [markdown]
-# Read the four together. Without a prior two images of a class do differ, but nearly all of what differs (the last
-# number, a cosine) is the noise they started from: variety that says nothing about digits. With the prior the noise is
-# gone, and the images of one class are alike, much more so than real ones. The loss looks at each image alone and wants
-# *one* sure image; nothing in it asks for *another* one. And each image with a prior costs a hundred passes through the
-# teacher.
+# Read the four numbers together. Without a prior, two images of a class do differ. But nearly all of the difference is the noise
+# from which they started (the last number, a cosine). This variety says nothing about digits. With the prior the noise is
+# gone, and the images of one class are alike, much more than real digits are. The loss looks at each image alone. It asks for *one*
+# sure image, and never for *another* one. And each image with a prior costs a hundred passes through the teacher.
 #
-# A generator answers both. It is trained once and then paints as many images as one likes, one pass each; its weights
-# learn by the gradient that moved the pixels, $\frac{\partial L}{\partial \theta} = \frac{\partial L}{\partial
-# x}\frac{\partial x}{\partial \theta}$; and because it paints a whole *batch* from different latents, a loss can ask
-# how the images of a batch differ from one another. Which losses ask for what is the subject of notebooks 04 to 07.
+# A generator solves both problems. We train it once, and then it makes as many images as we like, one pass each. Its weights
+# learn from the gradient that moved the pixels, $\frac{\partial L}{\partial \theta} = \frac{\partial L}{\partial
+# x}\frac{\partial x}{\partial \theta}$. And it makes a whole *batch* from different latents, so a loss can ask how the images of
+# a batch differ. Notebooks 04 to 07 are about these losses.
 #
+# ## In the lab: a prior for a generator
+#
+# A generator can have a prior too. This run of the lab uses a teacher with BatchNorm layers. They still know the mean and the
+# variance of the data, channel by channel. The extra loss `bn` asks that generated images have the same. (It comes from
+# DeepInversion. It is not part of RDSKD.) The lab begins with a generator that has trained for 600 steps. Press **Play**, switch `bn` off, and watch the digits
+# for some hundred steps.
+
+# %% tags=["not-banded"]
+readable = Lab("rdskd+bn", seed=lesson.seed, steps=1, only="bn", learn=False)
+readable.example("readable")
+readable
+
+# %% [markdown]
 # ## What to remember
 #
-# * A generator makes images from random latents; its last BatchNorm gives them the scale of normalised data.
-# * What the teacher answers is a judgement, and its gradient reaches the pixels, or the weights of whoever painted
-#   them.
-# * Certain is not realistic: noise, changed by a quarter of its spread, is a 3 with a probability of nearly 1.
-# * A prior makes images that look like something, all alike. Variety has to be asked for.
+# * A generator makes images from random latents. Its last BatchNorm gives them the scale of normalised data.
+# * The teacher's answer judges an image. The gradient of this judgement reaches the pixels, or the weights of the generator that
+#   made them.
+# * Certain does not mean realistic. Noise, changed by a quarter of its spread, is a 3 with a probability of nearly 1.
+# * A prior makes images that look like something, and all alike. We have to ask for variety.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Released code**: this generator is DAFL's and RDSKD's, with $\epsilon = 0.8$ and nearest doubling; there it is
-#   eight times as wide. Images by gradient with total variation come from DeepInversion, which adds a prior that needs
-#   BatchNorm in the teacher (this one has none).
-# * **Measured here**: the teacher's answers to noise, blots and digits, and the similarity of inverted images; ranges
+# * **Released code**: this generator is that of DAFL and RDSKD, with $\epsilon = 0.8$ and doubling by repeated pixels. Theirs is
+#   eight times as wide. Images by gradient with total variation come from DeepInversion, which adds the prior from BatchNorm
+#   statistics. (The first teacher of this notebook has no BatchNorm.)
+# * **Measured here**: the teacher's answers to noise, blots and digits, and how similar inverted images are. The ranges
 #   of ten seeds stand above.
-# * **Where they differ**: DeepInversion's published settings take 2,000 steps, other weights and shifts; ours are the
-#   smallest that show the point, so the pictures say nothing about how good that method can be. Notebook 10 compares
-#   methods.
+# * **Where they differ**: DeepInversion's published settings take 2,000 steps, other weights and shifts. Ours are the
+#   smallest that show the point, so the pictures do not show how good that method can be. Notebook 10 compares methods.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | BatchNorm | a layer that gives each channel mean 0 and variance 1, over a batch and all pixels while training |
-# | normalised data | pixels less the data's mean, over its standard deviation: what the teacher was trained on |
-# | model inversion | finding an input that a network answers in a wanted way, by the gradient at the input |
-# | prior | what is known of images before a network is asked |
+# | BatchNorm | a layer that gives each channel mean 0 and variance 1; in training, over a batch and all pixels |
+# | normalised data | pixels minus the data's mean, divided by its standard deviation: what the teacher was trained on |
+# | blots | our name for the images of an untrained generator |
+# | model inversion | finding an input to which a network gives a wanted answer, by the gradient at the input |
+# | prior | what we know about images before we ask a network |
 # | total variation | how much neighbouring pixels differ, added up |
 
 # %% tags=["hand-in"]

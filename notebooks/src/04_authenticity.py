@@ -9,20 +9,23 @@
 # %% [markdown]
 # # 04 Authenticity: the one-hot loss
 #
-# **Goal.** Write the loss that asks a generator for images that the teacher is sure of, find its gradient by hand, and
-# see what a generator paints when it is asked for nothing else.
+# **Goal.** Write the loss that asks for images of which the teacher is sure. Find its gradient by hand. See what a generator
+# makes if we ask for nothing else.
 #
-# **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
+# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
 #
-# You know from notebook 03 that a generator $G$ turns latents $z$ into images, and that the teacher answers whatever it
-# is shown. Now the answer becomes a judgement.
+# You know from notebook 03 that a generator $G$ turns latents $z$ into images, and that the teacher answers any image. Now this
+# answer becomes a judgement.
 
 # %%
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, sheet
+from rdskd_lab.lab import Lab
 from rdskd_lab.reporting import charts
 
 lesson = begin("04_authenticity")
@@ -30,12 +33,12 @@ lesson = begin("04_authenticity")
 # %% [markdown]
 # ## How sure is the teacher?
 #
-# A batch of $N$ images $x = G(z)$ goes through the teacher. It answers with *logits* $t \in \mathbb{R}^{N \times K}$, one
-# number per image and class ($K = 10$ digits). A softmax over the classes makes them probabilities
-# $p = \mathrm{softmax}(t)$, and $\max_k p_{ik}$ says how sure the teacher is of image $i$.
+# A batch of $N$ images $x = G(z)$ goes through the teacher. It returns *logits* $t \in \mathbb{R}^{N \times K}$, one
+# number for each image and each of the $K = 10$ digits. A softmax over the classes turns them into probabilities
+# $p = \mathrm{softmax}(t)$. The largest of them, $\max_k p_{ik}$, says how sure the teacher is of image $i$.
 #
-# *Predict before you run: 64 blots, of a generator half as wide as that of notebook 03. How sure is the teacher of
-# them, and into how many of the ten classes does it sort so few?*
+# *Predict before you run: here are 64 blots from an untrained generator, half as wide as that of notebook 03. How sure is the teacher
+# of them? And into how many of the ten classes does it sort so few images?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -54,18 +57,19 @@ print(f"least and most: {p.max(1).values.min():.4f} and {p.max(1).values.max():.
 print("classes seen: ", len(p.argmax(1).unique()), "of 10")
 
 # %% [markdown]
-# A teacher was never taught to say "this is no digit". It is rather sure of blots, and that is the weak point that
-# data-free distillation works on: *certain* does not mean *realistic*.
+# A teacher never learned to say "this is no digit". It is rather sure of blots. Data-free distillation works because of this
+# weakness. Remember: *certain* does not mean *realistic*.
 #
 # ## The loss
 #
 # $$L_{OH} = -\frac1N \sum_{i=1}^{N} \ln p_i[k_i], \qquad k_i = \arg\max_k t_{ik}$$
 #
-# The label $k_i$ is the teacher's own favourite, so this is a cross-entropy in which the teacher marks its own answer. It is
-# called *one-hot* loss because it is 0 when each row of $p$ is one-hot: a 1 and nine zeros. Logarithms are natural,
+# The label $k_i$ is the teacher's own favourite class. So this is a cross-entropy in which the teacher marks its own answer. The name
+# *one-hot* loss comes from its best case: it is 0 when each row of $p$ is one-hot, a 1 and nine zeros. Logarithms are natural,
 # so its unit is the *nat*. It lies between 0 (sure) and $\ln K = 2.303$ (no idea).
 #
-# *Predict before you run: what is the loss of three images whose logits are all equal? Of three whose favourite leads by 10?*
+# *Predict before you run: what is the loss of three images whose logits are all equal? And of three images whose favourite class
+# leads by 10?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -83,8 +87,8 @@ print(f"no idea: {lab.one_hot(no_idea):.4f}   sure: {lab.one_hot(sure):.4f}")
 # %% [markdown]
 # ### Exercise 1: the one-hot loss from scratch
 #
-# Write $L_{OH}$ yourself, for logits of any shape $(N, K)$, without `cross_entropy`. One thing to think about: `softmax` and
-# then `log` gives $-\infty$ where a probability is too small for the number format. `log_softmax` does both at once.
+# Write $L_{OH}$ yourself, for logits of any shape $(N, K)$, without `cross_entropy`. Think about small numbers: if a probability is
+# too small for its number format, `softmax` followed by `log` gives $-\infty$. `log_softmax` computes both in one step.
 
 
 # %% tags=["exercise-1"]
@@ -101,12 +105,13 @@ lesson[1].check(one_hot_loss)
 # %% [markdown]
 # ## How hard does it pull?
 #
-# A generator learns from the gradient, so the gradient tells more than the value. For one image with favourite $k$:
+# A generator learns from the gradient, so the gradient matters more than the value. For one image with favourite class $k$:
 #
 # $$\frac{\partial (-\ln p_k)}{\partial t_j} = p_j - [j = k]$$
 #
-# ($[j = k]$ is 1 where $j = k$, and 0 elsewhere.) It pushes the favourite up and all others down. *Predict before you
-# run: as the favourite's lead grows from 0 to 10, when is the pull strongest, and does it end?*
+# ($[j = k]$ is 1 where $j = k$, and 0 elsewhere.) A step against this gradient raises the favourite and lowers all other classes.
+#
+# *Predict before you run: the favourite's lead grows from 0 to 10. When is the pull strongest? Does it end?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -133,8 +138,8 @@ for gap in (0, 2, 10):
     print(f"lead {gap:2}: loss {one_each[10 * gap]:.4f}, pull {pull[10 * gap]:.4f}")
 
 # %% [markdown]
-# An image that the teacher cannot place is pulled hardest; one of which it is sure is left alone. So $L_{OH}$ does not
-# decide *which* digit an image becomes: it makes each image more of what the teacher already takes it for.
+# The loss pulls hardest on an image that the teacher cannot place. It leaves an image alone when the teacher is sure. So $L_{OH}$
+# does not decide *which* digit an image becomes. It makes each image more like the digit that the teacher already sees in it.
 #
 # ### Exercise 2: its gradient by hand
 #
@@ -155,14 +160,15 @@ lesson[2].check(one_hot_gradient)
 # %% [markdown]
 # ## Nothing but authenticity
 #
-# Now a generator is trained on $L_{OH}$ alone. In the package a method is a table of named terms. RDSKD's three are
-# `oh`, which is $L_{OH}$, and `ie` and `ds`, the subjects of notebooks 05 and 06: these two are switched off. So is
-# what the package calls *damping*, an exponential around `oh` that is left for notebook 07.
+# Now we train a generator on $L_{OH}$ alone. In the package a method is a table of named terms. RDSKD has three: `oh` is
+# $L_{OH}$; `ie` and `ds` are the subjects of notebooks 05 and 06. We switch `ie` and `ds` off. We also switch off what the
+# package calls *damping*, an exponential around `oh`. It is the subject of notebook 07.
 #
 # *Predict before you run: after 300 steps, is the teacher surer than before? Into how many classes does it sort the images?*
 #
-# The number of classes is measured softly: with $\bar p = \frac1N\sum_i p_i$, the *effective number of classes* is $e^{H(\bar p)}$
-# with the entropy $H(\bar p) = -\sum_k \bar p_k \ln \bar p_k$. It is 10 when all ten occur equally often, and 1 when there is only one.
+# We count classes as in notebook 01. With the mean answer $\bar p = \frac1N\sum_i p_i$ and its entropy
+# $H(\bar p) = -\sum_k \bar p_k \ln \bar p_k$, the *effective number of classes* is $e^{H(\bar p)}$: 10 when all ten are equally
+# frequent, 1 when there is only one.
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -206,23 +212,39 @@ charts.Panels(
 )
 
 # %% [markdown]
-# The next figure shows the same 40 latents three times. An image keeps its place, in the row of what the teacher takes
-# it for *at the last step*, so that you can follow it from left to right (six a row have room). The words on top count
-# all 40 at their own step.
+# The next figure shows the same 40 latents three times. The rows are the teacher's answers *at the last step*, with at most six images
+# in a row. An image keeps its place, so you can follow it from left to right. The words on top count all 40 images.
 
 # %%
 charts.samples(pictures, [str(k) for k in range(10)])
 
 # %% [markdown]
-# The loss did what it was asked: the teacher is surer. And the classes went: this is *mode collapse*, and here it comes slowly,
-# class by class. Nothing in $L_{OH}$ speaks against it. A likely reason, which we did not test: what is sure is left alone, what
-# is unsure moves until it is sure, and all images come from one generator, which has learned some classes already.
+# The loss did its job: the teacher is surer. And classes disappeared. This is *mode collapse*. Here it comes slowly, class by
+# class. Nothing in $L_{OH}$ prevents it. A likely reason, which we did not test: the loss leaves sure images alone and moves unsure ones
+# until they are sure. All images come from one generator, and it has already learned to make some classes.
 #
+# The first ten of these images before and after, beside real digits:
+
+
+
+# %%
+test = lab.load_data("digits", "test")
+sheet({"before": pictures[0], "after\n300 steps": pictures[-1], "real digits": test.normalise(test.images[::100])}, teacher, most=10)
+
+# %% [markdown]
+# ### In the lab
+#
+# Here the screen shows *Authenticity* alone; the other two losses are on. Press **Play** and wait for 100 steps. Then switch
+# *Authenticity* off for 100 steps, and on again. Watch the percentages below the images.
+
+# %% tags=["not-banded"]
+Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="oh", learn=False)
+
+# %% [markdown]
 # ### Exercise 3: two batches that it cannot tell apart
 #
-# Write the teacher's answers to two batches of 50 images yourself, as logits of shape (50, 10). For both, $L_{OH}$ is below
-# 0.01 nats and the same. In the first all images are of one class. In the second each of the ten classes has five images.
-
+# Write the teacher's answers to two batches of 50 images yourself, as logits of shape (50, 10). For both batches, $L_{OH}$ is the same
+# and below 0.01 nats. In the first batch all images are of one class. In the second, each of the ten classes has five images.
 
 # %% tags=["exercise-3"]
 def two_batches():
@@ -239,27 +261,28 @@ lesson[3].check(two_batches)
 # %% [markdown]
 # ## What to remember
 #
-# * $L_{OH}$ is a cross-entropy with the teacher's own answer as label: 0 nats if it is sure, $\ln K$ if it has no idea.
-# * Its gradient at the logits is $(p - \text{one-hot})/N$: unsure images are pulled, sure ones left alone.
-# * It looks at each image alone, so a batch of one class is as good as a batch of ten: the generator may collapse.
-# * A teacher's certainty is no proof of realism.
+# * $L_{OH}$ is a cross-entropy with the teacher's own answer as the label. It is 0 nats if the teacher is sure, and $\ln K$ if it has no
+#   idea.
+# * Its gradient with respect to the logits is $(p - \text{one-hot})/N$. It pulls unsure images and leaves sure ones alone.
+# * It looks at each image alone. A batch of one class is as good as a batch of ten classes, so the generator may collapse.
+# * A teacher's certainty does not prove that an image is realistic.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Released code** (RDSKD, and DAFL before it): `cross_entropy(logits, argmax(logits))`, which is the loss above. RDSKD then
-#   damps it (notebook 07). The body of the paper was not read by us.
-# * **Measured here**: with this loss alone the effective number of classes fell in every one of ten seeds, to the range that stands
-#   above, within 300 steps. It did not fall to 1: at this scale collapse is a narrowing, not a single image.
-# * **Where they differ**: the published schedule runs 2,400 steps of 512 images with a generator 16 times as wide. That was not run here.
+# * **Released code** (RDSKD, and DAFL before it): `cross_entropy(logits, argmax(logits))`. This is the loss above. RDSKD then
+#   damps it (notebook 07). We have not read the body of the paper.
+# * **Measured here**: with this loss alone, the effective number of classes fell in every one of ten seeds within 300 steps. Its range
+#   stands above. It did not fall to 1: at this scale collapse means fewer classes, not a single image.
+# * **Where they differ**: the published schedule runs 2,400 steps of 512 images with a generator 16 times as wide. We did not run it.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | authenticity | the teacher is sure of an image, whatever it shows |
-# | one-hot loss $L_{OH}$ | cross-entropy of the teacher's answer with its own favourite as label |
+# | authenticity | the teacher is sure of an image, whatever the image shows |
+# | one-hot loss $L_{OH}$ | cross-entropy of the teacher's answer, with its own favourite class as the label |
 # | nat | the unit of a natural logarithm of a probability; $\ln 2 = 0.693$ nats are one bit |
-# | mode collapse | a generator paints few kinds of images, however many it is asked for |
+# | mode collapse | a generator makes few kinds of images |
 # | effective number of classes | $e^{H}$, where $H$ is the entropy of how often each class occurs |
 
 # %% tags=["hand-in"]

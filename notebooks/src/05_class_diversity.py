@@ -9,13 +9,13 @@
 # %% [markdown]
 # # 05 Class diversity: the entropy of the mean answer
 #
-# **Goal.** Write the loss that asks a batch to hold all classes, see it cure the collapse of 04, and measure what that
-# costs in authenticity.
+# **Goal.** Write the loss that asks a batch to hold all classes. See it cure the collapse of notebook 04, and measure the price in
+# authenticity.
 #
 # **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
 #
-# **The question.** A generator that is asked for *authenticity* alone settles on the few classes that it paints best. A
-# student that learns from those never meets the others. How can a loss notice, when each single image is fine?
+# **The question.** A generator that minimises the one-hot loss alone keeps the few classes that it makes best. A student that
+# learns from its images never meets the others. Each single image is fine. So how can a loss notice?
 
 # %%
 import math
@@ -26,7 +26,8 @@ import torch
 
 import rdskd_lab as lab
 from rdskd_lab import torch_state
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, sheet
+from rdskd_lab.lab import Lab
 from rdskd_lab.reporting import charts
 from rdskd_lab.reporting.history import history_of
 
@@ -36,20 +37,20 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # %% [markdown]
 # ## Look at the batch, not at the image
 #
-# $N$ images give answers $p_i = \mathrm{softmax}(t_i)$, each a row of $K$ probabilities. Their mean
+# $N$ images give answers $p_i = \mathrm{softmax}(t_i)$. Each is a row of $K$ probabilities. Their mean
 #
 # $$\bar p = \frac1N \sum_i p_i \in \mathbb{R}^K$$
 #
-# says how much of each class the batch holds. Its **entropy** $H(\bar p) = -\sum_k \bar p_k \ln \bar p_k$ is 0 when all
-# is one class and $\ln K$ when all $K$ classes are there in equal shares. Losses are minimised, so
+# says how much of each class the batch holds. Its **entropy** $H(\bar p) = -\sum_k \bar p_k \ln \bar p_k$ is 0 if there is only one
+# class, and $\ln K$ if all $K$ classes have equal shares. Losses are minimised, so we take
 #
 # $$L_{IE} = \sum_k \bar p_k \ln \bar p_k = -H(\bar p) \quad\text{in nats, from } -\ln K \text{ (best) to } 0 \text{ (worst)}.$$
 #
-# A handier number is $e^{H(\bar p)}$, the **effective number of classes**: 10 equal classes give 10, one class gives 1.
-# It is what 04 watched the collapse with.
+# A number that is easier to read is $e^{H(\bar p)}$, the **effective number of classes**: 10 for ten equal classes, 1 for one
+# class. Notebook 04 used it to watch the collapse.
 #
-# *Predict before you run: four batches of four images, $K = 4$. Which of them does $L_{IE}$ like best? Which would you
-# want to teach a student with?*
+# *Predict before you run: here are four batches of four images, with $K = 4$. Which of them does $L_{IE}$ like best? Which would
+# you choose to teach a student?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -69,14 +70,14 @@ for name, logits in batches.items():
     print(f"{name:20}  L_IE {ie:7.4f}   effective classes {(-ie).exp():.4f}   L_OH {oh:.4f}")
 
 # %% [markdown]
-# The first and the last look the same to $L_{IE}$: it sees the mean, and the mean of four undecided answers is as even as
-# that of four different sure ones. Only $L_{OH}$ tells them apart. **Neither loss makes sense alone**: one asks each
-# image to be of *one* class, the other asks the batch to be of *all*.
+# To $L_{IE}$ the first and the last batch look the same. It sees the mean only, and the mean of four undecided answers is as even as
+# the mean of four different sure answers. Only $L_{OH}$ can tell them apart. **Neither loss makes sense alone**: one asks each
+# image to be of *one* class, the other asks the batch to be of *all* classes.
 #
 # ### Exercise 1: the class-diversity loss from scratch
 #
-# Write $L_{IE}$ for logits of any shape $(N, K)$. It has to stay finite, and so has its gradient, where a class never
-# occurs and $\bar p_k$ is exactly 0.
+# Write $L_{IE}$ for logits of any shape $(N, K)$. If a class never occurs, $\bar p_k$ is exactly 0. The loss and its gradient must be
+# finite there too.
 
 # %% tags=["exercise-1"]
 def class_diversity(logits):
@@ -90,13 +91,13 @@ lesson[1].check(class_diversity)
 # lesson[1].solution()  # one answer
 
 # %% [markdown]
-# The package's piece is `lab.information_entropy`; from here on it is used. Its gradient says which way it pushes: for an
-# image whose answer is $p_i$,
+# The package has this loss as `lab.information_entropy`. We use it from here on. Its gradient says in which direction it pushes. For
+# an image with answer $p_i$,
 #
 # $$\frac{\partial L_{IE}}{\partial t_{ik}} = \frac{p_{ik}}{N}\Big(\ln \bar p_k - \sum_j p_{ij} \ln \bar p_j\Big).$$
 #
-# Classes that the batch has plenty of ($\ln \bar p_k$ near 0) are pushed down, rare ones up, and all images are pushed to
-# the same side. But look at the factor $p_{ik}$: a class that an image has none of gets no push from it.
+# A step against it lowers classes that are frequent in the batch ($\ln \bar p_k$ near 0) and raises rare ones. It pushes all images in the
+# same direction. But look at the factor $p_{ik}$: an image gets no push towards a class that its answer does not contain at all.
 
 # %%
 logits = torch.tensor([[2.0, 0.5, -1.0], [1.5, -0.7, 0.4], [3.0, 0.0, 1.0]]).double().requires_grad_()
@@ -111,8 +112,8 @@ print("first image's gradient:", [f"{g:.4f}" for g in by_torch[0].tolist()])
 # %% [markdown]
 # ### Exercise 2: a batch that both losses like
 #
-# Write down logits of six images and three classes, for which $L_{IE}$ is within 0.01 of its lowest value $-\ln 3$ and
-# $L_{OH}$ is below 0.01.
+# Write logits of six images and three classes. $L_{IE}$ must be within 0.01 of its lowest value $-\ln 3$, and
+# $L_{OH}$ must be below 0.01.
 
 # %% tags=["exercise-2"]
 def liked_by_both():
@@ -128,8 +129,8 @@ lesson[2].check(liked_by_both)
 # %% [markdown]
 # ## The cure
 #
-# Now three generators from the same weights, each 150 steps of 64 images: one is asked for `oh` alone, one for `ie`
-# alone, one for both with weight 1. Nothing else is asked for: no damping, no `ds`.
+# Now we train three generators from the same weights, each for 150 steps of 64 images. One minimises `oh` alone, one `ie`
+# alone, and one both with weight 1. There is no damping and no `ds`.
 #
 # *Predict before you run: where does each of the two losses end in each of the three runs?*
 
@@ -159,7 +160,7 @@ for style, (name, (_, history)) in enumerate(runs.items()):
     diverse.append(charts.Line(name, step, classes, style, "noisy"))
 
 charts.Panels(
-    "three generators: what each loss does when it is asked for, and when it is not",
+    "three generators: what each loss does where it is minimised, and where it is not",
     [
         charts.Curves("authenticity (oh): lower is surer", sure, ylabel="nats per image"),
         charts.Curves("effective classes: 10 is best", diverse, ylabel="classes"),
@@ -167,9 +168,16 @@ charts.Panels(
 )
 
 # %% [markdown]
-# Asked for authenticity alone, the generator gets surer and loses classes. Asked for classes alone, it has them all, and
-# the teacher is less sure than it was of the *untrained* generator. Asked for both, it has all the classes, and pays in
+# With authenticity alone, the generator becomes surer and loses classes. With class diversity alone, it has all classes, and
+# the teacher is less sure than it was of the *untrained* generator. With both, it has all the classes, and it pays in
 # authenticity: compare where the lines of `oh alone` and `oh + ie` end on the left.
+#
+# These are images of the three generators, from the same latents:
+
+# %%
+test = lab.load_data("digits", "test")
+ends = {"after\n1 step": train({"oh": 1}, steps=1)[0].picture()} | {name: run.picture() for name, (run, _) in runs.items()}
+sheet(ends | {"real digits": test.normalise(test.images[::100])}, teacher, most=10)
 
 # %%
 def last(history, term, steps=30):
@@ -185,7 +193,7 @@ price = last(both, "oh") - last(alone, "oh")
 lesson.band("L_OH of oh + ie, less that of oh alone", price, "nats", 2, look_at)
 
 # %% [markdown]
-# Which classes are they? The teacher sorts 1,000 fresh images of two of the generators.
+# Which classes are they? The teacher sorts 1,000 new images of two of the generators.
 
 # %%
 def shares(run):
@@ -205,13 +213,22 @@ def bars(name, style):
 charts.Panels("what the teacher sees in 1,000 images", [bars("oh alone", 0), bars("oh + ie", 2)])
 
 # %% [markdown]
+# ### In the lab
+#
+# Here the screen shows *Class diversity* alone. Press **Play**, wait for 100 steps, and switch it off. The bars become uneven after
+# some ten steps. Switch it on again: they become level within seconds.
+
+# %% tags=["not-banded"]
+Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ie", learn=False)
+
+# %% [markdown]
 # ## The conflict, in one step
 #
-# Do the two losses really pull against each other? Take a step of the same small length down each one's slope, on the
-# same latents, and see what *both* do. The cell is flat and in double precision, so that its numbers are the same
-# everywhere.
+# Do the two losses really work against each other? We take one small step down the slope of each loss. Both steps have the same
+# length, and the latents are the same. Then we look at *both* losses. This cell uses double precision, so its numbers are the
+# same on every machine.
 #
-# *Predict before you run: a step that lowers `oh`: does it raise `ie`, lower it, or leave it?*
+# *Predict before you run: a step that lowers `oh`: does it raise `ie`, lower it, or leave it unchanged?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -225,7 +242,7 @@ parameters = list(generator.parameters())
 
 
 def losses():
-    """L_OH and L_IE of the images painted from z (N, 100) -> two () in nats."""
+    """L_OH and L_IE of the images made from z (N, 100) -> two () in nats."""
     logits = flat_teacher(generator(z))
     return lab.one_hot(logits), lab.information_entropy(logits)
 
@@ -245,15 +262,15 @@ cosine = torch.cosine_similarity(slopes["oh"], slopes["ie"], dim=0)
 print(f"cosine of the two slopes: {cosine:+.4f}")
 
 # %% [markdown]
-# Each step helps its own loss and hurts the other a little: the slopes stand at slightly more than a right angle. Here it
-# is a mild conflict, not a war, and it changes from step to step. Notebook 07 follows it through training, with several
+# Each step helps its own loss and hurts the other one a little: the slopes stand at slightly more than a right angle. This is
+# a mild conflict, not a war, and it changes from step to step. Notebook 07 follows it through training, with several
 # seeds.
 #
 # ## The price
 #
-# What is class diversity worth? A weight says so: $L_{OH} + w\,L_{IE}$.
+# How much class diversity do we want? A weight decides: $L_{OH} + w\,L_{IE}$.
 #
-# *Predict before you run: as $w$ goes from 0.1 to 10, what happens to the effective classes, and what to `oh`?*
+# *Predict before you run: $w$ grows from 0.1 to 10. What happens to the effective classes? And to `oh`?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -277,10 +294,10 @@ charts.Panels(
 )
 
 # %% [markdown]
-# ### Exercise 3: cure a collapse without touching authenticity
+# ### Exercise 3: cure a collapse and keep authenticity
 #
-# Give weights with which a small generator shows the teacher at least 8 effective classes over the last 20 of 60 steps,
-# while $L_{OH}$ stays below 0.35 nats. The weight of `oh` has to stay 1. The check trains it (a second or two).
+# A small generator trains for 60 steps. Choose a weight of `ie` so that over the last 20 steps there are at least 8 effective
+# classes and $L_{OH}$ stays below 0.35 nats. The weight of `oh` must stay 1. The check trains the generator (a second or two).
 
 # %% tags=["exercise-3"]
 def weights_that_cure():
@@ -296,30 +313,31 @@ lesson[3].check(weights_that_cure)
 # %% [markdown]
 # ## What to remember
 #
-# * $L_{IE} = -H(\bar p)$ looks at the *mean* answer: mean first, entropy second, natural logarithm, from $-\ln K$ to 0.
-# * It is content with images of which the teacher knows nothing; authenticity is content with one class. Each mends the
-#   other's blind spot.
-# * $e^{-L_{IE}}$ is a number of classes, which is easier to read than nats.
+# * $L_{IE} = -H(\bar p)$ looks at the *mean* answer: first the mean, then the entropy, with the natural logarithm. It lies between
+#   $-\ln K$ and 0.
+# * It accepts images of which the teacher knows nothing. Authenticity accepts a single class. Each loss sees what the other
+#   cannot see.
+# * $e^{-L_{IE}}$ is a number of classes. It is easier to read than nats.
 # * Diversity has a price in authenticity, and a weight sets it.
 #
 # ## The paper, the code, and what we measured
 #
-# * *Code.* RDSKD's released code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, weight 1. DAFL's takes
-#   $\log_{10}$, so its weight of 5 is 2.17 in nats. Both give NaN where a class never occurs; ours does not.
-# * *Paper.* We have not read its body. Its abstract says that authenticity and class diversity often conflict, which makes
-#   the losses fluctuate. Notebook 07 measures that.
-# * *Measured.* With `oh` alone a generator of this size does not fall to one class in 150 steps: it goes from about 5
-#   effective classes to about 3 (ten seeds: the band above). With `ie` it holds 9 or more, and the teacher is less sure of
-#   its images. A weight of 0.1 is too little; beyond 1 little is won and, on one seed, little lost: from 1 to 10
-#   authenticity loses less than 0.1 nats.
+# * *Code.* RDSKD's released code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, with weight 1. DAFL's code uses
+#   $\log_{10}$, so its weight of 5 is 2.17 in nats. Both give NaN where a class never occurs. Ours does not.
+# * *Paper.* We have not read its body. Its abstract says that authenticity and class diversity often conflict, and that the
+#   losses therefore fluctuate. Notebook 07 measures this.
+# * *Measured.* With `oh` alone, a generator of this size does not fall to one class in 150 steps: it goes from about 5
+#   effective classes to about 3 (ten seeds, the range above). With `ie` it holds 9 or more, and the teacher is less sure of
+#   its images. A weight of 0.1 is too small. Beyond 1, classes grow little, and in one seed authenticity loses little too: less than
+#   0.1 nats from weight 1 to 10.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | entropy $H(p)$ | $-\sum_k p_k \ln p_k$: how undecided a probability is, in nats; 0 to $\ln K$ |
+# | entropy $H(p)$ | $-\sum_k p_k \ln p_k$: how undecided a probability is, in nats; from 0 to $\ln K$ |
 # | mean answer $\bar p$ | the mean of the teacher's probabilities over a batch, $K$ numbers |
-# | cosine of two gradients | 1: same direction, 0: at right angles, below 0: each undoes some of the other |
+# | cosine of two gradients | 1: same direction; 0: at right angles; below 0: each undoes some of the other's work |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

@@ -9,13 +9,13 @@
 # %% [markdown]
 # # 06 Inter-sample diversity: images that differ
 #
-# **Goal.** Write two losses that ask a generator for images that differ, find the trap in the published form, and measure
-# how loud each of them is beside the others.
+# **Goal.** Write two losses that ask for images that differ. Find the trap in the published form. Measure how hard each loss
+# pulls, beside the others.
 #
-# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
+# **Time.** About 20 minutes, of which 20 seconds are computing (two CPU cores).
 #
-# **The question.** With `oh` and `ie` a batch holds all classes and the teacher is sure. Still the generator could paint
-# ten pictures, one of each class, over and over. A student needs more than ten pictures. What loss sees the difference?
+# **The question.** With `oh` and `ie` the teacher is sure of each image, and a batch holds all classes. But the generator could still
+# make ten pictures, one of each class, again and again. A student needs more than ten pictures. Which loss sees the difference?
 
 # %%
 from dataclasses import replace
@@ -25,8 +25,9 @@ import torch
 
 import rdskd_lab as lab
 from rdskd_lab import torch_state
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, sheet
 from rdskd_lab.evaluation.image_quality import distance
+from rdskd_lab.lab import Lab
 from rdskd_lab.losses import mode_seeking
 from rdskd_lab.reporting import charts
 
@@ -34,21 +35,21 @@ lesson = begin("06_inter_sample_diversity")
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 
 # %% [markdown]
-# ## Two ways to ask
+# ## Two losses for images that differ
 #
-# Both look at **pairs**: image $i$ of the first half of the batch with image $i$ of the second. For a pair there are three
-# distances: of the latents $z^1, z^2$, of the images $x^1, x^2$, of the teacher's answers $P^1, P^2$.
+# Both losses look at **pairs**: image $i$ of the first half of the batch, and image $i$ of the second half. A pair has three
+# distances: between the latents $z^1, z^2$, between the images $x^1, x^2$, and between the teacher's answers $P^1, P^2$.
 #
-# * **Mode seeking** (MSGAN; MSKD takes it from there): unlike latents should give unlike images,
-#   $$L_{MS} = \frac{1}{\;\overline{|x^2 - x^1|} \,/\, \overline{|z^2 - z^1|}\;},$$
-#   with means of absolute differences over all numbers of a half.
+# * **Mode seeking** (from MSGAN; MSKD uses it): different latents should give different images,
+#   $$L_{MS} = \frac{1}{\;\overline{|x^2 - x^1|} \,/\, \overline{|z^2 - z^1|}\;}.$$
+#   The bars are means of absolute differences, over all numbers of a half.
 # * **Diversity seeking** (RDSKD): images should differ more than the answers to them do,
-#   $$L_{DS} = \frac{\lVert P^2 - P^1 \rVert}{\lVert x^2 - x^1 \rVert},$$
-#   with 2-norms over *everything* in a half: $\tfrac N2 \times K$ probabilities above, $\tfrac N2 \times C \times S \times S$
-#   pixels below. One number above, one below; not a quotient for each pair.
+#   $$L_{DS} = \frac{\lVert P^2 - P^1 \rVert}{\lVert x^2 - x^1 \rVert}.$$
+#   These are 2-norms over *everything* in a half: $\tfrac N2 \times K$ probabilities above, $\tfrac N2 \times C \times S \times S$
+#   pixels below. So there is one number above and one below, and not a quotient for each pair.
 #
-# *Predict before you run: a generator gives `N = 64` grey images of 32 x 32, whose pixels have mean 0 and variance 1.
-# Is* $L_{DS}$ *near 1, near 0.1 or near 0.01? And* $L_{MS}$*?*
+# *Predict before you run: a generator makes `N = 64` grey images of 32 x 32 pixels. The pixels have mean 0 and variance 1. Is*
+# $L_{DS}$ *near 1, near 0.1 or near 0.01? And* $L_{MS}$*?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -72,10 +73,10 @@ print("the package's agree:", torch.allclose(ds, lab.diversity_seeking(x, probs)
 print(torch.allclose(ms, mode_seeking(x, z), rtol=1e-4))
 
 # %% [markdown]
-# $L_{DS}$ is small by nature. The generator's last BatchNorm gives the pixels variance 1, so $\lVert x^2 - x^1 \rVert$
-# is near $\sqrt{N C S^2} = \sqrt{64 \cdot 1024} = 256$ as long as the two images of a pair have little in common; two
-# rows of probabilities are at most $\sqrt 2$ apart, so $\lVert P^2 - P^1 \rVert \le \sqrt N = 8$. Then their quotient
-# cannot go far beyond $1/\sqrt{C S^2} = 0.031$, for any batch size, and for larger images it is smaller still.
+# $L_{DS}$ is small by nature. The generator's last BatchNorm gives the pixels variance 1. If the two images of a pair have little in
+# common, $\lVert x^2 - x^1 \rVert$ is near $\sqrt{N C S^2} = \sqrt{64 \cdot 1024} = 256$. Two rows of probabilities are at most $\sqrt 2$
+# apart, so $\lVert P^2 - P^1 \rVert \le \sqrt N = 8$. So the quotient cannot go far beyond $1/\sqrt{C S^2} = 0.031$, for any batch
+# size. For larger images it is smaller still.
 #
 # ### Exercise 1: the diversity-seeking loss from scratch
 #
@@ -95,10 +96,10 @@ lesson[1].check(diversity)
 # %% [markdown]
 # ## The trap
 #
-# The released code writes the same number upside down twice: `1 / (pixels / answers + 1e-20)`.
+# The released code writes the same number with two divisions: `1 / (pixels / answers + 1e-20)`.
 #
-# *Predict before you run: a collapsed generator, and the teacher gives exactly the same answer to both images of each pair.
-# What is the loss, and what is its gradient?*
+# *Predict before you run: a generator has collapsed, and the teacher gives exactly the same answer to both images of each pair.
+# What is the loss? What is its gradient?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -124,13 +125,14 @@ for name, (a, b) in cases.items():
         print(f"{name:24} {form.__name__:9}  loss {loss:7.4f}   its gradient's length {slope:.4f}")
 
 # %% [markdown]
-# The value looks harmless, 0; the gradient is NaN, and one step later so is every weight. Followed by hand: with
-# $u = \lVert x \rVert / \lVert P \rVert$ the loss is $1/u$. Where $\lVert P \rVert = 0$, $u$ is infinite, $1/u = 0$, and on the way
-# back $-1/u^2 = 0$ meets $\partial u / \partial \lVert P \rVert = -\infty$: $0 \cdot \infty$. The package divides once.
+# The value looks harmless: it is 0. But the gradient is NaN, and one step later every weight is NaN. Why? Let
+# $u = \lVert x \rVert / \lVert P \rVert$, so the loss is $1/u$. Where $\lVert P \rVert = 0$, $u$ is infinite and $1/u = 0$. In the
+# backward pass, $-1/u^2 = 0$ is multiplied by $\partial u / \partial \lVert P \rVert = -\infty$, and $0 \cdot \infty$ is NaN. The package divides
+# only once.
 #
 # ### Exercise 2: the quotient without its trap
 #
-# Write $\lVert a \rVert / \lVert b \rVert$ so that value and gradient are finite even where $a$, or $b$, or both are 0.
+# Write $\lVert a \rVert / \lVert b \rVert$ so that the value and the gradient are finite, even where $a$, or $b$, or both are 0.
 
 # %% tags=["exercise-2"]
 def safe_quotient(a, b):
@@ -144,17 +146,17 @@ lesson[2].check(safe_quotient)
 # lesson[2].solution()
 
 # %% [markdown]
-# ## How loud is it?
+# ## How hard does it pull?
 #
-# A generator that descends $L_{OH} + L_{IE} + L_{DS}$ hears the *gradients*, not the values. Here are their lengths, by the
-# generator's weights; and that of $L_{DS}$ taken apart, by the quotient rule, into what moves the answers and what moves
-# the pixels:
+# A generator that minimises $L_{OH} + L_{IE} + L_{DS}$ follows the *gradients*, not the values. Here are the lengths of the gradients with
+# respect to the generator's weights. The quotient rule splits the gradient of $L_{DS}$ into two parts: one changes the answers, the other
+# changes the pixels.
 #
 # $$\nabla L_{DS} = \underbrace{\frac{\nabla \lVert P^2 - P^1 \rVert}{\lVert x^2 - x^1 \rVert}}_{\text{answers nearer}}
 # \;\underbrace{-\; L_{DS}\, \frac{\nabla \lVert x^2 - x^1 \rVert}{\lVert x^2 - x^1 \rVert}}_{\text{images apart}}$$
 #
-# *Predict before you run: how many times as loud as `ds` is `oh`? And which of the two parts of `ds` is the louder: the one
-# that we want, images apart, or the other?*
+# *Predict before you run: how many times as hard as `ds` does `oh` pull? And which of the two parts of `ds` pulls harder: the part that
+# we want, images apart, or the other one?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -186,20 +188,20 @@ for name, length in loud.items():
 lengths = np.array(list(loud.values()))
 line = charts.Line("length of the gradient", np.arange(len(loud)), lengths, 0, "dots")
 charts.Curves(
-    "how loud each loss is (untrained generator)", [line], "", "gradient's length", log=True,
+    "how hard each loss pulls (untrained generator)", [line], "", "gradient's length", log=True,
     ticks=[name.replace(": ", ":\n") for name in loud],
 )  # fmt: skip
 
 # %% [markdown]
-# `ds` is tens of times quieter than `oh`. And nearly all of it makes the *answers* alike; what makes the *images* unlike is
-# the small part. There is a reason: BatchNorm holds the pixels' variance, so the denominator can hardly grow, and the cheap
-# way to a small quotient is a small numerator. That way leads against `oh`: sure answers of different classes are as far
-# apart as answers can be, so "answers nearer" means less sure, or fewer classes.
+# `ds` pulls tens of times less than `oh`. And nearly all of its pull makes the *answers* alike. The part that makes the *images*
+# different is small. There is a reason. BatchNorm keeps the variance of the pixels, so the denominator can hardly grow. The easy way to a
+# small quotient is a small numerator. But this way works against `oh`: sure answers of different classes are as far apart as answers
+# can be. So "answers nearer" means less sure, or fewer classes.
 #
-# ### Exercise 3: how loud a loss is
+# ### Exercise 3: how hard a loss pulls
 #
-# `first` and `second` are functions of a tensor `x`, each giving a loss. Write how many times as loud the first is as the second
-# at `x`: the length of its gradient by that of the other's.
+# `first` and `second` are functions of a tensor `x`, and each returns a loss. How many times as hard as the second does the first one pull
+# at `x`? Divide the lengths of their gradients with respect to `x`.
 
 # %% tags=["exercise-3"]
 def louder(first, second, x):
@@ -215,10 +217,10 @@ lesson[3].check(louder)
 # %% [markdown]
 # ## What does it do?
 #
-# Five generators from the same weights, 150 steps each on $L_{OH} + L_{IE}$ and: nothing; `ds` as published, with weight 1;
-# `ds` with weight 30; with weight 300; and `ms` with weight 1.
+# Now we train five generators from the same weights, for 150 steps each. All minimise $L_{OH} + L_{IE}$. One adds nothing, three add `ds` with
+# weight 1 (as published), 30 and 300, and one adds `ms` with weight 1.
 #
-# *Predict before you run: in which of the five do images end furthest apart? And the teacher's answers?*
+# *Predict before you run: in which of the five runs do images end furthest apart? And the teacher's answers?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -249,15 +251,17 @@ def look(run):
 
 
 asked = {"nothing": {}, "ds x 1": {"ds": 1}, "ms x 1": {"ms": 1}}
-found = {name: look(train(**which)) for name, which in asked.items()}
+runs = {name: train(**which) for name, which in asked.items()}
+found = {name: look(run) for name, run in runs.items()}
 apart, look_at = {name: images for name, (images, _) in found.items()}, "which terms are on?"
 lesson.band("distance of images, nothing", apart["nothing"], "pixel units", 1, look_at)
 lesson.band("distance of images, ds x 1", apart["ds x 1"], "pixel units", 1, look_at)
 lesson.band("distance of images, ms x 1", apart["ms x 1"], "pixel units", 1, look_at)
 
 # %% tags=["not-banded"]
-asked = {"nothing": {}, "ds x 1": {}, "ds x 30": {"ds": 30}, "ds x 300": {"ds": 300}, "ms x 1": {}}
-found = {name: look(train(**which)) if which else found[name] for name, which in asked.items()}
+runs |= {"ds x 30": train(ds=30), "ds x 300": train(ds=300)}
+runs = {name: runs[name] for name in ("nothing", "ds x 1", "ds x 30", "ds x 300", "ms x 1")}
+found = {name: look(run) for name, run in runs.items()}
 at = np.arange(len(found))
 of_images, of_answers = np.array(list(found.values())).T
 
@@ -265,51 +269,69 @@ of_images, of_answers = np.array(list(found.values())).T
 def dots(title, values, style):
     """One dot per run."""
     line = charts.Line(title, at, values, style, "dots")
-    return charts.Curves(title, [line], "asked for besides oh and ie", ticks=list(found))
+    return charts.Curves(title, [line], "added to oh and ie", ticks=list(found))
 
 
 charts.Panels(
-    "what the loss of diversity changes",
+    "what the two losses change",
     [dots("distance of two images", of_images, 0), dots("distance of two answers", of_answers, 1)],
 )
 
 # %% [markdown]
-# With weight 1 `ds` changes nothing that can be seen. Much louder, it finds its cheap way: with weight 300 all answers are
-# alike, $\lVert P^2 - P^1 \rVert$ is nearly 0, and so is the loss. With one seed the teacher then saw a single class, sure
-# of it; with another it was undecided about every image. The images themselves are nearly as far apart as before (mind the
-# left figure's scale), but to the teacher they are all one: the loss that asks for diversity has collapsed the answers.
-# Mode seeking, whose denominator is a distance of latents that nobody can shrink, has no such way out.
+# With weight 1, `ds` changes nothing that we can see. With weight 300, it finds its easy way: all answers become
+# alike, $\lVert P^2 - P^1 \rVert$ is nearly 0, and so is the loss. In one seed the teacher then saw a single class and was sure
+# of it. In another seed it was undecided about every image. The images are nearly as far apart as before (mind the
+# scale of the left figure), but to the teacher they are all the same. The loss for diversity has made the answers collapse.
+# Mode seeking has no such easy way: its other distance is that of the latents, which no weight can change.
 #
-# How far apart can images be? With mean 0 and variance 1 in 1,024 pixels two images that have nothing in common are
-# $\sqrt{2 \cdot 1024} = 45.3$ apart. What is missing to that is what *all* images share, a common pattern.
+# How far apart can images be? With mean 0 and variance 1 in 1,024 pixels, two images with nothing in common are
+# $\sqrt{2 \cdot 1024} = 45.3$ apart. The rest is what *all* images share: a common pattern.
 #
+# Here are images from the same latents:
+
+# %%
+test = lab.load_data("digits", "test")
+ends = {name: run.picture() for name, run in runs.items() if name != "ds x 30"}
+sheet(ends | {"real digits": test.normalise(test.images[::100])}, teacher, most=10)
+
+# %% [markdown]
+# ## In the lab
+#
+# Here the screen shows *Sample diversity* alone. Press **Play** for 100 steps, switch it off, and wait for 300 steps. What does the
+# lab say about the difference? Then set its weight to 100.
+
+# %% tags=["not-banded"]
+Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ds", learn=False)
+
+# %% [markdown]
 # ## What to remember
 #
-# * Pairs are the halves of a batch; `ds` is one norm by one norm. Norms over different numbers of entries live on
-#   different scales: look at a loss's *gradient* before you add it to others.
-# * A loss may have a cheap way down that nobody meant. Take the gradient apart and see which part is loud.
-# * Where something may be 0, divide by it once, with a little added; a NaN has to be kept from arising.
+# * A pair is one image from each half of a batch. `ds` is one norm divided by another. Norms over different numbers of entries have
+#   different scales, so look at a loss's *gradient* before you add it to others.
+# * A loss may have an easy way down that nobody intended. Split the gradient and see which part pulls hardest.
+# * If something can be 0, divide by it only once, and add a small number to it. A NaN cannot be repaired later; it must not arise.
 #
 # ## The paper, the code, and what we measured
 #
-# * *Code.* RDSKD: `1 / (pixels / answers + 1e-20)`, both norms over a half batch, added with weight 1 and undamped. MSGAN's
-#   term has means of absolute differences and adds 1e-5. We know of no released code of MSKD; ours is
-#   DAFL's losses plus MSGAN's term.
+# * *Code.* RDSKD: `1 / (pixels / answers + 1e-20)`, both norms over a half batch, added with weight 1 and not damped. MSGAN's
+#   term uses means of absolute differences and adds 1e-5. We know of no released code of MSKD. Ours is DAFL's losses plus MSGAN's
+#   term.
 # * *Paper.* We have not read its body. Its abstract names inter-sample diversity as one of three aims.
-# * *Measured.* On MNIST's teacher the published `ds` is 50 times or more quieter than `oh`, more than 9 tenths of it brings
-#   answers nearer, and with weight 1 the mean distance of images is within the seeds' spread of doing without it (ten
-#   seeds: the bands above). At 300 it collapsed the answers with both seeds that we tried. Mode seeking with weight 1
-#   moves images further apart. None of this says what it does for a *student*, nor on colour images: not measured here.
+# * *Measured.* On MNIST's teacher, the published `ds` is 50 times or more quieter than `oh`, and more than 9 tenths of it brings
+#   answers nearer. With weight 1, the mean distance of images is within the seeds' spread of a run without it (ten
+#   seeds: the ranges above). With weight 300 the answers collapsed in both seeds that we tried. Mode seeking with weight 1 moves
+#   images further apart. This does not say what it does for a *student*, or for colour images. We did not measure that here.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
 # | inter-sample diversity | images differ from each other, also within a class |
-# | mode seeking | asking for unlike images from unlike latents |
-# | diversity seeking | asking for images that differ by more than the answers to them |
+# | mode seeking | asking for different images from different latents |
+# | diversity seeking | asking for images that differ more than the answers to them |
+# | pull | the length of a loss's gradient: how much it moves the weights |
 # | 2-norm $\lVert a \rVert$ | root of the sum of squares over all entries |
-# | NaN | "not a number": what $0/0$ and $0 \cdot \infty$ give; it spreads to whatever it meets |
+# | NaN | "not a number": the result of $0/0$ and $0 \cdot \infty$. It spreads to every number that is computed from it |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

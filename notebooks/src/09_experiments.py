@@ -9,12 +9,12 @@
 # %% [markdown]
 # # 09 Experiments: one change at a time
 #
-# **Goal.** Experiment with RDSKD while it learns, change one thing at a time, and read what it did.
+# **Goal.** Change one thing at a time while RDSKD trains, and find out what this one change does.
 #
-# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores), and as much live training as you like.
+# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores). Live training takes as long as you like.
 #
-# Each experiment is there twice: with your own hands in the lab, and as a cell that does it in numbers, from the same seed, so
-# that you can see whether you saw right.
+# You do each experiment twice: first by hand in the lab, then in a cell that measures the same from the same seed. So you can
+# check whether you saw it right.
 
 # %%
 from dataclasses import replace
@@ -32,14 +32,9 @@ lesson = begin("09_experiments")
 # %% [markdown]
 # ## The lab
 #
-# Run the cell, press **Play**, and let it train for a hundred steps or so. From top to bottom: the buttons and three numbers; the
-# way of a batch, from random numbers to the gradient that comes back; a card for each loss term. On the left, what the generator makes of
-# the same 40 latents, with the teacher's answers, and how the teacher sorts the latest batches. On the right, how much each damped loss fluctuates, and the
-# curves.
-#
-# On a card, the switch turns the term on or off, *weight* says how much it counts, and *damping* is notebook 07's; its strength is one slider for
-# all damped terms. A change takes effect before the next step. After a change, a **twin** goes on beside your run as it would be without
-# the change; it is drawn in grey. **Reset** goes back to the same weights and latents, with the terms as you set them. Everything else is under **More**.
+# You know the lab from notebook 01. Run the cell, press **Play**, and let it train for about a hundred steps. A change takes
+# effect before the next step. After a change a grey **twin** appears: the same run without your change. **Reset** goes back to
+# the same weights and latents, and keeps the terms as you have set them. You find everything else under **More**.
 
 # %%
 small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
@@ -49,12 +44,16 @@ live
 # %% [markdown]
 # ## The same in numbers
 #
-# This function is all that the experiments below need: RDSKD's table, edits at some steps, and three numbers for each step.
+# All experiments below use this function. It trains with RDSKD's table, makes your edits at the steps that you name, and returns
+# three numbers for each step.
 
 
 # %%
+pictures = []  # of each run at its end: 40 images and the teacher's answers
+
+
 def play(edits=None, steps=120, seed=lesson.seed):
-    """Edits {step: [(term, field, value), ...]} -> oh, certainty, effective classes of each step."""
+    """Train with edits {step: [(term, field, value), ...]}; return oh, certainty and effective classes of each step."""
     teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
     settings = replace(small, generator_steps=steps, pooled=False)
     run = lab.Distillation(teacher, lab.LeNet5Half(), lab.rdskd(), settings, seed=seed)
@@ -70,11 +69,12 @@ def play(edits=None, steps=120, seed=lesson.seed):
         effective = torch.special.entr(p.mean(0)).sum().exp().item()
         rows.append((step.raw["oh"], p.max(1).values.mean().item(), effective))
         edit(step.i + 1)
+    pictures.append(run.picture())
     return np.array(rows)  # (steps, 3)
 
 
 def compare(title, runs, column, ylabel):
-    """One line a run: column 0 is oh, 1 the certainty, 2 the effective number of classes."""
+    """Draw a line for each run: column 0 is oh, 1 the certainty, 2 the effective number of classes."""
     lines = [
         charts.Line(name, np.arange(len(rows)), rows[:, column], i, "noisy")
         for i, (name, rows) in enumerate(runs.items())
@@ -83,7 +83,7 @@ def compare(title, runs, column, ylabel):
 
 
 # %% [markdown]
-# ## Experiment 1: class diversity goes
+# ## Experiment 1: switch class diversity off
 #
 # *Predict before you run: from step 60 on, `ie` is off. What will change first, the certainty or the classes? How soon? By hand:
 # Reset, Play to about step 60, Pause, switch Class diversity off, Play.*
@@ -101,19 +101,28 @@ lesson.band("effective classes, ie off since step 60", without_ie[-20:, 2].mean(
 compare("ie off at step 60", {"as it is": as_it_is, "ie off": without_ie}, 2, "effective classes of 10")
 
 # %% [markdown]
-# Both runs are the same, number for number, until step 60: same seed, same weights, same latents. So the one edit caused whatever is different
-# later. That is what Reset is for, and why you change one thing at a time.
-#
-# The lab's twin is such a second run. A *fork* shows both side by side: it continues from where your lab stands, once as it is and once with
-# one edit.
+# Until step 60 both runs are identical, number for number: same seed, same weights, same latents. So the one edit caused every
+# later difference. This is what Reset is for, and why you change one thing at a time. Here are the images of both runs at the
+# end, from the same latents: first as it is, then with `ie` off.
+
+# %%
+names = [str(k) for k in range(10)]
+charts.samples(pictures[:1], names)
+
+# %%
+charts.samples(pictures[1:2], names)
+
+# %% [markdown]
+# The lab's twin is such a second run. A *fork* shows both side by side: it continues from the present step of your lab, once as it is and
+# once with one edit.
 
 # %% tags=["not-banded"]
 live.fork("ie", "on", False)
 
 # %% [markdown]
-# ## Experiment 2: authenticity, thirty times as hard
+# ## Experiment 2: authenticity, thirty times as strong
 #
-# *Predict before you run: with weight 30 on `oh` from the first step, will the teacher be surer? What is the price? By hand: Reset,
+# *Predict before you run: `oh` has weight 30 from the first step. Will the teacher be surer? What is the price? By hand: Reset,
 # set the weight of Authenticity to 30, Play.*
 
 # %% tags=["prediction-2"]
@@ -133,15 +142,15 @@ charts.Panels(
 )
 
 # %% [markdown]
-# More certainty is bought with classes: the two terms pull against each other, and a weight decides who wins. That is the
-# conflict of notebook 05, seen live.
+# The price of more certainty is fewer classes. The two terms conflict, and the weights decide which of them wins. This is the
+# conflict of notebook 05, live.
 #
 # ## Experiment 3: no damping, and a trap
 #
-# *Predict before you run: damping is taken from `oh` and `ie` (in the lab each card has a switch for it). Is the run better, worse, or the same?
-# And how would you know?*
+# *Predict before you run: `oh` and `ie` train without damping (in the lab, each card has a switch for it). Is the run better,
+# worse, or the same? And how would you know?*
 #
-# First what damping does to a gradient: it multiplies it with $e^{L-a}$, the *gain* on the lab's cards.
+# First, remember what damping does: it multiplies a gradient by $e^{L-a}$, the *gain* on the lab's cards.
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -162,15 +171,15 @@ runs = {
 compare("with and without damping, two seeds", runs, 2, "effective classes of 10")
 
 # %% [markdown]
-# The trap: with one seed you would have told a story about damping. Compare the distance between the two settings with the distance
-# between the two seeds, and also early with late: the published anchor begins at 0, so the gain of `ie` is small in the first steps.
-# Two seeds decide nothing. A class of thirty can tell: that is what `begin("09_experiments", student="your name")` and
-# `class_figure` are for.
+# The trap: with one seed you would have told a story about damping. Compare the distance between the two settings with the
+# distance between the two seeds. Also compare the early steps with the late ones: the published anchor starts at 0, so the gain
+# of `ie` is small in the first steps. Two seeds decide nothing. A class of thirty can decide it: use `begin("09_experiments",
+# student="your name")` and `class_figure`.
 #
 # ### Exercise 1: bring the classes back
 #
-# A run (batches of 32, seed 0) has trained for 40 steps with `oh` alone, and the classes are going. Say what to change at step 40 so
-# that 60 steps later there are at least 7 effective classes. The row `oh` stays as it is. Try it in the lab first.
+# A run (batches of 32, seed 0) has trained for 40 steps with `oh` alone, and classes are disappearing. What do you change at step
+# 40 so that 60 steps later there are at least 7 effective classes? Leave the row `oh` as it is. Try it in the lab first.
 
 
 # %% tags=["exercise-1"]
@@ -187,8 +196,8 @@ lesson[1].check(cure)
 # %% [markdown]
 # ## The failure museum
 #
-# Recorded runs, healthy and not, that play without training. Choose one, read its question, answer it for yourself, press
-# Play, and only then reveal the cure.
+# The museum plays recorded runs, healthy ones and failures. It trains nothing. Choose a run, read its question and answer it for
+# yourself. Then press Play. Look at the cure last.
 
 # %% tags=["not-banded"]
 Museum("collapse")
@@ -196,27 +205,30 @@ Museum("collapse")
 # %% [markdown]
 # ## More to try
 #
-# * Weight 100 on `ds`, with `ie` off: do the images become more different, and the classes?
-# * Slow motion: which of the 40 images change their class, and what happened to their certainty before?
-# * Switch `ie` off and watch the student: how long until it forgets a class?
-# * Press *readable digits* and *collapse*: what is different in their cards?
+# * Set the weight of `ds` to 100 and switch `ie` off. Do the images differ more? Are there more classes?
+# * Slow motion: which of the 40 images change their class, and what did their certainty do just before?
+# * Switch `ie` off and watch the student. How long does it take to forget a class?
+# * Press *readable digits* and *collapse*. What is different on their cards?
 # * Damping strength 20, with the anchor *previous* (under *More*): does a loss become calmer?
-# * Another method (under *More*): which terms do you know already?
+# * Another method (under *More*): which of its terms do you know already?
 #
-# `live.look_back()` shows the run again without training, forwards and backwards; `live.close()` ends the lab and gives its memory back.
+# `live.look_back()` shows the run again, forwards and backwards, without training. `live.close()` ends the lab and frees its
+# memory.
 #
 # ## What to remember
 #
-# * One change at a time, from the same state: only then the difference has one cause.
-# * A weight shifts a balance: more certainty, fewer classes. The cure for lost classes is the term that sees the whole batch.
-# * What one run shows may be its seed. Ask how far two seeds are apart before you believe a difference.
+# * Change one thing at a time, from the same state. Only then the difference has one cause.
+# * A weight shifts a balance: more certainty, fewer classes. To bring lost classes back, you need the term that sees the whole
+#   batch.
+# * What one run shows may be its seed. Find out how far two seeds are apart before you believe a difference.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Released code**: all weights are 1; oh and ie are damped with anchors of every 120th step. The body of the paper was not read by us.
-# * **Measured here**: the bands above, ten seeds each, a generator of 8 channels and 120 steps.
-# * **Where they differ**: the published generator is 16 times as wide and learns 2,400 steps. Whether the same edits do the same
-#   there was not run.
+# * **Released code**: all weights are 1; `oh` and `ie` are damped, with a new anchor every 120 steps. We have not read the body
+#   of the paper.
+# * **Measured here**: the result lines above, ten seeds each, with a generator of 8 channels and 120 steps.
+# * **Where they differ**: the published generator is 16 times as wide and trains for 2,400 steps. We have not tested whether the
+#   same edits do the same there.
 #
 # ## New words
 #
@@ -224,7 +236,7 @@ Museum("collapse")
 # |---|---|
 # | fork | two runs from one state, with one edit between them |
 # | edit | one change of one term before one step |
-# | effective number of classes | $e^{H}$ of how often each class occurs in a batch: 10 if equally often, 1 if there is one |
+# | effective number of classes | $e^{H}$, where $H$ is the entropy of the mean answer of a batch: 10 if all classes are equally frequent, 1 if there is only one |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

@@ -7,10 +7,10 @@
 # ---
 
 # %% [markdown]
-# # 10 The field: RDSKD among its neighbours
+# # 10 The field: RDSKD and four other methods
 #
-# **Goal.** Read DAFL, MSKD, ZSKD and DeepInversion as tables of terms beside RDSKD's, see each at work for a moment,
-# and compare stored results that were made with the same budget.
+# **Goal.** Read DAFL, MSKD, ZSKD and DeepInversion as tables of terms beside RDSKD's, look at the images that each generates, and
+# compare stored results that all had the same budget.
 #
 # **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
 
@@ -31,16 +31,16 @@ lesson = begin("10_the_field")
 # %% [markdown]
 # ## Five tables
 #
-# In this package a method is (a) what is optimised, (b) a table of terms, (c) when the student watches. So five papers
-# differ in a few lines:
+# In this package a method is three things: (a) what is optimised, (b) a table of terms, (c) when the student learns. So five
+# papers differ in a few lines:
 #
-# | method | optimises | student watches | published in |
+# | method | optimises | student learns | published in |
 # |---|---|---|---|
-# | `rdskd` | a generator | after | ICASSP 2021 |
-# | `dafl` | a generator | live: each batch that the generator learned from | ICCV 2019 |
+# | `rdskd` | a generator | after the generator | ICASSP 2021 |
+# | `dafl` | a generator | live: from each batch that trained the generator | ICCV 2019 |
 # | `mskd` | a generator | live | named in the RDSKD paper; no definition was published, **this one is ours** |
-# | `zskd` | pixels, towards soft answers that the teacher's last layer makes likely | after | ICML 2019 |
-# | `deepinversion` | pixels, towards labels | after | CVPR 2020 |
+# | `zskd` | pixels, towards soft answers that the teacher's last layer makes likely | after the images | ICML 2019 |
+# | `deepinversion` | pixels, towards labels | after the images | CVPR 2020 |
 #
 # *Predict before you run: which two terms do RDSKD, DAFL and MSKD share? Which method needs a teacher with BatchNorm?*
 
@@ -56,20 +56,21 @@ for name in NAMES:
         print(f"    {key:4} {charts.describe(key).name:26} weight {term.weight:.4g}{damped}")
 
 # %% [markdown]
-# The entropy's weight in DAFL is 2.171 because its code has 5 with a logarithm of base 10: $5/\ln 10 = 2.171$.
+# The entropy's weight in DAFL is 2.171 because its code has 5 and a logarithm of base 10: $5/\ln 10 = 2.171$.
 #
 # ## What is new in them
 #
-# Three losses that the notebooks before did not have, for a batch of images $x$ in two halves, latents $z$, features
-# $f$ (what enters the teacher's last layers), and the teacher's BatchNorm layers with batch statistics $\mu_l,
-# \sigma_l^2$ and stored ones $\hat\mu_l, \hat\sigma_l^2$ from its training:
+# Three losses are new. They use a batch of images $x$ in two halves, its latents $z$, and its features $f$ (the input of the
+# teacher's last layers). $R_f$ also uses the teacher's BatchNorm layers. Layer $l$ has the mean and variance of this batch,
+# $\mu_l$ and $\sigma_l^2$, and those of its training data, $\hat\mu_l$ and $\hat\sigma_l^2$:
 #
 # $$L_A = -\,\mathrm{mean}\,|f|, \qquad
 # L_{MS} = \frac{\mathrm{mean}|z^2 - z^1|}{\mathrm{mean}|x^2 - x^1|}, \qquad
 # R_f = \sum_l \lVert \sigma_l^2 - \hat\sigma_l^2 \rVert + \lVert \mu_l - \hat\mu_l \rVert$$
 #
-# (the code adds a small number below the line of $L_{MS}$). DAFL wants images that excite the teacher, MSKD unlike
-# images for unlike latents, DeepInversion images that look like the training data *from inside*.
+# (The code of $L_{MS}$ adds a small number to avoid a division by 0.) With $L_A$, DAFL prefers images that give strong features.
+# With $L_{MS}$, MSKD makes different latents give different images. With $R_f$, DeepInversion makes images whose statistics
+# *inside the teacher* are those of the training data.
 #
 # *Predict before you run: R_f is 0 for data like the training data. Is it smaller for noise or for real digits?*
 
@@ -107,7 +108,7 @@ for name, images in (("noise", noise), ("blots", batch.images), ("real digits", 
 # %% [markdown]
 # ### Exercise 1: matching statistics
 #
-# Write $R_f$ yourself. Each layer comes as `(mean, var, running_mean, running_var)`, four tensors of shape (C,).
+# Write $R_f$ yourself. Each layer is given as `(mean, var, running_mean, running_var)`, four tensors of shape (C,).
 
 
 # %% tags=["exercise-1"]
@@ -122,11 +123,12 @@ lesson[1].check(bn_statistics)
 # lesson[1].solution()  # one answer
 
 # %% [markdown]
-# ## One moment of each
+# ## A short run of each
 #
-# Five tiny runs, a hundredth of what they should have: to see what each paints, not which is best.
+# Here are five tiny runs, each a hundredth of a real one. They show what kind of images each method generates, not which method
+# is best.
 #
-# *Predict before you run: whose images will look most like digits? Whose all of one kind?*
+# *Predict before you run: whose images will look most like digits? Whose images will all look alike?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -141,12 +143,12 @@ TINY = {
 }
 test = lab.load_data("digits", "test")
 teachers = {"lenet5": lab.LeNet5, "lenet5-bn": lab.networks.architectures.LeNet5BN}
-painted, right_answers = {}, []
+generated, right_answers = {}, []
 for name in NAMES:
     method = lab.METHODS[name]
-    taught_by = "lenet5-bn" if name == "deepinversion" else "lenet5"  # it needs BatchNorm
+    uses = "lenet5-bn" if name == "deepinversion" else "lenet5"  # it needs BatchNorm
     run = lab.Distillation(
-        lab.load_weights(teachers[taught_by](), lab.SHIPPED[taught_by]),
+        lab.load_weights(teachers[uses](), lab.SHIPPED[uses]),
         lab.seeded(lesson.seed, lab.LeNet5Half),
         method.terms(),
         replace(method.presets["classroom"], **TINY[name]),
@@ -156,14 +158,18 @@ for name in NAMES:
     for step in run:
         if step.phase == "synthesise" and (step.i + 1) % TINY[name].get("sheet_steps", 1) == 0:
             shown = step.batch  # a generator's last batch, or a sheet when it is done
-    painted[name] = shown
+    generated[name] = shown
     right_answers.append(lab.accuracy(run.student, test))
 lesson.band("mean of the five tiny students", np.mean(right_answers), "%", look_at="TINY")
 
 # %%
-figure, axes = canvas(10, 6, 10, 5)
+figure, axes = canvas(10, 7.2, 10, 6)
 words = []
-for row, (name, batch) in enumerate(painted.items()):
+for column, axis in enumerate(axes[50:]):
+    axis.imshow(test.images[(test.labels == column).nonzero()[0, 0], 0], cmap="gray")
+    axis.set(xticks=[], yticks=[])
+axes[50].set_ylabel("real\ndigits", fontsize=9)
+for row, (name, batch) in enumerate(generated.items()):
     sure, label = batch.probs.max(1)
     words.append(f"{name}: {len(label.unique())} of 10 classes, mean certainty {100 * sure.mean():.0f} %")
     for column, axis in enumerate(axes[10 * row : 10 * row + 10]):
@@ -177,25 +183,23 @@ for row, (name, batch) in enumerate(painted.items()):
         if row == 0:
             axis.set_title(f"“{column}”", fontsize=10)
     axes[10 * row].set_ylabel(name.replace("deepinversion", "deep-\ninversion"), fontsize=9)
-alt = "The surest image of each class, a row a method, black where a class did not occur. "
-alt += "; ".join(words) + "."
-Figure("what each paints after a moment", figure, alt)
+alt = "A row for each method: its surest image of each class, black where a class did not occur. "
+alt += "; ".join(words) + ". The last row shows real digits."
+Figure("what each method generates after a short run", figure, alt)
 
 # %% [markdown]
-# Read the pictures, not the numbers: a hundredth of a run shows what a method paints first, and nothing about how good
-# it becomes. Pixels that are optimised keep the noise that they started from (notebook 03); a generator's layers
-# smooth.
+# Look at the pictures, and do not compare the numbers: a hundredth of a run shows how a method's images begin, not how good they
+# become. Optimised pixels keep the noise that they started from (notebook 03). A generator's layers make smooth images.
 #
 # ## Stored results, one budget
 #
-# A comparison needs one student, one budget, several seeds, and settings that were sought with the same care for each.
-# The table below was made by `rdskd-lab compare` and is only read here: each run had as many steps as one core does in
-# 90 seconds. Settings were sought among six for each method, on digits kept for tuning (`results/search.csv`); RDSKD's
-# search, the first, was longer, which is an advantage that you should hold against it. `real` and `noise` are the
-# controls of notebook 02, `untrained` is a generator that never learned, `labels` had no teacher.
+# A fair comparison needs one student, one budget, several seeds, and equal care in the search for settings. `rdskd-lab compare`
+# made the table below; the cell only reads it. Each run had as many steps as one core can do in 90 seconds. For each method we
+# tried six settings on digits that we kept for tuning (`results/search.csv`). RDSKD's search came first and was longer, which is
+# an unfair advantage. There are four controls: `real` and `noise` (notebook 02), `untrained`, a generator that never learned, and
+# `labels`, which has no teacher.
 #
-# *Predict before you run: write down your order of the five. How many points apart do you expect the first and the
-# last?*
+# *Predict before you run: write down your order of the five. How many points apart do you expect the first and the last?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -231,38 +235,38 @@ alt = f"Accuracies by method, lowest first: {told}."
 Figure("stored results under one budget", figure, alt)
 
 # %% [markdown]
-# How to read it. The axis counts wrong answers: from 90 to 99 % they become ten times fewer. Two methods differ when
-# their circles do not mix: with a few seeds anything closer is not known. Mind the control `untrained`: warped images of
-# a generator that never learned, and the teacher's soft answers to them, teach a student a lot on these digits. What a
-# method is worth is what it adds to that. `deepinversion` has another teacher than the rest, since LeNet-5 has no
-# BatchNorm, so its row says as much about that teacher. `mskd` is our reading of a name. And the budget is small: an
-# order that holds after a minute need not hold after a day.
+# How to read it: the axis counts wrong answers, and from 90 to 99 % these become ten times fewer. Two methods differ only if
+# their circles do not overlap; with few seeds, smaller differences mean nothing. Then look at the control `untrained`. Its
+# generator never learned, but its images, rotated and shifted, and the teacher's soft answers to them already teach a student a
+# lot. The worth of a method is what it adds to this control. Two rows need care: `deepinversion` has a different teacher, because
+# LeNet-5 has no BatchNorm, and `mskd` is our reading of a name. And the budget is small: the order after a minute need not be the
+# order after a day.
 #
 # ## What to remember
 #
-# * A method is what is optimised, a table of terms, and when the student watches; most papers change two or three rows.
-# * RDSKD shares `oh` and `ie` with DAFL; it damps them, has no weights, and asks for diversity by the teacher's
-#   answers, where MSKD asks by latents.
-# * ZSKD and DeepInversion optimise pixels: no generator, one sheet of images at a time.
+# * A method is what is optimised, a table of terms, and when the student learns. Most papers change two or three rows.
+# * RDSKD shares `oh` and `ie` with DAFL. It damps them and needs no weights. For diversity it compares the teacher's answers,
+#   where MSKD compares latents.
+# * ZSKD and DeepInversion have no generator. They optimise the pixels of one sheet of images at a time.
 # * Compare under one budget, with several seeds and controls, and say what was not equal.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Papers**: RDSKD's abstract says that it is more accurate and more robust than DAFL, MSKD, ZSKD and DeepInversion
-#   on MNIST, CIFAR-10 and SVHN. We have not read its body; none of its accuracies is known to us. Published for this
-#   pair of networks: DAFL 98.2 %, with its own teacher.
-# * **Measured here**: the stored table, and five tiny runs that only show.
-# * **Where they differ**: ZSKD and DeepInversion were published for colour images; their settings here are ours. Bugs
-#   of released codes are not repeated (an entropy in base 10, a "best image" that was an alias of the last).
+# * **Papers**: RDSKD's abstract says that it is more accurate and more robust than DAFL, MSKD, ZSKD and DeepInversion on MNIST,
+#   CIFAR-10 and SVHN. We have not read its body and know none of its accuracies. For this pair of networks, DAFL published 98.2
+#   %, with its own teacher.
+# * **Measured here**: the stored table. The five tiny runs only show images.
+# * **Where they differ**: ZSKD and DeepInversion were published for colour images; their settings here are ours. We do not repeat
+#   bugs of released code (an entropy in base 10, a "best image" that was a second name of the last one).
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | live | the student learns from each batch that the generator has just learned from |
+# | live | the student learns from each batch that has just trained the generator |
 # | data impression | an image that was optimised towards a soft answer (ZSKD) |
-# | feature | what enters a network's last layers |
-# | BatchNorm statistics | mean and variance of each channel over the training data, kept inside a network |
+# | feature | a number that enters a network's last layers |
+# | BatchNorm statistics | mean and variance of each channel over the training data, stored inside a network |
 # | budget | what each run may use: here, seconds |
 
 # %% tags=["hand-in"]

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 11 A teacher of your own
 #
-# **Goal.** Distil a network that you wrote, trained on pictures of your own, and know where that ends: what a teacher
-# must be like, what its copy says about privacy, and what a file or a module from somebody else may do to your machine.
+# **Goal.** Distil a network that you wrote and trained on your own pictures. Then learn where this ends: what a teacher must be
+# like, what its copy tells about private data, and what files and code from strangers can do to your machine.
 #
 # **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores).
 
@@ -27,7 +27,7 @@ from torch import nn
 
 import rdskd_lab as lab
 from rdskd_lab import training
-from rdskd_lab.course import Figure, begin, canvas
+from rdskd_lab.course import Figure, begin, canvas, sheet
 from rdskd_lab.reporting import charts
 from rdskd_lab.runs import train_teacher
 
@@ -36,8 +36,8 @@ lesson = begin("11_your_own_teacher")
 # %% [markdown]
 # ## Pictures of your own
 #
-# A data set is a folder: `FOLDER/train/CLASS/*.png` and `FOLDER/test/CLASS/*.png`. Replace this one by yours; here four
-# outlines are drawn, 28 x 28 grey pixels, at random places, sizes and angles, with some noise.
+# A data set is a folder: `FOLDER/train/CLASS/*.png` and `FOLDER/test/CLASS/*.png`. You can use your own folder here. This cell
+# draws four kinds of outlines, 28 x 28 grey pixels, with random place, size and angle, and a little noise.
 
 # %%
 place = tempfile.TemporaryDirectory()  # gone when this notebook's kernel is
@@ -47,7 +47,7 @@ CORNERS = {"circle": 40, "cross": 0, "square": 4, "triangle": 3}
 
 
 def draw(corners):
-    """One outline, 28 x 28 grey pixels; a cross has no corners, a circle forty."""
+    """Draw one outline, 28 x 28 grey pixels; a cross has no corners, a circle forty."""
     radius, angle = rng.uniform(5, 10), rng.uniform(-0.35, 0.35)
     x, y = rng.uniform(radius + 1, 27 - radius, 2)
     turns = angle + 2 * np.pi * (np.arange(corners or 4) + 0.5) / (corners or 4)
@@ -66,11 +66,11 @@ for part, count in (("train", 200), ("test", 100)):
             draw(corners).save(folder / part / name / f"{i:03}.png")
 
 # %% [markdown]
-# A teacher expects its pixels *normalised*: less the mean of its training data, over their standard deviation. That is
-# the one thing about its data that you have to know, because the generator paints at that scale.
+# A teacher expects *normalised* pixels: subtract the mean of its training data, then divide by their standard deviation. These
+# two numbers are all that you must know about the data, because the generator makes its images at this scale.
 #
-# *Predict before you run: the pictures are thin bright lines on black. Is the mean of all pixels (0 black, 1 white)
-# nearer to 0.1 or to 0.5?*
+# *Predict before you run: the pictures are thin bright lines on black. Is the mean of all pixels (0 black, 1 white) nearer to 0.1
+# or to 0.5?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -88,14 +88,14 @@ for axis, i in zip(axes, (200 * k + j for k in range(4) for j in range(3)), stri
     axis.imshow(train.images[i, 0], cmap="gray")
     axis.set(xticks=[], yticks=[], title=train.classes[train.labels[i]])
 alt = "Twelve pictures, three of each class: thin bright outlines of circles, crosses, squares, triangles on black."
-Figure("pictures of one's own", figure, alt)
+Figure("twelve of the drawn pictures", figure, alt)
 
 # %% [markdown]
 # ## A network of your own
 #
-# Any `nn.Module` can teach if `forward(images)` gives *logits* (N, K). The package reads the number of classes,
-# features and BatchNorm statistics through hooks, so the network needs no other method. This one takes 28 x 28, has no
-# BatchNorm and four classes; its student is of the same kind, a third as wide.
+# Any `nn.Module` can be the teacher if `forward(images)` returns *logits* (N, K). The package finds the number of classes, the
+# features and the BatchNorm statistics through hooks, so the network needs no other method. This network takes images of 28 x 28
+# and has four classes and no BatchNorm. Its student has the same layers and a third of the channels.
 
 
 # %%
@@ -120,7 +120,7 @@ for name, net in (("teacher", teacher), ("student", student)):
     print(name, sum(p.numel() for p in net.parameters()), "parameters")
 
 optimizer = torch.optim.Adam(teacher.parameters(), lr=2e-3)
-batches = train_teacher.labelled_batches(train, torch.Generator().manual_seed(lesson.seed), "cpu")  # its data, once
+batches = train_teacher.labelled_batches(train, torch.Generator().manual_seed(lesson.seed), "cpu")  # the only use of its data
 for step in training.fit(teacher, batches, optimizer):
     if step.i == 149:
         break
@@ -129,12 +129,12 @@ lesson.band("teacher, unseen pictures", lab.accuracy(teacher, test), "%", look_a
 # %% [markdown]
 # ## The trap in its last layer
 #
-# Many networks end in a softmax. A teacher must not: what the package takes for logits would be probabilities, and
-# their softmax is almost flat. With a certain answer, one 1 and $K-1$ zeros,
+# Many networks end in a softmax. A teacher must not. The package would take the probabilities for logits and apply a second
+# softmax, which is almost flat. For a perfectly sure answer, one 1 and $K-1$ zeros, the certainty is then at most $e/(e+K-1)$:
 #
 # $$\max_k p_k = \frac{e}{e + K - 1}, \qquad L_{OH} \ge \ln\!\left(1 + \frac{K-1}{e}\right).$$
 #
-# *Predict before you run: how sure can such a teacher of ten classes seem at most?*
+# *Predict before you run: such a teacher has ten classes. What is the highest certainty that it can seem to have?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -147,13 +147,13 @@ for classes in (4, 10):
     print(f"one-hot loss at least {lab.one_hot(answer):.4f}, by hand {by_hand:.4f} nats")
 
 # %% [markdown]
-# Nothing would stop with an error: the generator would chase a certainty that cannot be had, and the student would
+# Such a run would not stop with an error. The generator would try to reach a certainty that does not exist, and the student would
 # learn ten nearly equal numbers.
 #
 # ### Exercise 1: a network that can teach
 #
-# Write a function that makes a network of your own for 28 x 28 grey images and ten classes, without BatchNorm. Its
-# first weights will do. This is also what the command line calls when you say `--teacher my_module:make`.
+# Write a function that returns a network of your own for grey images of 28 x 28 and ten classes, without BatchNorm. It need not
+# be trained. The command line calls the same kind of function if you pass `--teacher my_module:make`.
 
 
 # %% tags=["exercise-1"]
@@ -168,13 +168,13 @@ lesson[1].check(make)
 # lesson[1].solution()  # one answer
 
 # %% [markdown]
-# ## Distilled
+# ## Distil it
 #
-# The rest is notebook 08 with other numbers: no digit, no LeNet-5, four classes instead of ten. The folder is not
-# touched from here on, except to test.
+# The rest is notebook 08 with other numbers: no digits, no LeNet-5, and four classes instead of ten. From here on the folder is
+# only used to test.
 #
-# *Predict before you run: with 200 steps for the generator and 400 for the student, will the student beat guessing (25
-# %) clearly? Will you recognise the outlines that it learned from?*
+# *Predict before you run: the generator trains for 200 steps and the student for 400. Will the student be clearly better than
+# guessing (25 %)? Will you recognise the outlines in the images that it learned from?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -194,43 +194,44 @@ lesson.band("student, unseen pictures", lab.accuracy(student, test), "%", look_a
 charts.samples(pictures, train.classes)
 
 # %% [markdown]
-# From the command line, with a `make` for your own classes in `my_module.py` beside you and weights saved by
-# `lab.save_weights(net, "mine.safetensors")`:
+# You can do the same on the command line. Put a `make` for your own classes into `my_module.py` in the current folder, and save
+# the weights with `lab.save_weights(net, "mine.safetensors")`:
 #
 #     rdskd-lab distill --teacher my_module:make --weights mine.safetensors --student my_module:make_small \
 #         --data FOLDER --channels 1 --size 28 --classes 4 --mean 0.1 --std 0.25 --out runs/mine
 #
 # ## Colour, and a GPU
 #
-# SVHN and CIFAR-10 come with networks of their kind (wide and plain ResNets), trained and distilled by
+# For SVHN and CIFAR-10 the package has networks that suit them (wide and plain ResNets). These commands train and distil them:
 #
 #     rdskd-lab train-teacher --network wrn-40-2 --data svhn --out svhn.safetensors
 #     rdskd-lab distill --teacher wrn-40-2 --weights svhn.safetensors --data svhn --preset paper-svhn --out runs/svhn
 #     rdskd-lab train-teacher --network resnet34 --data cifar10 --out cifar10.safetensors
 #     rdskd-lab distill --teacher resnet34 --weights cifar10.safetensors --data cifar10 --preset paper-cifar10 --out runs/cifar10
 #
-# Each picks a GPU if there is one. **Built, not run** for this course: a step of each was tried, the schedules were
-# not. By a count of multiplications two CPU cores would need days for SVHN and weeks for CIFAR-10.
+# Each command uses a GPU if there is one. For this course the schedules are **not tested**; we tried one step of each. By a count
+# of multiplications, two CPU cores would need days for SVHN and weeks for CIFAR-10.
 #
 # ## Limits
 #
-# * **The teacher counts for more than its accuracy.** Two LeNet-5 teachers, the same recipe, one seed each
-#   (`results/NOTES.md`): trained on plain digits it reads 99.2 % and its student 97.5 %; trained on turned and shifted
-#   ones it reads 99.5 % and its student **59.2 %**. Both generators pleased their teachers alike. Why was not studied.
-# * Settings were tuned for LeNet-5 on digits. For your network they are first guesses; look at the pictures and at the
-#   pool's classes first.
-# * Whether the student is any good, only real test data can say. Without them you can measure how far it agrees with
-#   the teacher on painted images, which is not the same.
+# * **A teacher's accuracy does not tell how good its student will be.** We tried two LeNet-5 teachers with the same recipe, one
+#   seed each (`results/NOTES.md`). The first was trained on plain digits: it reads 99.2 %, and its student 97.5 %. The second was
+#   trained on rotated and shifted digits: it reads 99.5 %, and its student **59.2 %**. In both runs the generator lowered its
+#   losses equally well. We did not study why.
+# * The settings were tuned for LeNet-5 on digits. For your network they are first guesses. Look at the images and at the classes
+#   in the pool first.
+# * Only real test data can show how good a student is. Without them you can measure how often it agrees with the teacher on
+#   generated images, which is not the same.
 #
-# ## What it says about privacy
+# ## What a teacher tells about private data
 #
-# "The data are gone" sounds safe. Two things can be asked of a teacher that is given away. *Can its skill be taken
-# without its data?* Yes: that is what this course does. *Do its images come back?* Here that can be measured: take the
-# painted images that the student learned from, and for each the picture nearest to it (largest cosine), among pictures
-# that the teacher was trained on and among as many that it never saw. If it had remembered pictures, the first would be
-# nearer.
+# "The data are gone" sounds safe. But there are two questions about a teacher that is given away. *Can somebody copy its skill
+# without its data?* Yes: this course does it. *Can somebody get its training images back?* Here we can measure this. Take the
+# generated images that the student learned from. For each, find the nearest picture (largest cosine), once among pictures that
+# trained the teacher and once among as many that the teacher never saw. If the teacher remembered its pictures, the first would
+# be nearer.
 #
-# *Predict before you run: are painted images nearer to the training pictures?*
+# *Predict before you run: are generated images nearer to the training pictures?*
 
 
 # %% tags=["prediction-4"]
@@ -239,34 +240,42 @@ lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 def nearest(images, others):
-    """For each image the largest cosine with one of the others, each less its mean: (N,)."""
+    """The largest cosine of each image with one of the others, (N,), and which one that is; each less its mean."""
     centred = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (images, others))
     a, b = (nn.functional.normalize(x) for x in centred)
-    return (a @ b.T).max(1).values
+    return (a @ b.T).max(1)
 
 
-painted = run.pool.images[-2000:].float()  # the last that the generator painted
+made = run.pool.images[-2000:].float()  # the last images that trained the generator
 seen, unseen = train.normalise(train.images[::2]), test.normalise(test.images)  # 400 each, 100 of each class
-lesson.band("nearest training picture", nearest(painted, seen).mean(), "", 2, look_at="whether 2000 were painted")
-lesson.band("nearest unseen picture", nearest(painted, unseen).mean(), "", 2, look_at="whether 2000 were painted")
-print(f"for comparison, an unseen picture and its nearest training picture: {nearest(unseen, seen).mean():.2f}")
+lesson.band("nearest training picture", nearest(made, seen)[0].mean(), "", 2, look_at="whether there are 2000 images")
+lesson.band("nearest unseen picture", nearest(made, unseen)[0].mean(), "", 2, look_at="whether there are 2000 images")
+print(f"for comparison, an unseen picture and its nearest training picture: {nearest(unseen, seen)[0].mean():.2f}")
+
+# %%
+shown = made[torch.linspace(0, len(made) - 1, 8).long()]
+_, which = nearest(shown, seen)
+sheet({"generated": shown, "nearest\ntraining picture": seen[which]})
 
 # %% [markdown]
-# Hardly any difference, and both far below what two outlines reach: what was painted are patterns that the teacher
-# answers, not pictures that it saw. But look closely: the training pictures were the nearer ones in nine of ten seeds,
-# by 0.001 to 0.008. Is that a trace of memory? Then it should turn round when the teacher learns from the other set.
-# Tried in five seeds, 400 pictures each time: first set less second 0.002 ± 0.003 for a teacher of the first set,
-# 0.001 ± 0.004 for one of the second (mean ± standard deviation). It does not turn, so no memory was found. This is one
-# small teacher with 800 simple pictures, and one measure. It does not show that a model gives nothing away: others have
-# drawn recognisable faces out of face recognisers by model inversion (Fredrikson and others, 2015), and where a class
-# *is* one person, the class is the secret. Whoever gives a model away should think of it as of a summary of its data.
-# Whoever takes one should ask whether its licence allows a copy of its skill.
+# There is hardly any difference, and both numbers are far below what two real outlines reach. The generator made patterns that
+# the teacher answers to, not pictures that the teacher saw.
 #
-# ## What is never opened, and what may run
+# But look closely: the training pictures were the nearer ones in nine of ten seeds, by 0.001 to 0.008. Is this a trace of memory?
+# Then the sign should change when the teacher learns from the other set. We tried this with five seeds and 400 pictures each
+# time. First set minus second set was 0.002 ± 0.003 for a teacher of the first set and 0.001 ± 0.004 for a teacher of the second
+# (mean ± standard deviation). The sign does not change, so we found no memory.
 #
-# A *pickle*, the usual inside of a `.pt` file, is a little program: opening it can do anything. The package reads
-# only numbers and names: *safetensors*, or a state dict whose pickle does nothing else. *Predict before you run: the file below asks whoever opens
-# it to make a file called "harmed". Is it there afterwards?*
+# This was one small teacher, 800 simple pictures and one measure. It does not prove that a model gives nothing away. Others have
+# recovered recognisable faces from a face recogniser by model inversion (Fredrikson and others, 2015). And if a class *is* one
+# person, the class itself is the secret. If you give a model away, think of it as a summary of its data. If you use somebody's
+# model, ask whether its licence allows you to copy its skill.
+#
+# ## Files that can run code
+#
+# A *pickle*, the usual content of a `.pt` file, is a small program: opening it can do anything. The package reads only numbers
+# and names: *safetensors*, or a state dict whose pickle does nothing else. *Predict before you run: the file below tries to
+# create a file called "harmed" on the machine of whoever opens it. Does this file exist afterwards?*
 
 
 # %% tags=["prediction-5"]
@@ -289,34 +298,35 @@ except lab.networks.weights.WeightsError as refused:
 print("harmed:", (folder / "harmed").exists())
 
 # %% [markdown]
-# A teacher's *code* is another matter. `--teacher my_module:make` imports that module and runs it with all your rights,
-# and every forward pass runs it again; nothing can be checked beforehand. Name only code that you would run anyway.
-# Weights alone, without a foreign module, run nothing.
+# A teacher's *code* is different. `--teacher my_module:make` imports this module and runs it with all your rights, and every
+# forward pass runs it again. Nobody can check it beforehand. Name only code that you would run anyway. Weights alone, without a
+# stranger's module, run nothing.
 #
 # ## What to remember
 #
-# * Any network whose `forward` gives logits can teach; no softmax at its end; know the mean and spread of its pixels.
-# * A student's accuracy depends on the teacher in ways that the teacher's accuracy does not show.
-# * A model that is given away can be copied without its data. That its images do not come back was seen here and is no
+# * Any network whose `forward` returns logits can be a teacher. It must not end in a softmax, and you must know the mean and
+#   standard deviation of its pixels.
+# * The teacher's accuracy does not tell the student's.
+# * Somebody can copy a model that you give away, without its data. Here the training images did not come back, but this is no
 #   law.
-# * Weights are data, pickles and modules are programs.
+# * Weights are data. Pickles and modules are programs.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Paper and released code**: MNIST, SVHN and CIFAR-10 with LeNet-5, wide and plain ResNets; weights are kept as
-#   pickled modules there. No accuracy of the paper is known to us.
-# * **Measured here**: four drawn classes, a network of 800 pictures, a student in 600 steps in all; ranges of ten seeds
-#   stand above. The two teachers under "Limits" are one seed each.
-# * **Not run**: the colour schedules.
+# * **Paper and released code**: MNIST, SVHN and CIFAR-10 with LeNet-5, wide and plain ResNets. The weights are pickled modules.
+#   We know none of the paper's accuracies.
+# * **Measured here**: four drawn classes, a teacher of 800 pictures, a student after 600 steps in all, with the ranges of ten
+#   seeds above. The two teachers under "Limits" are one seed each.
+# * **Not tested**: the colour schedules.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | factory | a function without arguments that makes a network |
+# | factory | a function without arguments that returns a network |
 # | safetensors | a file of named arrays and nothing else |
 # | pickle | Python's own file format, which can run code when it is opened |
-# | privacy leak | something about single training examples that a model gives away |
+# | privacy leak | something that a model tells about single training examples |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

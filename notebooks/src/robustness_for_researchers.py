@@ -7,10 +7,10 @@
 # ---
 
 # %% [markdown]
-# # Robustness, for researchers: what the paper claims, and how to ask
+# # Robustness, for researchers: what the paper claims, and how to test it
 #
-# **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer, read
-# our tables with their intervals, and say what would change your mind.
+# **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer. Read our
+# tables with their intervals, and say what would change your mind.
 #
 # **Time.** About 25 minutes, of which 30 seconds are computing (two CPU cores).
 
@@ -34,7 +34,7 @@ lesson = begin("robustness_for_researchers")
 # %% [markdown]
 # ## What can "robust" mean?
 #
-# Here are two imaginary methods, each run with six settings. The numbers are the accuracies of their students in per cent.
+# Here are two invented methods. Each was run with six settings. The numbers are the accuracies of their students in per cent.
 #
 # *Predict before you run: which of the two would you call more robust? Which number would you print in an abstract?*
 
@@ -49,17 +49,17 @@ for name, found in (("careful", CAREFUL), ("brilliant", BRILLIANT)):
     print(f"{name:10} {told}, below 80 %: {np.mean(found < 80):.0%}")
 
 # %% [markdown]
-# By the mean and the best setting `brilliant` wins, by the worst, the spread and the share that collapsed `careful` does. So
-# "robust" is no question until a number is chosen, and the choice belongs before the runs. Ours, chosen before any was
-# done: **the standard deviation over settings**, seed by seed; beside it mean, worst and the share that collapsed (below
-# 80 %, fewer than 8 classes, or stopped by the guard). A stopped run counts as a guess, 10 %: to leave it out would reward
-# failing.
+# `brilliant` wins by the mean and by the best setting. `careful` wins by the worst setting, by the spread, and by the share of
+# collapsed runs. So "robust" means nothing until somebody chooses a number, and the choice must come before the runs. We chose
+# ours before any run: **the standard deviation over settings**, seed by seed. Beside it we report the mean, the worst, and the
+# share that collapsed (below 80 %, fewer than 8 classes, or stopped because a number was infinite or NaN). A stopped run counts
+# as a guess, 10 %. To leave it out would reward failure.
 #
 # ## How a study asks
 #
-# Nobody can run all combinations. So **one setting at a time** is moved from each method's own default; each with three
-# seeds; each at a quarter of the steps of `classroom`. The default alone has ten seeds: how far does luck move a method when
-# no setting is changed? What a method does not have, it cannot be asked about.
+# Nobody can run all combinations. So we change **one setting at a time**, starting from each method's own default. Each changed
+# setting has three seeds, and each run has a quarter of the steps of `classroom`. The default alone has ten seeds. They show how
+# far luck moves a method when no setting changes. A setting that a method does not have is left out for this method.
 
 # %%
 plan = robustness.plan()
@@ -73,17 +73,18 @@ for method in robustness.FIELD:
     print(f"{method:14} {len(names):3} settings ({listed}); combined {grid:,}")
 
 # %% [markdown]
-# What this cannot see: two settings that are harmless alone and bad together; settings that were never tried; and a default
-# that stands at the edge of a cliff on one side. And a method with more terms has more weights to be spoilt: that is why
-# the scoreboard compares over those settings that both have, and over all of each.
+# This design misses three things: two settings that are harmless alone and bad together, settings that we never tried, and a
+# default that only just works, so that a small step in one direction breaks it. There is one more problem: a method with more
+# terms has more weights that can go wrong. So the scoreboard compares twice, over the settings that both methods have and over
+# all settings of each.
 #
 # ## Reading an interval
 #
-# Each claim is a difference: of spreads, of accuracies, of logarithms. It is taken **seed by seed**, because both sides had the
-# same seed. With few seeds the mean of these differences may be luck; Student's t says how far.
+# Each claim is a difference: of spreads, of accuracies, or of logarithms. We take it **seed by seed**, because both sides used
+# the same seed. With few seeds the mean of these differences may be luck. Student's t distribution says how far luck can move it.
 #
-# *Predict before you run: the same mean difference, 1.5 points, with three seeds and with ten. How much narrower is the
-# interval?*
+# *Predict before you run: the mean difference is 1.5 points, once with three seeds and once with ten. How many times narrower is
+# the second interval?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -98,15 +99,15 @@ mean, low, high, n = interval(differences)
 print(f"the package, three seeds: {mean:.4f} ({low:.4f} to {high:.4f})")
 
 # %% [markdown]
-# **The scoreboard's rule** is this and nothing more: the whole interval above 0, the claim *holds*; the whole interval below 0,
-# it *does not hold*; else *undecided*, which means that we do not know. An interval of 95 % misses one time in twenty,
-# and the scoreboard has dozens.
+# **The scoreboard's rule** is this and nothing more. If the whole interval is above 0, the claim *holds*. If the whole interval
+# is below 0, it *does not hold*. Otherwise the claim is *undecided*: we do not know. A 95 % interval misses the true value once
+# in twenty times, and the scoreboard has dozens of intervals.
 #
 # ### Exercise 1: is it more robust?
 #
-# Given the accuracies of two methods, `ours` and `rivals`, each (settings, seeds) in per cent, with nan where the guard
-# stopped a run; and `t`, the quantile of Student's t. Return a tensor: the estimate, the low and the high end. Above 0
-# should mean that ours is more robust. A table of two settings and three seeds looks like this:
+# You get the accuracies of two methods, `ours` and `rivals`, each of shape (settings, seeds), in per cent, with nan for a stopped
+# run. You also get `t`, the quantile of Student's t. Return a tensor: the estimate, the low end and the high end. A number above
+# 0 should mean that ours is more robust. A table of two settings and three seeds looks like this:
 
 # %%
 torch.tensor([[97.0, 96.0, 98.0], [95.0, torch.nan, 96.0]], dtype=torch.float64)
@@ -126,7 +127,7 @@ lesson[1].check(more_robust)
 # %% [markdown]
 # ## The tables
 #
-# Four studies were planned before any was run (`rdskd-lab study run NAME`). Their tables are only read here.
+# We planned four studies before we ran any of them (`rdskd-lab study run NAME`). This notebook only reads their tables.
 
 # %% tags=["not-banded"]
 tables = {
@@ -137,11 +138,11 @@ tables = {
 }
 for name, rows in tables.items():
     study, stopped = STUDIES[name], sum(row["outcome"] != "finished" for row in rows)
-    print(f"{name}: {len(rows)} of {len(study.trials())} runs; the guard stopped {stopped}. {study.question}")
+    print(f"{name}: {len(rows)} of {len(study.trials())} runs; {stopped} were stopped. {study.question}")
 
 
 def tell(name, words=""):
-    """Print a study's verdicts whose claim or comparison holds these words; their picture.  *: named before any run."""
+    """Print a study's verdicts whose claim or comparison contains `words`; return their picture.  *: planned before any run."""
     found = [v for v in STUDIES[name].verdicts(tables[name]) if words in f"{v.claim} ({v.value})"]
     chart = scoreboard.intervals(STUDIES[name].question, found)
     print(f"{found[0].claim} ({found[0].value}), and so on:")
@@ -154,9 +155,9 @@ def tell(name, words=""):
 # %% [markdown]
 # ## Is it damping, or only a smaller weight?
 #
-# Damping multiplies a gradient by a gain. If the gain is below 1 on average, the term is simply asked for more softly, and a
-# soft term fluctuates less by whatever means it became soft. So there are two questions. *Less than without damping?* Then
-# something helps. *Less than with a constant weight of the same mean gain?* Only then it is the damping.
+# Damping multiplies a gradient by a gain. If the gain is below 1 on average, the term simply pulls less, and any term that pulls
+# less fluctuates less. So there are two questions. *Does the loss fluctuate less than without damping?* If so, something helps.
+# *Does it fluctuate less than with a constant weight of the same mean gain?* Only then damping itself helps.
 #
 # *Predict before you run: which of the two do you expect to hold? For which term? At which batch size?*
 
@@ -167,19 +168,19 @@ lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 tell("fluctuation", "than without (")
 
 # %% [markdown]
-# (Other anchors than the published one are on the scoreboard.) And against the control, a constant weight that is the mean gain of
-# the same seed's damped run:
+# (The scoreboard also has other anchors than the published one.) Now the control: a constant weight, equal to the mean gain of
+# the damped run with the same seed.
 
 # %% tags=["not-banded"]
 tell("fluctuation", "constant weight")
 
 # %% [markdown]
-# Fluctuation here is the mean positive increment of a term on a fixed probe batch (notebook 07); the value is the logarithm of a
-# ratio, so 0.69 would be twice as quiet. Read each picture for three things: on which side of 0 the bars lie; whether oh and ie
-# agree; and whether the first picture's bars survive in the second.
+# Fluctuation here is the mean positive increment of a term on a fixed probe batch (notebook 07). The value is the logarithm of a
+# ratio, so 0.69 means half the fluctuation. Look at three things in each picture. On which side of 0 are the bars? Do `oh` and
+# `ie` agree? Is a bar of the first picture on the same side in the second?
 #
-# Why not look at the curves of training, as one usually does? Here they are, above those of the probe, from the same run with
-# seed 0. *Before you look: in which row will you be able to tell the three apart?*
+# Usually one looks at the curves of training. Here they are, above those of the probe, all from the same run with seed 0. *Before
+# you look: in which row will you be able to tell the three apart?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -190,8 +191,8 @@ charts = [chart for where in ("batches", "probe") for chart in fluctuation.curve
 Panels("One seed, step by step", charts)
 
 # %% [markdown]
-# Each step has a batch of its own in training, so a loss also rises and falls by who is in the batch. The *floor* is what a
-# frozen generator shows on fresh batches of the probe's size.
+# In training each step has a different batch. So a loss also rises and falls because the images differ. The *floor* is the
+# fluctuation that a generator shows without any training, on new batches of the probe's size.
 #
 # *Predict before you run: which is larger, the fluctuation on the probe, or on the batches of training?*
 
@@ -207,9 +208,9 @@ for rule in ("none", "epoch", "constant"):
         print(f"{rule:8} {term}: {listed} (in 0.001 nats a step, mean of {len(rows)} seeds)")
 
 # %% [markdown]
-# ## What do the terms do for samples, and whose student is best?
+# ## Which term matters, and whose student is best?
 #
-# *Predict before you run: which term matters most to the student? Which rival is nearest to RDSKD?*
+# *Predict before you run: which term matters most to the student? Which other method comes nearest to RDSKD?*
 
 # %% tags=["prediction-6"]
 lesson.predict(6, ...)  # type your guess in quotes, in place of the dots
@@ -226,7 +227,7 @@ tell("accuracy")
 # %% [markdown]
 # ## Who is more robust?
 #
-# *Predict before you run: which kind of setting hurts most: learning rate, batch, latent, width, temperature, teacher,
+# *Predict before you run: which kind of setting does most harm: learning rate, batch, latent, width, temperature, teacher, or
 # weights? Is it the same kind for every method?*
 
 # %% tags=["prediction-7"]
@@ -247,14 +248,14 @@ for method in dict.fromkeys(row["method"] for row in rows):
 Interactive(robustness.settings_chart(tables["robustness"]))
 
 # %% [markdown]
-# Point at a mark to see which setting it is. *Luck* is the spread of ten runs with **no** setting changed: whatever part of `sd`
-# it explains is not a matter of settings.
+# Point at a mark to see its setting. *Luck* is the spread of ten runs in which **no** setting changed. If `sd` is not larger than
+# this, settings do not explain it.
 #
-# Now point at the mark at the far left of each row. *Before you go on: what would happen to the order by `sd` if that one
-# setting had not been tried? And would you call a method fragile whose default has not arrived yet?*
+# Now point at the leftmost mark of each row. *Before you go on: how would the order by `sd` change without this one setting? And
+# would you call a method fragile if its default run has not finished learning?*
 #
-# And the claim itself, over the settings that both have, over all of each, and over all but other teachers. The last was asked
-# after the table had been seen: a hint, not a finding.
+# The next cell has the claim itself: over the settings that both methods have, over all settings of each, and over all settings
+# except other teachers. We added the last one after we had seen the table, so it is a hint and not a finding.
 
 # %% tags=["prediction-8"]
 lesson.predict(8, ...)  # type your guess in quotes, in place of the dots
@@ -263,9 +264,9 @@ lesson.predict(8, ...)  # type your guess in quotes, in place of the dots
 tell("robustness")
 
 # %% [markdown]
-# ## A slice, live
+# ## A small study of your own
 #
-# Two methods, three learning rates, one seed, a tiny budget. *Predict before you run: whose accuracy moves more?*
+# Two methods, three learning rates, one seed, very few steps. *Predict before you run: whose accuracy changes more?*
 
 
 # %% tags=["prediction-9"]
@@ -274,7 +275,7 @@ lesson.predict(9, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 def student_of(name, factor):
-    """A student's accuracy in % after a tiny run at `factor` times the method's learning rate."""
+    """Return a student's accuracy in % after a tiny run at `factor` times the method's learning rate."""
     method = lab.METHODS[name]
     usual = method.presets["classroom"]
     short = dict(generator_steps=60, student_steps=180, batch_size=64, student_turn=3, width=8)
@@ -285,7 +286,7 @@ def student_of(name, factor):
     try:
         for _ in run:
             pass
-    except FloatingPointError:  # the guard stopped it
+    except FloatingPointError:  # stopped: a number was not finite
         return 10.0
     return 100 * lab.accuracy(student, test)
 
@@ -296,13 +297,13 @@ lesson.band("rdskd, sd over three learning rates", slices["rdskd"].std(ddof=1), 
 lesson.band("dafl, sd over three learning rates", slices["dafl"].std(ddof=1), "points", digits=1)
 
 # %% [markdown]
-# Your two numbers are one seed. The ranges beside them are those of ten: do they overlap? Could one seed have told you?
-# After so few steps a difference is about who starts faster, not about who is robust.
+# Each of your two numbers comes from one seed. The ranges beside them come from ten. Do they overlap? Could one seed have told
+# you? After so few steps a difference shows which method starts faster, not which one is more robust.
 #
 # ## What would change your mind?
 #
-# For each claim that is not decided: if the estimate stayed as it is and only seeds were added, how many would decide it? The
-# half-width shrinks with the root of their number. The eight that are nearest:
+# Take a claim that is undecided, and suppose that its estimate stays the same while we add seeds. How many seeds would decide it?
+# The half-width of the interval shrinks with the square root of their number. These eight claims are the nearest to a decision:
 
 # %% tags=["not-banded"]
 told = [v for name, rows in tables.items() for v in STUDIES[name].verdicts(rows)]
@@ -313,43 +314,45 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
     print(f"{v.study}: {v.claim}\n    ({v.value}): about {needed[v]:,} seeds instead of {v.n}")
 
 # %% [markdown]
-# Before you scroll on, write down for one claim of your choice:
+# Before you scroll on, choose one claim and write down:
 #
-# * which verdict you expected, and which you read;
-# * one result that would make you give up what you now believe, and the study that could bring it: more seeds, another
-#   teacher, a harder data set, other settings, the published schedule;
-# * one way in which our question may be unfair to the method you doubt.
+# * which verdict you expected, and which one you found;
+# * one result that would change your belief, and the study that could give it: more seeds, another teacher, a harder data set,
+#   other settings, the published schedule;
+# * one way in which our question may be unfair to the method that you doubt.
 #
-# A single command runs any of it: `rdskd-lab study run NAME`, stopped and continued at will; on a cluster with `--scheduler`.
+# One command runs any of these studies: `rdskd-lab study run NAME`. You can stop and resume it at any time, and run it on a
+# cluster with `--scheduler`.
 #
 # ## What to remember
 #
-# * "Robust" needs a number, chosen before the runs: mean, worst, spread, share that collapsed can each name another winner.
-# * Seeds are repeats, settings are not: pair by seed, take the spread over settings, count what was stopped.
-# * Whatever makes a loss quieter must beat the dull control that makes it as soft.
-# * "Undecided" means not known. It is neither yes nor no.
+# * "Robust" needs a number, chosen before the runs. The mean, the worst, the spread and the share of collapses can each name a
+#   different winner.
+# * Seeds are repetitions, settings are not. Pair by seed, take the spread over settings, and count the stopped runs.
+# * Anything that makes a loss quieter must be better than the boring control that makes it equally soft.
+# * "Undecided" means that we do not know. It is neither yes nor no.
 #
 # ## The paper, the code, and what we measured
 #
 # * **Paper**: its abstract claims damped fluctuations, authentic and diverse samples, better accuracy than DAFL, MSKD, ZSKD and
-#   DeepInversion, and more robustness over hyper-parameters. We have not read its body: how it measured, over which
-#   settings, with which seeds, is not known here.
-# * **Released code**: MNIST, SVHN and CIFAR-10; no tables, logs or weights come with it.
-# * **Measured here**: the four tables above, on MNIST's digits with a LeNet-5, generators an eighth as wide; every verdict with
-#   its interval is on `results/SCOREBOARD.md`, which also says why each may differ from the paper. In short: no setting in which
-#   damping makes a loss measurably quieter; oh and ie do what they are for; RDSKD's student better than MSKD's, undecided
-#   against DAFL's and ZSKD's, and far worse than DeepInversion's by a teacher with BatchNorm; more robust than ZSKD and
-#   DeepInversion, less than MSKD, and all of the last by that one teacher.
+#   DeepInversion, and more robustness over hyper-parameters. We have not read its body. So we do not know how it measured this,
+#   over which settings, and with which seeds.
+# * **Released code**: MNIST, SVHN and CIFAR-10. It comes without tables, logs or weights.
+# * **Measured here**: the four tables above, on MNIST's digits with a LeNet-5 and generators an eighth as wide. Every verdict and
+#   its interval are on `results/SCOREBOARD.md`, which also says why each may differ from the paper. In short: damping makes a
+#   loss measurably quieter in no setting. `oh` and `ie` do what they are for. RDSKD's student is better than MSKD's, undecided
+#   against DAFL's and ZSKD's, and far worse than DeepInversion's, whose teacher has BatchNorm. RDSKD is more robust than ZSKD and
+#   DeepInversion and less robust than MSKD; the whole difference to MSKD comes from one teacher.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
 # | hyper-parameter, setting | what is chosen before a run and not learned in it |
-# | one at a time | each setting moved alone from a default |
-# | paired | compared within the same seed, so that common luck drops out |
+# | one at a time | each setting changes alone, from a default |
+# | paired | compared within the same seed, so that luck that both share cancels |
 # | 95 % interval | computed so that it holds the true mean difference in 19 of 20 such studies |
-# | control | the dull explanation, run beside the interesting one |
+# | control | a run that tests the boring explanation beside the interesting one |
 # | collapse (here) | fewer than 8 classes, a student below 80 %, or a stopped run |
 
 # %% tags=["hand-in"]

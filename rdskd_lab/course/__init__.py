@@ -6,6 +6,7 @@ Read `lesson` (what `begin` gives), then `exercise` (how an answer is checked), 
 from ..reporting.style import canvas
 from .classroom import Figure, class_figure, student_seed
 from .lesson import Lesson, begin
+from .pictures import five_boxes, sheet
 from .tables import stored
 
-__all__ = ["Figure", "Lesson", "begin", "canvas", "class_figure", "stored", "student_seed"]
+__all__ = ["Figure", "Lesson", "begin", "canvas", "class_figure", "five_boxes", "sheet", "stored", "student_seed"]

@@ -45,6 +45,7 @@ WORK |= {
     "notebook 09": (800, 0),
     "notebook 10": (500, 800),
     "notebook 11": (260, 600),
+    "notebook one_lesson": (640, 1200),
     "notebook robustness_for_researchers": (360, 1080),
 }
 

@@ -69,7 +69,7 @@ class Lab(CellOutput, widgets.VBox):
     A `teacher` of your own may have any number of classes, named by `classes`; it takes images of 32 x 32 in grey or
     colour.  `data` (a name, a folder or a Split) are test images, in the teacher's format, on which the student is
     tested; without them it is asked how often it agrees with your teacher.  `device`: "auto" takes a GPU if there is
-    one.
+    one.  `only`: the key of one loss, or "student"; the screen then shows its card alone, for a lesson about it.
     """
 
     step = traitlets.Int(0, help="the generator's steps so far")
@@ -79,6 +79,7 @@ class Lab(CellOutput, widgets.VBox):
 
     inner: Replay | Fork | None = None  # what is shown in the place of the controls
     twin: Twin | None = None
+    only = ""
 
     def __init__(
         self,
@@ -93,9 +94,13 @@ class Lab(CellOutput, widgets.VBox):
         data: str | Split | None = None,
         classes: Sequence[str] | None = None,
         learn: bool = True,
+        only: str = "",
     ):
+        self.only = only
         own = dict(teacher=teacher, settings=settings, device=find_device(device), data=data, classes=classes)
         self._build(method, seed, mode, steps, own)
+        if only not in ("", STUDENT, *self.experiment.objective):
+            raise ValueError(f"{method} has no loss {only!r}; pass {', '.join(self.experiment.objective)} or {STUDENT}")
         if learn:
             self._edit(STUDENT, "learns", True)
             self._on_show(True)

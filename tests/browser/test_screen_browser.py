@@ -81,6 +81,28 @@ def page(open_page):
     return made
 
 
+# ---- one loss alone, for a lesson about it ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("only, cards", [("ie", "Class diversity"), ("bn", "Sample diversity"), ("student", None)])
+def test_a_lab_about_one_loss_shows_its_card_alone_and_less_of_everything_else(open_page, only, cards):
+    page, state = open_page(), made_up_state(terms=("oh", "ie", "ds", "bn"))
+    page.draw(state)
+    tall = page.view.locator(".rdskd-screen").bounding_box()["height"]
+    page.draw(state | {"run": state["run"] | {"only": only, "id": 2}})
+    shown = page.view.locator(".card").evaluate_all("all => all.filter((c) => c.offsetHeight).map((c) => c.ariaLabel)")
+    assert shown == ([cards] if cards else [])
+    assert page.at("play").is_visible() and page.view.locator(".sheet").first.is_visible()
+    assert not page.view.locator(".pipeline").is_visible() and not page.at("example-collapse").is_visible()
+    assert page.at("learn").is_visible() == (only == "student")
+    key = {"student": "learn"}.get(only, f"{only}.on")
+    page.at(key).click(force=True)
+    asked = {"do": "learn", "on": False} if only == "student" else {"do": "edit", "term": only, "field": "on"}
+    (sent,) = page.sent()
+    assert asked.items() <= sent.items()
+    assert page.view.locator(".rdskd-screen").bounding_box()["height"] < tall - 60
+
+
 # ---- what is pressed ------------------------------------------------------------------------------------------------
 
 

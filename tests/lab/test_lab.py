@@ -51,6 +51,16 @@ def lab():
     made.close()
 
 
+def test_a_lab_about_one_loss_says_which_and_another_method_may_lack_it():
+    made = Lab(mode="inline", settings=SMALL, steps=1, learn=False, only="ie")
+    assert made.state()["run"]["only"] == "ie"
+    made.act({"do": "method", "name": "dfad"})
+    assert made.state()["run"]["only"] == ""
+    made.close()
+    with pytest.raises(ValueError, match="rdskd has no loss 'bn'; pass oh, ie, ds or student"):
+        Lab(mode="inline", settings=SMALL, only="bn")
+
+
 def press(lab, do: str, **how) -> None:
     """What the page sends when a control is pressed."""
     lab.screen._hear(lab.screen, {"do": do, **how}, [])

@@ -77,9 +77,14 @@ CLAIMS = [
     (F07, "-2.09 against -2.18, which is 8.1 effective classes against 8.8",
      lambda n: abs(math.exp(2.09) - 8.1) < 0.05 and abs(math.exp(2.18) - 8.8) < 0.05),
     ("08_rdskd", "the teacher reads about 99 % of 1,000 real digits", lambda n: abs(number(n, r"real digits: ([\d.]+)") - 0.99) < 0.005),
-    ("09_experiments", "More certainty is bought with classes",
+    ("09_experiments", "The price of more certainty is fewer classes",
      lambda n: min(gap(n, "certainty, oh with weight 30", "certainty, oh with weight 1")) > 0
      and max(gap(n, "effective classes, oh with weight 30", "effective classes, all terms on")) < 0),
+    ("one_lesson", "The teacher is surer now. But digits are missing", lambda n: max(ten(n, "effective classes with oh alone")) < 5),
+    ("one_lesson", "All digits are back, and the teacher is a little less sure",
+     lambda n: min(ten(n, "effective classes with oh and ie")) >= 9
+     and max(gap(n, "certainty with oh and ie", "certainty with oh alone")) < 0),
+    ("one_lesson", "the student reads most of the real ones", lambda n: min(ten(n, "student that saw generated images")) > 0.8),
     ("10_the_field", r"$5/\ln 10 = 2.171$", lambda n: abs(5 / math.log(10) - number(n, r"entropy loss +weight (2[\d.]+)")) < 1e-3),
     ("11_your_own_teacher", "the training pictures were the nearer ones in nine of ten seeds, by 0.001 to 0.008",
      lambda n: sum(d > 0 for d in gap(n, "nearest training picture", "nearest unseen picture")) == 9

@@ -1,9 +1,12 @@
 """The instructor's guide says what the notebooks and their exercises say."""
 
+import csv
+import math
 import re
 import tomllib
 
 import instructor_guide as guide
+import nbformat
 import pytest
 
 from rdskd_lab.course.lesson import find_exercises
@@ -49,3 +52,23 @@ def test_a_number_of_an_expected_answer_is_one_that_its_notebook_shows():
     for notebook, (number, said, printed) in shown.items():
         assert said in ANSWERS[notebook]["predictions"][number]["expect"], notebook
         assert printed in (guide.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"), notebook
+
+
+def test_the_class_of_ninety_minutes_takes_eighty_at_most():
+    """Added up anew: stated minutes, measured computing, and the committed notebook's prose at 120 words a minute."""
+    plan = tomllib.loads(guide.PLAN.read_text(encoding="utf-8"))
+    cells = nbformat.read(guide.NOTEBOOKS / "one_lesson.ipynb", 4).cells
+    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    rows = csv.DictReader((guide.TOP / "results" / "notebooks.csv").read_text().splitlines())
+    seconds = next(float(row["clock_s"]) for row in rows if row["notebook"] == "one_lesson")
+    minutes = sum(part["minutes"] for part in plan["part"]) + words / 120 + seconds / 60
+    assert minutes <= plan["at_most"] == 80
+    assert f"In all {math.ceil(minutes)} minutes" in TEXT
+    parts, _, _ = guide.class_plan()
+    assert all(part.talk >= minutes for part, minutes in zip(parts[3:6], ANSWERS["one_lesson"]["minutes"], strict=True))
+
+
+def test_a_section_that_the_plan_does_not_know_is_named(monkeypatch):
+    monkeypatch.setattr(guide, "prose", lambda notebook: {"RDSKD in one lesson": 10, "A new section": 5})
+    with pytest.raises(SystemExit, match="A new section"):
+        guide.class_plan()

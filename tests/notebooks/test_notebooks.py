@@ -116,6 +116,17 @@ def test_each_prediction_has_a_cell_to_type_it_in_numbered_in_order(lesson):
     assert numbers and sum("lesson.predict(" in cell.source for cell in lesson.cells) == len(numbers)
 
 
+SHOWS_AN_IMAGE = re.compile(r'alt="[^"]*(Rows of images|Five boxes|\d generated images|label \d)|!\[The lab')
+
+
+def test_up_to_08_two_figures_show_what_was_generated_a_diagram_or_a_real_digit(lesson, request):
+    if request.node.callspec.params["pair"].stem[:2] > "08":
+        pytest.skip("asked of the notebooks 00 to 08")
+    shown = [c.source if c.cell_type == "markdown" else "".join(o.get("data", {}).get("text/html", "") for o in c.outputs)
+             for c in lesson.cells]  # fmt: skip
+    assert sum(bool(SHOWS_AN_IMAGE.search(text)) for text in shown) >= 2
+
+
 def test_it_has_as_many_exercises_as_its_place_asks_for(lesson, request):
     name = request.node.callspec.params["pair"].stem
     tasks = [line for line in headings(lesson) if line.startswith("### Exercise ")]

@@ -156,16 +156,18 @@ EXERCISES = (
                 "the logits, before the softmax."),
             Misconception(cross_entropy_instead, "cross-entropy instead of the divergence",
                 "You compute the cross-entropy, -sum p ln q. It has the same gradient, but it is not 0 where the two "
-                "networks agree, so its value does not tell how far the student is. Subtract -sum p ln p."),
+                "networks agree, so its value does not tell how far the student is from the teacher. Subtract -sum p "
+                "ln p."),
             Misconception(hard_labels, "the teacher's label instead of its probabilities",
                 "You keep only the class that the teacher prefers. This throws away the small probabilities, and the "
                 "temperature with them. Use all of the teacher's probabilities."),
             Misconception(squared_differences, "squared differences instead of the divergence",
-                "You compare the probabilities by squared differences. The loss asked for is a Kullback-Leibler "
-                "divergence: the sum over the classes of p times ln(p/q)."),
+                "You compare the probabilities by squared differences. The loss here is a Kullback-Leibler divergence: "
+                "the sum over the classes of p times ln(p/q)."),
             Misconception(probabilities_into_kl_div, "probabilities in F.kl_div",
                 "F.kl_div expects the student's answer as logarithms: log_softmax first, then the teacher's "
-                "probabilities. It does not complain about anything else. A negative loss is the sign of it."),
+                "probabilities. It does not complain about anything else, but then the loss can be negative, which a "
+                "divergence never is."),
             Misconception(base_ten, "log10 instead of ln",
                 "Everything is 2.303 times too small: you use log10. In torch the natural logarithm is log, and its "
                 "unit is the nat."),

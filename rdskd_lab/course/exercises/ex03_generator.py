@@ -380,8 +380,8 @@ EXERCISES = (
         right="The gradient that trains a network trains its input just as well, once the weights are fixed.",
         misconceptions=(
             Misconception(trained_the_teacher, "the teacher trained",
-                "You trained the teacher: its weights have moved, and then everything looks like the class. Leave the "
-                "weights alone and move the pixels.",
+                "You trained the teacher: its weights changed, and now it sees the class in everything. Leave the "
+                "weights alone and change the pixels.",
                 lambda seen: float(seen.get("how far the teacher's weights moved", 0)) > 0),
             Misconception(uphill, "uphill",
                 "Your images move away from their class: you step along the gradient. Step against it: "
@@ -390,8 +390,7 @@ EXERCISES = (
                 "The first step is right, later ones go too far: backward() adds to x.grad. Set x.grad to None before "
                 "each step, or use torch.autograd.grad."),
             Misconception(summed_over_the_batch, "a sum over the batch instead of the mean",
-                "Your steps are N times too long. The loss asked for is a mean over the images, as F.cross_entropy "
-                "computes it."),
+                "Your steps are N times too long. The loss is a mean over the images, as F.cross_entropy computes it."),
             Misconception(logit_instead, "the logit instead of the probability",
                 "You raise the logit of the class. The other logits may rise with it. Use the cross-entropy: its "
                 "softmax compares the classes."),

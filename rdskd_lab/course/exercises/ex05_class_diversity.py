@@ -225,7 +225,7 @@ EXERCISES = (
                 "Your probabilities sum to 1 down the batch, not across the classes. Logits have shape (N, K), so the "
                 "K probabilities of an image lie along axis 1."),
             Misconception(mean_of_the_entropies, "the mean of the entropies instead of the entropy of the mean",
-                "You take the entropy of each image, then the mean. That asks every single image to be a bit of every "
+                "You take the entropy of each image, then the mean. That makes every single image a bit of every "
                 "class. Take the mean first: the batch should hold all classes."),
             Misconception(mean_of_the_logits, "the mean of the logits instead of the mean of the probabilities",
                 "You average the logits and take one softmax. Then an image with large logits outweighs the others. "
@@ -237,8 +237,8 @@ EXERCISES = (
                 "The sign is turned round. A loss is minimised and diversity should grow, so the loss is minus the "
                 "entropy. Yours would make the generator look for a single class."),
             Misconception(summed_over_the_batch, "a sum over the batch instead of the mean",
-                "Your K numbers sum to N, not to 1, so they are no probabilities and your result is no entropy. Take "
-                "the mean over the images."),
+                "Your K numbers sum to N, not to 1. So they are not probabilities, and your result is not an entropy. "
+                "Take the mean over the images."),
             Misconception(unguarded, "0 times ln 0",
                 "You are right where all classes occur. Where one never does, its mean is 0, ln 0 is minus infinity, "
                 "and 0 times that is NaN. Keep the mean above 0 inside the logarithm: "
@@ -264,11 +264,11 @@ EXERCISES = (
         answer=liked_by_both,
         watch=_watch_batch,
         judge=_judge_batch,
-        right="All classes in the batch, one class in each image: only the two losses together ask for this.",
+        right="All classes in the batch, one class in each image: you need both losses to get this.",
         misconceptions=(
             Misconception(undecided, "undecided images",
                 "L_IE is at its best, but each of your images is answered with 1/3, 1/3, 1/3. L_IE sees only the mean. "
-                "L_OH, ln 3 here, asks each image to be of one class: let one logit of each row lead.",
+                "L_OH, ln 3 here, is low only if each image belongs to one class: let one logit of each row lead.",
                 recognise=lambda seen: "L_OH" in seen and seen["L_OH"] > 0.9 and seen["L_IE"] < -1.09),
             Misconception(one_class, "a collapsed batch",
                 "L_OH is satisfied: the teacher is sure of each image. But all six are of one class, so L_IE is 0, its "
@@ -302,8 +302,8 @@ EXERCISES = (
                 "weight.",
                 recognise=lambda seen: seen.get("weight of oh") == 1 and seen["weight of ie"] == 0),
             Misconception(negative, "a negative weight",
-                "The loss is minus the entropy already. A negative weight asks for less entropy, so for fewer classes. "
-                "Make it positive.",
+                "The loss is minus the entropy already. A negative weight lowers the entropy, so it leaves fewer "
+                "classes. Make it positive.",
                 recognise=lambda seen: seen.get("weight of ie", 0) < 0),
             Misconception(without_authenticity, "authenticity taken away",
                 "You changed the weight of oh. Without authenticity it is easy to get all classes, with images that "

@@ -290,14 +290,14 @@ EXERCISES = (
         title="the quotient without its trap",
         hints=(
             "Follow the numbers: when |a| is 0, what is |b| / |a|? And what is infinity times 0 on the way back?",
-            "Never divide by something that may be 0 without adding a little. Dividing once is safer than twice.",
+            "If a denominator may be 0, add a small number to it. One division is safer than two.",
             "a.norm() / (b.norm() + 1e-8). torch gives norm() the gradient 0 at 0; the square root of a sum has none "
             "there.",
         ),
         answer=safe_quotient,
         watch=_watch_safe,
         rtol=NEARLY,
-        right="It is finite everywhere: where nothing differs, the loss is 0 and pulls nowhere.",
+        right="It is finite everywhere: where nothing differs, the loss and its gradient are 0.",
         misconceptions=(
             Misconception(literal, "the form of the released code",
                 "This is right for ordinary numbers. Where the answers coincide, |b| / |a| is infinite: the value, "
@@ -314,8 +314,8 @@ EXERCISES = (
                 "Where the images coincide you divide by 0. Add a small number to the denominator."),
             Misconception(nan_to_num, "nan_to_num repairs the value, not the gradient",
                 "The values are finite. But the way back still goes through something infinite (a quotient by 0, or "
-                "the slope of a root at 0), so the gradient is NaN. Keep the NaN from arising: add a small number to "
-                "the denominator."),
+                "the slope of a root at 0), so the gradient is NaN. Prevent the NaN: add a small number to the "
+                "denominator."),
             Misconception(squares, "squares instead of norms",
                 "You divide sums of squares. A norm is the root of a sum of squares; torch's norm() has the gradient 0 "
                 "at 0, so you may use it."),

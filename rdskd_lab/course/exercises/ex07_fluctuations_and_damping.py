@@ -312,8 +312,8 @@ EXERCISES = (
         right="You get the images that training sees, and the generator is exactly as it was.",
         misconceptions=(
             Misconception(left_in_eval_mode, "left in eval mode",
-                "After your look the generator stays in eval mode, so the next training step would use the running "
-                "statistics. Also, eval mode gives other images than training sees. Use training mode.",
+                "After your measurement the generator stays in eval mode, so the next training step would use the "
+                "running statistics. Also, eval mode gives other images than training sees. Use training mode.",
                 recognise=lambda seen: seen.get(MODE) == "eval mode"),
             Misconception(in_eval_mode, "eval mode",
                 "In eval mode BatchNorm uses its running statistics, so these are not the images that training sees. "

@@ -228,14 +228,14 @@ EXERCISES = (
                 "loss its own exponential and its own anchor."),
             Misconception(no_exponential, "no exponential",
                 "This is the plain sum. Subtracting an anchor shifts the value and changes no gradient. Take the "
-                "exponential of each damped loss less its anchor: it makes a rise cost more.",
+                "exponential of each damped loss minus its anchor: it makes a rise cost more.",
                 _pulls_as_the_plain_sum),
             Misconception(anchor_outside, "the anchor outside the exponential",
                 "You subtract the anchor after the exponential. There it is a constant and leaves the gradient as it "
                 "is. Put it inside: exp(L - a)."),
             Misconception(anchors_swapped, "the anchors exchanged",
-                "You count each loss from the other's anchor. An anchor is an earlier value of the same loss: "
-                "anchor_oh belongs to oh, anchor_ie to ie."),
+                "You subtract the other loss's anchor. An anchor is an earlier value of the same loss: anchor_oh "
+                "belongs to oh, anchor_ie to ie."),
             Misconception(anchors_added, "the anchors added",
                 "You add the anchors. Subtract them: exp(L - a) is 1 where a loss is at its anchor."),
             Misconception(diversity_damped, "ds damped too",
@@ -299,7 +299,7 @@ EXERCISES = (
                 "Your table is the plain sum of the three losses. Give oh and ie damped=True."),
             Misconception(exponential_in_the_measure, "the exponential in the measure",
                 "Your measure takes the exponential itself. Let the term measure the loss, in nats; damped=True takes "
-                "the exponential of the loss less its anchor."),
+                "the exponential of the loss minus its anchor."),
             Misconception(everything_damped, "everything damped",
                 "You damp ds as well. The released code damps only oh and ie."),
             Misconception(only_oh_damped, "ie not damped",
@@ -310,8 +310,8 @@ EXERCISES = (
             Misconception(diversity_of_the_logits, "logits instead of probabilities in ds",
                 "The diversity loss compares the teacher's probabilities, not its logits: pass b.probs."),
             Misconception(entropy_upside_down, "the entropy with the wrong sign",
-                "Lower is better for every term. information_entropy is minus the entropy already, so another minus "
-                "asks for a single class. Drop it."),
+                "Lower is better for every term. information_entropy is minus the entropy already, so with another "
+                "minus the generator would make a single class. Remove it."),
         ),
     ),
 )  # fmt: skip

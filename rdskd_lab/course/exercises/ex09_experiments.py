@@ -104,11 +104,11 @@ EXERCISES = (
                 "You gave ie a weight, but the row is off, so the weight does nothing. Switch the row on as well.",
                 lambda seen: seen.get("ie.on") == 0 and seen.get("ie.weight", 1) != 1),
             Misconception(silence_authenticity, "authenticity given up",
-                "The classes come back, but nothing asks the teacher to be sure of them. Leave oh as it is.",
+                "The classes come back, but the teacher is no longer sure of the images. Leave oh as it is.",
                 lambda seen: seen.get("oh.on") == 0),
             Misconception(damp_less, "damping instead of diversity",
-                "You changed how oh is damped. That changes how hard oh pulls, but still nothing asks for many "
-                "classes. Leave oh as it is and switch ie on.",
+                "You changed how oh is damped. That changes how hard oh pulls, but no loss prevents the collapse yet. "
+                "Leave oh as it is and switch ie on.",
                 lambda seen: seen.get("touched oh") == 1 and seen.get("oh.on") == 1),
             Misconception(too_little, "a weight that is too small",
                 "You switched ie on, which is the right term, but its weight is too small to bring the classes back in "

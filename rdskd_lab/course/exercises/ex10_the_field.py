@@ -79,8 +79,8 @@ EXERCISES = (
         ),
         answer=bn_statistics,
         watch=watch,
-        right="This is losses.bn_statistics. The norms are not squared, so its gradient keeps its length however close "
-              "the statistics come.",
+        right="This is losses.bn_statistics. The norms are not squared, so the gradient keeps its length even if the "
+              "statistics nearly agree.",
         misconceptions=(
             Misconception(squared, "squared norms",
                 "You square the distances. Then a layer that is far off outweighs all others, and the pull fades as "
@@ -88,7 +88,7 @@ EXERCISES = (
             Misconception(means_only, "the means only",
                 "You forgot the variances: they tell how strongly the features vary over the images."),
             Misconception(variances_only, "the variances only",
-                "You forgot the means, so no gradient pulls at them."),
+                "You forgot the means, so the gradient does not change them."),
             Misconception(one_root_for_both, "one root for both distances",
                 "You take one root of both sums of squares. Take a norm for the variances and another for the means, "
                 "and add the two."),

@@ -158,8 +158,8 @@ EXERCISES = (
                 "softmax at all: end with the linear layer.",
                 lambda seen: _all_one(seen.get("sums of the columns", 0))),
             Misconception(sigmoid_at_the_end, "a sigmoid or tanh at the end",
-                "Your answers never leave a range of 1, whatever the image. The package reads them as logits, and so "
-                "no class can lead by much. End with the linear layer.",
+                "Your answers never exceed 1, however bright the image. The package reads them as logits, so no class "
+                "can lead by much. End with the linear layer.",
                 lambda seen: seen.get("largest answer to very bright images", 2) <= 1),
             Misconception(class_for_network, "the class instead of a network",
                 "You return a class. A factory returns a network: put brackets after the name of the class.",

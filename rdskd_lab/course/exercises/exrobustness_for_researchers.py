@@ -118,8 +118,8 @@ EXERCISES = (
         title="is it more robust?",
         hints=(
             "Which axis is luck, and which one is the claim about? First turn each table into one number per seed.",
-            "Replace nan by what the student of a stopped run can do. Take .std(0) over the settings. Subtract ours "
-            "from the rival's, seed by seed. Then compute an interval of those few differences.",
+            "Replace nan by the accuracy of a student that guesses. Take .std(0) over the settings. Subtract ours from "
+            "the rival's, seed by seed. Then compute an interval of those few differences.",
             "d = rivals.std(0) - ours.std(0), and d.mean() plus or minus t * d.std() / len(d) ** 0.5.",
         ),
         answer=more_robust,
@@ -134,19 +134,19 @@ EXERCISES = (
                 "You compare run with run. That tells which method is better on average, not which one varies less, "
                 "and it counts 15 repeats where there are 3 seeds. Take the spread over the settings first: std(0)."),
             Misconception(stopped_runs_dropped, "stopped runs left out",
-                "You leave out the runs that were stopped. Then a method looks the more robust the more often it "
-                "fails. Count such a run as a student that guesses: 10 %."),
+                "You leave out the runs that were stopped. Then a method that fails more often looks more robust. "
+                "Count such a run as a student that guesses: 10 %."),
             Misconception(stopped_runs_kept_as_nan, "stopped runs left as nan",
                 "One stopped run makes everything nan. A stopped run is a result: its student guesses, so put 10 % "
                 "there."),
             Misconception(stopped_runs_as_zero, "stopped runs as 0 %",
                 "A student that learned nothing still guesses: 10 % with ten classes, not 0 %."),
             Misconception(best_setting, "the best setting instead of the spread",
-                "You compare the best settings. Whoever tries many settings finds a good one by luck; a robust method "
-                "does not need that. Compare how far the settings scatter: std(0)."),
+                "You compare the best settings. With many settings, one is good by luck alone, and a robust method "
+                "does not need this luck. Compare the spread over the settings: std(0)."),
             Misconception(mean_over_settings, "the mean instead of the spread",
-                "You compare the means over the settings. A method can be better everywhere and still scatter more. "
-                "Compare the scatter: std(0)."),
+                "You compare the means over the settings. A method can be better everywhere and still vary more. "
+                "Compare the spread: std(0)."),
             Misconception(over_the_seeds, "the spread over the seeds",
                 "You take the spread over the seeds, which is luck. Take it over axis 0, the settings: the claim is "
                 "about them."),

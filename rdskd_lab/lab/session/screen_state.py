@@ -7,7 +7,7 @@ import torch
 
 from ...objective import ANCHORS
 from .experiment import PLAYABLE
-from .record import WINDOW, rule_of, words_of
+from .record import STUDENT, WINDOW, rule_of, words_of
 from .twin import shortly, title_of
 
 POINTS = 400  # of a curve at most
@@ -64,6 +64,7 @@ def run_state(lab) -> dict:
         "rules": list(ANCHORS),
         "terms": [about(k, name, experiment) for k, name in enumerate(experiment.objective)],
         "edits": [[edit.step, shortly(edit, titles), edit.term] for edit in lab.record.edits],
+        "only": lab.only if lab.only in (STUDENT, *experiment.objective) else "",
     }
 
 

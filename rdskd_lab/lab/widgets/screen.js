@@ -206,6 +206,8 @@ class Screen {
     root.classList.add("rdskd-screen");
     this.cards = Object.fromEntries(state.run.terms.map((term) => [term.key, this.card(term)]));
     root.replaceChildren(this.head(), this.pipeline(), this.cardRow(), this.main(), this.more());
+    root.classList.toggle("brief", Boolean(state.run.only));
+    if (state.run.only) this.showOnly(state.run.only);
     if (state.run.recorded) for (const one of root.querySelectorAll(".cards input, .strength input")) one.disabled = true;
     root.classList.toggle("recorded", Boolean(state.run.recorded));
   }
@@ -477,6 +479,13 @@ class Screen {
           this.button("stage-close", "Close", "Back to the losses.", () => this.send({ do: "stage_close" })))),
       this.stage);
     return node("div", { class: "main" }, left, this.right, this.inspector);
+  }
+
+  showOnly(key) { // one card, for a lesson about it; the student's card is a switch
+    const row = this.root.querySelector(".cards"), wanted = this.cards[key]?.element;
+    for (const card of row.children) show(card, wanted !== undefined && card.contains(wanted));
+    if (!wanted) row.append(this.learn.element);
+    for (const cell of this.cells) show(cell.element, cell.term.key === key);
   }
 
   damping() {
@@ -799,8 +808,8 @@ function roving(toolbar, buttons) { // one stop for Tab, arrows inside
 const screens = new WeakMap();
 
 export function draw(element, state, send = () => {}) {
-  const { terms, classes, methods, rules, real, recorded } = state.run;
-  const shape = JSON.stringify([terms, classes, methods, rules, Boolean(real), Boolean(recorded)]);
+  const { terms, classes, methods, rules, real, recorded, only } = state.run;
+  const shape = JSON.stringify([terms, classes, methods, rules, Boolean(real), Boolean(recorded), only]);
   let screen = screens.get(element);
   if (screen?.shape !== shape) { // other losses: built anew, with the focus where it was
     const open = Boolean(screen && !screen.panel.hidden);
