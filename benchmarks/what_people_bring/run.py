@@ -52,7 +52,7 @@ TIMED = (
 )
 WHY = {  # why an input is still wrong, by its ID
     "paper-memory": "(Its 5.4 GB fit into the 24 GB of this machine, so nothing had to be said here.)",
-    "evaluate-other-size": "(It names the 28 pixels that do not fit, and torch's own words; not the 32 of the teacher.)",
+    "evaluate-other-size": "(It names the 28 pixels that do not fit, in torch's words; not the teacher's 32.)",
     "encoding-ascii-compare": "(It is refused, but with λ as this locale gives it, \\udcce\\udcbb.)",
     "teacher-meta": "(Mended after this row was run: the hash in memory leaves out what has no values.)",
 }
