@@ -32,47 +32,47 @@ def _(logits):
     return logits.softmax(1).mean()
 
 
-@idea("01_distillation", 1, "squared differences of the probabilities")
+@idea("02_distillation", 1, "squared differences of the probabilities")
 def _(student, teacher, temperature):
     p, q = ((t / temperature).softmax(1) for t in (teacher, student))
     return temperature**2 * (p - q).square().sum(1).mean()
 
 
-@idea("01_distillation", 1, "a minus in front, as for a cross-entropy")
+@idea("02_distillation", 1, "a minus in front, as for a cross-entropy")
 def _(student, teacher, temperature):
     log_p, log_q = ((t / temperature).log_softmax(1) for t in (teacher, student))
     return -(temperature**2) * (log_p.exp() * (log_p - log_q)).sum(1).mean()
 
 
-@idea("01_distillation", 1, "only the student divided by T")
+@idea("02_distillation", 1, "only the student divided by T")
 def _(student, teacher, temperature):
     log_p, log_q = teacher.log_softmax(1), (student / temperature).log_softmax(1)
     return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(1).mean()
 
 
-@idea("01_distillation", 1, "no temperature at all")
+@idea("02_distillation", 1, "no temperature at all")
 def _(student, teacher, temperature):
     log_p, log_q = teacher.log_softmax(1), student.log_softmax(1)
     return (log_p.exp() * (log_p - log_q)).sum(1).mean()
 
 
-@idea("02_generator", 1, "rows repeated pixel by pixel, columns as a whole")
+@idea("03_generator", 1, "rows repeated pixel by pixel, columns as a whole")
 def _(images):
     return images.repeat_interleave(2, 2).repeat(1, 1, 1, 2)
 
 
-@idea("02_generator", 2, "each channel stretched from -1 to 1")
+@idea("03_generator", 2, "each channel stretched from -1 to 1")
 def _(images):
     low, high = images.amin((0, 2, 3), keepdim=True), images.amax((0, 2, 3), keepdim=True)
     return 2 * (images - low) / (high - low) - 1
 
 
-@idea("02_generator", 2, "mean over the batch only, spread over everything of a channel")
+@idea("03_generator", 2, "mean over the batch only, spread over everything of a channel")
 def _(images):
     return (images - images.mean(0)) / images.std((0, 2, 3), unbiased=False, keepdim=True)
 
 
-@idea("02_generator", 3, "the teacher's own answer as the label")
+@idea("03_generator", 3, "the teacher's own answer as the label")
 def _(teacher, start, labels, steps, lr):
     x = start.clone()
     for _ in range(steps):
@@ -82,28 +82,28 @@ def _(teacher, start, labels, steps, lr):
     return x
 
 
-@idea("03_authenticity", 1, "one minus the mean certainty")
+@idea("04_authenticity", 1, "one minus the mean certainty")
 def _(logits):
     return 1 - logits.softmax(1).max(1).values.mean()
 
 
-@idea("03_authenticity", 1, "the mean over all classes")
+@idea("04_authenticity", 1, "the mean over all classes")
 def _(logits):
     return -logits.log_softmax(1).mean()
 
 
-@idea("03_authenticity", 2, "divided by the classes, not by the images")
+@idea("04_authenticity", 2, "divided by the classes, not by the images")
 def _(logits):
     own = F.one_hot(logits.argmax(1), logits.shape[1])
     return (logits.softmax(1) - own) / logits.shape[1]
 
 
-@idea("03_authenticity", 2, "sign turned round, and no mean")
+@idea("04_authenticity", 2, "sign turned round, and no mean")
 def _(logits):
     return F.one_hot(logits.argmax(1), logits.shape[1]) - logits.softmax(1)
 
 
-@idea("03_authenticity", 3, "a lead of 3 is surely enough")
+@idea("04_authenticity", 3, "a lead of 3 is surely enough")
 def _():
     collapsed, diverse = torch.zeros(50, 10), torch.zeros(50, 10)
     collapsed[:, 0] = 3.0
@@ -111,7 +111,7 @@ def _():
     return collapsed, diverse
 
 
-@idea("03_authenticity", 3, "the two batches in the other order")
+@idea("04_authenticity", 3, "the two batches in the other order")
 def _():
     collapsed, diverse = torch.zeros(50, 10), torch.zeros(50, 10)
     collapsed[:, 0] = 10.0
@@ -119,68 +119,68 @@ def _():
     return diverse, collapsed
 
 
-@idea("04_class_diversity", 1, "the entropy as a share of ln K")
+@idea("05_class_diversity", 1, "the entropy as a share of ln K")
 def _(logits):
     mean = logits.softmax(1).mean(0).clamp_min(1e-300)
     return (mean * mean.log()).sum() / torch.tensor(float(logits.shape[1]), dtype=mean.dtype).log()
 
 
-@idea("04_class_diversity", 1, "1e-3 added inside the logarithm")
+@idea("05_class_diversity", 1, "1e-3 added inside the logarithm")
 def _(logits):
     mean = logits.softmax(1).mean(0)
     return (mean * (mean + 1e-3).log()).sum()
 
 
-@idea("04_class_diversity", 2, "a lead of 4 is surely enough")
+@idea("05_class_diversity", 2, "a lead of 4 is surely enough")
 def _():
     return 4 * torch.eye(3).repeat(2, 1)
 
 
-@idea("04_class_diversity", 3, "weight 0")
+@idea("05_class_diversity", 3, "weight 0")
 def _():
     return {"oh": 1.0, "ie": 0.0}
 
 
-@idea("05_inter_sample_diversity", 1, "sums of absolute differences")
+@idea("06_inter_sample_diversity", 1, "sums of absolute differences")
 def _(images, probs):
     (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
     return (p2 - p1).abs().sum() / ((x2 - x1).abs().sum() + 1e-8)
 
 
-@idea("05_inter_sample_diversity", 1, "the mean norm of a pair, above and below")
+@idea("06_inter_sample_diversity", 1, "the mean norm of a pair, above and below")
 def _(images, probs):
     (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
     return (p2 - p1).norm(dim=1).mean() / ((x2 - x1).flatten(1).norm(dim=1).mean() + 1e-8)
 
 
-@idea("05_inter_sample_diversity", 1, "only the images, to be far apart")
+@idea("06_inter_sample_diversity", 1, "only the images, to be far apart")
 def _(images, probs):
     x1, x2 = images.chunk(2)
     return -(x2 - x1).norm()
 
 
-@idea("05_inter_sample_diversity", 1, "1e-2 added below")
+@idea("06_inter_sample_diversity", 1, "1e-2 added below")
 def _(images, probs):
     (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
     return (p2 - p1).norm() / ((x2 - x1).norm() + 1e-2)
 
 
-@idea("05_inter_sample_diversity", 2, "1e-3 added below")
+@idea("06_inter_sample_diversity", 2, "1e-3 added below")
 def _(a, b):
     return a.norm() / (b.norm() + 1e-3)
 
 
-@idea("05_inter_sample_diversity", 2, "0 returned where b is 0")
+@idea("06_inter_sample_diversity", 2, "0 returned where b is 0")
 def _(a, b):
     return a.norm() / b.norm() if b.norm() > 0 else torch.tensor(0.0)
 
 
-@idea("05_inter_sample_diversity", 2, "squares, and so no root to worry about")
+@idea("06_inter_sample_diversity", 2, "squares, and so no root to worry about")
 def _(a, b):
     return a.square().sum() / (b.square().sum() + 1e-8)
 
 
-@idea("05_inter_sample_diversity", 3, "x.grad kept under two names")
+@idea("06_inter_sample_diversity", 3, "x.grad kept under two names")
 def _(first, second, x):
     first(x).backward()
     a = x.grad
@@ -190,19 +190,19 @@ def _(first, second, x):
     return a.norm() / b.norm()
 
 
-@idea("05_inter_sample_diversity", 3, "sums of absolute entries")
+@idea("06_inter_sample_diversity", 3, "sums of absolute entries")
 def _(first, second, x):
     (a,) = torch.autograd.grad(first(x), x)
     (b,) = torch.autograd.grad(second(x), x)
     return a.abs().sum() / b.abs().sum()
 
 
-@idea("06_fluctuations", 1, "the largest rise")
+@idea("07_fluctuations_and_damping", 1, "the largest rise")
 def _(losses):
     return losses.diff().clamp_min(0).max()
 
 
-@idea("06_fluctuations", 3, "state_dict() kept and loaded back, without a copy")
+@idea("07_fluctuations_and_damping", 3, "state_dict() kept and loaded back, without a copy")
 def _(generator, z):
     state = generator.state_dict()
     with torch.no_grad():
@@ -211,17 +211,17 @@ def _(generator, z):
     return images
 
 
-@idea("07_exponential_penalty", 1, "exp(L - a) - 1, so that nothing costs nothing")
+@idea("07_fluctuations_and_damping", 4, "exp(L - a) - 1, so that nothing costs nothing")
 def _(loss, anchor):
     return torch.expm1(loss - anchor.detach())
 
 
-@idea("07_exponential_penalty", 2, "the second step is i == 2")
-def _(i, loss, anchor):
-    return loss if i % 120 == 2 else anchor
+@idea("08_rdskd", 2, "the second step is i == 2")
+def _(i, raw, anchor, every=120):
+    return raw if i % every == 2 else anchor
 
 
-@idea("07_exponential_penalty", 3, "the gain at the end")
+@idea("07_fluctuations_and_damping", 5, "the gain at the end")
 def _(losses, anchors):
     return (losses - anchors).exp()[-1]
 
@@ -262,7 +262,7 @@ def _():
     return nn.Sequential(*ex11.make(), nn.Sigmoid())
 
 
-@idea("12_robustness", 1, "divided by n, not by its root")
+@idea("robustness_for_researchers", 1, "divided by n, not by its root")
 def _(ours, rivals, t):
     ours, rivals = (x.nan_to_num(10.0) for x in (ours, rivals))
     d = rivals.std(0) - ours.std(0)
@@ -278,18 +278,18 @@ def _(logits):
     return logits.softmax(1).topk(2, 1).values.mean()
 
 
-@idea("01_distillation", 1, "the batch counted twice: divided by N squared")
+@idea("02_distillation", 1, "the batch counted twice: divided by N squared")
 def _(student, teacher, temperature):
     log_p, log_q = ((t / temperature).log_softmax(1) for t in (teacher, student))
     return temperature**2 * (log_p.exp() * (log_p - log_q)).sum() / len(student) ** 2
 
 
-@idea("02_generator", 1, "rows and columns exchanged after doubling")
+@idea("03_generator", 1, "rows and columns exchanged after doubling")
 def _(images):
     return images.repeat_interleave(2, 2).repeat_interleave(2, 3).transpose(2, 3)
 
 
-@idea("02_generator", 3, "lr divided by the number of steps")
+@idea("03_generator", 3, "lr divided by the number of steps")
 def _(teacher, start, labels, steps, lr):
     x = start.clone()
     for _ in range(steps):
@@ -298,52 +298,52 @@ def _(teacher, start, labels, steps, lr):
     return x
 
 
-@idea("03_authenticity", 1, "the loss detached by .item() and made a tensor again")
+@idea("04_authenticity", 1, "the loss detached by .item() and made a tensor again")
 def _(logits):
     return torch.tensor(-logits.log_softmax(1).max(1).values.mean().item())
 
 
-@idea("03_authenticity", 2, "a gradient summed over the batch")
+@idea("04_authenticity", 2, "a gradient summed over the batch")
 def _(logits):
     return (logits.softmax(1) - F.one_hot(logits.argmax(1), logits.shape[1])).sum(0)
 
 
-@idea("03_authenticity", 1, "log base 2")
+@idea("04_authenticity", 1, "log base 2")
 def _(logits):
     return -logits.softmax(1).max(1).values.log2().mean()
 
 
-@idea("04_class_diversity", 1, "log base 2")
+@idea("05_class_diversity", 1, "log base 2")
 def _(logits):
     mean = logits.softmax(1).mean(0).clamp_min(1e-300)
     return (mean * mean.log2()).sum()
 
 
-@idea("05_inter_sample_diversity", 1, "twice the loss, since each pair is seen from two sides")
+@idea("06_inter_sample_diversity", 1, "twice the loss, since each pair is seen from two sides")
 def _(images, probs):
     (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)
     return 2 * (p2 - p1).norm() / ((x2 - x1).norm() + 1e-8)
 
 
-@idea("05_inter_sample_diversity", 3, "the squared lengths")
+@idea("06_inter_sample_diversity", 3, "the squared lengths")
 def _(first, second, x):
     (a,) = torch.autograd.grad(first(x), x)
     (b,) = torch.autograd.grad(second(x), x)
     return a.square().sum() / b.square().sum()
 
 
-@idea("06_fluctuations", 1, "the rises of the sorted losses")
+@idea("07_fluctuations_and_damping", 1, "the rises of the sorted losses")
 def _(losses):
     return losses.sort().values.diff().clamp_min(0).mean()
 
 
-@idea("06_fluctuations", 2, "one draw fewer")
+@idea("07_fluctuations_and_damping", 2, "one draw fewer")
 def _(measure, draw, draws):
     losses = torch.tensor([float(measure(draw())) for _ in range(draws - 1)], dtype=torch.float64)
     return losses.diff().clamp_min(0).mean()
 
 
-@idea("07_exponential_penalty", 1, "a squared distance from the anchor")
+@idea("07_fluctuations_and_damping", 4, "a squared distance from the anchor")
 def _(loss, anchor):
     return (loss - anchor.detach()).square()
 
@@ -359,7 +359,7 @@ def _(layers):
     return ex10.bn_statistics(layers) / 2
 
 
-@idea("12_robustness", 1, "the spread divided by its mean")
+@idea("robustness_for_researchers", 1, "the spread divided by its mean")
 def _(ours, rivals, t):
     ours, rivals = (x.nan_to_num(10.0) for x in (ours, rivals))
     d = rivals.std(0) / rivals.mean(0) - ours.std(0) / ours.mean(0)

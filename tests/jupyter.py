@@ -72,7 +72,7 @@ class Server:
             stdout=self.log,
             stderr=self.log,
         )
-        for _ in range(240):
+        for _ in range(480):
             if _answers(self.port):
                 return
             time.sleep(0.25)

@@ -273,8 +273,8 @@ def test_19_no_pictures_at_all_or_only_some_to_test_on(lab):
     works(lab(distil("nets:seven", "nets:seven", seven, f"--data {place}", "c")), "student: ")
 
 
-def test_20_the_training_cell_of_notebook_06_makes_its_own_run():
-    cells = json.loads((TOP / "notebooks/06_fluctuations.ipynb").read_text())["cells"]
+def test_20_the_training_cell_of_notebook_07_makes_its_own_run():
+    cells = json.loads((TOP / "notebooks/07_fluctuations_and_damping.ipynb").read_text())["cells"]
     cell = next("".join(cell["source"]) for cell in cells if "in run.synthesise()" in "".join(cell["source"]))
     assert re.search(r"^run = start\(\)", cell, re.MULTILINE)
 

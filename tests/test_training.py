@@ -294,6 +294,17 @@ def test_the_student_stage_equals_its_flat_loop(falling):
     assert record[-1] < record[0] / 2
 
 
+def test_the_falling_learning_rate_ends_at_0_and_does_not_rise_again():
+    student = ToyStudent().double()
+    optimizer = adam(student, 2e-3)
+    lessons = painted(generator().train(), ToyTeacher().double(), 6, seeded(7))
+    rates = [
+        optimizer.param_groups[0]["lr"]
+        for _ in islice(cosine(distill(student, lessons, optimizer, temperature=10.0), optimizer, 4, 2e-3), 6)
+    ]
+    assert rates == pytest.approx([1e-3 * (1 + c) for c in (0.5**0.5, 0, -(0.5**0.5), -1, -1, -1)])
+
+
 def test_lessons_have_no_graph_and_the_students_graph_ends_at_the_student():
     teacher, source, student, seen = ToyTeacher().double(), generator(), ToyStudent().double(), []
     student.register_forward_hook(lambda net, args, out: seen.append(leaves(out)))

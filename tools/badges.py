@@ -44,7 +44,7 @@ def write_badges(readme: str, repository: str, notebooks: list[str]) -> str:
 
 if __name__ == "__main__":
     repository = find_repository((TOP / "pyproject.toml").read_text(encoding="utf-8"))
-    names = sorted(path.stem for path in (TOP / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    names = sorted(path.stem for path in (TOP / "notebooks").glob("*.ipynb"))
     readme = TOP / "README.md"
     readme.write_text(write_badges(readme.read_text(encoding="utf-8"), repository, names), encoding="utf-8")
     print(f"Badges for {repository}." if repository else "No badges: pyproject.toml names no repository yet.")

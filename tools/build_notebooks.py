@@ -42,8 +42,8 @@ if "google.colab" in sys.modules:
 
 
 def sources() -> list[Path]:
-    """The notebooks' sources, in order."""
-    return sorted(SOURCES.glob("[0-9][0-9]_*.py"))
+    """The notebooks' sources: the course in order, then those without a number."""
+    return sorted(SOURCES.glob("*.py"))
 
 
 def colab() -> nbformat.NotebookNode:

@@ -156,23 +156,20 @@ charts.samples([painted.picture()], [str(k) for k in range(10)])
 # | notebook | what you build or break |
 # |---|---|
 # | 00 start here | this one |
-# | 01 distillation | a student that learns from a teacher's soft answers, with data and with noise |
-# | 02 generator | images from latents, and from nothing but a gradient |
-# | 03 authenticity | the loss that asks for images that the teacher is sure of; collapse |
-# | 04 class diversity | the loss that asks for all classes; cure and conflict |
-# | 05 inter-sample diversity | the loss that asks for images unlike each other, and a division by zero |
-# | 06 fluctuations | how large the conflict is, measured so that it means something |
-# | 07 exponential penalty | damping as a gain on a gradient, with and without |
-# | 08 RDSKD | the whole method flat in one cell, equal to the package's; a student that reads |
-# | 09 the live lab | experiments by hand and in numbers, a fork, a museum of failures |
+# | [01 a tour of the lab](01_tour_of_the_lab.ipynb) | watch a generator train, switch off a loss, see what happens |
+# | [02 distillation](02_distillation.ipynb) | a student that learns a teacher's soft answers, with data and with noise |
+# | [03 generator](03_generator.ipynb) | images from random numbers, and from nothing but a gradient |
+# | [04 authenticity](04_authenticity.ipynb) | the loss for images that the teacher is sure of; collapse |
+# | [05 class diversity](05_class_diversity.ipynb) | the loss for all classes; cure and conflict |
+# | [06 inter-sample diversity](06_inter_sample_diversity.ipynb) | the loss for images that differ, and a division by zero |
+# | [07 fluctuations and damping](07_fluctuations_and_damping.ipynb) | a detective story: the paper's best-known idea, built and tested |
+# | [08 RDSKD](08_rdskd.ipynb) | the whole method in one cell, equal to the package's; a student that reads |
+# | [09 experiments](09_experiments.ipynb) | experiments by hand and in numbers, two runs side by side, a museum of failures |
+# | [10 the field](10_the_field.ipynb) | DAFL, MSKD, ZSKD and DeepInversion beside RDSKD |
+# | [11 your own teacher](11_your_own_teacher.ipynb) | a network of your own, other images, and what this says about privacy |
 #
-# After these, for those who want to go on:
-#
-# | notebook | what you compare or bring |
-# |---|---|
-# | 10 the field | DAFL, MSKD, ZSKD and DeepInversion beside RDSKD, term by term and by the same budget |
-# | 11 your own teacher | a network of your own, other images, and what all this says about privacy |
-# | 12 robustness | the paper's claims as questions, what our hundreds of runs answer, and what would change your mind |
+# Apart from the course, [robustness, for researchers](robustness_for_researchers.ipynb) shows how to test a paper's claims, what
+# our hundreds of runs answer, and what would change your mind.
 #
 # Each has a goal, a question before each run (type your guess: you learn most where it is wrong), your own piece of code
 # compared with the package's, and a figure that answers the question. A result stands beside its typical range, which comes

@@ -49,7 +49,7 @@ for name, net in (("teacher", teacher), ("student", lab.LeNet5Half())):
 # | `ds` | $L_{DS} = \lVert P^2 - P^1 \rVert \,/\, \lVert x^2 - x^1 \rVert$, halves 1 and 2 of the batch | *inter-sample diversity*: images differ more than answers do |
 #
 # The first two pull against each other: the surest way to please `oh` is to paint one perfect digit again and again,
-# which is the worst for `ie`. RDSKD's authors say that the losses fluctuate because of it (06 found a weak pull, and
+# which is the worst for `ie`. RDSKD's authors say that the losses fluctuate because of it (07 found a weak pull, and
 # most of the fluctuation to be sampling noise), and penalise **rises** exponentially. With an *anchor* $a$, an earlier value of the same loss,
 #
 # $$L_G = e^{L_{OH} - a_{OH}} + e^{L_{IE} - a_{IE}} + L_{DS}.$$
@@ -77,8 +77,8 @@ lesson[1].check(generator_loss)
 # %% [markdown]
 # ### Exercise 2: when an anchor is taken
 #
-# As in notebook 07, now for an epoch of any length. Write the published rule: which anchor is used after step $i$
-# (counted from 0), if the loss in that step was `raw` and the anchor was `anchor`? An epoch has `every` steps.
+# This is the rule `epoch` of notebook 07, for an epoch of any length. Given step $i$ (from 0), its loss `raw` and the current
+# `anchor`, return the anchor for the next step. An epoch has `every` steps.
 
 
 # %% tags=["exercise-2"]
@@ -223,7 +223,7 @@ charts.Panels("losses and gains of the generator", charts.loss_terms(columns) + 
 # the gains jump to 1; from then on they say how far the loss stands from where it was at the start of its epoch.
 #
 # *Look at `ds`.* Lower is better, and yet it may rise: when the classes become many, the answers in its numerator differ more. Its
-# values, and its pull, are small beside those of the other two; notebook 05 looks at its scale.
+# values, and its pull, are small beside those of the other two; notebook 06 looks at its scale.
 #
 # ## ... then the student
 #

@@ -183,7 +183,7 @@ Figure("what each paints after a moment", figure, alt)
 
 # %% [markdown]
 # Read the pictures, not the numbers: a hundredth of a run shows what a method paints first, and nothing about how good
-# it becomes. Pixels that are optimised keep the noise that they started from (notebook 02); a generator's layers
+# it becomes. Pixels that are optimised keep the noise that they started from (notebook 03); a generator's layers
 # smooth.
 #
 # ## Stored results, one budget
@@ -192,7 +192,7 @@ Figure("what each paints after a moment", figure, alt)
 # The table below was made by `rdskd-lab compare` and is only read here: each run had as many steps as one core does in
 # 90 seconds. Settings were sought among six for each method, on digits kept for tuning (`results/search.csv`); RDSKD's
 # search, the first, was longer, which is an advantage that you should hold against it. `real` and `noise` are the
-# controls of notebook 01, `untrained` is a generator that never learned, `labels` had no teacher.
+# controls of notebook 02, `untrained` is a generator that never learned, `labels` had no teacher.
 #
 # *Predict before you run: write down your order of the five. How many points apart do you expect the first and the
 # last?*

@@ -83,7 +83,7 @@ def _read(path: Path, name: str) -> HandIn:
         raise ValueError("not a hand-in of this course")
     try:
         one = HandIn(**{key: value for key, value in given.items() if key != "kind"}, file=name)
-        assert re.fullmatch(r"\d\d_\w{1,60}", one.notebook) and type(one.seed) is int and isinstance(one.name, str)
+        assert re.fullmatch(r"\w{3,63}", one.notebook) and type(one.seed) is int and isinstance(one.name, str)
         assert all(isinstance(key, str) and isinstance(text, str) for key, text in one.predictions.items())
         assert all(isinstance(key, str) and np.isfinite(value) for key, value in one.found.items())
         for number, row in enumerate(one.exercises, 1):

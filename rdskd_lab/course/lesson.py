@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
-from ..doctor.report import FIX, OK, diagnose, duration, estimate, look
+from ..doctor.report import FIX, OK, diagnose, duration, estimate, look, row
 from . import exercises
 from .bands import read_bands, tell
 from .classroom import HandIn, student_seed, write_hand_in
@@ -104,7 +104,7 @@ def begin(notebook: str, student: str | None = None) -> Lesson:
         too_slow_to_watch = finding.topic == "training" and finding.level != OK
         if finding.level == FIX or colab_without_gpu or too_slow_to_watch:
             say(f"{finding.topic}: {finding.says}. {finding.cure}")
-    seconds = estimate(facts).get(f"notebook {notebook[:2]}")
+    seconds = estimate(facts).get(row(notebook))
     print(f"{notebook}: about {duration(seconds)} of computing here." if seconds is not None else f"{notebook}.")
     if student is not None:
         print(f"Your own seed: {seed}.")
@@ -114,7 +114,7 @@ def begin(notebook: str, student: str | None = None) -> Lesson:
 def find_exercises(notebook: str) -> tuple[Exercise, ...]:
     """Return the exercises of a notebook, from the module of its name."""
     if notebook not in NOTEBOOKS:
-        close = [name for name in NOTEBOOKS if str(notebook).isdigit() and int(name[:2]) == int(notebook)]
+        close = [name for name in NOTEBOOKS if str(notebook).isdigit() and name[:2] == f"{int(notebook):02}"]
         close += get_close_matches(str(notebook), NOTEBOOKS, 1)
         meant = f" Did you mean {close[0]!r}?" if close else f" There are {', '.join(NOTEBOOKS)}."
         raise ValueError(f"there is no notebook {notebook!r}; pass the file's name without .ipynb.{meant}")

@@ -42,11 +42,13 @@ class DataSet:
     shipped: bool = False  # whether it comes with the package
     megabytes: int = 0  # of a download
     teacher: str = ""  # the shipped network that can read it
+    packaged: tuple[Path, ...] = ()  # the same files as a package of the system installs them
     words: tuple[str, str, str] = ("9 of 10 training images", "every tenth", "the test images")  # what a split holds
 
     def is_here(self) -> bool:
         """Say whether the set can be read without a download."""
-        return find(self.files, [ASSETS] if self.shipped else places()) is not None
+        found = find(self.files, [ASSETS] if self.shipped else places()) is not None
+        return found or bool(self.packaged) and all(file.exists() for file in self.packaged)
 
 
 def places(root=None) -> list[Path]:

@@ -45,5 +45,6 @@ SET = DataSet(
     read=read,
     words=("56,000 official training images", "the first 4,000 training images", "the 10,000 official test images"),
     files=tuple(RAW + name for name in MD5),
+    packaged=tuple(DEBIAN / f"{name}.gz" for name in MD5),
     megabytes=31,
 )

@@ -34,19 +34,24 @@ WORK = {
 }
 WORK |= {
     "notebook 00": (150, 800),
-    "notebook 01": (280, 1250),
-    "notebook 02": (200, 0),
-    "notebook 03": (240, 0),
-    "notebook 04": (1300, 0),
-    "notebook 05": (500, 0),
-    "notebook 06": (300, 0),
-    "notebook 07": (1200, 0),
+    "notebook 01": (60, 0),
+    "notebook 02": (280, 1250),
+    "notebook 03": (200, 0),
+    "notebook 04": (240, 0),
+    "notebook 05": (1300, 0),
+    "notebook 06": (500, 0),
+    "notebook 07": (1500, 0),
     "notebook 08": (330, 1050),
     "notebook 09": (800, 0),
     "notebook 10": (500, 800),
     "notebook 11": (260, 600),
-    "notebook 12": (360, 1080),
+    "notebook robustness_for_researchers": (360, 1080),
 }
+
+
+def row(notebook: str) -> str:
+    """Return the name of a notebook's row in `WORK`: its number, or all of its name if it has none."""
+    return f"notebook {notebook[:2] if notebook[:2].isdigit() else notebook}"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ Either requests an edit, the player grants it between two steps, the experiment 
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..datasets import Split
 from ..distillation import find_device
 from ..doctor.report import SLOW
 from ..methods.method import Settings
+from ..runs.check_teacher import check_teacher
 from .drawing.sheet import encode
 from .drawing.view import every_chart, sentence
 from .session.cores import leave_a_core
@@ -270,6 +272,15 @@ class Lab(CellOutput, widgets.VBox):
     def report(self, path: Path | str) -> Path:
         """Write what was tried here, with curves, pictures and edits, to one HTML file that needs nothing else."""
         return write_report(self, path)
+
+    def check_teacher(self) -> str:
+        """Say in lines how this teacher answers without data, and which recipe its student needs: 15 s of computing.
+
+        See `rdskd_lab.runs.check_teacher`.  The run in the lab is not touched.
+        """
+        run = self.experiment.run
+        teacher = deepcopy(run.teacher).cpu()  # on a GPU the run's own stays where it is
+        return check_teacher(teacher, channels=run.channels, size=run.size, seed=run.seed).text()
 
     def stages(self) -> Iterator[Stage]:
         """Take the next step apart: `for stage in lab.stages(): print(stage)`; with the last stage it is made."""
@@ -558,6 +569,7 @@ class Lab(CellOutput, widgets.VBox):
             "share": lambda how: show("share", self.share),
             "export": lambda how: show("export", self.export_code),
             "report": lambda how: show("report", lambda: self.report(REPORT)),
+            "check": lambda how: show("check", self.check_teacher),
         }
 
     def state(self) -> dict:

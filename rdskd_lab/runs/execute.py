@@ -75,6 +75,8 @@ def execute(
             refuse_misfit(run, folder.facts, source)
         with _disk_errors(out), _enough_memory("what comes after a stage", "student_batch_size", RESUME):
             folder.restore() if resume else folder.start()
+            if setup.config.data != NO_DATA and not resume:
+                tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))
             if config.from_run and not any(run.done.values()):
                 take_generator(run, folder, source)
                 folder.save()
@@ -118,8 +120,6 @@ def prepare(config: Config) -> Prepared:
     with _enough_memory("a step, tried before the first", "batch_size or width"):
         check_memory(run)
     test, tune = (setup.labelled(run.teacher, split) for split in (test, tune))
-    if setup.config.data != NO_DATA:
-        tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))
     return Prepared(run, tune, test, setup, fingerprint)
 
 

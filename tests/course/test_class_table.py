@@ -12,7 +12,7 @@ from rdskd_lab.course.bands import read_bands, typical
 from rdskd_lab.course.class_table import read_class
 from rdskd_lab.course.classroom import HandIn, class_figure, read_hand_ins, student_seed, write_hand_in
 
-NOTEBOOK = "03_authenticity"
+NOTEBOOK = "04_authenticity"
 NAMES = [f"Student {i:02}" for i in range(28)]
 STUCK = "softmax over the batch axis"
 
@@ -184,7 +184,7 @@ def test_a_lesson_shows_its_progress_and_never_a_solution(begun):
 
 
 def test_begin_refuses_what_it_cannot_begin_before_it_prints(capsys):
-    for wrong, said in (("3", "'03_authenticity'"), ("03_authentic", "'03_authenticity'"), ("zzz", "00_start_here")):
+    for wrong, said in (("4", "'04_authenticity'"), ("03_authentic", "'04_authenticity'"), ("zzz", "00_start_here")):
         with pytest.raises(ValueError, match=said):
             lessons.begin(wrong)
     with pytest.raises(ValueError, match="name is empty"):

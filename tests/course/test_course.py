@@ -26,7 +26,7 @@ from rdskd_lab.course.verdict import Verdict
 
 TOP = Path(__file__).resolve().parents[2]
 NOTEBOOKS = TOP / "notebooks"
-NAMES = sorted(path.stem[2:] for path in (Path(course.__file__).parent / "exercises").glob("ex[0-9][0-9]_*.py"))
+NAMES = sorted(path.stem[2:] for path in (Path(course.__file__).parent / "exercises").glob("ex*.py"))
 ALL = [(name, number, item) for name in NAMES for number, item in enumerate(lesson.find_exercises(name), 1)]
 EACH = pytest.mark.parametrize("item", [row[2] for row in ALL], ids=[f"{name[:2]}.{number}" for name, number, _ in ALL])
 
@@ -153,7 +153,7 @@ def test_what_a_learner_really_wrote_is_met_as_it_should_be():
 
     scale, quotient, loss = (
         lesson.find_exercises(name)[number - 1]
-        for name, number in (("02_generator", 2), ("05_inter_sample_diversity", 2), ("08_rdskd", 1))
+        for name, number in (("03_generator", 2), ("06_inter_sample_diversity", 2), ("08_rdskd", 1))
     )
     assert scale.examine(each_image_with_torchs_own_std).name == "each image, all channels together"
     assert quotient.examine(asks_first).kind == "right"
@@ -225,7 +225,7 @@ def test_of_forty_wrong_ideas_at_least_34_are_told_by_their_name():
 
 
 def test_an_epsilon_of_any_size_that_changes_the_value_is_recognised_and_a_small_one_is_right():
-    quotient = lesson.find_exercises("05_inter_sample_diversity")[1]
+    quotient = lesson.find_exercises("06_inter_sample_diversity")[1]
     for epsilon, kind in (
         (1e-8, "right"),
         (1e-12, "right"),
@@ -274,7 +274,7 @@ def test_an_example_shows_the_checks_inputs_and_never_the_solution(item, capsys)
 
 
 def test_inputs_are_copies_that_give_what_the_example_says():
-    item = lesson.find_exercises("03_authenticity")[0]
+    item = lesson.find_exercises("04_authenticity")[0]
     (logits,) = item.inputs()
     assert item.answer(logits).item() == pytest.approx(0.4631, abs=1e-4)
     logits.zero_()
@@ -299,17 +299,17 @@ def test_a_verdict_has_a_coloured_edge_and_its_word_and_no_markup_of_a_learner()
 def test_begin_tells_the_time_gives_the_exercises_and_a_seed(capsys, monkeypatch):
     monkeypatch.setattr(lesson, "look", lambda: None)
     monkeypatch.setattr(lesson, "diagnose", lambda facts: [])
-    monkeypatch.setattr(lesson, "estimate", lambda facts: {"notebook 03": 12.3})
-    begun = course.begin("03_authenticity", student="Ada")
+    monkeypatch.setattr(lesson, "estimate", lambda facts: {"notebook 04": 12.3})
+    begun = course.begin("04_authenticity", student="Ada")
     time, seed = capsys.readouterr().out.splitlines()
-    assert "03_authenticity" in time and "12 s" in time and str(student_seed("Ada")) in seed
+    assert "04_authenticity" in time and "12 s" in time and str(student_seed("Ada")) in seed
     assert list(begun) == [1, 2, 3] and begun[2].call == "lesson[2]"
     with pytest.raises(KeyError, match="1, 2, 3"):
         begun[4]
     with pytest.raises(ValueError, match="99_nothing"):
         course.begin("99_nothing")
     monkeypatch.setenv("RDSKD_LAB_SEED", "7")
-    assert course.begin("03_authenticity").seed == 7
+    assert course.begin("04_authenticity").seed == 7
 
 
 def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
@@ -325,9 +325,9 @@ def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
         (replace(WELL, gpu="", front_end="Colab", versions=WELL.versions | {"ipywidgets": "7.7.1"}), ["GPU"]),
     ):
         monkeypatch.setattr(lesson, "look", lambda facts=facts: facts)
-        course.begin("03_authenticity")
+        course.begin("04_authenticity")
         *findings, last = capsys.readouterr().out.splitlines()
-        assert last.startswith("03_authenticity") and re.findall(r"^(\w+): ", "\n".join(findings), re.M) == said
+        assert last.startswith("04_authenticity") and re.findall(r"^(\w+): ", "\n".join(findings), re.M) == said
 
 
 # ---- bands -------------------------------------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ def test_what_differs_between_machines_is_what_nbval_does_not_compare():
 
 def test_stored_bands_have_ten_seeds_of_notebooks_that_exist():
     stored = json.loads(bands.FILE.read_text()) if bands.FILE.is_file() else {}
-    assert set(stored) <= {path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")}
+    assert set(stored) <= {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
     for notebook, rows in stored.items():
         source = (NOTEBOOKS / "src" / f"{notebook}.py").read_text()
         for name, values in rows.items():
@@ -452,7 +452,7 @@ def test_a_students_seed_is_the_names_alone():
 
 def test_a_folder_of_hand_ins_becomes_one_figure(tmp_path):
     for seed, value in ((11, 0.5), (12, 0.7), (13, 0.9)):
-        classroom.write_hand_in(tmp_path, classroom.HandIn("03_authenticity", seed, "", [], {}, {"classes": value}))
+        classroom.write_hand_in(tmp_path, classroom.HandIn("04_authenticity", seed, "", [], {}, {"classes": value}))
     figure = class_figure(tmp_path)
     assert figure.values["classes"].tolist() == [0.5, 0.7, 0.9]
     assert all(words in figure.alt_text() for words in ("3 students", "0.7", "0.5 to 0.9"))
@@ -462,9 +462,9 @@ def test_a_folder_of_hand_ins_becomes_one_figure(tmp_path):
 def test_a_figure_of_nothing_or_of_several_notebooks_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(ValueError, match="no results"):
         class_figure(tmp_path)
-    for notebook in ("03_authenticity", "08_rdskd"):
+    for notebook in ("04_authenticity", "08_rdskd"):
         classroom.write_hand_in(tmp_path, classroom.HandIn(notebook, 1, "", [], {}, {"a": 1.0}))
-    with pytest.raises(ValueError, match="03_authenticity and 08_rdskd"):
+    with pytest.raises(ValueError, match="04_authenticity and 08_rdskd"):
         class_figure(tmp_path)
     assert class_figure(tmp_path, "08_rdskd").title == "08_rdskd"
 

@@ -19,28 +19,28 @@ def random(*shape, seed=0):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0, 20.0])
-def test_01_distillation_is_torchs_kl_div_times_the_square_of_the_temperature(temperature):
+def test_02_distillation_is_torchs_kl_div_times_the_square_of_the_temperature(temperature):
     student, teacher = 5 * random(7, 10), 5 * random(7, 10, seed=1)
     log_q, p = (student / temperature).log_softmax(1), (teacher / temperature).softmax(1)
     expected = temperature**2 * F.kl_div(log_q, p, reduction="batchmean")
-    torch.testing.assert_close(answer("01_distillation")(student, teacher, temperature), expected)
+    torch.testing.assert_close(answer("02_distillation")(student, teacher, temperature), expected)
 
 
-def test_02_doubling_is_torchs_nearest_upsampling():
+def test_03_doubling_is_torchs_nearest_upsampling():
     images = random(2, 3, 4, 5)
-    assert torch.equal(answer("02_generator", 1)(images), torch.nn.Upsample(scale_factor=2)(images))
+    assert torch.equal(answer("03_generator", 1)(images), torch.nn.Upsample(scale_factor=2)(images))
 
 
-def test_02_the_scale_is_that_of_torchs_batchnorm_in_training_mode():
+def test_03_the_scale_is_that_of_torchs_batchnorm_in_training_mode():
     images = 3 + 2 * random(6, 3, 4, 5)
     layer = torch.nn.BatchNorm2d(3, eps=1e-12, affine=False).double()
-    torch.testing.assert_close(answer("02_generator", 2)(images), layer(images))
+    torch.testing.assert_close(answer("03_generator", 2)(images), layer(images))
 
 
-def test_02_inversion_is_gradient_descent_on_the_packages_pixels():
+def test_03_inversion_is_gradient_descent_on_the_packages_pixels():
     teacher, labels, start = LeNet5().double(), torch.tensor([3, 1, 4]), random(3, 1, 32, 32)
     before = [p.clone() for p in teacher.parameters()]
-    found = answer("02_generator", 3)(teacher, start, labels, 5, 2.0)
+    found = answer("03_generator", 3)(teacher, start, labels, 5, 2.0)
     assert all(torch.equal(a, b) for a, b in zip(before, teacher.parameters(), strict=True))
 
     pixels = lab.Pixels(labels).double()

@@ -3,11 +3,12 @@
 import gzip
 import hashlib
 import struct
+from dataclasses import replace
 
 import pytest
 import torch
 
-from rdskd_lab.datasets import DataError, fashion_mnist, load
+from rdskd_lab.datasets import DataError, dataset, fashion_mnist, load
 
 
 @pytest.fixture
@@ -44,6 +45,20 @@ def test_splits_are_the_files_images_in_order_and_none_is_in_two(files, place, t
     assert torch.equal(torch.cat([tune.images, train.images])[:, 0], images) and len(tune) == 5
     assert torch.equal(torch.cat([tune.labels, train.labels]), labels.long())
     assert torch.equal(test.images[:, 0], made["t10k"][0]) and test.name == "fashion-mnist test"
+
+
+def test_it_is_here_in_a_data_folder_or_as_the_systems_package_and_not_otherwise(files, monkeypatch, tmp_path):
+    data, packed, _ = files
+    monkeypatch.setattr(dataset, "CACHE", tmp_path / "cache")
+    whole = replace(fashion_mnist.SET, packaged=tuple(packed.iterdir()))
+    for place, record, here in (
+        (data, replace(whole, packaged=()), True),
+        (tmp_path, whole, True),
+        (tmp_path, replace(whole, packaged=(*whole.packaged, packed / "missing.gz")), False),
+        (tmp_path, replace(whole, packaged=()), False),
+    ):
+        monkeypatch.setenv("RDSKD_DATA", str(place))
+        assert record.is_here() is here
 
 
 @pytest.mark.parametrize("damage", ["one bit", "cut short", "empty"])

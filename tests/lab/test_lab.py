@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -33,10 +34,13 @@ from rdskd_lab.methods.method import Settings  # noqa: E402
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.methods.registry import METHODS  # noqa: E402
 from rdskd_lab.networks.architectures import LeNet5  # noqa: E402
+from rdskd_lab.networks.weights import load_weights
 from rdskd_lab.reporting.history import number  # noqa: E402
+from rdskd_lab.runs import check_teacher
 from rdskd_lab.torch_state import seeded  # noqa: E402
 
 SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
+SMALL_CHECK = replace(SMALL, generator_steps=4, student_steps=4)
 
 
 @pytest.fixture
@@ -81,6 +85,20 @@ def assert_replays(lab) -> None:
         assert lab.record.column(f"{name}_gain").tolist() == [step.gain[name] for step in bare.rows]
         assert lab.record.column(f"{name}_weight").tolist() == [step.weight[name] for step in bare.rows]
     assert same(copied(lab.experiment.run.generator), copied(bare.run.generator))
+
+
+# ---- the check-up ----------------------------------------------------------------------------------------------------
+
+
+def test_the_teacher_is_checked_from_the_lab_as_elsewhere_and_the_run_goes_on_as_if_it_had_not_been(lab, monkeypatch):
+    monkeypatch.setattr(check_teacher, "IMAGES", 100)
+    monkeypatch.setattr(check_teacher, "SHORT", SMALL_CHECK)
+    lab.play(3)
+    press(lab, "check")
+    lab.play(3)
+    elsewhere = check_teacher.check_teacher(load_weights(LeNet5(), "lenet5"), channels=1, size=32).text()
+    assert lab.screen.live["told"] == {"what": "check", "text": elsewhere}
+    assert_replays(lab)
 
 
 # ---- the player ------------------------------------------------------------------------------------------------------

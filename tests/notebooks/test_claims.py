@@ -41,43 +41,43 @@ def gap(notebook, a, b):
     return [x - y for x, y in zip(ten(notebook, a), ten(notebook, b), strict=True)]
 
 
-F06, OH04, IE04 = "06_fluctuations", "effective classes, oh alone", "effective classes, oh + ie"
+F07, OH05, IE05 = "07_fluctuations_and_damping", "effective classes, oh alone", "effective classes, oh + ie"
 FLOOR = r"ds +([\d.]+)"
 
 # (notebook, the words of the text, whether the numbers agree)
 CLAIMS = [
-    ("01_distillation", "over ten seeds never behind, 0.8 points ahead in the mean",
+    ("02_distillation", "over ten seeds never behind, 0.8 points ahead in the mean",
      lambda n: min(gap(n, "student of real digits", "student of labels")) >= 0
      and abs(100 * fmean(gap(n, "student of real digits", "student of labels")) - 0.8) < 0.05),
-    ("02_generator", "a student taught with noise reads a fifth of the digits",
-     lambda n: abs(fmean(ten("01_distillation", "student of noise")) - 0.2) < 0.03),
-    ("02_generator", "a quarter of the noise's own spread", lambda n: abs(number(n, r"a pixel moved by ([\d.]+)") - 0.25) < 0.05),
-    ("02_generator", "The teacher is certain", lambda n: number(n, r"([\d.]+) after 10 steps") > 0.95),
-    ("03_authenticity", "the effective number of classes fell in every one of ten seeds",
+    ("03_generator", "a student taught with noise reads a fifth of the digits",
+     lambda n: abs(fmean(ten("02_distillation", "student of noise")) - 0.2) < 0.03),
+    ("03_generator", "a quarter of the noise's own spread", lambda n: abs(number(n, r"a pixel moved by ([\d.]+)") - 0.25) < 0.05),
+    ("03_generator", "The teacher is certain", lambda n: number(n, r"([\d.]+) after 10 steps") > 0.95),
+    ("04_authenticity", "the effective number of classes fell in every one of ten seeds",
      lambda n: max(gap(n, "effective classes at the end", "effective classes at the start")) < 0
      and yours(n, "effective classes at the end") < yours(n, "effective classes at the start")),
-    ("03_authenticity", "It did not fall to 1", lambda n: min(ten(n, "effective classes at the end")) > 1.2),
-    ("04_class_diversity", "from about 5 effective classes to about 3",
-     lambda n: abs(fmean(ten(n, OH04)) - 3) < 0.5 and abs(fmean(ten("03_authenticity", "effective classes at the start")) - 5) < 0.5),
-    ("04_class_diversity", "With `ie` it holds 9 or more", lambda n: min(ten(n, IE04)) >= 9 and yours(n, IE04) >= 9),
-    ("04_class_diversity", "pays in authenticity", lambda n: min(ten(n, "L_OH of oh + ie, less that of oh alone")) > 0),
-    ("04_class_diversity", "the slopes stand at slightly more than a right angle",
+    ("04_authenticity", "It did not fall to 1", lambda n: min(ten(n, "effective classes at the end")) > 1.2),
+    ("05_class_diversity", "from about 5 effective classes to about 3",
+     lambda n: abs(fmean(ten(n, OH05)) - 3) < 0.5 and abs(fmean(ten("04_authenticity", "effective classes at the start")) - 5) < 0.5),
+    ("05_class_diversity", "With `ie` it holds 9 or more", lambda n: min(ten(n, IE05)) >= 9 and yours(n, IE05) >= 9),
+    ("05_class_diversity", "pays in authenticity", lambda n: min(ten(n, "L_OH of oh + ie, less that of oh alone")) > 0),
+    ("05_class_diversity", "the slopes stand at slightly more than a right angle",
      lambda n: -0.3 < number(n, r"cosine of the two slopes: ([-+\d.]+)") < 0),
-    ("05_inter_sample_diversity", "50 times or more quieter than `oh`", lambda n: number(n, r"oh +([\d.]+)") / number(n, FLOOR) >= 50),
-    ("05_inter_sample_diversity", "more than 9 tenths of it brings answers nearer",
+    ("06_inter_sample_diversity", "50 times or more quieter than `oh`", lambda n: number(n, r"oh +([\d.]+)") / number(n, FLOOR) >= 50),
+    ("06_inter_sample_diversity", "more than 9 tenths of it brings answers nearer",
      lambda n: number(n, r"ds: answers nearer +([\d.]+)") / number(n, FLOOR) > 0.9),
-    ("05_inter_sample_diversity", "Mode seeking with weight 1 moves images further apart",
+    ("06_inter_sample_diversity", "Mode seeking with weight 1 moves images further apart",
      lambda n: min(gap(n, "distance of images, ms x 1", "distance of images, nothing")) > 0),
-    (F06, "With each of our ten stored seeds the mean was below 0", lambda n: max(ten(n, "mean cosine of the two gradients")) < 0),
-    (F06, "The increments are opposed in about half of the steps",
+    (F07, "With each of our ten stored seeds the mean was below 0", lambda n: max(ten(n, "mean cosine of the two gradients")) < 0),
+    (F07, "The increments are opposed in about half of the steps",
      lambda n: 40 <= number(n, r"one rises and the other falls in: yours (\d+)") <= 60),
-    (F06, "several times smaller", lambda n: max(ten(n, "F on the probe, as a share of F on training batches, oh")) < 1 / 3),
-    (F06, r"$F = \sigma / \sqrt\pi = 0.564\,\sigma$", lambda n: abs(number(n, r"F = ([\d.]+)") - 0.564) < 0.005),
-    ("07_exponential_penalty", r"A rise of $\ln 2 = 0.69$ nats doubles it", lambda n: abs(number(n, r"L - a = +0.6931 +gain ([\d.]+)") - 2) < 1e-3),
-    ("07_exponential_penalty", "-2.09 against -2.18, which is 8.1 effective classes against 8.8",
+    (F07, "several times smaller", lambda n: max(ten(n, "F on the probe, as a share of F on training batches, oh")) < 1 / 3),
+    (F07, r"$F = \sigma / \sqrt\pi = 0.564\,\sigma$", lambda n: abs(number(n, r"F = ([\d.]+)") - 0.564) < 0.005),
+    (F07, r"A rise of $\ln 2 = 0.69$ nats doubles it", lambda n: abs(number(n, r"L - a = +0.6931 +gain ([\d.]+)") - 2) < 1e-3),
+    (F07, "-2.09 against -2.18, which is 8.1 effective classes against 8.8",
      lambda n: abs(math.exp(2.09) - 8.1) < 0.05 and abs(math.exp(2.18) - 8.8) < 0.05),
     ("08_rdskd", "the teacher reads about 99 % of 1,000 real digits", lambda n: abs(number(n, r"real digits: ([\d.]+)") - 0.99) < 0.005),
-    ("09_live_lab", "More certainty is bought with classes",
+    ("09_experiments", "More certainty is bought with classes",
      lambda n: min(gap(n, "certainty, oh with weight 30", "certainty, oh with weight 1")) > 0
      and max(gap(n, "effective classes, oh with weight 30", "effective classes, all terms on")) < 0),
     ("10_the_field", r"$5/\ln 10 = 2.171$", lambda n: abs(5 / math.log(10) - number(n, r"entropy loss +weight (2[\d.]+)")) < 1e-3),

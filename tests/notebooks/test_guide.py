@@ -37,14 +37,14 @@ def test_a_number_of_an_expected_answer_is_one_that_its_notebook_shows():
     """A sample, by hand: what was printed, to the digits that the answer gives."""
     shown = {
         "00_start_here": (0, "55 %", "mean certainty: 0.5501"),
-        "01_distillation": (1, "36.0 instead of 2.3", "by hand 36.0256"),
-        "02_generator": (0, "103,424", "103,424 weights"),
-        "03_authenticity": (2, "0.95", "pull 0.9487"),
-        "04_class_diversity": (2, "-0.12", "cosine of the two slopes: -0.1223"),
-        "05_inter_sample_diversity": (2, "0.1205 of 0.1222", "0.1205"),
+        "02_distillation": (1, "36.0 instead of 2.3", "by hand 36.0256"),
+        "03_generator": (0, "103,424", "103,424 weights"),
+        "04_authenticity": (2, "0.95", "pull 0.9487"),
+        "05_class_diversity": (2, "-0.12", "cosine of the two slopes: -0.1223"),
+        "06_inter_sample_diversity": (2, "0.1205 of 0.1222", "0.1205"),
         "08_rdskd": (0, "1.43", "gains in step 0: oh 1.4279, ie 0.1330"),
         "10_the_field": (1, "26.9", "R_f of noise: 26.8682"),
-        "12_robustness": (1, "1.63 and 0.47", "1.5000 ± 1.6290"),
+        "robustness_for_researchers": (1, "1.63 and 0.47", "1.5000 ± 1.6290"),
     }
     for notebook, (number, said, printed) in shown.items():
         assert said in ANSWERS[notebook]["predictions"][number]["expect"], notebook

@@ -296,17 +296,17 @@ def colab_elsewhere():
     stub = types.ModuleType("google.colab")
     stub.output = types.ModuleType("google.colab.output")
     sys.modules |= {"google": types.ModuleType("google"), "google.colab": stub}
-    notebook = json.load(open(rdskd_lab.__path__[0] + "/../notebooks/01_distillation.ipynb"))
+    notebook = json.load(open(rdskd_lab.__path__[0] + "/../notebooks/02_distillation.ipynb"))
     exec("".join(next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")["source"]), {})
 
 
 def notebook_cell_twice():
-    """Notebook 06's cell that trains, run twice in one kernel, then the rest."""
+    """Notebook 07's cell that trains, run twice in one kernel, then the rest."""
     import json
 
     import rdskd_lab
 
-    notebook = json.load(open(rdskd_lab.__path__[0] + "/../notebooks/06_fluctuations.ipynb"))
+    notebook = json.load(open(rdskd_lab.__path__[0] + "/../notebooks/07_fluctuations_and_damping.ipynb"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     train = next(i for i, cell in enumerate(cells) if "in run.synthesise()" in cell)
     space = {"__name__": "__main__"}

@@ -54,7 +54,7 @@ EXERCISES = (
         answer=certainty,
         watch=watch,
         sizes=(("the number of images", (4, 2)), ("the number of classes", 3)),
-        right="In notebook 03 a generator will be trained to raise this number.",
+        right="In notebook 04 a generator will be trained to raise this number.",
         misconceptions=(
             Misconception(over_the_batch, "softmax over the batch axis",
                 "Your probabilities sum to 1 over the images, so the images compete with each other. The classes of "

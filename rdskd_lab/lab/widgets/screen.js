@@ -560,7 +560,7 @@ class Screen {
         group("Charts and letters", field("show", this.window.element), node("label", { class: "tick" }, this.large, "large, for a projector")),
         group("Weights and anchors", node("table", {}, node("thead", {}, node("tr", {}, ...["loss", "weight", "anchor"].map((words) => node("th", { scope: "col" }, words)))), node("tbody", {}, ...this.exact.map((one) => one.element)))),
         group("Look closer", press("stage", "Next stage", "Take the next step apart, stage by stage.", { do: "stage" }),
-          press("look-back", "Look back", "Play this run again and continue from any step of it.", { do: "look_back" }),
+          press("look-back", "Look back", "Play this run again and continue from any step of it.", { do: "look_back" }), press("check", "Check teacher", "How the teacher answers without data, and which recipe suits it: 15 seconds.", { do: "check" }),
           node("div", { class: "field" }, term.element, change, press("fork", "Fork here", "Go on twice from this step, once with this edit, side by side.", forked))),
         group("Keep", press("share", "Share", "A short text with which a classmate opens this run.", { do: "share" }), press("export", "Export code", "This run as a plain PyTorch script.", { do: "export" }),
           press("report", "Report", "Write what was tried here to one HTML file.", { do: "report" }), press("tries", "Tries", "Show or hide the log of what was tried.", { do: "tries" }))),
@@ -739,7 +739,7 @@ class Screen {
     if (this.told === text) return;
     this.told = text;
     this.openMore(true);
-    const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to" }[what] ?? what;
+    const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to", check: "The teacher, without data" }[what] ?? what;
     const area = node("textarea", { readonly: true, rows: clamp(text.split("\n").length, 1, 12), "aria-label": title }, text);
     const copy = this.button("copy", "Copy", "Copy this text.", () => { area.select(); navigator.clipboard?.writeText(text); });
     this.answer.replaceChildren(node("b", {}, title), area, copy);

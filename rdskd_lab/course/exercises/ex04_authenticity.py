@@ -1,4 +1,4 @@
-"""Exercises of notebook 03: the one-hot loss, its gradient by hand, and what it cannot see."""
+"""Exercises of notebook 04: the one-hot loss, its gradient by hand, and what it cannot see."""
 
 import torch
 

@@ -1,12 +1,14 @@
-"""Exercises of 06_fluctuations: rises per step, the floor of sampling noise, a look that changes nothing."""
+"""Exercises of notebook 07: rises per step, the noise floor, a look; the damped loss, a weight to compare with."""
 
 import torch
 
 from ... import torch_state
 from ...generator import Generator
-from ..exercise import Exercise, Misconception, Wrong
+from ..exercise import Exercise, Misconception, Wrong, value_and_gradient
 
 LOSSES = torch.tensor([1.0, 0.8, 0.95, 0.7, 0.7, 0.9, 0.4], dtype=torch.float64)
+X = torch.tensor([0.5, -1.0, 0.3], dtype=torch.float64)
+EARLIER = torch.tensor([0.7, -0.2, 0.1], dtype=torch.float64)
 RISING = torch.tensor([0.0, 1.0, 2.0, 4.0], dtype=torch.float64)
 
 # ---- 1: rises per step -----------------------------------------------------------------------------------------------
@@ -151,6 +153,92 @@ def _watch_look(answer) -> dict:
     }
 
 
+# ---- 4: the damped loss ----------------------------------------------------------------------------------------------
+
+
+def damped(loss, anchor):
+    """exp(L - a) of a loss () and an anchor () -> (); the anchor is a number: nothing flows through it."""
+    return (loss - anchor.detach()).exp()
+
+
+def through_the_anchor(loss, anchor):
+    return (loss - anchor).exp()
+
+
+def difference_of_exponentials(loss, anchor):
+    return loss.exp() - anchor.detach().exp()
+
+
+def exponent_turned_round(loss, anchor):
+    return (anchor.detach() - loss).exp()
+
+
+def rises_only(loss, anchor):
+    return (loss - anchor.detach()).clamp_min(0).exp()
+
+
+def gain_times_loss(loss, anchor):
+    return (loss - anchor.detach()).exp().detach() * loss
+
+
+def less_one(loss, anchor):
+    return torch.expm1(loss - anchor.detach())
+
+
+def base_two(loss, anchor):
+    return 2 ** (loss - anchor.detach())
+
+
+def _watch_damped(answer) -> dict:
+    seen = {}
+    for words, scale in (("above its anchor", 0.5), ("below its anchor", 3.0)):
+        value, gradient = value_and_gradient(
+            lambda x, scale=scale: answer(x.square().sum(), scale * (x * EARLIER).square().sum() + scale / 2), X,
+            by="the loss",
+        )  # fmt: skip
+        seen |= {f"the value {words}": value, f"the gradient {words}": gradient}
+    return seen
+
+
+# ---- 5: the constant weight ------------------------------------------------------------------------------------------
+
+
+def constant_weight(losses, anchors):
+    """The mean gain of a run, losses (n,) and the anchors in force (n,) -> (): a constant weight to compare with."""
+    return (losses - anchors).exp().mean()
+
+
+def exp_of_the_mean(losses, anchors):
+    return (losses - anchors).mean().exp()
+
+
+def mean_of_the_losses(losses, anchors):
+    return losses.exp().mean() / anchors.exp().mean()
+
+
+def without_the_anchor(losses, anchors):
+    return losses.exp().mean()
+
+
+def last_gain(losses, anchors):
+    return (losses - anchors).exp()[-1]
+
+
+def difference_alone(losses, anchors):
+    return (losses - anchors).mean()
+
+
+RUN = torch.tensor([1.2, 0.9, 1.1, 0.4, 0.6, 0.2], dtype=torch.float64)
+IN_FORCE = torch.tensor([0.0, 0.0, 0.9, 0.9, 0.9, 0.9], dtype=torch.float64)
+
+
+def _watch_constant(answer) -> dict:
+    return {
+        "the mean gain of six steps": torch.as_tensor(answer(RUN, IN_FORCE)).double(),
+        "that of a run that stays at its anchor": torch.as_tensor(answer(RUN, RUN)).double(),
+    }
+
+
 EXERCISES = (
     Exercise(
         title="the mean rise per step",
@@ -233,6 +321,65 @@ EXERCISES = (
             Misconception(touching, "the running statistics have moved",
                 "The images are right, but BatchNorm's running statistics have changed, and with them the generator. "
                 "torch_state.buffers_kept(generator) puts them back. (state_dict() makes no copy: clone its tensors.)"),
+        ),
+    ),
+    Exercise(
+        title="the damped loss",
+        hints=(
+            "The gradient should be exp(L - a) times the gradient of L. What must the anchor be for that?",
+            "Whatever the anchor was computed from, here it is a number: detach it.",
+            "(loss - anchor.detach()).exp() is nearly all of it.",
+        ),
+        answer=damped,
+        watch=_watch_damped,
+        right="Its gradient is the gradient of the loss, times the gain exp(L - a). The anchor is a number.",
+        misconceptions=(
+            Misconception(through_the_anchor, "a gradient through the anchor",
+                "The values are right, the gradient is not: it flows through the anchor as well, and pulls the anchor "
+                "up towards the loss. If the anchor were the loss itself, nothing would be left. Detach it."),
+            Misconception(difference_of_exponentials, "the difference of two exponentials",
+                "exp(L) - exp(a) has the gradient exp(L), whatever the anchor is: subtracting a number changes no "
+                "slope. Put the anchor into the exponent."),
+            Misconception(exponent_turned_round, "the sign of the exponent",
+                "exp(a - L) falls as the loss rises, so minimising it makes the loss worse. Use exp(L - a)."),
+            Misconception(rises_only, "nothing below the anchor",
+                "You are right above the anchor. Below it your loss is constant, so the loss stops falling as soon as "
+                "it is there. Damping pulls less below the anchor, but it still pulls: do not clamp."),
+            Misconception(gain_times_loss, "gain times loss",
+                "The gradient is right and would train the same generator. But the value is not exp(L - a): you "
+                "multiply the loss by its detached gain. Return exp(L - a) itself."),
+            Misconception(less_one, "one less",
+                "The gradient is right, but every value is 1 too small: you return exp(L - a) - 1. At the anchor the "
+                "damped loss is 1."),
+            Misconception(base_two, "another base",
+                "You use a power of 2, which changes the gradient by a factor ln 2. The penalty is exp."),
+        ),
+    ),
+    Exercise(
+        title="the constant weight to compare with",
+        hints=(
+            "By what was the gradient multiplied in each step? Take the mean of that.",
+            "The gain of a step is exp(L - a), with the anchor in force in that step.",
+            "In one line: (losses - anchors).exp().mean().",
+        ),
+        answer=constant_weight,
+        watch=_watch_constant,
+        right="A term with this constant weight pulls equally hard on average. Any further effect of damping comes "
+              "from the changes of the gain.",
+        misconceptions=(
+            Misconception(exp_of_the_mean, "the gain of the mean instead of the mean gain",
+                "You take the mean first and then exp. exp is curved, so this is smaller whenever the losses vary. "
+                "Take exp of each step first, then the mean."),
+            Misconception(mean_of_the_losses, "the quotient of two means",
+                "Each step has its own anchor. Subtract it in the exponent, step by step, and take the mean after "
+                "that."),
+            Misconception(without_the_anchor, "no anchor",
+                "You compute the gain as if the anchor were 0 all the time. Subtract the anchor of each step: a run "
+                "that stays at its anchor has gain 1."),
+            Misconception(last_gain, "the last gain",
+                "You return the gain of the last step. Return the mean over all steps."),
+            Misconception(difference_alone, "the exponent instead of the gain",
+                "L - a is 0 at the anchor, but the gain there is 1. Take exp."),
         ),
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 01 Distillation: what an answer holds beside the label
+# # 02 Distillation: what an answer holds beside the label
 #
 # **Goal.** Let a small network learn from a large one's answers, and measure the gap that the rest of this course
 # closes: with the real data, and with noise in their place.
@@ -25,7 +25,7 @@ from rdskd_lab.course import Figure, begin, canvas
 from rdskd_lab.methods import baselines
 from rdskd_lab.reporting import charts, style
 
-lesson = begin("01_distillation")
+lesson = begin("02_distillation")
 
 # %% [markdown]
 # ## An answer is more than its label
@@ -277,7 +277,7 @@ charts.Curves("what noise is to the teacher", bars, "the teacher's answer", leve
 # %% [markdown]
 # Three digits have more than their share, one never occurs and four hardly ever. Whoever is shown no 0 and hardly a 6
 # cannot learn to read them; and what does occur is nowhere near real digits. So images are wanted that are of *all*
-# classes and that the teacher finds convincing: notebook 02 begins to paint them.
+# classes and that the teacher finds convincing: notebook 03 begins to paint them.
 #
 # ## What to remember
 #

@@ -1,4 +1,4 @@
-"""Exercises of 05_inter_sample_diversity: the quotient, the quotient without its trap, and how loud a loss is."""
+"""Exercises of 06_inter_sample_diversity: the quotient, the quotient without its trap, and how loud a loss is."""
 
 import math
 

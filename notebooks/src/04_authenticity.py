@@ -7,14 +7,14 @@
 # ---
 
 # %% [markdown]
-# # 03 Authenticity: the one-hot loss
+# # 04 Authenticity: the one-hot loss
 #
 # **Goal.** Write the loss that asks a generator for images that the teacher is sure of, find its gradient by hand, and
 # see what a generator paints when it is asked for nothing else.
 #
 # **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
 #
-# You know from notebook 02 that a generator $G$ turns latents $z$ into images, and that the teacher answers whatever it
+# You know from notebook 03 that a generator $G$ turns latents $z$ into images, and that the teacher answers whatever it
 # is shown. Now the answer becomes a judgement.
 
 # %%
@@ -25,7 +25,7 @@ import rdskd_lab as lab
 from rdskd_lab.course import begin
 from rdskd_lab.reporting import charts
 
-lesson = begin("03_authenticity")
+lesson = begin("04_authenticity")
 
 # %% [markdown]
 # ## How sure is the teacher?
@@ -34,7 +34,7 @@ lesson = begin("03_authenticity")
 # number per image and class ($K = 10$ digits). A softmax over the classes makes them probabilities
 # $p = \mathrm{softmax}(t)$, and $\max_k p_{ik}$ says how sure the teacher is of image $i$.
 #
-# *Predict before you run: 64 blots, of a generator half as wide as that of notebook 02. How sure is the teacher of
+# *Predict before you run: 64 blots, of a generator half as wide as that of notebook 03. How sure is the teacher of
 # them, and into how many of the ten classes does it sort so few?*
 
 # %% tags=["prediction-1"]
@@ -156,7 +156,7 @@ lesson[2].check(one_hot_gradient)
 # ## Nothing but authenticity
 #
 # Now a generator is trained on $L_{OH}$ alone. In the package a method is a table of named terms. RDSKD's three are
-# `oh`, which is $L_{OH}$, and `ie` and `ds`, the subjects of notebooks 04 and 05: these two are switched off. So is
+# `oh`, which is $L_{OH}$, and `ie` and `ds`, the subjects of notebooks 05 and 06: these two are switched off. So is
 # what the package calls *damping*, an exponential around `oh` that is left for notebook 07.
 #
 # *Predict before you run: after 300 steps, is the teacher surer than before? Into how many classes does it sort the images?*

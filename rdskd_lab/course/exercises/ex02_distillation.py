@@ -1,4 +1,4 @@
-"""The exercise of notebook 01: the distillation loss."""
+"""The exercise of notebook 02: the distillation loss."""
 
 import torch
 

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 05 Inter-sample diversity: images that differ
+# # 06 Inter-sample diversity: images that differ
 #
 # **Goal.** Write two losses that ask a generator for images that differ, find the trap in the published form, and measure
 # how loud each of them is beside the others.
@@ -30,7 +30,7 @@ from rdskd_lab.evaluation.image_quality import distance
 from rdskd_lab.losses import mode_seeking
 from rdskd_lab.reporting import charts
 
-lesson = begin("05_inter_sample_diversity")
+lesson = begin("06_inter_sample_diversity")
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 
 # %% [markdown]

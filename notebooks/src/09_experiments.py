@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 09 The live lab: one change at a time
+# # 09 Experiments: one change at a time
 #
 # **Goal.** Experiment with RDSKD while it learns, change one thing at a time, and read what it did.
 #
@@ -27,7 +27,7 @@ from rdskd_lab.course import begin
 from rdskd_lab.lab import Lab, Museum
 from rdskd_lab.reporting import charts
 
-lesson = begin("09_live_lab")
+lesson = begin("09_experiments")
 
 # %% [markdown]
 # ## The lab
@@ -134,7 +134,7 @@ charts.Panels(
 
 # %% [markdown]
 # More certainty is bought with classes: the two terms pull against each other, and a weight decides who wins. That is the
-# conflict of notebook 04, seen live.
+# conflict of notebook 05, seen live.
 #
 # ## Experiment 3: no damping, and a trap
 #
@@ -164,7 +164,7 @@ compare("with and without damping, two seeds", runs, 2, "effective classes of 10
 # %% [markdown]
 # The trap: with one seed you would have told a story about damping. Compare the distance between the two settings with the distance
 # between the two seeds, and also early with late: the published anchor begins at 0, so the gain of `ie` is small in the first steps.
-# Two seeds decide nothing. A class of thirty can tell: that is what `begin("09_live_lab", student="your name")` and
+# Two seeds decide nothing. A class of thirty can tell: that is what `begin("09_experiments", student="your name")` and
 # `class_figure` are for.
 #
 # ### Exercise 1: bring the classes back

@@ -7,9 +7,9 @@
 # ---
 
 # %% [markdown]
-# # 04 Class diversity: the entropy of the mean answer
+# # 05 Class diversity: the entropy of the mean answer
 #
-# **Goal.** Write the loss that asks a batch to hold all classes, see it cure the collapse of 03, and measure what that
+# **Goal.** Write the loss that asks a batch to hold all classes, see it cure the collapse of 04, and measure what that
 # costs in authenticity.
 #
 # **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
@@ -30,7 +30,7 @@ from rdskd_lab.course import begin
 from rdskd_lab.reporting import charts
 from rdskd_lab.reporting.history import history_of
 
-lesson = begin("04_class_diversity")
+lesson = begin("05_class_diversity")
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 
 # %% [markdown]
@@ -46,7 +46,7 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # $$L_{IE} = \sum_k \bar p_k \ln \bar p_k = -H(\bar p) \quad\text{in nats, from } -\ln K \text{ (best) to } 0 \text{ (worst)}.$$
 #
 # A handier number is $e^{H(\bar p)}$, the **effective number of classes**: 10 equal classes give 10, one class gives 1.
-# It is what 03 watched the collapse with.
+# It is what 04 watched the collapse with.
 #
 # *Predict before you run: four batches of four images, $K = 4$. Which of them does $L_{IE}$ like best? Which would you
 # want to teach a student with?*
@@ -246,7 +246,7 @@ print(f"cosine of the two slopes: {cosine:+.4f}")
 
 # %% [markdown]
 # Each step helps its own loss and hurts the other a little: the slopes stand at slightly more than a right angle. Here it
-# is a mild conflict, not a war, and it changes from step to step. Notebook 06 follows it through training, with several
+# is a mild conflict, not a war, and it changes from step to step. Notebook 07 follows it through training, with several
 # seeds.
 #
 # ## The price
@@ -307,7 +307,7 @@ lesson[3].check(weights_that_cure)
 # * *Code.* RDSKD's released code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, weight 1. DAFL's takes
 #   $\log_{10}$, so its weight of 5 is 2.17 in nats. Both give NaN where a class never occurs; ours does not.
 # * *Paper.* We have not read its body. Its abstract says that authenticity and class diversity often conflict, which makes
-#   the losses fluctuate. Notebooks 06 and 07 measure that.
+#   the losses fluctuate. Notebook 07 measures that.
 # * *Measured.* With `oh` alone a generator of this size does not fall to one class in 150 steps: it goes from about 5
 #   effective classes to about 3 (ten seeds: the band above). With `ie` it holds 9 or more, and the teacher is less sure of
 #   its images. A weight of 0.1 is too little; beyond 1 little is won and, on one seed, little lost: from 1 to 10

@@ -7,14 +7,14 @@
 # ---
 
 # %% [markdown]
-# # 02 Generator: from a latent to an image
+# # 03 Generator: from a latent to an image
 #
 # **Goal.** Take the network apart that paints images, see what the teacher makes of it before it has learned anything,
 # and find images by gradient without it, to learn why it is needed.
 #
 # **Time.** About 25 minutes, of which 10 seconds are computing (two CPU cores).
 #
-# Notebook 01 ended with a gap: a student taught with noise reads a fifth of the digits, one taught with real digits
+# Notebook 02 ended with a gap: a student taught with noise reads a fifth of the digits, one taught with real digits
 # nearly all. Better images are wanted, and nobody has any.
 
 # %%
@@ -28,7 +28,7 @@ from rdskd_lab.course import Figure, begin, canvas
 from rdskd_lab.methods import baselines
 from rdskd_lab.reporting import charts
 
-lesson = begin("02_generator")
+lesson = begin("03_generator")
 
 # %% [markdown]
 # ## A network that paints
@@ -188,7 +188,7 @@ charts.Panels("what the teacher takes them for", rows)
 
 # %% [markdown]
 # The teacher is surer of blots than of noise. (They are smoother; whether that is why was not tried.) But it takes most
-# of them for one or two classes. A student taught with blots alone lies between the two of notebook 01: in 600 steps
+# of them for one or two classes. A student taught with blots alone lies between the two of notebook 02: in 600 steps
 # and one seed 74 % of the test digits were read, against 26 % for noise and 97 % for digits (the package calls that
 # control `untrained`). The teacher's answer to an image is therefore of use twice: as a target for the student, and as
 # a *judgement* of the image.
@@ -335,7 +335,7 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 # A generator answers both. It is trained once and then paints as many images as one likes, one pass each; its weights
 # learn by the gradient that moved the pixels, $\frac{\partial L}{\partial \theta} = \frac{\partial L}{\partial
 # x}\frac{\partial x}{\partial \theta}$; and because it paints a whole *batch* from different latents, a loss can ask
-# how the images of a batch differ from one another. Which losses ask for what is the subject of notebooks 03 to 07.
+# how the images of a batch differ from one another. Which losses ask for what is the subject of notebooks 04 to 07.
 #
 # ## What to remember
 #

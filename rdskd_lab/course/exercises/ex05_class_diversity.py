@@ -1,4 +1,4 @@
-"""Exercises of 04_class_diversity: the entropy of the mean answer, a batch for both losses, a weight that cures."""
+"""Exercises of 05_class_diversity: the entropy of the mean answer, a batch for both losses, a weight that cures."""
 
 import math
 import warnings

@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: doubling a picture, the scale of normalised data, model inversion."""
+"""Exercises of notebook 03: doubling a picture, the scale of normalised data, model inversion."""
 
 import copy
 
@@ -324,7 +324,7 @@ EXERCISES = (
         answer=standardise,
         watch=watch_scale,
         right="So the sum of all squares of a batch is N times C times H times W, whatever the images show: one fixed "
-              "number. Remember it for notebook 05.",
+              "number. Remember it for notebook 06.",
         misconceptions=(
             Misconception(each_image_alone, "each image by itself",
                 "You take the mean and variance of each image, as InstanceNorm does. Then no image can be brighter "

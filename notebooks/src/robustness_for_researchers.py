@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 12 Robustness: what the paper claims, and how to ask
+# # Robustness, for researchers: what the paper claims, and how to ask
 #
 # **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer, read
 # our tables with their intervals, and say what would change your mind.
@@ -29,7 +29,7 @@ from rdskd_lab.studies import fluctuation, robustness, scoreboard
 from rdskd_lab.studies.registry import STUDIES
 from rdskd_lab.studies.verdict import interval
 
-lesson = begin("12_robustness")
+lesson = begin("robustness_for_researchers")
 
 # %% [markdown]
 # ## What can "robust" mean?
@@ -174,7 +174,7 @@ tell("fluctuation", "than without (")
 tell("fluctuation", "constant weight")
 
 # %% [markdown]
-# Fluctuation here is the mean positive increment of a term on a fixed probe batch (notebook 06); the value is the logarithm of a
+# Fluctuation here is the mean positive increment of a term on a fixed probe batch (notebook 07); the value is the logarithm of a
 # ratio, so 0.69 would be twice as quiet. Read each picture for three things: on which side of 0 the bars lie; whether oh and ie
 # agree; and whether the first picture's bars survive in the second.
 #

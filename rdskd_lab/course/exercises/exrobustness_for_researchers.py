@@ -1,4 +1,4 @@
-"""The exercise of notebook 12: is it more robust?  The interval of a difference of spreads, paired by seed."""
+"""The exercise of robustness_for_researchers: the interval of a difference of spreads, paired by seed."""
 
 import torch
 

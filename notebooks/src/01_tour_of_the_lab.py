@@ -1,0 +1,146 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 01 A tour of the lab
+#
+# **Goal.** Find your way on the lab's screen: train a generator, switch off one of its losses, and see what happens.
+#
+# **Time.** About 15 minutes, of which 5 seconds are computing (two CPU cores). You may play with the lab as long as you like.
+#
+# In notebook 00 a generator learned to make images that the teacher recognises. Here you watch it learn. You need no formula
+# yet. Each loss gets a notebook of its own later.
+
+# %%
+import torch
+
+from rdskd_lab.course import begin
+from rdskd_lab.lab import Lab, Museum
+
+lesson = begin("01_tour_of_the_lab")
+
+# %% [markdown]
+# ## Press Play
+#
+# Run the next cell. The lab appears below it. Before you press **Play**, look at the 40 images. They come from a generator that
+# has not learned anything. The teacher has an answer to each of them, printed below the image.
+#
+# *Predict before you run: how many of the ten digits does the teacher see in these 40 images? And after 200 steps of
+# training?*
+
+# %% tags=["prediction-1"]
+lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
+
+# %%
+live = Lab(seed=lesson.seed, steps=60)
+live
+
+# %% [markdown]
+# Press **Play**, wait for about 200 steps, and press **Pause**. What is on the screen, from top to bottom:
+#
+# | where | what it shows |
+# |---|---|
+# | three numbers | how many classes there are (*effective classes*), how sure the teacher is, how many real digits the student reads |
+# | five boxes | the way of a batch: random numbers, generator, teacher, losses, and the gradient back to the generator |
+# | three cards | one for each loss: a switch, its weight, its damping, and how hard it pulls now |
+# | 40 images | what the generator makes of the same 40 latents; below each, the teacher's answer and how sure it is |
+# | bars | how the teacher sorts the latest batches into the ten classes |
+# | curves | each loss over the last 200 steps |
+#
+# ## One number for "how many classes"
+#
+# If 31 of 40 images are a 2, then it is not fair to say that there are ten classes, even if each digit occurs once. So the
+# lab counts *effective classes*: $e^H$, where $H = -\sum_k p_k \ln p_k$ is the entropy of the shares $p_k$ of the classes.
+#
+# *Predict before you run: forty images, four of each digit. How many effective classes? And twenty of each of two digits? And 31 of one
+# digit, one of each of the others?*
+
+# %% tags=["prediction-2"]
+lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
+
+# %%
+for words, counts in (("four of each", [4] * 10), ("two digits", [20, 20]), ("31 and nine", [31] + [1] * 9)):
+    share = torch.tensor(counts, dtype=torch.float64) / 40
+    print(f"{words:12} {(-(share * share.log()).sum()).exp():.4f} effective classes")
+
+# %% [markdown]
+# ### Exercise 1: effective classes
+#
+# Write this number for counts in which a class may be missing.
+
+
+# %% tags=["exercise-1"]
+def effective_classes(counts):
+    """How many images of each class (K,) -> (): exp of the entropy of their shares; a class may have none."""
+    ...
+
+
+lesson[1].check(effective_classes)
+# lesson[1].hint()      # three hints, one after the other
+# lesson[1].example()   # the inputs of the check, and what should come out
+# lesson[1].solution()  # one answer
+
+# %% [markdown]
+# ## Switch off one loss
+#
+# The card *Class diversity* asks for all ten classes. You will press **Play** again, and switch this card off after some 20
+# steps.
+#
+# *Predict before you run: which changes first, the images, the bars or the student? How soon?*
+
+# %% tags=["prediction-3"]
+lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
+
+# %% [markdown]
+# Now do it, in the lab above. This is a run in which it was switched off at step 160, seen at step 300:
+#
+# ![The lab after 300 steps: most images are called 2, one bar of the histogram stands high, the curve of class diversity has left its twin, the student's accuracy has fallen.](../results/lab-collapsed.png)
+#
+# After a change the lab trains a **twin**: the same run without your change, from the same weights and the same latents. It is
+# drawn in grey. So every difference between the colours and the grey comes from your change, or from luck. The lab says in a
+# sentence which of the two it is, as soon as it can tell.
+#
+# Switch *Class diversity* on again. The bars become level within seconds.
+#
+# ## What else there is
+#
+# * **Reset** goes back to the first step, with the switches as you set them.
+# * **More** holds everything else: other methods, seeds, slow motion, one step in stages, look back, share, report.
+# * *readable digits* and *collapse* are two runs worth seeing. The first one has a teacher with BatchNorm, and its images look like
+#   digits. The second one makes the same image forty times.
+# * The **museum** holds recorded runs, healthy and sick. Nothing trains there, so it works on a slow machine.
+
+# %% tags=["not-banded"]
+Museum("collapse")
+
+# %% [markdown]
+# ## What to remember
+#
+# * The lab trains while you watch. A change takes effect before the next step.
+# * The twin shows what would have happened without your change.
+# * Effective classes count classes by their shares: ten even classes give 10, one class gives 1.
+#
+# ## The paper, the code, and what we measured
+#
+# * **Released code**: RDSKD with all three losses on, weight 1. The lab begins so.
+# * **Measured here**: nothing. One run of the lab is one seed. Notebook 09 measures what the lab shows, with ten.
+# * **Where they differ**: the lab's generator is smaller than the published one, so that a step takes a hundredth of a second.
+#
+# ## New words
+#
+# | word | meaning |
+# |---|---|
+# | step | one batch of images, one change of the generator's weights |
+# | loss, term | a number that the generator makes smaller; RDSKD adds three of them |
+# | effective classes | $e^H$ of the shares of the classes: 10 if all ten are equally frequent, 1 if there is only one |
+# | twin | the same run without your last change |
+
+# %% tags=["hand-in"]
+lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:
+# lesson.hand_in("hand-in")                       # writes it into one small file, without your name
+# lesson.hand_in("hand-in", name="Ada Lovelace")  # the same, with your name
