@@ -2,9 +2,9 @@
 
     results/any_teacher.csv      one row a run, written when it is finished; what has a row is not run again
 
-Students are tested on official test images here, with seeds 0, 1 and 2; nothing is chosen by that.  Seed after seed, the lists
-come in the order of their worth, so that whatever time there is gives whole columns first.  Two workers (1/2 and 2/2) share
-the work without speaking to each other.
+Students are tested on official test images here, with seeds 0, 1 and 2; nothing is chosen by that.  Seed after seed,
+the lists come in the order of their worth, so that whatever time there is gives whole columns first.  Two workers (1/2
+and 2/2) share the work without speaking to each other.
 """
 
 import csv
