@@ -12,7 +12,7 @@
 # **Goal.** Let a small network learn from a large one's answers. Measure the gap that the rest of this course closes: the
 # gap between a student of real digits and a student of noise.
 #
-# **Time.** About 20 minutes, of which 20 seconds are computing (two CPU cores).
+# **Time.** About 25 minutes, of which 20 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace

@@ -12,7 +12,7 @@
 # **Goal.** Take the network apart that makes images. See how the teacher answers its images before it has learned
 # anything. Then find images without it, by gradient, and learn why we need it.
 #
-# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores).
+# **Time.** About 40 minutes, of which 15 seconds are computing (two CPU cores).
 #
 # Notebook 02 ended with a gap: a student taught with noise reads a fifth of the digits, and a student taught with real digits
 # reads nearly all. So we need better images than noise, and we have none.

@@ -12,7 +12,7 @@
 # **Goal.** Write the loss that asks for images of which the teacher is sure. Find its gradient by hand. See what a generator
 # makes if we ask for nothing else.
 #
-# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
+# **Time.** About 35 minutes, of which 15 seconds are computing (two CPU cores).
 #
 # You know from notebook 03 that a generator $G$ turns latents $z$ into images, and that the teacher answers any image. Now this
 # answer becomes a judgement.

@@ -12,7 +12,7 @@
 # **Goal.** Write the loss that asks a batch to hold all classes. See it cure the collapse of notebook 04, and measure the price in
 # authenticity.
 #
-# **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
+# **Time.** About 30 minutes, of which 30 seconds are computing (two CPU cores).
 #
 # **The question.** A generator that minimises the one-hot loss alone keeps the few classes that it makes best. A student that
 # learns from its images never meets the others. Each single image is fine. So how can a loss notice?

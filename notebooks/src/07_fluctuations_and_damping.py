@@ -11,7 +11,7 @@
 #
 # **Goal.** The paper's best-known idea is next. You build it, and then you test whether it does anything.
 #
-# **Time.** About 40 minutes, of which 45 seconds are computing (two CPU cores).
+# **Time.** About 50 minutes, of which 45 seconds are computing (two CPU cores).
 #
 # **The case.** The abstract of the RDSKD paper says: authenticity and class diversity often conflict, so the losses
 # fluctuate; an *exponential penalty* on rising losses calms them. These are three claims, and we test each of them:

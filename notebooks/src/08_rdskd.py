@@ -12,7 +12,7 @@
 # **Goal.** Write the whole method in one cell, show that the package computes the same, and use it: a network half the size of
 # its teacher learns to read handwritten digits without seeing one.
 #
-# **Time.** About 25 minutes, of which 30 seconds are computing (two CPU cores).
+# **Time.** About 35 minutes, of which 30 seconds are computing (two CPU cores).
 #
 # You know all the parts by now. A *generator* $G$ turns random *latents* $z$ into images. The *teacher*, whose training data is
 # gone, answers to them. Three losses judge its answers, and their gradient improves the generator. Then the *student* learns the

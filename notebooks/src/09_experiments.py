@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, sheet
 from rdskd_lab.lab import Lab, Museum
 from rdskd_lab.reporting import charts
 
@@ -103,14 +103,10 @@ compare("ie off at step 60", {"as it is": as_it_is, "ie off": without_ie}, 2, "e
 # %% [markdown]
 # Until step 60 both runs are identical, number for number: same seed, same weights, same latents. So the one edit caused every
 # later difference. This is what Reset is for, and why you change one thing at a time. Here are the images of both runs at the
-# end, from the same latents: first as it is, then with `ie` off.
+# end, from the same latents:
 
 # %%
-names = [str(k) for k in range(10)]
-charts.samples(pictures[:1], names)
-
-# %%
-charts.samples(pictures[1:2], names)
+sheet({"as it is": pictures[0], "ie off\nsince step 60": pictures[1]})
 
 # %% [markdown]
 # The lab's twin is such a second run. A *fork* shows both side by side: it continues from the present step of your lab, once as it is and

@@ -12,7 +12,7 @@
 # **Goal.** Train a network that reads handwritten digits without showing it a single one. You build the three losses that make
 # this work, switch them on and off in the live lab, and test your own student.
 #
-# **Time.** About 60 minutes, of which 30 seconds are computing (two CPU cores). You need no other notebook, only PyTorch's
+# **Time.** About 50 minutes, of which 30 seconds are computing (two CPU cores). You need no other notebook, only PyTorch's
 # basics: tensors, a loss, a training loop.
 #
 # Run a cell with Shift + Enter. The first one checks your machine and tells you what to type if something needs fixing.
