@@ -75,14 +75,14 @@ def prose(notebook: str) -> dict[str, int]:
 
 
 def class_plan() -> tuple[list[Part], float, dict]:
-    """Return the parts of the 90-minute class, the minutes of computing as measured, and the file's other entries."""
+    """Return the parts of the 90-minute class, the minutes of computing of one core, and the file's other entries."""
     plan = tomllib.loads(PLAN.read_text(encoding="utf-8"))
     words, rows = prose(plan["notebook"]), plan.pop("part")
     if (planned := [row["section"] for row in rows]) != list(words):
         raise SystemExit(f"{PLAN.name} plans {planned}, but the notebook has {list(words)}")
     parts = [Part(r["section"], r["minutes"], words[r["section"]] / plan["words_a_minute"], r["do"]) for r in rows]
     with open(TOP / "results" / "notebooks.csv", encoding="utf-8") as file:
-        seconds = {row["notebook"]: float(row["clock_s"]) for row in csv.DictReader(file)}
+        seconds = {row["notebook"]: float(row["cpu_s"]) for row in csv.DictReader(file)}
     return parts, seconds[plan["notebook"]] / 60, plan
 
 
@@ -99,8 +99,8 @@ def tell_plan() -> str:
     told += [
         "",
         f"In all {math.ceil(talk + reading + computing)} minutes: {talk} for talk, exercises and lab, {reading:.0f} "
-        f"to read everything at {plan['words_a_minute']} words per minute, and {computing:.1f} for computing on two CPU "
-        "cores. "
+        f"to read everything at {plan['words_a_minute']} words per minute, and {computing:.1f} for computing on one "
+        "core. "
         "The rest of the 90 minutes is for what goes wrong.",
     ]
     return "\n".join(told)

@@ -12,7 +12,7 @@
 # **Goal.** Train a small network on a large network's answers. Measure the gap that the rest of this course closes:
 # the gap between a student trained on real digits and a student trained on noise.
 #
-# **Time.** About 20 minutes, of which 20 seconds are computing (two CPU cores).
+# **Time.** About 25 minutes, of which 20 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace

@@ -13,7 +13,7 @@
 # anything. Then find images without a generator, by following a gradient, and learn why we need a generator after
 # all.
 #
-# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores).
+# **Time.** About 40 minutes, of which 15 seconds are computing (two CPU cores).
 #
 # Notebook 02 ended with a gap: a student trained on noise reads a fifth of the digits correctly, and a student
 # trained on real digits reads nearly all of them. So we need better images than noise, and we have none.

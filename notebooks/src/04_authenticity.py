@@ -12,7 +12,7 @@
 # **Goal.** Write the loss that rewards images of which the teacher is sure. Derive its gradient by hand. See what a
 # generator makes if it minimises nothing else.
 #
-# **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
+# **Time.** About 35 minutes, of which 15 seconds are computing (two CPU cores).
 #
 # You know from notebook 03 that a generator $G$ turns latents $z$ into images, and that the teacher gives an answer
 # for any image. Now we turn this answer into a judgement.

@@ -12,7 +12,7 @@
 # **Goal.** Write the loss that rewards a batch for containing all classes. See how it cures the collapse of notebook
 # 04, and measure what this costs in authenticity.
 #
-# **Time.** About 20 minutes, of which 30 seconds are computing (two CPU cores).
+# **Time.** About 30 minutes, of which 30 seconds are computing (two CPU cores).
 #
 # **The question.** A generator that minimises the one-hot loss alone keeps the few classes that it makes best. A
 # student that learns from its images never sees the other classes. Yet there is nothing wrong with any single image.

@@ -12,7 +12,7 @@
 # **Goal.** Write two losses that reward images that differ. Find the trap in the published form of one of them.
 # Measure how hard each loss pulls, compared with the others.
 #
-# **Time.** About 20 minutes, of which 20 seconds are computing (two CPU cores).
+# **Time.** About 35 minutes, of which 20 seconds are computing (two CPU cores).
 #
 # **The question.** With `oh` and `ie`, the teacher is sure of each image, and a batch contains all classes. But the
 # generator could still make the same ten pictures, one of each class, again and again. A student needs more than ten

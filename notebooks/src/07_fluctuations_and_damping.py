@@ -11,7 +11,7 @@
 #
 # **Goal.** Build the paper's best-known idea, and then test whether it has any effect.
 #
-# **Time.** About 40 minutes, of which 45 seconds are computing (two CPU cores).
+# **Time.** About 50 minutes, of which 45 seconds are computing (two CPU cores).
 #
 # **The case.** The abstract of the RDSKD paper says: authenticity and class diversity often conflict, so the losses
 # fluctuate, and an *exponential penalty* on rising losses calms them. These are three claims, and we will test each

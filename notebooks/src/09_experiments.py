@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 import rdskd_lab as lab
-from rdskd_lab.course import begin
+from rdskd_lab.course import begin, sheet
 from rdskd_lab.lab import Lab, Museum
 from rdskd_lab.reporting import charts
 
@@ -105,15 +105,10 @@ compare("ie off at step 60", {"as it is": as_it_is, "ie off": without_ie}, 2, "e
 # %% [markdown]
 # Until step 60, both runs are identical, number for number: they have the same seed, the same weights and the same
 # latents. So every later difference was caused by this one edit. This is why the lab has Reset, and why you change
-# one thing at a time. Here are the final images of both runs, made from the same latents: first those of the
-# unchanged run, then those of the run with `ie` off.
+# one thing at a time. Here are the final images of both runs, made from the same latents:
 
 # %%
-names = [str(k) for k in range(10)]
-charts.samples(pictures[:1], names)
-
-# %%
-charts.samples(pictures[1:2], names)
+sheet({"as it is": pictures[0], "ie off\nsince step 60": pictures[1]})
 
 # %% [markdown]
 # The lab's twin is such a second run. A *fork* shows two runs side by side: both continue from the current step of

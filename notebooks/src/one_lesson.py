@@ -12,7 +12,7 @@
 # **Goal.** Train a network that reads handwritten digits without showing it a single one. You build the three losses that make
 # this work, switch them on and off in the live lab, and test your own student.
 #
-# **Time.** About 60 minutes, of which 30 seconds are computing (two CPU cores). You do not need any other notebook,
+# **Time.** About 50 minutes, of which 30 seconds are computing (two CPU cores). You do not need any other notebook,
 # only the basics of PyTorch: tensors, a loss, a training loop.
 #
 # Run a cell with Shift + Enter. The first cell checks your machine and tells you what to type if something needs

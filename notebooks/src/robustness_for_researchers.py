@@ -12,7 +12,7 @@
 # **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer.
 # Read our tables with their intervals, and decide what would change your mind.
 #
-# **Time.** About 25 minutes, of which 30 seconds are computing (two CPU cores).
+# **Time.** About 30 minutes, of which 30 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace
