@@ -40,10 +40,10 @@ def tell(source) -> str:
     answers = tomllib.loads(ANSWERS.read_text(encoding="utf-8"))[source.stem]
     told = [f"### {title.lstrip('# ')}", ""]
     told += [f"- {' '.join(text.split())}" for text in paragraphs if text.startswith(("**Goal.**", "**Time.**"))]
-    told += [f"- **When you are late.** {answers['late']}", f"- **For the quick ones.** {answers['quick']}"]
+    told += [f"- **If you are short of time.** {answers['late']}", f"- **For those who finish early.** {answers['quick']}"]
     for number, (question, answer) in enumerate(zip(questions(source), answers["predictions"], strict=True), 1):
-        told += ["", f"**Prediction {number}.** {question}", "", f"- *Expected*: {answer['expect']}"]
-        told += [f"- *Usual wrong guess*: {answer['wrong']}", f"- *Ask then*: {answer['ask']}"]
+        told += ["", f"**Prediction {number}.** {question}", "", f"- *Expected answer*: {answer['expect']}"]
+        told += [f"- *Usual wrong guess*: {answer['wrong']}", f"- *Then ask*: {answer['ask']}"]
     minutes = answers["minutes"]
     for number, (exercise, time) in enumerate(zip(find_exercises(source.stem), minutes, strict=True), 1):
         told += [
@@ -99,7 +99,7 @@ def tell_plan() -> str:
     told += [
         "",
         f"In all {math.ceil(talk + reading + computing)} minutes: {talk} for talk, exercises and lab, {reading:.0f} "
-        f"to read everything at {plan['words_a_minute']} words a minute, and {computing:.1f} of computing on one "
+        f"to read everything at {plan['words_a_minute']} words per minute, and {computing:.1f} for computing on one "
         "core. "
         "The rest of the 90 minutes is for what goes wrong.",
     ]

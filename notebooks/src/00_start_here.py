@@ -14,8 +14,8 @@
 #
 # **Time.** About 15 minutes, of which 15 seconds are computing (two CPU cores).
 #
-# The first cell of each notebook looks at your machine. If something needs fixing, it tells you what to type. Then it estimates
-# how long this notebook will run on your machine. Run a cell with Shift + Enter.
+# The first code cell of each notebook checks your machine. If something needs fixing, it tells you what to type. Then
+# it estimates how long the notebook will take on your machine. Run a cell with Shift + Enter.
 
 # %%
 import numpy as np
@@ -28,16 +28,16 @@ from rdskd_lab.reporting import charts
 lesson = begin("00_start_here")
 
 # %% [markdown]
-# `from rdskd_lab.doctor import doctor; doctor()` shows everything that it checked.
+# `from rdskd_lab.doctor import doctor; doctor()` shows everything that was checked.
 #
 # ## The story
 #
-# Somebody trained a network to read handwritten digits. It reads well. Its training images are gone: they were private, or
-# licensed, or on a disk that broke. Only one file with weights is left.
+# Somebody trained a network to read handwritten digits, and it reads them well. But its training images are gone:
+# they were private, or licensed, or on a disk that failed. Only one file of weights is left.
 #
-# You need a *smaller* network that does the same, for a small device. With the images, you would use *knowledge distillation*:
-# the small network (the *student*) learns to answer as the large network (the *teacher*) does. Without them, we have no
-# images to show either network. Or do we?
+# You need a *smaller* network that does the same job on a small device. If you had the images, you would use
+# *knowledge distillation*: the small network (the *student*) learns to answer as the large network (the *teacher*)
+# does. Without the training images, we have nothing to show either network. Or do we?
 
 # %%
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).eval()
@@ -54,13 +54,13 @@ digits = test.normalise(test.images)  # (1000, 1, 32, 32), a hundred of each dig
 print(f"teacher, on {len(test):,} real digits: {lab.accuracy(teacher, test):.4f}")
 
 # %% [markdown]
-# ## How does a teacher answer an image that is no digit?
+# ## How does a teacher answer an image that is not a digit?
 #
-# The teacher gives ten numbers, one for each class: the *logits*. A softmax turns them into probabilities. We call the largest
-# of the ten probabilities the teacher's *certainty*.
+# For each image, the teacher gives ten numbers, one per class: the *logits*. A softmax turns them into probabilities.
+# We call the largest of the ten probabilities the teacher's *certainty*.
 #
-# *Predict before you run: we show the teacher noise. Each pixel is random. The teacher never saw such an image. How certain is
-# it: 10 %, 50 %, 90 %? And does it find all ten digits in the noise?*
+# *Predict before you run: we show the teacher noise, in which each pixel is random. The teacher has never seen such
+# an image. How certain is it: 10 %, 50 %, 90 %? And does it find all ten digits in the noise?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -78,21 +78,23 @@ print("answers 0 to 9:", answers.tolist())
 teacher = teacher.float()
 
 # %% [markdown]
-# Here are ten real digits and ten images of noise. Below each image stand the teacher's answer and its certainty.
+# Here are ten real digits and ten images of noise. Below each image are the teacher's answer and its certainty.
 
 # %%
 sheet({"real digits": digits[::100], "noise": noise[:10]}, teacher)
 
 # %% [markdown]
-# So the teacher has an answer for any image, and it prefers some answers: in noise it sees only a few digits. A student that
-# learns from noise learns about these few digits only. But if the teacher answers *any* image, we can search for images with
-# *good* answers: certain ones, of all classes, and many different ones.
+# So the teacher has an answer for any image, and it prefers some answers: in noise it sees mostly a few digits. A
+# student that learns from noise learns mostly about these few digits. But since the teacher answers *any* image, we
+# can search for *good* images. Good images meet three requirements: the teacher is certain of them, they cover all
+# classes, and they differ from each other.
 #
 # ### Exercise 1: how sure is it?
 #
-# This exercise shows how exercises work. Write the certainty, which was just printed, as a function. `check` looks at what
-# your function does, not at how you write it. `hint` gives three hints. `example` shows the inputs of the check and the
-# right results. `solution` shows one answer. No later cell needs your answer, so you can always go on.
+# This exercise shows how exercises work. Write a function that computes the mean certainty, which was printed above.
+# `check` tests what your function returns, not how you wrote it. `hint` gives three hints, `example` shows the inputs
+# of the check and the right results, and `solution` shows one possible answer. No later cell needs your answer, so
+# you can always continue.
 
 
 # %% tags=["exercise-1"]
@@ -109,10 +111,10 @@ lesson[1].check(certainty)
 # %% [markdown]
 # ## The plan
 #
-# A third network, the *generator*, turns random numbers (*latents* $z$) into images. At first its images show nothing, as
-# in the picture below. But the teacher answers each image, and three *losses* say how good the answers are. Their gradient
-# changes the generator, so that the next images are better. Then the student learns from these images and from the
-# teacher's answers to them.
+# A third network, the *generator*, turns random numbers (*latents* $z$) into images. At first its images show nothing
+# recognisable, as in the picture below. But the teacher answers each image, and three *losses* measure how good the
+# answers are. We use the gradient of the losses to change the generator, so that its next images are better. Then the
+# student learns from these images and from the teacher's answers to them.
 
 # %%
 generator = lab.seeded(0, lab.Generator, width=8)
@@ -123,11 +125,12 @@ five_boxes(untrained, digits[::100])
 # %% [markdown]
 # ## The whole method in half a minute
 #
-# This method is called RDSKD. You will build it piece by piece. Here it runs as a whole, for a very short time. A second student
-# takes the same number of steps with noise. Each result is printed beside its typical range, which comes from ten seeds.
+# This method is called RDSKD. You will build it piece by piece. Here it runs as a whole, for a very short time. A
+# second student takes the same number of training steps, but sees only noise. Each result is printed beside its
+# typical range, which was computed from ten seeds.
 #
-# *Predict before you run: a student has only ever seen generated images. How many of the 1,000 real digits will it get right?
-# And a student that has only seen noise? (Guessing gives 10 %.)*
+# *Predict before you run: a student has only ever seen generated images. How many of the 1,000 real digits will it
+# read correctly? And how many will a student read correctly that has only seen noise? (Guessing gives 10 %.)*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -163,15 +166,15 @@ bars = charts.Line("digits read", np.arange(3), 100 * np.array(list(found.values
 charts.Curves("who reads how many of 1,000 real digits", [bars], "", unit=" %", ticks=list(found))
 
 # %% [markdown]
-# The next picture shows images of the same latents before and after training, and real digits. The better student has only
-# ever seen images like those in the second row.
+# The next picture shows the images that the generator makes from the same latents before and after training, with
+# real digits for comparison. The better student has only ever seen images like those in the second row.
 
 # %%
 sheet({"before": before, "after\n150 steps": after, "real digits": digits[::100]}, teacher, most=10)
 
 # %% [markdown]
-# To us they are not digits. To this teacher they are. These are the questions of the course: why is that enough? What must we
-# ask of the generator? And what happens if we leave out one of the three losses?
+# To us, these images are not digits. To the teacher, they are. The course asks three questions: Why is that enough?
+# What must we require of the generator? And what happens if we leave out one of the three losses?
 #
 # ## The course
 #
@@ -179,40 +182,42 @@ sheet({"before": before, "after\n150 steps": after, "real digits": digits[::100]
 # |---|---|
 # | 00 start here | this one |
 # | [01 a tour of the lab](01_tour_of_the_lab.ipynb) | watch a generator train, switch off a loss, see what happens |
-# | [02 distillation](02_distillation.ipynb) | a student that learns a teacher's soft answers, with data and with noise |
+# | [02 distillation](02_distillation.ipynb) | a student that learns from a teacher's soft answers, with real data and with noise |
 # | [03 generator](03_generator.ipynb) | images from random numbers, and from nothing but a gradient |
 # | [04 authenticity](04_authenticity.ipynb) | the loss for images that the teacher is sure of; collapse |
-# | [05 class diversity](05_class_diversity.ipynb) | the loss for all classes; cure and conflict |
-# | [06 inter-sample diversity](06_inter_sample_diversity.ipynb) | the loss for images that differ, and a division by zero |
+# | [05 class diversity](05_class_diversity.ipynb) | the loss that brings back all classes; how it conflicts with authenticity |
+# | [06 inter-sample diversity](06_inter_sample_diversity.ipynb) | the loss that makes images differ, and a division by zero |
 # | [07 fluctuations and damping](07_fluctuations_and_damping.ipynb) | a detective story: the paper's best-known idea, built and tested |
-# | [08 RDSKD](08_rdskd.ipynb) | the whole method in one cell, equal to the package's; a student that reads |
-# | [09 experiments](09_experiments.ipynb) | experiments by hand and in numbers, two runs side by side, a museum of failures |
-# | [10 the field](10_the_field.ipynb) | DAFL, MSKD, ZSKD and DeepInversion beside RDSKD |
-# | [11 your own teacher](11_your_own_teacher.ipynb) | a network of your own, other images, and what this says about privacy |
+# | [08 RDSKD](08_rdskd.ipynb) | the whole method in one cell, with the same results as the package; a student that reads digits |
+# | [09 experiments](09_experiments.ipynb) | experiments by hand and with statistics, two runs side by side, a museum of failures |
+# | [10 the field](10_the_field.ipynb) | DAFL, MSKD, ZSKD and DeepInversion compared with RDSKD |
+# | [11 your own teacher](11_your_own_teacher.ipynb) | your own network, other images, and what this means for privacy |
 #
-# Apart from the course, [robustness, for researchers](robustness_for_researchers.ipynb) shows how to test a paper's claims, what
-# our hundreds of runs answer, and what would change your mind.
+# Outside the course, [robustness, for researchers](robustness_for_researchers.ipynb) shows how to test a paper's
+# claims, what our hundreds of runs show, and what evidence would change your mind.
 #
-# Each notebook has a goal, a question before each run, a piece of code that you write, and figures that answer the questions.
-# Type your guess: you learn most where it is wrong. About 1 result in 20 lies outside its typical range by luck alone.
+# Each notebook has a goal, a question before each run, some code for you to write, and figures that answer the
+# questions. Always type a guess: you learn most when it is wrong. About 1 result in 20 lies outside its typical range
+# by luck alone.
 #
-# **In a class.** `begin("00_start_here", student="your name")` gives each student a seed of their own for the same
-# experiments. The last cell of each notebook hands in what you did, as one small file.
+# **In a class.** `begin("00_start_here", student="your name")` gives each student their own seed for the same
+# experiments. The last cell of each notebook saves what you did in one small file to hand in.
 #
 # ## What to remember
 #
-# * A teacher without its data is a network that answers any image. The skill is to find good images to ask about.
-# * The generator makes the images, the teacher answers them, the student learns the answers.
-# * Real digits are only for tests. No network learns from them.
+# * A teacher without its data is still a network that answers any image. The skill lies in finding good images to ask
+#   it about.
+# * The generator makes the images, the teacher answers them, and the student learns from the answers.
+# * Real digits are used only for tests. No network learns from them.
 #
 # ## The paper, the code, and what we measured
 #
 # * **The paper**: RDSKD, *Robustness and Diversity Seeking Data-Free Knowledge Distillation* (ICASSP 2021, arXiv 2011.03749). We have
 #   read the authors' code, not the body of their paper.
-# * **Measured here**: the two results above. Both students took 400 steps of 128 images. The published schedule has 120,000 steps
-#   of 512 images. We did not run it here.
-# * **Where they differ**: our run takes seconds. The package's preset `classroom` reaches 97.75 ± 0.17 % on MNIST's official
-#   test images (README). This notebook tests on 1,000 digits that come with the package.
+# * **Measured here**: the two results above. Both students took 400 steps of 128 images. The published schedule,
+#   which we did not run here, has 120,000 steps of 512 images.
+# * **Where they differ**: our run takes only seconds. The package's longer preset, `classroom`, reaches 97.75 ± 0.17
+#   % on MNIST's official test images (README). This notebook tests on the 1,000 digits that come with the package.
 #
 # ## New words
 #
@@ -221,11 +226,11 @@ sheet({"before": before, "after\n150 steps": after, "real digits": digits[::100]
 # | teacher, student | the trained network, and the smaller network that learns to answer as it does |
 # | distillation | training a student on a teacher's answers |
 # | data-free | without any image that the teacher was trained on |
-# | generator, latent $z$ | a network that makes an image from random numbers; these numbers |
-# | logits, softmax | a network's raw answer, one number per class; the function that turns it into probabilities |
+# | generator, latent $z$ | a network that makes an image from random numbers; these random numbers |
+# | logits, softmax | a network's raw answer, one number per class; the function that turns the logits into probabilities |
 # | certainty | the largest of the teacher's probabilities for an image |
-# | loss | a number that says how bad something is; training makes it smaller |
-# | seed | the number that fixes everything random in a run |
+# | loss | a number that measures how bad a result is; training makes it smaller |
+# | seed | the number that determines everything random in a run |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

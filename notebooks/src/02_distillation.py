@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 02 Distillation: an answer says more than a label
 #
-# **Goal.** Let a small network learn from a large one's answers. Measure the gap that the rest of this course closes: the
-# gap between a student of real digits and a student of noise.
+# **Goal.** Train a small network on a large network's answers. Measure the gap that the rest of this course closes:
+# the gap between a student trained on real digits and a student trained on noise.
 #
 # **Time.** About 25 minutes, of which 20 seconds are computing (two CPU cores).
 
@@ -31,17 +31,18 @@ lesson = begin("02_distillation")
 # %% [markdown]
 # ## An answer says more than its label
 #
-# The *teacher* is a LeNet-5 that reads handwritten digits. For a batch of $N$ images it gives *logits* $t \in
-# \mathbb{R}^{N \times K}$: one number for each image and each of the $K = 10$ classes. A softmax over the classes turns
-# them into probabilities. We divide the logits by a *temperature* $T$ first:
+# The *teacher* is a LeNet-5 that reads handwritten digits. For a batch of $N$ images it gives *logits*
+# $t \in \mathbb{R}^{N \times K}$: one number for each image and each of the $K = 10$ classes. We divide the logits by
+# a *temperature* $T$. Then a softmax over the classes turns them into probabilities:
 #
 # $$p_k(T) = \frac{e^{t_k/T}}{\sum_j e^{t_j/T}}$$
 #
-# The label of an image is its *hard target*. It says one thing: "nine". The probabilities are its *soft target*. They also
-# say what else the image could be.
+# The label of an image is its *hard target*. It says only one thing: "nine". The probabilities are its *soft target*.
+# They also show what else the image could be.
 #
 # *Predict before you run: below are three digits that the teacher has never seen. One is clear, and two are written
-# carelessly. How sure is the teacher of each at $T = 1$? Does a higher $T$ change which class is largest?*
+# carelessly. How sure is the teacher of each digit at $T = 1$? Does a higher $T$ change which class has the largest
+# probability?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -76,24 +77,25 @@ alt = "The three largest probabilities of each answer. " + "; ".join(words) + ".
 Figure("three digits and what the teacher answers", figure, alt)
 
 # %% [markdown]
-# At $T = 1$ the answer to the clear digit is like a label: one bar and nine zeros. At $T = 8$ the same logits say more: they
-# show what else the digit looks like. Hinton called the information in the small probabilities *dark knowledge*. A
-# temperature never changes the order of the classes. It only changes how much of this information you can see. (*Entropy*
-# measures how spread out an answer is, in *nats*, the unit of natural logarithms: 0 for one bar, $\ln 10 = 2.303$ for ten
-# equal bars.)
+# At $T = 1$ the answer for the clear digit is like a label: one bar and nine zeros. At $T = 8$ the same logits show
+# more: which other digits the image resembles. Hinton called the information in the small probabilities *dark
+# knowledge*. The temperature never changes the order of the classes. It only changes how much of this information is
+# visible. (*Entropy* measures how spread out an answer is, in *nats*, the unit of natural logarithms: 0 for one bar,
+# $\ln 10 = 2.303$ for ten equal bars.)
 #
 # ## Learning from answers
 #
-# The *student* is a smaller network: a LeNet-5 with half as many channels, with 15,738 parameters instead of 61,706. It
-# gives logits $s \in \mathbb{R}^{N \times K}$, and it must learn to answer as the teacher does:
+# The *student* is a smaller network: a LeNet-5 with half as many channels, so that it has 15,738 parameters instead
+# of 61,706. It gives logits $s \in \mathbb{R}^{N \times K}$, and it must learn to answer as the teacher does:
 #
 # $$L_S = T^2\, \frac1N \sum_{i=1}^N \sum_{k=1}^K p_{ik} \ln \frac{p_{ik}}{q_{ik}}, \qquad
 # p = \mathrm{softmax}(t/T),\; q = \mathrm{softmax}(s/T)$$
 #
-# The sum over $k$ is the *Kullback-Leibler divergence* $\mathrm{KL}(p \Vert q)$ of one image. It is 0 where the two
-# answers agree, and above 0 elsewhere. Its unit is the nat.
+# The sum over $k$ is the *Kullback-Leibler divergence* $\mathrm{KL}(p \Vert q)$ of one image. It is 0 if the two
+# answers agree, and positive otherwise. Its unit is the nat.
 #
-# *Predict before you run: the student has its first, random weights. Is $L_S$ larger at $T = 1$ or at $T = 10$?*
+# *Predict before you run: the student still has its random initial weights. Is $L_S$ larger at $T = 1$ or at
+# $T = 10$?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -112,8 +114,8 @@ for T in (1, 10):
 # %% [markdown]
 # ### Exercise 1: the distillation loss from scratch
 #
-# Write $L_S$ yourself. If a probability is too small for its number format, `softmax` followed by `log` gives $-\infty$.
-# `log_softmax` computes both in one step and avoids this.
+# Write $L_S$ yourself. If a probability is too small for its number format, it becomes 0, and `softmax` followed by
+# `log` gives $-\infty$. `log_softmax` computes both in one step and avoids this.
 
 
 # %% tags=["exercise-1"]
@@ -130,16 +132,17 @@ lesson[1].check(distillation_loss)
 # %% [markdown]
 # ## Why $T^2$?
 #
-# A student learns from the gradient of the loss. For one image it is
+# A student learns from the gradient of the loss. For one image, this gradient is
 #
 # $$\frac{\partial\,\mathrm{KL}}{\partial s_k} = \frac1T\,(q_k - p_k) \;\approx\; \frac{1}{T^2}\,\frac{\tilde s_k - \tilde t_k}{K}
 # \quad\text{for large } T.$$
 #
-# Here $\tilde s$ and $\tilde t$ are the logits minus their mean over the classes. (For large $T$, $e^{s/T} \approx 1 + s/T$.)
-# One factor $1/T$ comes from the division by $T$. The other comes from the softer answers, which differ less.
+# Here $\tilde s$ and $\tilde t$ are the logits minus their mean over the classes. (For large $T$,
+# $e^{s/T} \approx 1 + s/T$.) One factor $1/T$ comes from the division by $T$. The other arises because softer answers
+# differ less from each other.
 #
-# *Predict before you run: how does the length of the gradient fall with $T$, without $T^2$ and with it? Where does the curve
-# with $T^2$ end?*
+# *Predict before you run: how does the length of the gradient change as $T$ grows, without the factor $T^2$ and with
+# it? What value does the curve with $T^2$ approach?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -175,15 +178,15 @@ Figure(
 )
 
 # %% [markdown]
-# Without $T^2$, a temperature twice as high needs a learning rate four times as large. (This is true for plain gradient
-# steps. Adam, which trains below, cancels a constant factor.) With $T^2$, the gradient approaches a limit that does not
-# depend on the temperature. At high $T$ the student learns the teacher's *logits*, all ten equally. At $T = 1$ it learns
-# mostly the teacher's favourite class.
+# Without $T^2$, twice the temperature needs four times the learning rate. (This holds for plain gradient steps. Adam,
+# which we use below, cancels a constant factor.) With $T^2$, the gradient approaches a limit that does not depend on
+# the temperature. At high $T$ the student learns all ten of the teacher's *logits*, with equal importance. At $T = 1$
+# it mainly learns the teacher's favourite class.
 #
 # ## The loop, by hand and in the package
 #
-# A student learns like any network: show it a batch, compute the loss, take a step. The package's loop does this and *yields*
-# after each step, so you can look at everything between two steps.
+# A student learns like any network: show it a batch, compute the loss, take a step. The package's loop does this and
+# *yields* after each step, so you can inspect everything between two steps.
 
 # %%
 rng = torch.Generator().manual_seed(0)
@@ -213,8 +216,8 @@ print("largest difference below 1e-8:", apart < 1e-8)
 # %% [markdown]
 # ## With the data, and without
 #
-# Only here do students learn from real digits. There are 4,000 of them, and the 1,000 test digits are not among them. Two
-# *controls* say how good a data-free method can become, and what it must beat:
+# This is the only place where students learn from real digits. There are 4,000 of them, and none of the 1,000 test
+# digits is included. Two *controls* show how good a data-free method can become, and what it must beat:
 #
 # | control | the student sees | its target |
 # |---|---|---|
@@ -224,8 +227,8 @@ print("largest difference below 1e-8:", apart < 1e-8)
 # A third student, `labels`, learns from real digits and their labels, without a teacher. Each student starts from the same
 # weights and takes the same number of steps, at $T = 10$.
 #
-# *Predict before you run: which of the three students reads most of 1,000 new digits? And how many does the student of noise
-# read? (Guessing gives 10 %.)*
+# *Predict before you run: which of the three students reads the most of 1,000 new digits correctly? And how many does
+# the student trained on noise read correctly? (Guessing gives 10 %.)*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -256,19 +259,21 @@ lines = [charts.Line(name, counted, 100 * np.array(a), i) for i, (name, a) in en
 charts.Curves("three students on 1,000 test digits", lines, "step", "read correctly", (10, "guessing: 10 %"), unit=" %")
 
 # %% [markdown]
-# The test digits are only for measuring. We take each student as it is after its last step, whatever its curve did before.
+# The test digits are used only for measuring. We take each student as it is after its last step, and do not choose
+# the best point of its curve.
 #
-# Soft answers beat labels by a little: over ten seeds never behind, 0.8 points ahead in the mean. Noise teaches very little,
-# although its answers are soft too. **This gap is what data-free distillation must close.** Why is it so wide? Here is what
-# the students saw, with the teacher's answers.
+# Soft answers are slightly better than labels: over ten seeds they are never behind, and on average they are 0.8
+# points ahead. A student learns very little from noise, although the answers to noise are soft too. **This gap is
+# what data-free distillation must close.** Why is it so wide? The next figure shows what the students saw, with the
+# teacher's answers.
 
 # %%
 noise = baselines.Noise(1, 32).sample(1000, torch.Generator().manual_seed(0)).images  # (1000, 1, 32, 32)
 sheet({"real": digits.normalise(digits.images[::400]), "noise": noise[:20]}, teacher)
 
 # %% [markdown]
-# *Predict before you run: in notebook 00 two digits never occurred in 500 images of noise. And in 1,000? How many digits
-# get a fair share, 10 % or more?*
+# *Predict before you run: in notebook 00 two digits never occurred in 500 images of noise. How many are missing in
+# 1,000 images? How many digits get a fair share, 10 % or more?*
 
 # %% tags=["prediction-5"]
 lesson.predict(5, ...)  # type your guess in quotes, in place of the dots
@@ -281,14 +286,16 @@ even, classes = (10.0, "even share: 10 %"), list("0123456789")
 charts.Curves("what noise is to the teacher", bars, "the teacher's answer", level=even, unit=" %", ticks=classes)
 
 # %% [markdown]
-# In noise, three digits get more than their share, one never occurs, and four hardly ever occur. A student that never sees a 0 and
-# hardly ever a 6 cannot learn to read them. And the digits that do occur look nothing like real ones. So we need images of
-# *all* classes, and the teacher must be sure of them. Notebook 03 begins to make such images.
+# In noise, three digits get more than their fair share, one never occurs, and four hardly ever occur. A student that
+# never sees a 0 and hardly ever sees a 6 cannot learn to read them. And the images that the teacher does call digits
+# look nothing like real ones. So we need images of *all* classes, and the teacher must be sure of them. Notebook 03
+# takes the first steps towards such images.
 #
-# ## In the lab: a student that learns along
+# ## In the lab: a student that learns alongside the generator
 #
-# The lab trains a generator and, if you like, a student beside it. Here the screen shows the student alone. Press **Play**
-# and watch its accuracy. Then switch *student learns along* off: the generator goes on, the student stays as it is.
+# The lab trains a generator and, if you like, a student beside it. Here the screen shows only the student. Press
+# **Play** and watch its accuracy. Then switch off *student learns along*: the generator continues to train, but the
+# student stays as it is.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="student")
@@ -296,20 +303,23 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # %% [markdown]
 # ## What to remember
 #
-# * A soft target also says what else an image could be. A temperature makes this visible and never changes the order.
-# * $L_S = T^2\,\mathrm{KL}(p \Vert q)$: a sum over the classes, a mean over the batch. $T^2$ keeps the size of the gradient as
-#   $T$ grows.
+# * A soft target also shows what else an image could be. A high temperature makes this visible, and it never changes
+#   the order of the classes.
+# * $L_S = T^2\,\mathrm{KL}(p \Vert q)$: a sum over the classes, a mean over the batch. The factor $T^2$ keeps the
+#   gradient from vanishing as $T$ grows.
 # * At high $T$ the student learns the teacher's logits.
-# * `real` is the upper bound, and `noise` is the control to beat. This course is about the gap between them.
+# * `real` is the upper bound, and `noise` is the control to beat. This course is about closing the gap between them.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Papers and released code**: the loss with its $T^2$ is Hinton's (2015). RDSKD's released code uses $T = 10$, and
-#   DAFL's uses $T = 1$. DAFL's authors report for these two networks on MNIST, each with its own schedule: student with labels
-#   98.65 %, distilled with real data 98.91 %, with Gaussian noise 88.01 %. DFAD's authors report 74.7 ± 3.3 % for noise.
-# * **Measured here**: 400 steps of 128 images, 4,000 real digits. The ranges of ten seeds stand above.
-# * **Where they differ**: noise does far worse here. We take a few hundred steps, they take thousands, and our teacher is a
-#   different one. We did not study which of the two matters.
+# * **Papers and released code**: the loss and its factor $T^2$ are from Hinton (2015). RDSKD's released code uses
+#   $T = 10$, and DAFL's uses $T = 1$. For these two networks on MNIST, DAFL's authors report the following, each
+#   result with its own schedule: 98.65 % for a student trained with labels, 98.91 % for distillation with real data,
+#   and 88.01 % for distillation with Gaussian noise. DFAD's authors report 74.7 ± 3.3 % for noise.
+# * **Measured here**: the accuracy of three students after 400 steps of 128 images, with 4,000 real digits. The
+#   ranges over ten seeds are given above.
+# * **Where they differ**: noise gives far worse results here. We take a few hundred steps where they take thousands,
+#   and our teacher is different. We did not study which of the two matters.
 #
 # ## New words
 #
@@ -317,10 +327,10 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # |---|---|
 # | temperature $T$ | the number that divides the logits before the softmax; above 1 it makes an answer softer |
 # | hard and soft target | a label; a probability for every class |
-# | dark knowledge | what the small probabilities of a soft target say about the likeness of classes |
+# | dark knowledge | what the small probabilities of a soft target show about how similar the classes are |
 # | nat | the unit of a natural logarithm of a probability; $\ln 2 = 0.693$ nats are one bit |
-# | Kullback-Leibler divergence | how far one distribution is from another, in nats; 0 if they are the same |
-# | control | a run to compare with: the best that we can hope for, or the least that we must beat |
+# | Kullback-Leibler divergence | a measure of how far one distribution is from another, in nats; 0 if they are the same |
+# | control | a run for comparison: the best result that we can hope for, or the least that we must beat |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

@@ -9,13 +9,14 @@
 # %% [markdown]
 # # 03 Generator: from random numbers to an image
 #
-# **Goal.** Take the network apart that makes images. See how the teacher answers its images before it has learned
-# anything. Then find images without it, by gradient, and learn why we need it.
+# **Goal.** Take apart the network that makes images. See how the teacher answers its images before it has learned
+# anything. Then find images without a generator, by following a gradient, and learn why we need a generator after
+# all.
 #
 # **Time.** About 40 minutes, of which 15 seconds are computing (two CPU cores).
 #
-# Notebook 02 ended with a gap: a student taught with noise reads a fifth of the digits, and a student taught with real digits
-# reads nearly all. So we need better images than noise, and we have none.
+# Notebook 02 ended with a gap: a student trained on noise reads a fifth of the digits correctly, and a student
+# trained on real digits reads nearly all of them. So we need better images than noise, and we have none.
 
 # %%
 import numpy as np
@@ -34,13 +35,13 @@ lesson = begin("03_generator")
 # %% [markdown]
 # ## A network that makes images
 #
-# A *generator* $G$ turns a *latent* $z \sim N(0, I_{100})$, a hundred random numbers, into an image $x = G(z)$. It is a
-# classifier in reverse: a few numbers become many. RDSKD uses the generator of an older method, DAFL. A linear layer makes a
-# small picture with many channels. Twice, the sides are doubled and a convolution mixes neighbouring pixels. The last
-# convolution leaves one channel: a grey image.
+# A *generator* $G$ turns a *latent* $z \sim N(0, I_{100})$, a hundred random numbers, into an image $x = G(z)$. It is
+# a classifier in reverse: a few numbers become many. RDSKD uses the generator of an older method, DAFL. A linear
+# layer makes a small picture with many channels. Then the height and width are doubled and a convolution mixes
+# neighbouring pixels; this happens twice. The last convolution reduces the channels to one: a grey image.
 #
-# *Predict before you run: the image has 32 x 32 pixels, and its sides are doubled twice. How large is the picture that
-# the linear layer makes? Which layer has the most weights?*
+# *Predict before you run: the final image has 32 x 32 pixels, and its height and width have been doubled twice. How
+# large is the picture that the linear layer makes? Which layer has the most weights?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -67,10 +68,10 @@ blots = x  # the images of an untrained generator
 # %% [markdown]
 # ## The same, by hand
 #
-# Nothing in it is mysterious. In training mode a *BatchNorm* takes the mean $\mu$ and the variance $\sigma^2$ of each channel,
-# over the batch and all pixels. It returns $(h - \mu)/\sqrt{\sigma^2 + \epsilon}$, times a weight, plus a bias. The last BatchNorm
-# has neither weight nor bias. So it gives the images mean 0 and variance 1. This is the scale of *normalised* data, on which the
-# teacher was trained.
+# Nothing in this network is mysterious. In training mode, a *BatchNorm* layer takes the mean $\mu$ and the variance
+# $\sigma^2$ of each channel $h$ over the batch and all pixels. It returns $(h - \mu)/\sqrt{\sigma^2 + \epsilon}$,
+# times a weight, plus a bias. The last BatchNorm has neither a weight nor a bias, so it gives the images mean 0 and
+# variance 1. The *normalised* data on which the teacher was trained has the same scale.
 
 
 # %%
@@ -101,16 +102,16 @@ print("largest difference below 1e-10:", (flat - blots).abs().max().item() < 1e-
 print(f"mean {blots.mean().abs():.4f}, variance {blots.var(unbiased=False):.4f}")
 
 # %% [markdown]
-# (The variance is not exactly 1. Before training, the variance of the output of $\tanh$ is about 0.005, and compared with
-# this, $\epsilon = 10^{-5}$ is not nothing.)
+# (The variance is not exactly 1. Before training, the output of $\tanh$ has a variance of about 0.005. Compared with
+# this, $\epsilon = 10^{-5}$ is small but not negligible.)
 #
-# The package keeps two curious details of the released code. The inner BatchNorms have $\epsilon = 0.8$, which was probably meant
-# as their momentum. And the picture is doubled by repeating pixels. This is cheap, and it leaves small squares that the
-# convolution has to smooth.
+# The package keeps two curious details of the released code. The inner BatchNorms have $\epsilon = 0.8$, a value that
+# was probably meant to be their momentum. And the picture is enlarged by repeating pixels. This is cheap, but it
+# leaves small squares that the convolution has to smooth out.
 #
 # ### Exercise 1: double a picture
 #
-# Write the doubling yourself, without `nn.Upsample`, `F.interpolate` and `repeat_interleave`. Pixel $(i, j)$ becomes
+# Write the doubling yourself, without `nn.Upsample`, `F.interpolate` or `repeat_interleave`. Pixel $(i, j)$ becomes
 # the pixels $(2i, 2j), (2i, 2j+1), (2i+1, 2j), (2i+1, 2j+1)$.
 
 
@@ -128,8 +129,8 @@ lesson[1].check(upsample)
 # %% [markdown]
 # ### Exercise 2: the scale of normalised data
 #
-# Write the generator's last layer: each channel gets mean 0 and variance 1. Over which axes do you take mean and variance?
-# Leave out $\epsilon$.
+# Write the generator's last layer: each channel gets mean 0 and variance 1. Over which axes do you take the mean and
+# the variance? Leave out $\epsilon$.
 
 
 # %% tags=["exercise-2"]
@@ -144,10 +145,11 @@ lesson[2].check(standardise)
 # lesson[2].solution()
 
 # %% [markdown]
-# ## What the teacher says to an untrained generator
+# ## How the teacher answers an untrained generator
 #
-# *Predict before you run: a generator with random weights makes images that we call blots. The teacher answers 1,000 blots, 1,000
-# images of noise and 1,000 real digits. Of which is it least sure? In which do all ten classes occur?*
+# *Predict before you run: a generator with random weights makes images that we call blots. The teacher answers 1,000
+# blots, 1,000 images of noise and 1,000 real digits. Of which kind is it least sure? In which kinds do all ten
+# classes occur?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -180,16 +182,17 @@ for i, (name, share) in enumerate(shares.items()):
 charts.Panels("what the teacher takes them for", rows)
 
 # %% [markdown]
-# The teacher is surer of blots than of noise. (Blots are smoother. We did not test whether this is the reason.) But it takes most
-# of them for one or two classes. A student taught with blots alone lies between the two students of notebook 02: in one run of 600
-# steps it read 74 % of the test digits, against 26 % for noise and 97 % for real digits. (The package calls this control
-# `untrained`.) So the teacher's answer is useful twice: as a target for the student, and as a *judgement* of the image.
+# The teacher is surer of blots than of noise. (Blots are smoother. We did not test whether this is the reason.) But
+# it assigns most of them to one or two classes. A student trained only on blots lies between the two students of
+# notebook 02: in one run of 600 steps it read 74 % of the test digits correctly, compared with 26 % for noise and 97
+# % for real digits. (The package calls this control `untrained`.) So the teacher's answer has two uses: it is a
+# target for the student, and it is a *judgement* of the image.
 #
-# ## Model inversion: ask the teacher backwards
+# ## Model inversion: use the teacher in reverse
 #
-# We train a network by the gradient with respect to its weights. The same backward pass can go on to the *input*:
-# $\partial L/\partial x$ says how each pixel should change. So we fix the weights, choose a class $k$, start from noise and
-# minimise
+# We train a network with the gradient with respect to its weights. The same backward pass can continue to the
+# *input*: $\partial L/\partial x$ shows how each pixel should change. So we keep the weights fixed, choose a class
+# $k$, start from noise and change the pixels to minimise
 #
 # $$L_{CE}(x) = -\ln p_k(x), \qquad p = \mathrm{softmax}(t(x)).$$
 #
@@ -224,7 +227,7 @@ bare = descend(lambda x: F.cross_entropy(teacher(x), targets), start, steps=10, 
 print(f"certainty: {certainty(start):.4f} before, {certainty(bare):.4f} after 10 steps")
 print(f"a pixel moved by {(bare - start).abs().mean():.4f} on average; the noise has a spread of 1")
 
-# The package says the same as a table of terms over Pixels, in the loop that everything trains in.
+
 pixels = lab.Pixels(targets).double()
 pixels.images.data.copy_(start)
 ask = lab.Objective(ce=lab.Term(lambda batch: F.cross_entropy(batch.logits, batch.targets)))
@@ -235,14 +238,15 @@ for _ in range(10):
 print("largest difference to the package below 1e-8:", (pixels.images - bare).abs().max().item() < 1e-8)
 
 # %% [markdown]
-# The teacher is certain, and there is nothing to see (upper row of the next figure). Each pixel moved by about a quarter of
-# the noise's own spread, in the direction that counts. This is enough to change the answer to any class. The teacher was
-# never trained on noise, so nobody ever checked its answers to noise.
+# The teacher is certain, and yet there is nothing to see (upper row of the next figure). Each pixel changed by about
+# a quarter of the noise's own spread, in the direction that matters to the teacher. This is enough to change the
+# answer to any class that we choose. The teacher was never trained on noise, so nobody ever checked its answers to
+# noise.
 #
 # ### Exercise 3: invert a class
 #
-# Write it yourself. From `start`, take plain gradient steps $x \leftarrow x - \eta\,\partial L_{CE}/\partial x$ with $\eta$
-# = `lr`. The teacher must not change.
+# Write model inversion yourself. Beginning with `start`, take plain gradient steps
+# $x \leftarrow x - \eta\,\partial L_{CE}/\partial x$ with $\eta$ = `lr`. The teacher must stay unchanged.
 
 
 # %% tags=["exercise-3"]
@@ -259,12 +263,12 @@ lesson[3].check(invert)
 # %% [markdown]
 # ## A little help: what images are like
 #
-# A *prior* is what we know about images before we ask the teacher. Here: neighbouring pixels are similar. *Total variation*
-# $R_{TV}$ shifts all images by one pixel, subtracts them from the originals and takes the norm. It does this for four directions
-# and adds the four norms. Now the pixels minimise $L_{CE} + 0.01\,R_{TV}$.
+# A *prior* is what we know about images before we ask the teacher. Our prior is that neighbouring pixels are similar.
+# *Total variation* $R_{TV}$ shifts all images by one pixel, subtracts them from the originals and takes the norm. It
+# does this for four directions and adds the four norms. Now the pixels minimise $L_{CE} + 0.01\,R_{TV}$.
 #
-# *Predict before you run: is the teacher surer with the prior or without it? Four different starts of noise are asked for the
-# same class: are their four images alike?*
+# *Predict before you run: is the teacher surer with the prior or without it? Four different noise images are
+# optimised for the same class: are the four results alike?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -277,12 +281,13 @@ print(f"           {certainty(smooth):.4f} with it, after 100 steps")
 sheet({"no prior\nasked: 0 to 9": bare[:10], "prior": smooth[:10], "prior\nanother start": smooth[10:20]}, teacher)
 
 # %% [markdown]
-# The prior is a second goal beside the first. So the teacher is less sure, even after ten times as many steps.
+# The prior is a second goal besides the first. So the teacher is less sure, even after ten times as many steps.
 #
 # ## Why these images are not enough
 #
-# How alike are two images of one class? We take the cosine between their pixels (each image minus its mean). It is 1 if they are the
-# same up to brightness and contrast, and about 0 if they have nothing in common.
+# How alike are two images of one class? We compute the cosine between their pixels, after subtracting each image's
+# mean. It is 1 if the images are the same except for brightness and contrast, and about 0 if they have nothing in
+# common.
 
 
 # %%
@@ -306,22 +311,25 @@ apart = F.cosine_similarity(*differ).mean()
 lesson.band("what still differs that was the start's noise", apart, "", 2, look_at="the number of steps")
 
 # %% [markdown]
-# Read the four numbers together. Without a prior, two images of a class do differ. But nearly all of the difference is the noise
-# from which they started (the last number, a cosine). This variety says nothing about digits. With the prior the noise is
-# gone, and the images of one class are alike, much more than real digits are. The loss looks at each image alone. It asks for *one*
-# sure image, and never for *another* one. And each image with a prior costs a hundred passes through the teacher.
+# Look at the four numbers together. Without a prior, two images of a class do differ. But nearly all of the
+# difference is the noise from which they started, as the last number, a cosine, shows. This variety tells us nothing
+# about digits. With the prior, the noise is gone, and the images of one class are much more alike than real digits
+# are. The loss looks at each image separately. It rewards *one* sure image, and never *another*, different one. And
+# each image with a prior costs a hundred passes through the teacher.
 #
-# A generator solves both problems. We train it once, and then it makes as many images as we like, one pass each. Its weights
-# learn from the gradient that moved the pixels, $\frac{\partial L}{\partial \theta} = \frac{\partial L}{\partial
-# x}\frac{\partial x}{\partial \theta}$. And it makes a whole *batch* from different latents, so a loss can ask how the images of
-# a batch differ. Notebooks 04 to 07 are about these losses.
+# A generator solves both problems. We train it once, and then it makes as many images as we like, with one pass for
+# each. Its weights learn from the same gradient that changed the pixels: $\frac{\partial L}{\partial \theta} =
+# \frac{\partial L}{\partial x}\frac{\partial x}{\partial \theta}$. And it makes a whole *batch* from different
+# latents, so a loss can measure how much the images of a batch differ. Notebooks 04 to 07 are about the losses that
+# train the generator.
 #
 # ## In the lab: a prior for a generator
 #
-# A generator can have a prior too. This run of the lab uses a teacher with BatchNorm layers. They still know the mean and the
-# variance of the data, channel by channel. The extra loss `bn` asks that generated images have the same. (It comes from
-# DeepInversion. It is not part of RDSKD.) The lab begins with a generator that has trained for 600 steps. Press **Play**, switch `bn` off, and watch the digits
-# for some hundred steps.
+# A generator can have a prior too. This run of the lab uses a teacher with BatchNorm layers. These layers still hold
+# the mean and the variance of each channel over the training data. The extra loss `bn` pushes the generated images
+# towards the same means and variances. (It comes from DeepInversion. It is not part of RDSKD.) The lab starts with a
+# generator that has already trained for 600 steps. Press **Play**, switch `bn` off, and watch the digits for about a
+# hundred steps.
 
 # %% tags=["not-banded"]
 readable = Lab("rdskd+bn", seed=lesson.seed, steps=1, only="bn", learn=False)
@@ -332,29 +340,31 @@ readable
 # ## What to remember
 #
 # * A generator makes images from random latents. Its last BatchNorm gives them the scale of normalised data.
-# * The teacher's answer judges an image. The gradient of this judgement reaches the pixels, or the weights of the generator that
-#   made them.
-# * Certain does not mean realistic. Noise, changed by a quarter of its spread, is a 3 with a probability of nearly 1.
-# * A prior makes images that look like something, and all alike. We have to ask for variety.
+# * The teacher's answer judges an image. The gradient of this judgement can change the pixels, or the weights of the
+#   generator that made them.
+# * Certain does not mean realistic. If you change noise by a quarter of its spread, the teacher can call it a 3 with
+#   a probability of nearly 1.
+# * With a prior, the images look like something, but they are all alike. Variety needs a loss of its own.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Released code**: this generator is that of DAFL and RDSKD, with $\epsilon = 0.8$ and doubling by repeated pixels. Theirs is
-#   eight times as wide. Images by gradient with total variation come from DeepInversion, which adds the prior from BatchNorm
-#   statistics. (The first teacher of this notebook has no BatchNorm.)
-# * **Measured here**: the teacher's answers to noise, blots and digits, and how similar inverted images are. The ranges
-#   of ten seeds stand above.
-# * **Where they differ**: DeepInversion's published settings take 2,000 steps, other weights and shifts. Ours are the
-#   smallest that show the point, so the pictures do not show how good that method can be. Notebook 10 compares methods.
+# * **Released code**: this is the generator of DAFL and RDSKD, with $\epsilon = 0.8$ and doubling by repeated pixels.
+#   Theirs is eight times as wide. Optimising images by gradient with total variation is taken from DeepInversion,
+#   which adds the prior from BatchNorm statistics. (The first teacher of this notebook has no BatchNorm.)
+# * **Measured here**: the teacher's answers to noise, blots and digits, and how similar inverted images are. The
+#   ranges over ten seeds are given above.
+# * **Where they differ**: DeepInversion's published settings use 2,000 steps, different weights and random shifts.
+#   Ours are the smallest that demonstrate the point, so our pictures do not show how good that method can be.
+#   Notebook 10 compares methods.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | BatchNorm | a layer that gives each channel mean 0 and variance 1; in training, over a batch and all pixels |
+# | BatchNorm | a layer that gives each channel mean 0 and variance 1; in training mode, they are computed over the batch and all pixels |
 # | normalised data | pixels minus the data's mean, divided by its standard deviation: what the teacher was trained on |
 # | blots | our name for the images of an untrained generator |
-# | model inversion | finding an input to which a network gives a wanted answer, by the gradient at the input |
+# | model inversion | using the gradient with respect to the input to find an input for which a network gives a chosen answer |
 # | prior | what we know about images before we ask a network |
 # | total variation | how much neighbouring pixels differ, added up |
 

@@ -9,13 +9,13 @@
 # %% [markdown]
 # # 04 Authenticity: the one-hot loss
 #
-# **Goal.** Write the loss that asks for images of which the teacher is sure. Find its gradient by hand. See what a generator
-# makes if we ask for nothing else.
+# **Goal.** Write the loss that rewards images of which the teacher is sure. Derive its gradient by hand. See what a
+# generator makes if it minimises nothing else.
 #
 # **Time.** About 35 minutes, of which 15 seconds are computing (two CPU cores).
 #
-# You know from notebook 03 that a generator $G$ turns latents $z$ into images, and that the teacher answers any image. Now this
-# answer becomes a judgement.
+# You know from notebook 03 that a generator $G$ turns latents $z$ into images, and that the teacher gives an answer
+# for any image. Now we turn this answer into a judgement.
 
 # %%
 from dataclasses import replace
@@ -33,12 +33,12 @@ lesson = begin("04_authenticity")
 # %% [markdown]
 # ## How sure is the teacher?
 #
-# A batch of $N$ images $x = G(z)$ goes through the teacher. It returns *logits* $t \in \mathbb{R}^{N \times K}$, one
-# number for each image and each of the $K = 10$ digits. A softmax over the classes turns them into probabilities
-# $p = \mathrm{softmax}(t)$. The largest of them, $\max_k p_{ik}$, says how sure the teacher is of image $i$.
+# A batch of $N$ images $x = G(z)$ goes through the teacher, which returns *logits* $t \in \mathbb{R}^{N \times K}$,
+# one number for each image and each of the $K = 10$ digits. A softmax over the classes turns them into probabilities
+# $p = \mathrm{softmax}(t)$. The largest of them, $\max_k p_{ik}$, shows how sure the teacher is of image $i$.
 #
-# *Predict before you run: here are 64 blots from an untrained generator, half as wide as that of notebook 03. How sure is the teacher
-# of them? And into how many of the ten classes does it sort so few images?*
+# *Predict before you run: here are 64 blots from an untrained generator, half as wide as the one in notebook 03. How
+# sure is the teacher of them? And into how many of the ten classes does it sort these few images?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -57,19 +57,20 @@ print(f"least and most: {p.max(1).values.min():.4f} and {p.max(1).values.max():.
 print("classes seen: ", len(p.argmax(1).unique()), "of 10")
 
 # %% [markdown]
-# A teacher never learned to say "this is no digit". It is rather sure of blots. Data-free distillation works because of this
-# weakness. Remember: *certain* does not mean *realistic*.
+# The teacher never learned to say "this is not a digit", and it is fairly sure even of blots. Data-free distillation
+# relies on this weakness. Remember: *certain* does not mean *realistic*.
 #
 # ## The loss
 #
 # $$L_{OH} = -\frac1N \sum_{i=1}^{N} \ln p_i[k_i], \qquad k_i = \arg\max_k t_{ik}$$
 #
-# The label $k_i$ is the teacher's own favourite class. So this is a cross-entropy in which the teacher marks its own answer. The name
-# *one-hot* loss comes from its best case: it is 0 when each row of $p$ is one-hot, a 1 and nine zeros. Logarithms are natural,
-# so its unit is the *nat*. It lies between 0 (sure) and $\ln K = 2.303$ (no idea).
+# The label $k_i$ is the teacher's own favourite class. So this is a cross-entropy in which the teacher grades its own
+# answer. The name *one-hot* loss comes from its best case: it is 0 when each row of $p$ is one-hot, a 1 and nine
+# zeros. The logarithm is the natural one, so the unit of the loss is the *nat*. The loss lies between 0 (sure) and
+# $\ln K = 2.303$ (no idea).
 #
-# *Predict before you run: what is the loss of three images whose logits are all equal? And of three images whose favourite class
-# leads by 10?*
+# *Predict before you run: what is the loss of three images whose logits are all equal? And what is the loss of three
+# images whose favourite logit leads by 10?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -87,8 +88,9 @@ print(f"no idea: {lab.one_hot(no_idea):.4f}   sure: {lab.one_hot(sure):.4f}")
 # %% [markdown]
 # ### Exercise 1: the one-hot loss from scratch
 #
-# Write $L_{OH}$ yourself, for logits of any shape $(N, K)$, without `cross_entropy`. Think about small numbers: if a probability is
-# too small for its number format, `softmax` followed by `log` gives $-\infty$. `log_softmax` computes both in one step.
+# Write $L_{OH}$ yourself, for logits of any shape $(N, K)$, without `cross_entropy`. Think about small numbers: if a
+# probability is too small for its number format, it becomes 0, and `softmax` followed by `log` gives $-\infty$.
+# `log_softmax` computes both in one step and avoids this.
 
 
 # %% tags=["exercise-1"]
@@ -109,9 +111,11 @@ lesson[1].check(one_hot_loss)
 #
 # $$\frac{\partial (-\ln p_k)}{\partial t_j} = p_j - [j = k]$$
 #
-# ($[j = k]$ is 1 where $j = k$, and 0 elsewhere.) A step against this gradient raises the favourite and lowers all other classes.
+# ($[j = k]$ is 1 if $j = k$, and 0 otherwise.) A step against this gradient raises the logit of the favourite class
+# and lowers all others.
 #
-# *Predict before you run: the favourite's lead grows from 0 to 10. When is the pull strongest? Does it end?*
+# *Predict before you run: the lead of the favourite logit grows from 0 to 10. When is the pull strongest? Does it
+# ever become exactly zero?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -138,8 +142,9 @@ for gap in (0, 2, 10):
     print(f"lead {gap:2}: loss {one_each[10 * gap]:.4f}, pull {pull[10 * gap]:.4f}")
 
 # %% [markdown]
-# The loss pulls hardest on an image that the teacher cannot place. It leaves an image alone when the teacher is sure. So $L_{OH}$
-# does not decide *which* digit an image becomes. It makes each image more like the digit that the teacher already sees in it.
+# The loss pulls hardest on an image that the teacher cannot classify. When the teacher is sure, the loss leaves the
+# image almost unchanged. So $L_{OH}$ does not decide *which* digit an image becomes. It makes each image more like
+# the digit that the teacher already sees in it.
 #
 # ### Exercise 2: its gradient by hand
 #
@@ -158,11 +163,11 @@ lesson[2].check(one_hot_gradient)
 # lesson[2].solution()
 
 # %% [markdown]
-# ## Nothing but authenticity
+# ## Authenticity alone
 #
-# Now we train a generator on $L_{OH}$ alone. In the package a method is a table of named terms. RDSKD has three: `oh` is
-# $L_{OH}$; `ie` and `ds` are the subjects of notebooks 05 and 06. We switch `ie` and `ds` off. We also switch off what the
-# package calls *damping*, an exponential around `oh`. It is the subject of notebook 07.
+# Now we train a generator with $L_{OH}$ alone. In the package, a method is a table of named terms. RDSKD has three:
+# `oh` is $L_{OH}$; `ie` and `ds` are the subjects of notebooks 05 and 06. We switch `ie` and `ds` off. We also switch
+# off *damping*, which wraps `oh` in an exponential; it is the subject of notebook 07.
 #
 # *Predict before you run: after 300 steps, is the teacher surer than before? Into how many classes does it sort the images?*
 #
@@ -212,18 +217,20 @@ charts.Panels(
 )
 
 # %% [markdown]
-# The next figure shows the same 40 latents three times. The rows are the teacher's answers *at the last step*, with at most six images
-# in a row. An image keeps its place, so you can follow it from left to right. The words on top count all 40 images.
+# The next figure shows the same 40 latents three times. The rows are sorted by the teacher's answers *at the last
+# step*, with at most six images in a row. Each image keeps its place, so you can follow it from left to right. The
+# titles count all 40 images.
 
 # %%
 charts.samples(pictures, [str(k) for k in range(10)])
 
 # %% [markdown]
-# The loss did its job: the teacher is surer. And classes disappeared. This is *mode collapse*. Here it comes slowly, class by
-# class. Nothing in $L_{OH}$ prevents it. A likely reason, which we did not test: the loss leaves sure images alone and moves unsure ones
-# until they are sure. All images come from one generator, and it has already learned to make some classes.
+# The loss did its job: the teacher is surer. But classes disappeared. This is *mode collapse*. Here it happens
+# slowly, class by class, and nothing in $L_{OH}$ prevents it. Here is a likely reason, which we did not test: the
+# loss leaves sure images alone and changes unsure ones until the teacher is sure of them. All images come from one
+# generator, and it has already learned to make some of the classes.
 #
-# The first ten of these images before and after, beside real digits:
+# The next figure shows the first ten of these images before and after training, with real digits for comparison:
 
 
 
@@ -234,8 +241,8 @@ sheet({"before": pictures[0], "after\n300 steps": pictures[-1], "real digits": t
 # %% [markdown]
 # ### In the lab
 #
-# Here the screen shows *Authenticity* alone; the other two losses are on. Press **Play** and wait for 100 steps. Then switch
-# *Authenticity* off for 100 steps, and on again. Watch the percentages below the images.
+# Here the screen shows only the card *Authenticity*, but the other two losses are on as well. Press **Play** and wait
+# for 100 steps. Then switch *Authenticity* off for 100 steps, and on again. Watch the percentages below the images.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="oh", learn=False)
@@ -243,8 +250,9 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # %% [markdown]
 # ### Exercise 3: two batches that it cannot tell apart
 #
-# Write the teacher's answers to two batches of 50 images yourself, as logits of shape (50, 10). For both batches, $L_{OH}$ is the same
-# and below 0.01 nats. In the first batch all images are of one class. In the second, each of the ten classes has five images.
+# Invent the teacher's answers to two batches of 50 images, as logits of shape (50, 10). Both batches must have the
+# same $L_{OH}$, below 0.01 nats. In the first batch, all images are of one class. In the second, each of the ten
+# classes has five images.
 
 # %% tags=["exercise-3"]
 def two_batches():
@@ -264,26 +272,29 @@ lesson[3].check(two_batches)
 # * $L_{OH}$ is a cross-entropy with the teacher's own answer as the label. It is 0 nats if the teacher is sure, and $\ln K$ if it has no
 #   idea.
 # * Its gradient with respect to the logits is $(p - \text{one-hot})/N$. It pulls unsure images and leaves sure ones alone.
-# * It looks at each image alone. A batch of one class is as good as a batch of ten classes, so the generator may collapse.
+# * It looks at each image separately. To this loss, a batch of one class is as good as a batch of ten classes, so the
+#   generator may collapse.
 # * A teacher's certainty does not prove that an image is realistic.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Released code** (RDSKD, and DAFL before it): `cross_entropy(logits, argmax(logits))`. This is the loss above. RDSKD then
-#   damps it (notebook 07). We have not read the body of the paper.
-# * **Measured here**: with this loss alone, the effective number of classes fell in every one of ten seeds within 300 steps. Its range
-#   stands above. It did not fall to 1: at this scale collapse means fewer classes, not a single image.
-# * **Where they differ**: the published schedule runs 2,400 steps of 512 images with a generator 16 times as wide. We did not run it.
+# * **Released code** (RDSKD, and DAFL before it): `cross_entropy(logits, argmax(logits))`. This is the same as the
+#   loss above. RDSKD also damps it (notebook 07). We have not read the body of the paper.
+# * **Measured here**: with this loss alone, the effective number of classes fell within 300 steps for every one of
+#   ten seeds. Its range is given above. It did not fall to 1: at this scale, collapse means fewer classes, not a
+#   single image.
+# * **Where they differ**: the published schedule has 2,400 generator steps of 512 images and a generator 16 times as
+#   wide. We did not run it.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | authenticity | the teacher is sure of an image, whatever the image shows |
+# | authenticity | how sure the teacher is of an image, whatever the image shows |
 # | one-hot loss $L_{OH}$ | cross-entropy of the teacher's answer, with its own favourite class as the label |
 # | nat | the unit of a natural logarithm of a probability; $\ln 2 = 0.693$ nats are one bit |
-# | mode collapse | a generator makes few kinds of images |
-# | effective number of classes | $e^{H}$, where $H$ is the entropy of how often each class occurs |
+# | mode collapse | when a generator makes only a few kinds of images |
+# | effective number of classes | $e^{H}$, where $H$ is the entropy of the shares of the classes |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

@@ -9,13 +9,14 @@
 # %% [markdown]
 # # 05 Class diversity: the entropy of the mean answer
 #
-# **Goal.** Write the loss that asks a batch to hold all classes. See it cure the collapse of notebook 04, and measure the price in
-# authenticity.
+# **Goal.** Write the loss that rewards a batch for containing all classes. See how it cures the collapse of notebook
+# 04, and measure what this costs in authenticity.
 #
 # **Time.** About 30 minutes, of which 30 seconds are computing (two CPU cores).
 #
-# **The question.** A generator that minimises the one-hot loss alone keeps the few classes that it makes best. A student that
-# learns from its images never meets the others. Each single image is fine. So how can a loss notice?
+# **The question.** A generator that minimises the one-hot loss alone keeps the few classes that it makes best. A
+# student that learns from its images never sees the other classes. Yet there is nothing wrong with any single image.
+# So how can a loss detect the problem?
 
 # %%
 import math
@@ -37,20 +38,21 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # %% [markdown]
 # ## Look at the batch, not at the image
 #
-# $N$ images give answers $p_i = \mathrm{softmax}(t_i)$. Each is a row of $K$ probabilities. Their mean
+# The teacher answers $N$ images with $p_i = \mathrm{softmax}(t_i)$. Each answer is a row of $K$ probabilities. Their
+# mean
 #
 # $$\bar p = \frac1N \sum_i p_i \in \mathbb{R}^K$$
 #
-# says how much of each class the batch holds. Its **entropy** $H(\bar p) = -\sum_k \bar p_k \ln \bar p_k$ is 0 if there is only one
-# class, and $\ln K$ if all $K$ classes have equal shares. Losses are minimised, so we take
+# shows how much of each class the batch contains. Its **entropy** $H(\bar p) = -\sum_k \bar p_k \ln \bar p_k$ is 0 if
+# there is only one class, and $\ln K$ if all $K$ classes have equal shares. Losses are minimised, so we take
 #
 # $$L_{IE} = \sum_k \bar p_k \ln \bar p_k = -H(\bar p) \quad\text{in nats, from } -\ln K \text{ (best) to } 0 \text{ (worst)}.$$
 #
-# A number that is easier to read is $e^{H(\bar p)}$, the **effective number of classes**: 10 for ten equal classes, 1 for one
-# class. Notebook 04 used it to watch the collapse.
+# A number that is easier to read is $e^{H(\bar p)}$, the **effective number of classes**: 10 for ten equally frequent
+# classes, 1 for a single class. We used it in notebook 04 to watch the collapse.
 #
-# *Predict before you run: here are four batches of four images, with $K = 4$. Which of them does $L_{IE}$ like best? Which would
-# you choose to teach a student?*
+# *Predict before you run: here are four batches of four images, with $K = 4$. For which of them is $L_{IE}$ lowest?
+# Which would you choose to train a student?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -70,14 +72,15 @@ for name, logits in batches.items():
     print(f"{name:20}  L_IE {ie:7.4f}   effective classes {(-ie).exp():.4f}   L_OH {oh:.4f}")
 
 # %% [markdown]
-# To $L_{IE}$ the first and the last batch look the same. It sees the mean only, and the mean of four undecided answers is as even as
-# the mean of four different sure answers. Only $L_{OH}$ can tell them apart. **Neither loss makes sense alone**: one asks each
-# image to be of *one* class, the other asks the batch to be of *all* classes.
+# To $L_{IE}$, the first and the last batch look the same. It sees only the mean, and the mean of four undecided
+# answers is the same as the mean of four sure answers of different classes. Only $L_{OH}$ can tell these two batches
+# apart. **Neither loss makes sense alone**: one wants each image to belong clearly to *one* class, and the other
+# wants the batch to contain *all* classes.
 #
 # ### Exercise 1: the class-diversity loss from scratch
 #
-# Write $L_{IE}$ for logits of any shape $(N, K)$. If a class never occurs, $\bar p_k$ is exactly 0. The loss and its gradient must be
-# finite there too.
+# Write $L_{IE}$ for logits of any shape $(N, K)$. If a class never occurs, $\bar p_k$ is exactly 0. The loss and its
+# gradient must be finite in this case too.
 
 # %% tags=["exercise-1"]
 def class_diversity(logits):
@@ -91,13 +94,14 @@ lesson[1].check(class_diversity)
 # lesson[1].solution()  # one answer
 
 # %% [markdown]
-# The package has this loss as `lab.information_entropy`. We use it from here on. Its gradient says in which direction it pushes. For
-# an image with answer $p_i$,
+# In the package, this loss is called `lab.information_entropy`. We use it from here on. Its gradient shows in which
+# direction the loss pushes. For an image with answer $p_i$,
 #
 # $$\frac{\partial L_{IE}}{\partial t_{ik}} = \frac{p_{ik}}{N}\Big(\ln \bar p_k - \sum_j p_{ij} \ln \bar p_j\Big).$$
 #
-# A step against it lowers classes that are frequent in the batch ($\ln \bar p_k$ near 0) and raises rare ones. It pushes all images in the
-# same direction. But look at the factor $p_{ik}$: an image gets no push towards a class that its answer does not contain at all.
+# A step against this gradient lowers the logits of classes that are frequent in the batch ($\ln \bar p_k$ near 0) and
+# raises those of rare ones. It pushes all images in the same direction. But look at the factor $p_{ik}$: an image
+# gets no push towards a class whose probability in its answer is zero.
 
 # %%
 logits = torch.tensor([[2.0, 0.5, -1.0], [1.5, -0.7, 0.4], [3.0, 0.0, 1.0]]).double().requires_grad_()
@@ -110,9 +114,9 @@ print("by hand and by torch agree:", torch.allclose(by_hand, by_torch))
 print("first image's gradient:", [f"{g:.4f}" for g in by_torch[0].tolist()])
 
 # %% [markdown]
-# ### Exercise 2: a batch that both losses like
+# ### Exercise 2: a batch that is good for both losses
 #
-# Write logits of six images and three classes. $L_{IE}$ must be within 0.01 of its lowest value $-\ln 3$, and
+# Write down logits for six images and three classes. $L_{IE}$ must be within 0.01 of its lowest value $-\ln 3$, and
 # $L_{OH}$ must be below 0.01.
 
 # %% tags=["exercise-2"]
@@ -129,10 +133,10 @@ lesson[2].check(liked_by_both)
 # %% [markdown]
 # ## The cure
 #
-# Now we train three generators from the same weights, each for 150 steps of 64 images. One minimises `oh` alone, one `ie`
-# alone, and one both with weight 1. There is no damping and no `ds`.
+# Now we train three generators from the same weights, each for 150 steps of 64 images. The first minimises `oh`
+# alone, the second `ie` alone, and the third both, each with weight 1. There is no damping and no `ds`.
 #
-# *Predict before you run: where does each of the two losses end in each of the three runs?*
+# *Predict before you run: at which value does each of the two losses end in each of the three runs?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -144,7 +148,7 @@ def train(asked, steps=150):
     for name, term in objective.items():
         term.damped, term.on, term.weight = False, name in asked, asked.get(name, 0.0)
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, pooled=False)
-    student = lab.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here, so nothing is pooled
+    student = lab.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here, so no images are pooled
     run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed)
     return run, history_of([step.row() for step in run.synthesise()])
 
@@ -168,11 +172,12 @@ charts.Panels(
 )
 
 # %% [markdown]
-# With authenticity alone, the generator becomes surer and loses classes. With class diversity alone, it has all classes, and
-# the teacher is less sure than it was of the *untrained* generator. With both, it has all the classes, and it pays in
-# authenticity: compare where the lines of `oh alone` and `oh + ie` end on the left.
+# With authenticity alone, the teacher becomes surer, but classes disappear. With class diversity alone, all classes
+# are there, but the teacher is less sure than it was of the *untrained* generator's images. With both losses, all
+# classes are there too, at a price in authenticity: on the left, compare where the lines of `oh alone` and `oh + ie`
+# end.
 #
-# These are images of the three generators, from the same latents:
+# Here are images from the three generators, made from the same latents:
 
 # %%
 test = lab.load_data("digits", "test")
@@ -193,7 +198,7 @@ price = last(both, "oh") - last(alone, "oh")
 lesson.band("L_OH of oh + ie, less that of oh alone", price, "nats", 2, look_at)
 
 # %% [markdown]
-# Which classes are they? The teacher sorts 1,000 new images of two of the generators.
+# Which classes are left? We let the teacher sort 1,000 new images from two of the generators.
 
 # %%
 def shares(run):
@@ -215,8 +220,8 @@ charts.Panels("what the teacher sees in 1,000 images", [bars("oh alone", 0), bar
 # %% [markdown]
 # ### In the lab
 #
-# Here the screen shows *Class diversity* alone. Press **Play**, wait for 100 steps, and switch it off. The bars become uneven after
-# some ten steps. Switch it on again: they become level within seconds.
+# Here the screen shows only the card *Class diversity*. Press **Play**, wait for 100 steps, and switch this loss off.
+# The bars become uneven after about ten steps. Switch it on again, and within seconds they become nearly equal.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ie", learn=False)
@@ -224,11 +229,11 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # %% [markdown]
 # ## The conflict, in one step
 #
-# Do the two losses really work against each other? We take one small step down the slope of each loss. Both steps have the same
-# length, and the latents are the same. Then we look at *both* losses. This cell uses double precision, so its numbers are the
-# same on every machine.
+# Do the two losses really work against each other? We take one small step down the slope of each loss. Both steps
+# have the same length, and the latents are the same. Then we measure *both* losses. This cell uses double precision,
+# so its numbers are the same on every machine.
 #
-# *Predict before you run: a step that lowers `oh`: does it raise `ie`, lower it, or leave it unchanged?*
+# *Predict before you run: does a step that lowers `oh` raise `ie`, lower it, or leave it unchanged?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -262,15 +267,15 @@ cosine = torch.cosine_similarity(slopes["oh"], slopes["ie"], dim=0)
 print(f"cosine of the two slopes: {cosine:+.4f}")
 
 # %% [markdown]
-# Each step helps its own loss and hurts the other one a little: the slopes stand at slightly more than a right angle. This is
-# a mild conflict, not a war, and it changes from step to step. Notebook 07 follows it through training, with several
-# seeds.
+# Each step helps its own loss and hurts the other one a little: the angle between the two slopes is slightly more
+# than a right angle. This is only a mild conflict, and it changes from step to step. Notebook 07 follows it
+# throughout training.
 #
 # ## The price
 #
-# How much class diversity do we want? A weight decides: $L_{OH} + w\,L_{IE}$.
+# How much class diversity do we want? The weight $w$ in $L_{OH} + w\,L_{IE}$ decides.
 #
-# *Predict before you run: $w$ grows from 0.1 to 10. What happens to the effective classes? And to `oh`?*
+# *Predict before you run: $w$ grows from 0.1 to 10. What happens to the effective classes? And what happens to `oh`?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -296,8 +301,9 @@ charts.Panels(
 # %% [markdown]
 # ### Exercise 3: cure a collapse and keep authenticity
 #
-# A small generator trains for 60 steps. Choose a weight of `ie` so that over the last 20 steps there are at least 8 effective
-# classes and $L_{OH}$ stays below 0.35 nats. The weight of `oh` must stay 1. The check trains the generator (a second or two).
+# A small generator trains for 60 steps. Choose a weight of `ie` such that, over the last 20 steps, there are at least
+# 8 effective classes and $L_{OH}$ stays below 0.35 nats. Keep the weight of `oh` at 1. The check trains the
+# generator, which takes a second or two.
 
 # %% tags=["exercise-3"]
 def weights_that_cure():
@@ -313,31 +319,32 @@ lesson[3].check(weights_that_cure)
 # %% [markdown]
 # ## What to remember
 #
-# * $L_{IE} = -H(\bar p)$ looks at the *mean* answer: first the mean, then the entropy, with the natural logarithm. It lies between
-#   $-\ln K$ and 0.
-# * It accepts images of which the teacher knows nothing. Authenticity accepts a single class. Each loss sees what the other
-#   cannot see.
+# * $L_{IE} = -H(\bar p)$ looks at the *mean* answer: first take the mean, then its entropy, with the natural
+# logarithm. It lies between $-\ln K$ and 0.
+# * Class diversity alone accepts images that tell the teacher nothing. Authenticity alone accepts a single class.
+# Each loss sees what the other cannot.
 # * $e^{-L_{IE}}$ is a number of classes. It is easier to read than nats.
-# * Diversity has a price in authenticity, and a weight sets it.
+# * Diversity has a price in authenticity, and the weight determines how high it is.
 #
 # ## The paper, the code, and what we measured
 #
-# * *Code.* RDSKD's released code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, with weight 1. DAFL's code uses
-#   $\log_{10}$, so its weight of 5 is 2.17 in nats. Both give NaN where a class never occurs. Ours does not.
+# * *Code.* RDSKD's released code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, with weight 1. DAFL's
+#   code uses $\log_{10}$, so its weight of 5 corresponds to 2.17 in nats. Both give NaN if a class never occurs. Ours
+#   does not.
 # * *Paper.* We have not read its body. Its abstract says that authenticity and class diversity often conflict, and that the
 #   losses therefore fluctuate. Notebook 07 measures this.
-# * *Measured.* With `oh` alone, a generator of this size does not fall to one class in 150 steps: it goes from about 5
-#   effective classes to about 3 (ten seeds, the range above). With `ie` it holds 9 or more, and the teacher is less sure of
-#   its images. A weight of 0.1 is too small. Beyond 1, classes grow little, and in one seed authenticity loses little too: less than
-#   0.1 nats from weight 1 to 10.
+# * *Measured.* With `oh` alone, a generator of this size does not collapse to one class in 150 steps: it goes from
+#   about 5 effective classes to about 3 (ten seeds; the range is above). With `ie` it keeps 9 or more, and the
+#   teacher is less sure of its images. A weight of 0.1 is too small. Beyond 1, the number of effective classes grows
+#   little, and with the one seed that we ran, authenticity loses little too: less than 0.1 nats from weight 1 to 10.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | entropy $H(p)$ | $-\sum_k p_k \ln p_k$: how undecided a probability is, in nats; from 0 to $\ln K$ |
-# | mean answer $\bar p$ | the mean of the teacher's probabilities over a batch, $K$ numbers |
-# | cosine of two gradients | 1: same direction; 0: at right angles; below 0: each undoes some of the other's work |
+# | entropy $H(p)$ | $-\sum_k p_k \ln p_k$: how spread out the probabilities $p$ are, in nats; from 0 to $\ln K$ |
+# | mean answer $\bar p$ | the mean of the teacher's probabilities over a batch; $K$ numbers |
+# | cosine of two gradients | 1: same direction; 0: at right angles; below 0: each step undoes some of the other's work |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

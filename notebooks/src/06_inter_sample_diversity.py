@@ -9,13 +9,14 @@
 # %% [markdown]
 # # 06 Inter-sample diversity: images that differ
 #
-# **Goal.** Write two losses that ask for images that differ. Find the trap in the published form. Measure how hard each loss
-# pulls, beside the others.
+# **Goal.** Write two losses that reward images that differ. Find the trap in the published form of one of them.
+# Measure how hard each loss pulls, compared with the others.
 #
 # **Time.** About 35 minutes, of which 20 seconds are computing (two CPU cores).
 #
-# **The question.** With `oh` and `ie` the teacher is sure of each image, and a batch holds all classes. But the generator could still
-# make ten pictures, one of each class, again and again. A student needs more than ten pictures. Which loss sees the difference?
+# **The question.** With `oh` and `ie`, the teacher is sure of each image, and a batch contains all classes. But the
+# generator could still make the same ten pictures, one of each class, again and again. A student needs more than ten
+# pictures. Which loss detects this problem?
 
 # %%
 from dataclasses import replace
@@ -40,13 +41,12 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # Both losses look at **pairs**: image $i$ of the first half of the batch, and image $i$ of the second half. A pair has three
 # distances: between the latents $z^1, z^2$, between the images $x^1, x^2$, and between the teacher's answers $P^1, P^2$.
 #
-# * **Mode seeking** (from MSGAN; MSKD uses it): different latents should give different images,
+# * **Mode seeking** (from MSGAN, also used by MSKD): different latents should give different images,
 #   $$L_{MS} = \frac{1}{\;\overline{|x^2 - x^1|} \,/\, \overline{|z^2 - z^1|}\;}.$$
-#   The bars are means of absolute differences, over all numbers of a half.
-# * **Diversity seeking** (RDSKD): images should differ more than the answers to them do,
+#   The bars are means of absolute differences, taken over all entries in one half of the batch.
+# * **Diversity seeking** (RDSKD): images should differ more than the teacher's answers to them do,
 #   $$L_{DS} = \frac{\lVert P^2 - P^1 \rVert}{\lVert x^2 - x^1 \rVert}.$$
-#   These are 2-norms over *everything* in a half: $\tfrac N2 \times K$ probabilities above, $\tfrac N2 \times C \times S \times S$
-#   pixels below. So there is one number above and one below, and not a quotient for each pair.
+#   These are 2-norms over *all* entries in half a batch: $\tfrac N2 \times K$ probabilities in the numerator, and $\tfrac N2 \times C \times S \times S$ pixels in the denominator ($C$ channels, $S$ pixels in height and width). So the loss is one number divided by one number, and not a quotient for each pair.
 #
 # *Predict before you run: a generator makes `N = 64` grey images of 32 x 32 pixels. The pixels have mean 0 and variance 1. Is*
 # $L_{DS}$ *near 1, near 0.1 or near 0.01? And* $L_{MS}$*?*
@@ -73,10 +73,10 @@ print("the package's agree:", torch.allclose(ds, lab.diversity_seeking(x, probs)
 print(torch.allclose(ms, mode_seeking(x, z), rtol=1e-4))
 
 # %% [markdown]
-# $L_{DS}$ is small by nature. The generator's last BatchNorm gives the pixels variance 1. If the two images of a pair have little in
-# common, $\lVert x^2 - x^1 \rVert$ is near $\sqrt{N C S^2} = \sqrt{64 \cdot 1024} = 256$. Two rows of probabilities are at most $\sqrt 2$
-# apart, so $\lVert P^2 - P^1 \rVert \le \sqrt N = 8$. So the quotient cannot go far beyond $1/\sqrt{C S^2} = 0.031$, for any batch
-# size. For larger images it is smaller still.
+# $L_{DS}$ is small by construction. The generator's last BatchNorm gives the pixels variance 1. If the two images of
+# a pair have little in common, $\lVert x^2 - x^1 \rVert$ is near $\sqrt{N C S^2} = \sqrt{64 \cdot 1024} = 256$. Two
+# rows of probabilities are at most $\sqrt 2$ apart, so $\lVert P^2 - P^1 \rVert \le \sqrt N = 8$. So the quotient
+# cannot be much larger than $1/\sqrt{C S^2} = 0.031$, whatever the batch size. For larger images it is smaller still.
 #
 # ### Exercise 1: the diversity-seeking loss from scratch
 #
@@ -98,8 +98,8 @@ lesson[1].check(diversity)
 #
 # The released code writes the same number with two divisions: `1 / (pixels / answers + 1e-20)`.
 #
-# *Predict before you run: a generator has collapsed, and the teacher gives exactly the same answer to both images of each pair.
-# What is the loss? What is its gradient?*
+# *Predict before you run: a generator has collapsed, and the teacher gives exactly the same answer to both images of
+# each pair. What is the value of the loss? What is its gradient?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -125,14 +125,16 @@ for name, (a, b) in cases.items():
         print(f"{name:24} {form.__name__:9}  loss {loss:7.4f}   its gradient's length {slope:.4f}")
 
 # %% [markdown]
-# The value looks harmless: it is 0. But the gradient is NaN, and one step later every weight is NaN. Why? Let
-# $u = \lVert x \rVert / \lVert P \rVert$, so the loss is $1/u$. Where $\lVert P \rVert = 0$, $u$ is infinite and $1/u = 0$. In the
-# backward pass, $-1/u^2 = 0$ is multiplied by $\partial u / \partial \lVert P \rVert = -\infty$, and $0 \cdot \infty$ is NaN. The package divides
-# only once.
+# The value looks harmless: it is 0. But the gradient is NaN, and one step later every weight is NaN. Why? Write
+# $\lVert x \rVert$ and $\lVert P \rVert$ for the two norms, and let $u = \lVert x \rVert / \lVert P \rVert$, so the
+# loss is $1/u$. If $\lVert P \rVert = 0$, then $u$ is infinite and $1/u = 0$. In the backward pass, $-1/u^2 = 0$ is
+# multiplied by $\partial u / \partial \lVert P \rVert = -\infty$, and $0 \cdot \infty$ is NaN. The package avoids
+# this by dividing only once.
 #
-# ### Exercise 2: the quotient without its trap
+# ### Exercise 2: the quotient without the trap
 #
-# Write $\lVert a \rVert / \lVert b \rVert$ so that the value and the gradient are finite, even where $a$, or $b$, or both are 0.
+# Write $\lVert a \rVert / \lVert b \rVert$ so that the value and the gradient are finite, even if $a$, $b$ or both
+# are 0.
 
 # %% tags=["exercise-2"]
 def safe_quotient(a, b):
@@ -148,15 +150,15 @@ lesson[2].check(safe_quotient)
 # %% [markdown]
 # ## How hard does it pull?
 #
-# A generator that minimises $L_{OH} + L_{IE} + L_{DS}$ follows the *gradients*, not the values. Here are the lengths of the gradients with
-# respect to the generator's weights. The quotient rule splits the gradient of $L_{DS}$ into two parts: one changes the answers, the other
-# changes the pixels.
+# A generator that minimises $L_{OH} + L_{IE} + L_{DS}$ follows the *gradients*, not the values. We now compute the
+# lengths of the gradients with respect to the generator's weights. The quotient rule splits the gradient of $L_{DS}$
+# into two parts: one changes the answers, and the other changes the pixels.
 #
 # $$\nabla L_{DS} = \underbrace{\frac{\nabla \lVert P^2 - P^1 \rVert}{\lVert x^2 - x^1 \rVert}}_{\text{answers nearer}}
 # \;\underbrace{-\; L_{DS}\, \frac{\nabla \lVert x^2 - x^1 \rVert}{\lVert x^2 - x^1 \rVert}}_{\text{images apart}}$$
 #
-# *Predict before you run: how many times as hard as `ds` does `oh` pull? And which of the two parts of `ds` pulls harder: the part that
-# we want, images apart, or the other one?*
+# *Predict before you run: how many times harder does `oh` pull than `ds`? And which of the two parts of `ds` pulls
+# harder: the part that we want, "images apart", or the other one?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -193,15 +195,16 @@ charts.Curves(
 )  # fmt: skip
 
 # %% [markdown]
-# `ds` pulls tens of times less than `oh`. And nearly all of its pull makes the *answers* alike. The part that makes the *images*
-# different is small. There is a reason. BatchNorm keeps the variance of the pixels, so the denominator can hardly grow. The easy way to a
-# small quotient is a small numerator. But this way works against `oh`: sure answers of different classes are as far apart as answers
-# can be. So "answers nearer" means less sure, or fewer classes.
+# The pull of `ds` is tens of times weaker than that of `oh`. And nearly all of it makes the *answers* more alike. The
+# part that makes the *images* differ is small. There is a reason for this. BatchNorm fixes the variance of the
+# pixels, so the denominator can hardly grow. The easy way to a small quotient is a small numerator. But a small
+# numerator works against `oh`: sure answers of different classes are as far apart as answers can be. So "answers
+# nearer" means less sure, or fewer classes.
 #
 # ### Exercise 3: how hard a loss pulls
 #
-# `first` and `second` are functions of a tensor `x`, and each returns a loss. How many times as hard as the second does the first one pull
-# at `x`? Divide the lengths of their gradients with respect to `x`.
+# `first` and `second` are functions of a tensor `x`, and each returns a loss. How many times harder does the first
+# pull on `x` than the second? Divide the lengths of their gradients with respect to `x`.
 
 # %% tags=["exercise-3"]
 def louder(first, second, x):
@@ -217,10 +220,12 @@ lesson[3].check(louder)
 # %% [markdown]
 # ## What does it do?
 #
-# Now we train five generators from the same weights, for 150 steps each. All minimise $L_{OH} + L_{IE}$. One adds nothing, three add `ds` with
-# weight 1 (as published), 30 and 300, and one adds `ms` with weight 1.
+# Now we train five generators from the same weights, for 150 steps each. All minimise $L_{OH} + L_{IE}$. The first
+# adds nothing to this sum. Three add `ds`, with weights 1 (as published), 30 and 300. The last adds `ms` with weight
+# 1.
 #
-# *Predict before you run: in which of the five runs do images end furthest apart? And the teacher's answers?*
+# *Predict before you run: in which of the five runs do the images end furthest apart? In which do the teacher's
+# answers end closest together?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -278,14 +283,15 @@ charts.Panels(
 )
 
 # %% [markdown]
-# With weight 1, `ds` changes nothing that we can see. With weight 300, it finds its easy way: all answers become
-# alike, $\lVert P^2 - P^1 \rVert$ is nearly 0, and so is the loss. In one seed the teacher then saw a single class and was sure
-# of it. In another seed it was undecided about every image. The images are nearly as far apart as before (mind the
-# scale of the left figure), but to the teacher they are all the same. The loss for diversity has made the answers collapse.
-# Mode seeking has no such easy way: its other distance is that of the latents, which no weight can change.
+# With weight 1, `ds` changes nothing that we can see. With weight 300, it takes the easy way: all answers become
+# alike, so $\lVert P^2 - P^1 \rVert$ is nearly 0, and so is the loss. With one seed, the teacher then saw a single
+# class and was sure of it. With another seed, it was undecided about every image. The images are nearly as far apart
+# as before (note the scale of the left figure), but to the teacher they are all the same. The loss for diversity has
+# made the answers collapse. Mode seeking has no such easy way: its other distance is that between the latents, which
+# no weight of the generator can change.
 #
 # How far apart can images be? With mean 0 and variance 1 in 1,024 pixels, two images with nothing in common are
-# $\sqrt{2 \cdot 1024} = 45.3$ apart. The rest is what *all* images share: a common pattern.
+# $\sqrt{2 \cdot 1024} = 45.3$ apart. Distances below this value show that the images share a common pattern.
 #
 # Here are images from the same latents:
 
@@ -297,8 +303,9 @@ sheet(ends | {"real digits": test.normalise(test.images[::100])}, teacher, most=
 # %% [markdown]
 # ## In the lab
 #
-# Here the screen shows *Sample diversity* alone. Press **Play** for 100 steps, switch it off, and wait for 300 steps. What does the
-# lab say about the difference? Then set its weight to 100.
+# Here the screen shows only the card *Sample diversity*. Press **Play**, wait for 100 steps, switch this loss off,
+# and wait for another 300 steps. What does the lab say about the difference? Then switch it on again and set its
+# weight to 100.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ds", learn=False)
@@ -306,32 +313,35 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # %% [markdown]
 # ## What to remember
 #
-# * A pair is one image from each half of a batch. `ds` is one norm divided by another. Norms over different numbers of entries have
-#   different scales, so look at a loss's *gradient* before you add it to others.
-# * A loss may have an easy way down that nobody intended. Split the gradient and see which part pulls hardest.
-# * If something can be 0, divide by it only once, and add a small number to it. A NaN cannot be repaired later; it must not arise.
+# * A pair is one image from each half of a batch. `ds` is one norm divided by another. Norms over different numbers
+#   of entries have different scales, so look at the *gradient* of a loss before you add the loss to others.
+# * A loss may have an easy way down that nobody intended. Split its gradient into parts and see which part pulls
+# hardest.
+# * If a number can be 0, divide by it only once, and add a small number to it first. A NaN cannot be repaired later,
+# so it must never arise.
 #
 # ## The paper, the code, and what we measured
 #
-# * *Code.* RDSKD: `1 / (pixels / answers + 1e-20)`, both norms over a half batch, added with weight 1 and not damped. MSGAN's
-#   term uses means of absolute differences and adds 1e-5. We know of no released code of MSKD. Ours is DAFL's losses plus MSGAN's
-#   term.
-# * *Paper.* We have not read its body. Its abstract names inter-sample diversity as one of three aims.
-# * *Measured.* On MNIST's teacher, the published `ds` is 50 times or more quieter than `oh`, and more than 9 tenths of it brings
-#   answers nearer. With weight 1, the mean distance of images is within the seeds' spread of a run without it (ten
-#   seeds: the ranges above). With weight 300 the answers collapsed in both seeds that we tried. Mode seeking with weight 1 moves
-#   images further apart. This does not say what it does for a *student*, or for colour images. We did not measure that here.
+# * *Code.* RDSKD: `1 / (pixels / answers + 1e-20)`, with both norms over half a batch, added with weight 1 and
+#   without damping. MSGAN's term uses means of absolute differences and adds 1e-5. We know of no released code for
+#   MSKD. Our version adds MSGAN's term to DAFL's losses.
+# * *Paper.* We have not read its body. Its abstract names inter-sample diversity as one of its three aims.
+# * *Measured.* With the MNIST teacher, the published `ds` pulls at least 50 times less than `oh`, and more than nine
+#   tenths of its pull brings answers nearer. With weight 1, the mean distance between images stays within the range
+#   over seeds of a run without it (ten seeds; the ranges are above). With weight 300, the answers collapsed with both
+#   seeds that we tried. Mode seeking with weight 1 moves images further apart. This does not show what it does for a
+#   *student*, or for colour images; we did not measure either here.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | inter-sample diversity | images differ from each other, also within a class |
-# | mode seeking | asking for different images from different latents |
-# | diversity seeking | asking for images that differ more than the answers to them |
-# | pull | the length of a loss's gradient: how much it moves the weights |
-# | 2-norm $\lVert a \rVert$ | root of the sum of squares over all entries |
-# | NaN | "not a number": the result of $0/0$ and $0 \cdot \infty$. It spreads to every number that is computed from it |
+# | inter-sample diversity | how much images differ from each other, even within a class |
+# | mode seeking | rewarding different images for different latents |
+# | diversity seeking | rewarding images that differ more than the teacher's answers to them |
+# | pull | the length of a loss's gradient: how strongly the loss changes the weights |
+# | 2-norm $\lVert a \rVert$ | the square root of the sum of squares over all entries |
+# | NaN | "not a number": the result of $0/0$ or $0 \cdot \infty$. It spreads to every number that is computed from it |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

@@ -9,18 +9,19 @@
 # %% [markdown]
 # # 07 Fluctuations and damping: a detective story
 #
-# **Goal.** The paper's best-known idea is next. You build it, and then you test whether it does anything.
+# **Goal.** Build the paper's best-known idea, and then test whether it has any effect.
 #
 # **Time.** About 50 minutes, of which 45 seconds are computing (two CPU cores).
 #
 # **The case.** The abstract of the RDSKD paper says: authenticity and class diversity often conflict, so the losses
-# fluctuate; an *exponential penalty* on rising losses calms them. These are three claims, and we test each of them:
+# fluctuate, and an *exponential penalty* on rising losses calms them. These are three claims, and we will test each
+# of them:
 #
 # 1. The losses fluctuate during training.
 # 2. The two losses conflict.
 # 3. The penalty calms them.
 #
-# A detective checks what a witness says. For each claim we first need an instrument.
+# A detective checks what a witness says. For each claim, we first need an instrument to measure with.
 
 # %%
 from dataclasses import replace
@@ -41,11 +42,11 @@ teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 # %% [markdown]
 # ## Claim 1: the losses fluctuate
 #
-# Let $L_1, \dots, L_n$ be the losses after each of $n$ steps. The **fluctuation** is the mean rise per step:
+# Let $L_1, \dots, L_n$ be the losses after each of $n$ steps. The **fluctuation** is their mean rise per step:
 #
 # $$F = \frac{1}{n-1} \sum_{i=1}^{n-1} \max(0,\, L_{i+1} - L_i) \quad\text{in the unit of the loss, per step.}$$
 #
-# Falls count as 0. A loss that only falls has $F = 0$, however fast it falls.
+# Falls are treated as 0. A loss that only falls has $F = 0$, however fast it falls.
 #
 # *Predict before you run: a "loss" is nothing but noise. Each value is drawn from a normal distribution with standard
 # deviation* $\sigma$*. Is F nearer to 0, to* $\sigma / 2$ *or to* $2 \sigma$*?*
@@ -63,13 +64,13 @@ F = image_quality.fluctuation(noise.tolist())
 print(f"noise with sigma 1: F = {F:.4f}   1 / sqrt(pi) = {torch.pi**-0.5:.4f}")
 
 # %% [markdown]
-# The difference of two such values is normal with standard deviation $\sigma\sqrt2$. The mean of its positive part is this
-# standard deviation divided by $\sqrt{2\pi}$. Together: $F = \sigma / \sqrt\pi = 0.564\,\sigma$. So **noise fluctuates without
-# any conflict.**
+# The difference of two such values is normal with standard deviation $\sigma\sqrt2$. The mean of its positive part is
+# this standard deviation divided by $\sqrt{2\pi}$. Together, these give $F = \sigma / \sqrt\pi = 0.564\,\sigma$. So
+# **noise fluctuates without any conflict.**
 #
 # ### Exercise 1: the mean rise per step
 #
-# Write $F$ for a sequence of losses.
+# Write a function that computes $F$ for a sequence of losses.
 
 # %% tags=["exercise-1"]
 def mean_rise(losses):
@@ -85,8 +86,9 @@ lesson[1].check(mean_rise)
 # %% [markdown]
 # ### The first suspect: sampling noise
 #
-# Each training step uses a new random batch. So the loss changes from step to step even if the generator does not learn.
-# We freeze the generator and draw fresh latents each time. The $F$ that is left is the **noise floor**.
+# Each training step uses a new random batch. So the loss changes from step to step even if the generator does not
+# learn. To measure this, we freeze the generator and draw fresh latents each time. The $F$ that remains is the
+# **noise floor**.
 #
 # *Predict before you run: the batch becomes four times as large, and then four times as large again. What happens to the
 # floor?*
@@ -121,13 +123,14 @@ charts.Curves(
 )  # fmt: skip
 
 # %% [markdown]
-# The standard deviation of a mean over $N$ images is proportional to $1/\sqrt N$. So a batch four times as large halves the
-# floor. For batches of 32, which we train with here, the floor of `oh` is about 0.03 nats per step. Remember that number.
+# The standard deviation of a mean over $N$ images is proportional to $1/\sqrt N$. So with a batch four times as
+# large, the floor is half as high. For batches of 32, which we use for training here, the floor of `oh` is about 0.03
+# nats per step. Remember that number.
 #
 # ### Exercise 2: the floor of sampling noise
 #
-# `measure(z)` returns the loss of latents $z$. `draw()` returns fresh latents. Write $F$ of `draws` measurements, each on
-# a new batch.
+# `measure(z)` returns the loss of latents $z$. `draw()` returns fresh latents. Write a function that returns $F$ for
+# `draws` measurements, each on a new batch.
 
 # %% tags=["exercise-2"]
 def noise_floor(measure, draw, draws):
@@ -143,13 +146,13 @@ lesson[2].check(noise_floor)
 # %% [markdown]
 # ### An instrument: the fixed probe
 #
-# To see what the *generator* does, we remove the sampling noise: we measure on the same latents after every step. These
-# latents are the **probe**. Measuring must not disturb the run: draw no random numbers from it, and leave BatchNorm's
-# running statistics alone.
+# To see what the *generator* does, we remove the sampling noise by measuring on the same latents after every step.
+# These latents are the **probe**. Measuring must not disturb the run: it must not draw from the run's random numbers,
+# and it must not change BatchNorm's running statistics.
 #
-# ### Exercise 3: a look that changes nothing
+# ### Exercise 3: a measurement that changes nothing
 #
-# Return the images of $z$ as training would see them, and leave the generator as it was.
+# Return the images that training would see for the latents $z$, and leave the generator unchanged.
 
 # %% tags=["exercise-3"]
 def look(generator, z):
@@ -163,17 +166,17 @@ lesson[3].check(look)
 # lesson[3].solution()
 
 # %% [markdown]
-# The package's probe is `image_quality.Probe`. Now a generator trains on `oh + ie`, without any damping. After each of 150
-# steps we note both losses twice: on the training batch and on the probe.
+# The package's probe is `image_quality.Probe`. Now we train a generator on `oh + ie`, without any damping. After each
+# of 150 steps, we record both losses twice: on the training batch and on the probe.
 #
-# *Predict before you run: F on training batches contains noise and learning. How large is F on the probe, in percent
-# of it?*
+# *Predict before you run: F on the training batches contains both noise and learning. How large is F on the probe, as
+# a percentage of F on the training batches?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-run = start()  # anew, so that this cell can be run again
+run = start()  # start again, so that this cell can be run twice
 probe = image_quality.Probe(run.teacher, run.generator, run.objective, n=64, seed=1000)
 
 
@@ -229,23 +232,24 @@ lesson.band("F on the probe, as a share of F on training batches, oh", of_traini
 lesson.band("F on the probe, as a share of F on training batches, ie", of_training[1], "%", look_at="lr")
 
 # %% [markdown]
-# Most of the up and down comes from the random batches: the frozen generator's floor is nearly as high. On the probe we see
-# the generator alone, and $F$ is several times smaller. (Noise and learning do not simply add: the squares of independent
-# parts add.)
+# Most of the fluctuation comes from the random batches: the noise floor of the frozen generator is nearly as high. On
+# the probe we see only the generator's changes, and $F$ is several times smaller. (Noise and learning do not simply
+# add up: for independent parts, the squares add up.)
 #
-# `ie` is also *lower* on the probe. This has another reason. The probe has 64 images, a training batch has 32, and the mean
-# answer of more images is more even. The same generator gave -2.17 nats in batches of 32 and -2.23 in batches of 64 (means
-# of 40 batches).
+# `ie` is also *lower* on the probe, for a different reason. The probe has 64 images and a training batch has only 32,
+# and averaging over more images makes the mean answer more even. The same generator gave -2.17 nats in batches of 32
+# and -2.23 in batches of 64 (means of 40 batches).
 #
-# **Verdict on claim 1: a figure of fluctuating training losses, as papers show them, says little.** Ask for the noise
-# floor, or for a fixed probe.
+# **Verdict on claim 1: a figure of fluctuating training losses, as papers show it, says little.** Ask for the noise
+# floor, or for measurements on a fixed probe.
 #
 # ## Claim 2: the two losses conflict
 #
-# We look in two ways. The **cosine** of the two gradients on the probe: below 0, a step that lowers one loss raises the
-# other. And the **increments** on the probe: in how many steps does one loss rise while the other falls?
+# We test this in two ways. First, we compute the **cosine** between the two gradients on the probe: if it is below 0,
+# a small step that lowers one loss raises the other. Second, we look at the **increments** on the probe: in how many
+# steps does one loss rise while the other falls?
 #
-# *Predict before you run: is the cosine always below 0, mostly below 0, or half of the time?*
+# *Predict before you run: is the cosine below 0 always, most of the time, or half of the time?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -267,14 +271,15 @@ print(f"one rises and the other falls in: yours {opposed:.0f} % of the steps")
 # If the two losses had nothing to do with each other, the cosine would be about 0, and one would rise while the other falls in
 # about half of the steps.
 #
-# **Verdict on claim 2: there is a conflict, and here it is weak.** The cosine jumps about, and its mean is small. With each of
-# our ten stored seeds the mean was below 0 (yours stands above). The increments are opposed in about half of the steps. The
-# price found in notebook 05 is a different thing: it shows in *where* training ends, not as a fight at every step.
+# **Verdict on claim 2: there is a conflict, but here it is weak.** The cosine jumps up and down, and its mean is
+# close to 0. For each of our ten stored seeds, the mean was below 0 (yours is given above). The increments are
+# opposed in about half of the steps. The price that we found in notebook 05 is something different: it shows in
+# *where* training ends, not as a fight at every step.
 #
 # ## Claim 3: the penalty calms the losses
 #
-# First we build the penalty. Instead of a loss $L$, minimise $e^{L - a}$. The **anchor** $a$ is an earlier value of the same
-# loss. It is a number, not a function of the weights $\theta$. So
+# First we build the penalty. Instead of a loss $L$, we minimise $e^{L - a}$. The **anchor** $a$ is an earlier value
+# of the same loss. It is a constant, not a function of the weights $\theta$. So
 #
 # $$\nabla_\theta\, e^{L - a} = \underbrace{e^{L - a}}_{\text{gain}} \nabla_\theta L.$$
 #
@@ -297,13 +302,13 @@ for rise in (-1.0, 0.0, 0.6931, 1.0):
     print(f"L - a = {rise:7.4f}   gain {gain:.4f}   exp(L - a) {np.exp(rise):.4f}")
 
 # %% [markdown]
-# A rise of $\ln 2 = 0.69$ nats doubles it. Compare this with claim 1: on the probe, a generator of this size rises by some
-# thousandths of a nat per step. **So an anchor that is one step old gives a gain of almost exactly 1.** This is the first
-# clue.
+# A rise of $\ln 2 = 0.69$ nats doubles the gain. Compare this with claim 1: on the probe, the losses of a generator
+# of this size rise by only a few thousandths of a nat per step. **So an anchor that is one step old gives a gain of
+# almost exactly 1.** This is the first clue.
 #
 # ### Exercise 4: the damped loss
 #
-# Here the anchor comes as a tensor. Think about what flows through it.
+# Here the anchor is given as a tensor. Think about whether a gradient should flow through it.
 
 # %% tags=["exercise-4"]
 def damped(loss, anchor):
@@ -319,17 +324,18 @@ lesson[4].check(damped)
 # %% [markdown]
 # ### Which earlier value?
 #
-# The abstract speaks of increments and does not say from where. The released code has a rule of its own. We try four rules:
+# The abstract mentions increments but does not say what they are measured from. The released code has its own rule.
+# We try four rules:
 #
-# | rule | the anchor after step $i$ | from |
+# | rule | the anchor after step $i$ | source |
 # |---|---|---|
 # | `epoch` | 0 at first; then the loss of the second step of every 120 | the released code |
-# | `previous` | the loss of the step before | the plainest reading of "increments" |
+# | `previous` | the loss of the previous step | the simplest interpretation of "increments" |
 # | `average` | a moving average that forgets over about 50 steps | ours |
 # | `none` | no damping: the plain sum | for comparison |
 #
-# *Predict before you run: a loss falls smoothly from 2 to 0.3 over 240 steps. At step 150 it jumps up by 0.5, for 20 steps.
-# Which rules answer the jump with a gain above 1? For how long?*
+# *Predict before you run: a loss falls smoothly from 2 to 0.3 over 240 steps. At step 150 it jumps up by 0.5 for 20
+# steps. Which rules respond to the jump with a gain above 1? For how long?*
 
 # %% tags=["prediction-6"]
 lesson.predict(6, ...)  # type your guess in quotes, in place of the dots
@@ -340,7 +346,7 @@ made_up = 0.3 + 1.7 * np.exp(-i / 60) + 0.5 * ((i >= 150) & (i < 170))
 
 
 def gains(rule):
-    """exp(L - a) of the made-up loss at each step, with the anchor in force in that step."""
+    """exp(L - a) of the made-up loss at each step, with the anchor that applies in that step."""
     anchor, found = 0.0, []
     for step, value in enumerate(made_up):
         found.append(np.exp(value - anchor))
@@ -363,20 +369,20 @@ charts.Panels(
 )
 
 # %% [markdown]
-# These are three different things under one name. `previous` answers the jump for a single step and is near 1 otherwise.
-# `average` answers until the average has followed. `epoch` compares with the start of the epoch: while the loss falls, its
-# gain falls too, jump or not. At the next anchor the gain leaps back to 1. Every rule but `none` starts with a gain of
-# $e^{L}$, because the first anchor is 0.
+# These are three different mechanisms under one name. `previous` responds to the jump for a single step, and its gain
+# is near 1 otherwise. `average` responds until the average has caught up. `epoch` compares with the start of the
+# epoch: while the loss falls, the gain falls too, with or without a jump. At the next anchor, the gain returns to 1.
+# Every rule except `none` starts with a gain of $e^{L}$, because the first anchor is 0.
 #
 # ### A fair test
 #
-# Damping also changes a term's *weight*: with a mean gain of 0.8 the term counts less all along. So "damping against the plain
-# sum" compares two things at once. We add a third run: the plain sum with **constant weights**. Each weight is the mean gain
-# that the term had under damping.
+# Damping also changes a term's *weight*: with a mean gain of 0.8, for example, the term has less weight throughout
+# the run. So a comparison of damping with the plain sum mixes two effects. We therefore add a third run: the plain
+# sum with **constant weights**. Each weight is the mean gain that the term had under damping.
 #
-# ### Exercise 5: the constant weight to compare with
+# ### Exercise 5: the constant weight for a fair comparison
 #
-# You get the losses of a run and the anchor in force at each step. Return that weight.
+# Your function receives the losses of a run and the anchor that applied at each step. Return that weight.
 
 # %% tags=["exercise-5"]
 def constant_weight(losses, anchors):
@@ -392,11 +398,11 @@ lesson[5].check(constant_weight)
 # %% [markdown]
 # ### The test
 #
-# Each run has the same generator, the same latents, and 100 steps of 32 images. After each step we measure all terms on the
-# probe.
+# Each run starts from the same generator, uses the same latents, and takes 100 steps of 32 images. After each step,
+# we measure both terms on the probe.
 #
-# *Predict before you run: F on the probe with damping (`epoch`), divided by F of the plain sum. Is it near 0.1, near
-# 0.5, near 1, or above?*
+# *Predict before you run: take F on the probe with damping (`epoch`) and divide it by F of the plain sum. Is the
+# ratio near 0.1, near 0.5, near 1, or above 1?*
 
 # %% tags=["prediction-7"]
 lesson.predict(7, ...)  # type your guess in quotes, in place of the dots
@@ -442,8 +448,8 @@ lesson.band("F(ie), published rule by plain sum", published[1] / plain[1], "", 2
 lesson.band("F(ie), published rule by constant weights", published[1] / constant[1], "", 2, look_at)
 
 # %% [markdown]
-# A ratio of 1 means that nothing changed. One seed says little. Look at how wide the ranges are, and on which side of 1 they lie.
-# The curves show the same: the damped run beside the plain one, on the same probe.
+# A ratio of 1 means that nothing changed. One seed says little, so look at how wide the ranges are and on which side
+# of 1 they lie. The next figure shows the damped run and the plain one as curves, measured on the same probe.
 
 # %%
 steps = np.arange(len(first["none"]["probe"]))
@@ -464,11 +470,11 @@ charts.Curves(
 )  # fmt: skip
 
 # %% [markdown]
-# This is the second clue. For two steps the anchors are 0. `ie` is negative, so its gain is about 0.2; the gain of `oh` is
-# above 1. Then both anchors are set to the loss of the second step. `ie` keeps falling towards $-\ln 10$, so its gain settles
-# below 1. That is a smaller weight, not a damper.
+# This is the second clue. For the first two steps, the anchors are 0. `ie` is negative, so its gain is about 0.2,
+# while the gain of `oh` is above 1. Then both anchors are set to the loss of the second step. `ie` keeps falling
+# towards $-\ln 10$, so its gain settles below 1. That is a smaller weight, not a damping.
 #
-# Now all rules, with three seeds.
+# Now we test all rules, with three seeds.
 
 # %% tags=["not-banded"]
 rules = ("none", "epoch", "previous", "average")
@@ -499,8 +505,9 @@ charts.Panels(
 )
 
 # %% [markdown]
-# Compare the spread of the seeds with the distance between two rules: most rules lie inside the spread. And the images? Here
-# are the same latents under four rules, from the first seed.
+# Compare the spread over the seeds with the distance between two rules: most differences between rules are smaller
+# than the spread. What about the images? Here are images from the same latents under four of the rules, for the first
+# seed.
 
 # %%
 ends = {"plain sum": first["none"], "damped\nas published": first["epoch"], "constant\nweights": first["constant"],
@@ -510,11 +517,12 @@ rows = {name: run["images"] for name, run in ends.items()} | {"real digits": tes
 sheet(rows, teacher, most=10)
 
 # %% [markdown]
-# Cover the names of the rows: could you tell which runs were damped?
+# Cover the names of the rows. Could you tell which runs were damped?
 #
-# Three seeds are few. This table has ten, and one more rule: an anchor that stays at 0. $F$ is in 0.001 nats per step on the
-# probe, mean ± standard deviation over the seeds (`benchmarks/damping.py`). Two more settings, larger steps and smaller batches,
-# are in [damping.md](../results/damping.md).
+# Three seeds are not many. The following table uses ten seeds, and it has one more rule: an anchor that stays at 0.
+# $F$ is measured on the probe and given in units of 0.001 nats per step, as mean ± standard deviation over the seeds
+# (`benchmarks/damping.py`). Results for two more settings, larger steps and smaller batches, are in
+# [damping.md](../results/damping.md).
 #
 # | anchor | F(oh) | F(ie) | `oh` at the end | `ie` at the end |
 # |---|---|---|---|---|
@@ -523,26 +531,28 @@ sheet(rows, teacher, most=10)
 # | constant weights | 5.6 ± 0.7 | 3.7 ± 1.4 | 0.23 ± 0.03 | -2.11 ± 0.05 |
 # | `previous` | 5.1 ± 1.0 | 3.8 ± 1.2 | 0.22 ± 0.02 | -2.17 ± 0.05 |
 # | `average` | 5.4 ± 1.1 | 3.8 ± 1.5 | 0.24 ± 0.03 | -2.17 ± 0.04 |
-# | 0, never moved | 4.4 ± 0.5 | 7.7 ± 1.9 | 0.18 ± 0.02 | -1.73 ± 0.10 |
+# | 0, never changed | 4.4 ± 0.5 | 7.7 ± 1.9 | 0.18 ± 0.02 | -1.73 ± 0.10 |
 #
-# * The published rule lowers neither fluctuation by more than the spread between seeds, neither here nor in the two other
-#   settings. $F$ of `ie` is lowest for the plain sum.
-# * The published rule changes where `ie` ends: -2.09 against -2.18, which is 8.1 effective classes against 8.8. Constant
-#   weights with the same mean gains (1.00 and 0.67) end at -2.11. So the smaller *weight* does it, not the damping.
-# * An anchor that stays at 0 acts like a weight of 0.2 on `ie`: images are surer, `oh` is calmer, `ie` is less calm, and there are
-#   not quite 6 effective classes.
-# * With batches of 8, the rule `previous` had a lower $F$ of `oh` than the plain sum with 9 of 10 seeds, and no better end. It is
-#   one of thirty comparisons, so it may be luck. New seeds would tell.
+# * The published rule lowers neither of the two fluctuations by more than the spread between seeds, either here or in
+# the two other settings. $F$ of `ie` is lowest for the plain sum.
+# * The published rule changes where `ie` ends: at -2.09 instead of -2.18, which means 8.1 effective classes instead
+#   of 8.8. A run with constant weights equal to the mean gains (1.00 and 0.67) ends at -2.11. So the cause is the
+#   smaller *weight*, not the damping.
+# * An anchor that stays at 0 acts like a weight of 0.2 on `ie`: the teacher is surer of the images, `oh` fluctuates
+#   less, `ie` fluctuates more, and there are not quite 6 effective classes.
+# * With batches of 8, the rule `previous` gave a lower $F$ of `oh` than the plain sum for 9 of 10 seeds, but no
+# better result at the end. This is one of thirty comparisons, so it may be luck. Runs with new seeds could tell.
 #
-# **Verdict on claim 3: not confirmed here.** This does not refute it elsewhere.
+# **Verdict on claim 3: not confirmed here.** This does not refute the claim for other settings.
 #
 # ### A stronger dose
 #
-# Why is there nothing to see? A loss of the generator moves by 0.1 nats or less between two anchors, so its gain stays between
-# 0.9 and 1.1. A **strength** $b$ makes the effect larger: minimise $e^{b (L - a)} / b$. The gain is then $e^{b(L-a)}$. The
-# released code has $b = 1$; other strengths are ours, and their gains are kept between 1/20 and 20.
+# Why is there no visible effect? A loss of the generator changes by 0.1 nats or less between two anchors, so its gain
+# stays between 0.9 and 1.1. A **strength** $b$ makes the effect larger: minimise $e^{b (L - a)} / b$. The gain is
+# then $e^{b(L-a)}$. The released code uses $b = 1$. The other strengths are our own addition, and we limit their
+# gains to between 1/20 and 20.
 #
-# *Predict before you run: with strength 20 and the anchor `previous`, do the gains move? And does F fall?*
+# *Predict before you run: with strength 20 and the anchor `previous`, do the gains change visibly? And does F fall?*
 
 # %% tags=["prediction-8"]
 lesson.predict(8, ...)  # type your guess in quotes, in place of the dots
@@ -567,24 +577,24 @@ charts.Panels(
 )
 
 # %% [markdown]
-# The gains move a lot now. But look at what moves them. The anchor is the loss of *another random batch*, so the gain follows
-# sampling noise too, and no step of the generator can calm that. Three seeds cannot tell whether $F$ falls. What is known
-# ([damping.md](../docs/damping.md)):
+# Now the gains change a lot. But look at what changes them. The anchor is the loss of *another random batch*, so the
+# gain follows sampling noise too, and no step of the generator can reduce that noise. Three seeds cannot show whether
+# $F$ falls. Here is what is known ([damping.md](../docs/damping.md)):
 #
-# * With the anchor at the previous step, damping acts like **friction**: it takes away some of Adam's momentum, but only in
-#   directions in which the losses disagree. In a toy with two parabolas, strength 20 lowers $F$ by 39 %, and strength 1
-#   by 4 %. Ten seeds with a spread of 15 % cannot see 4 %.
-# * On the real generator it is **not settled**. A first look (five seeds, 240 steps) found $F$ of `oh` 45 % lower at strength 20.
-#   The lab's probe, with five other seeds and 300 steps, found the factors 1.02, 0.93, 1.03, 0.76 and 0.95. A larger study was
-#   planned and has not been run.
+# * With the anchor at the previous step, damping acts like **friction**: it takes away some of Adam's momentum, but
+#   only in directions in which the losses disagree. In a toy problem with two parabolas, strength 20 lowers $F$ by 39
+#   %, and strength 1 lowers it by 4 %. Ten seeds with a spread of 15 % cannot reveal a change of 4 %.
+# * On the real generator it is **not settled**. In a first trial (five seeds, 240 steps), $F$ of `oh` was 45 % lower
+#   at strength 20. On the lab's probe, with five other seeds and 300 steps, $F$ changed by the factors 1.02, 0.93,
+#   1.03, 0.76 and 0.95. A larger study was planned but has not been run.
 #
-# So the case stays open.
+# So the case remains open.
 #
 # ### In the lab: your own evidence
 #
-# Press **Play**, then **Compare**. The lab now trains a twin without damping. Set the *damping strength* to 20, and choose the anchor
-# *previous* under **More**. For each loss, two bars show $F$: your run and the twin. Wait for 300 steps and read the sentence below
-# the curves. Then try another seed.
+# Press **Play**, then **Compare**. The lab now also trains a twin without damping. Set the *damping strength* to 20,
+# and choose the anchor *previous* under **More**. For each loss, two bars show $F$ for your run and for the twin.
+# Wait for 300 steps and read the sentence below the curves. Then try another seed.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, learn=False)
@@ -592,26 +602,29 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # %% [markdown]
 # ## What to remember
 #
-# * A fluctuation is the mean rise per step. Say on which batch: on fresh batches it is almost only sampling noise.
-# * Put every such number beside the noise floor of a frozen generator. Noise alone gives $0.56\,\sigma$.
-# * Two losses conflict where the cosine of their gradients is below 0. Measure it on the same latents.
-# * $e^{L-a}$ keeps a gradient's direction and multiplies its length by the gain $e^{L-a}$: 1 at the anchor, 2 at $\ln 2$ nats
-#   above it. The anchor is a number; nothing flows through it.
+# * A fluctuation is the mean rise per step. Always state on which batches it was measured: on fresh batches it is
+# almost entirely sampling noise.
+# * Compare every such number with the noise floor of a frozen generator. Noise alone gives $0.56\,\sigma$.
+# * Two losses conflict if the cosine of their gradients is below 0. Measure both gradients on the same latents.
+# * $e^{L-a}$ keeps a gradient's direction and multiplies its length by the gain $e^{L-a}$: 1 at the anchor, 2 at
+#   $\ln 2$ nats above it. The anchor is a constant; no gradient flows through it.
 # * Damping changes a term's mean weight. Compare it with constant weights of the same mean, not only with the plain sum.
 # * A change smaller than the spread between seeds is not a finding.
 #
 # ## The paper, the code, and what we measured
 #
-# * *Paper.* Its abstract says that authenticity and class diversity often conflict, causing frequent fluctuations, and that
-#   exponentially penalising increments mitigates them. We have not read its body. We know neither on which batches its losses
-#   were taken nor what its anchor is.
-# * *Code.* The released code logs the losses of the training batches, 512 fresh images each. It has two damped terms and a
-#   plain one, without weights. Anchors start at 0 and are taken once per 120 steps, at the second.
-# * *Measured* (ten seeds, the ranges above; width 8, batches of 32, 100 or 150 steps, MNIST's teacher). On the probe the
-#   fluctuation is a fraction of that on training batches. The mean cosine of the two gradients is slightly below 0 with
-#   all ten stored seeds. In no setting did the published rule calm `oh` or `ie` beyond the spread of ten seeds.
-# * *Not measured here.* Whether a *student* learns better; the published size (width 128, batches of 512, 2,400 steps); colour
-#   images; long runs.
+# * *Paper.* Its abstract says that authenticity and class diversity often conflict, causing frequent fluctuations,
+#   and that exponentially penalising increments mitigates them. We have not read its body. We know neither on which
+#   batches its losses were measured nor what its anchor is.
+# * *Code.* The released code logs the losses on the training batches, each of 512 fresh images. It has two damped
+# terms and one plain term, without weights. The anchors start at 0 and are set once every 120 steps, at the second
+# step.
+# * *Measured* (ten seeds, with the ranges above; width 8, batches of 32, 100 or 150 steps, the MNIST teacher). On the
+#   probe, the fluctuation is a fraction of that on training batches. The mean cosine of the two gradients is slightly
+#   below 0 for all ten stored seeds. In no setting did the published rule reduce the fluctuation of `oh` or `ie` by
+#   more than the spread over ten seeds.
+# * *Not measured here.* Whether a *student* learns better with damping; the published size (width 128, batches of
+# 512, 2,400 steps); colour images; long runs.
 #
 # ## New words
 #
@@ -620,7 +633,7 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # | increment | the change of a loss from one step to the next |
 # | fluctuation $F$ | mean positive increment per step, in the unit of the loss |
 # | noise floor | $F$ of a generator that does not learn, with fresh latents each time |
-# | probe | latents drawn once, on which the generator is measured again and again |
+# | probe | latents that are drawn once and used for every measurement of the generator |
 # | anchor $a$ | the earlier value that a loss is compared with |
 # | damping, exponential penalty | minimising $e^{L-a}$ instead of $L$ |
 # | gain | $e^{L-a}$: the factor by which damping multiplies a term's gradient |

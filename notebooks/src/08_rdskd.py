@@ -9,15 +9,15 @@
 # %% [markdown]
 # # 08 RDSKD: a student from a teacher without its data
 #
-# **Goal.** Write the whole method in one cell, show that the package computes the same, and use it: a network half the size of
-# its teacher learns to read handwritten digits without seeing one.
+# **Goal.** Write the whole method in one cell, show that the package computes the same, and use it: a network with
+# half as many channels as its teacher learns to read handwritten digits without ever seeing one.
 #
 # **Time.** About 35 minutes, of which 30 seconds are computing (two CPU cores).
 #
-# You know all the parts by now. A *generator* $G$ turns random *latents* $z$ into images. The *teacher*, whose training data is
-# gone, answers to them. Three losses judge its answers, and their gradient improves the generator. Then the *student* learns the
-# teacher's answers to the generated images. This method is called RDSKD, *Robustness and Diversity Seeking Data-Free Knowledge
-# Distillation* (ICASSP 2021).
+# By now you know all the parts. A *generator* $G$ turns random *latents* $z$ into images. The *teacher*, whose
+# training data is gone, answers these images. Three losses judge its answers, and their gradient improves the
+# generator. Then the *student* learns from the teacher's answers to the generated images. This method is called
+# RDSKD, *Robustness and Diversity Seeking Data-Free Knowledge Distillation* (ICASSP 2021).
 
 # %%
 from dataclasses import replace
@@ -39,25 +39,26 @@ for name, net in (("teacher", teacher), ("student", lab.LeNet5Half())):
 # %% [markdown]
 # ## What the generator minimises
 #
-# A batch of $N$ images $x = G(z)$ goes through the teacher. It answers with logits $t \in \mathbb{R}^{N \times K}$ and
-# probabilities $p = \mathrm{softmax}(t)$. Three losses use these answers. All logarithms are natural, so the unit is the *nat*:
+# A batch of $N$ images $x = G(z)$ goes through the teacher, which answers with logits $t \in \mathbb{R}^{N \times K}$
+# and probabilities $p = \mathrm{softmax}(t)$. Three losses use these answers. All logarithms are natural, so `oh` and
+# `ie` are measured in *nats*:
 #
-# | key | loss | what it is for |
+# | key | loss | its purpose |
 # |---|---|---|
 # | `oh` | $L_{OH} = -\frac1N \sum_i \ln p_i[\arg\max_k t_{ik}]$ | *authenticity*: the teacher is sure of each image |
 # | `ie` | $L_{IE} = \sum_k \bar p_k \ln \bar p_k,\quad \bar p = \frac1N \sum_i p_i$ | *class diversity*: all classes occur equally often |
-# | `ds` | $L_{DS} = \lVert P^2 - P^1 \rVert \,/\, \lVert x^2 - x^1 \rVert$, halves 1 and 2 of the batch | *inter-sample diversity*: images differ more than their answers |
+# | `ds` | $L_{DS} = \lVert P^2 - P^1 \rVert \,/\, \lVert x^2 - x^1 \rVert$, for halves 1 and 2 of the batch | *inter-sample diversity*: images differ more than the answers to them |
 #
-# The first two conflict. The easiest way to lower `oh` is to generate one perfect digit again and again, and for `ie` nothing is
-# worse. The authors say that this conflict makes the losses fluctuate. (Notebook 07 found that the conflict is weak, and that
-# most of the fluctuation is sampling noise.) Their remedy is a penalty that grows exponentially when a loss **rises**. Let the
-# *anchor* $a$ be an earlier value of the same loss. Then
+# The first two losses conflict. The easiest way to lower `oh` is to generate one perfect digit again and again, and
+# nothing is worse for `ie`. The authors say that this conflict makes the losses fluctuate. (Notebook 07 found that
+# the conflict is weak, and that most of the fluctuation is sampling noise.) Their remedy is a penalty that grows
+# exponentially when a loss **rises**. Let the *anchor* $a$ be an earlier value of the same loss. Then
 #
 # $$L_G = e^{L_{OH} - a_{OH}} + e^{L_{IE} - a_{IE}} + L_{DS}.$$
 #
-# The gradient of a damped term is $e^{L-a}\,\nabla L$. The factor $e^{L-a}$ is the **gain**. It is 1 at the anchor, above 1 when
-# the loss has risen, and below 1 when it has fallen. The released code starts with $a = 0$ and takes a new anchor once every 120
-# steps, at the second of them.
+# The gradient of a damped term is $e^{L-a}\,\nabla L$. The factor $e^{L-a}$ is the **gain**. It is 1 at the anchor,
+# above 1 when the loss has risen, and below 1 when it has fallen. The released code starts with $a = 0$ and sets a
+# new anchor once every 120 steps, at the second step.
 #
 # ### Exercise 1: the loss of the generator
 #
@@ -76,10 +77,10 @@ lesson[1].check(generator_loss)
 # lesson[1].solution()  # one answer
 
 # %% [markdown]
-# ### Exercise 2: when an anchor is taken
+# ### Exercise 2: when the anchor is set
 #
-# This is the rule `epoch` of notebook 07, for an epoch of any length. Given step $i$ (counted from 0), its loss `raw` and the current
-# `anchor`, return the anchor for the next step. An epoch has `every` steps.
+# This is the rule `epoch` from notebook 07, for an epoch of any length. Given step $i$ (counted from 0), its loss
+# `raw` and the current `anchor`, return the anchor for the next step. An epoch has `every` steps.
 
 
 # %% tags=["exercise-2"]
@@ -96,10 +97,11 @@ lesson[2].check(next_anchor)
 # %% [markdown]
 # ## The generator's training in one cell
 #
-# This cell takes only the two networks from the package. It computes in double precision so that the comparison below can be
-# exact: in single precision, rounding errors alone make two correct programs drift apart.
+# This cell uses nothing from the package except the two networks. It computes in double precision so that we can
+# compare results closely below. In single precision, rounding errors alone make two correct programs drift apart.
 #
-# *Predict before you run: in the first step both anchors are 0. Which term has a gain above 1, and which has a gain below 1?*
+# *Predict before you run: in the first step, both anchors are 0. Which term has a gain above 1, and which has a gain
+# below 1?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -129,7 +131,7 @@ for i in range(12):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if i % 5 == 1:  # every 120 steps in the released code; every 5 here, to see it happen
+    if i % 5 == 1:  # every 120 steps in the released code; every 5 here, so that you see it happen
         anchor_oh, anchor_ie = oh.item(), ie.item()
     flat.append((oh.item(), ie.item(), ds.item()))
 
@@ -138,10 +140,10 @@ for i in (0, 5, 11):
 print(f"gains in step 0: oh {np.exp(flat[0][0]):.4f}, ie {np.exp(flat[0][1]):.4f}")
 
 # %% [markdown]
-# ## The same with the package
+# ## The same training with the package
 #
-# In `rdskd_lab` a method is a **table of named terms**. One loop minimises any such table, and it *yields* each step. Between two
-# steps you can look at everything and change the table.
+# In `rdskd_lab` a method is a **table of named terms**. One loop minimises any such table, and it *yields* after each
+# step. Between two steps, you can inspect everything and change the table.
 
 # %%
 from functools import partial
@@ -166,8 +168,9 @@ print("largest difference below 1e-8:", bool(difference < 1e-8))
 # %% [markdown]
 # ### Exercise 3: RDSKD as a table
 #
-# Write the table yourself. A row is `lab.Term(measure, damped=...)`. Its `measure` is a function that takes a batch `b` and
-# returns the loss. The batch has `b.images`, `b.logits` and `b.probs` (the teacher's, at temperature 1).
+# Write the table yourself. Each row is a `lab.Term(measure, damped=...)`. Its `measure` is a function that takes a
+# batch `b` and returns the loss. The batch has `b.images`, `b.logits` and `b.probs`; the last two are the teacher's,
+# at temperature 1.
 
 
 # %% tags=["exercise-3"]
@@ -182,12 +185,14 @@ lesson[3].check(my_rdskd)
 # lesson[3].solution()
 
 # %% [markdown]
-# ## For real: first the generator ...
+# ## The whole method: first the generator ...
 #
-# `Distillation` holds a whole run: teacher, generator, objective and student. Its settings are those of the preset `classroom`,
-# but with fewer steps. Every batch that trains the generator also goes into a *pool*. The student will learn from the pool.
+# A `Distillation` object holds a whole run: teacher, generator, objective and student. We use the settings of the
+# preset `classroom`, but with fewer steps. Every batch that trains the generator also goes into a *pool*, from which
+# the student will learn.
 #
-# *Predict before you run: how many of the ten classes will the pool hold, and which of the three losses will rise?*
+# *Predict before you run: how many of the ten classes will the pool contain, and which of the three losses will
+# rise?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -211,8 +216,9 @@ lesson.band("share of the rarest class in the pool", rarest, "%", look_at="wheth
 charts.samples(pictures, [str(k) for k in range(10)])
 
 # %% [markdown]
-# The *teacher* calls these images digits. They need not look like digits to us. They must be clear to the teacher, cover all
-# classes, and differ enough to learn from. Here are the surest ones beside real digits:
+# The *teacher* calls these images digits. They do not need to look like digits to us. They must be clear to the
+# teacher, cover all classes, and differ enough for a student to learn from them. For each class, the next figure
+# shows the image of which the teacher is surest, with real digits for comparison:
 
 # %%
 test = lab.load_data("digits", "test")  # 1,000 real digits; neither network was trained on them
@@ -223,33 +229,35 @@ row = {key: made[key][surest] for key in ("images", "labels", "confidence")}
 sheet({"generated\nthe surest ones": row, "real digits": digits}, run.teacher)
 
 # %% [markdown]
-# And these are the five boxes again, with the generated images in them:
+# Here are the five boxes again, now with the generated images:
 
 # %%
 five_boxes(made["images"], digits)
 
 # %% [markdown]
-# How did the three losses get there?
+# How did the three losses change on the way?
 
 # %%
 columns = history_of(history)
 charts.Panels("losses and gains of the generator", charts.loss_terms(columns) + charts.gains(columns))
 
 # %% [markdown]
-# *Look at the gains.* In the first step the anchors are 0. $L_{OH}$ is positive, so its gain starts above 1. $L_{IE}$ is
-# negative, so its gain starts far below 1: for a loss of -1.6 it is $e^{-1.6} = 0.2$. After step 1 both anchors are taken, and
-# the gains jump to 1. From then on a gain says how far the loss is from its value at the start of the epoch.
+# *Look at the gains.* In the first step the anchors are 0. $L_{OH}$ is positive, so its gain starts above 1. $L_{IE}$
+# is negative, so its gain starts far below 1: for a loss of -1.6 it is $e^{-1.6} = 0.2$. After step 1, both anchors
+# are set, and the gains jump to 1. From then on, a gain shows how far the loss is from its value at the start of the
+# epoch.
 #
-# *Look at `ds`.* Lower is better, and still it may rise: as more classes appear, the answers in its numerator differ more. Its
-# values and its gradient are small compared with the other two (notebook 06).
+# *Look at `ds`.* Lower is better, and yet it may rise: as more classes appear, the answers in its numerator differ
+# more. Its values and its gradient are small compared with the other two (notebook 06).
 #
 # ## ... then the student
 #
-# The student minimises $L_S = T^2\,\mathrm{KL}(\mathrm{softmax}(t/T)\,\Vert\,\mathrm{softmax}(s/T))$ with temperature $T = 10$.
-# It sees images drawn from the pool, slightly rotated and shifted, and labelled again by the teacher. It sees no real image and
-# no label.
+# The student minimises $L_S = T^2\,\mathrm{KL}(\mathrm{softmax}(t/T)\,\Vert\,\mathrm{softmax}(s/T))$ with temperature
+# $T = 10$. It sees images from the pool, slightly rotated and shifted, with fresh answers from the teacher. It sees
+# no real images and no labels.
 #
-# *Predict before you run: the teacher reads about 99 % of 1,000 real digits. How many will its student read?*
+# *Predict before you run: the teacher reads about 99 % of 1,000 real digits correctly. How many will its student read
+# correctly?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -269,33 +277,35 @@ charts.recall(found)
 # %% [markdown]
 # ## What to remember
 #
-# * The generator replaces the data: the teacher's own answers tell which images are good.
-# * `oh` alone collapses. `ie` prevents this and conflicts with it. `ds` makes images differ. Damping is a *gain* on a gradient.
-# * The student sees generated images and the teacher's soft answers, nothing else.
+# * The generator replaces the data: the teacher's own answers show which images are good.
+# * With `oh` alone, the generator collapses. `ie` prevents this but conflicts with `oh`. `ds` is meant to make images
+# differ. Damping multiplies a gradient by a *gain*.
+# * The student sees generated images and the teacher's soft answers, and nothing else.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Released code**: the formulas above are those of the authors' code. We have not read the body of their paper and know none
-#   of its accuracies.
-# * **Measured here**: the result lines above, on 1,000 shipped digits. The full preset `classroom` (800 and 4,000 steps) gives
-#   97.75 ± 0.17 % on MNIST's 10,000 test images, three seeds (README).
-# * **Where they differ**: the published run has 2,400 generator steps of 512 images, a generator 8 times as wide, and 120,000
-#   student steps on fresh images. With 10,000 of those student steps, on a GPU, we got 97.1, 97.6 and 94.8 % (seeds 0, 1, 2); we
-#   have not run the rest. The pool, the rotated and shifted images and the falling learning rate are ours.
+# * **Released code**: the formulas above are taken from the authors' code. We have not read the body of their paper
+#   and know none of its accuracies.
+# * **Measured here**: the results above, on the 1,000 digits that come with the package. The full preset `classroom`
+#   (800 and 4,000 steps) gives 97.75 ± 0.17 % on MNIST's 10,000 test images, over three seeds (README).
+# * **Where they differ**: the published run has 2,400 generator steps of 512 images, a generator 8 times as wide, and
+#   120,000 student steps on fresh images. With 10,000 of those student steps, on a GPU, we obtained 97.1, 97.6 and
+#   94.8 % (seeds 0, 1, 2); we have not run the rest. The pool, the rotated and shifted images and the falling
+#   learning rate are our additions.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | anchor $a$ | an earlier value of a loss, from which a damped term is measured |
+# | anchor $a$ | an earlier value of a loss, with which a damped term is compared |
 # | gain $e^{L-a}$ | the factor by which damping multiplies a term's gradient |
-# | objective | a table of named terms: which loss, with which weight, damped or not |
+# | objective | a table of named terms that states for each its loss, its weight, and whether it is damped |
 # | pool | the images that trained the generator, kept with the teacher's answers |
 # | recall | the share of a class's images that a network reads correctly |
 # | agreement | the share of images on which two networks give the same answer |
 #
-# **Go on.** `rdskd-lab distill --data digits --out runs/mine` runs the whole preset and writes a report. `--off ie` switches a
-# term off, `--anchor none` removes the damping.
+# **What next?** `rdskd-lab distill --data digits --out runs/mine` runs the whole preset and writes a report.
+# `--off ie` switches off a term, and `--anchor none` removes the damping.
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

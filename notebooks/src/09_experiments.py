@@ -9,12 +9,13 @@
 # %% [markdown]
 # # 09 Experiments: one change at a time
 #
-# **Goal.** Change one thing at a time while RDSKD trains, and find out what this one change does.
+# **Goal.** Change one thing at a time while RDSKD trains, and find out what each change does.
 #
-# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores). Live training takes as long as you like.
+# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores). The live training lasts as long as
+# you like.
 #
-# You do each experiment twice: first by hand in the lab, then in a cell that measures the same from the same seed. So you can
-# check whether you saw it right.
+# You do each experiment twice: first by hand in the lab, then in a cell that runs the same experiment from the same
+# seed and measures the result. So you can check whether your impression was right.
 
 # %%
 from dataclasses import replace
@@ -32,9 +33,10 @@ lesson = begin("09_experiments")
 # %% [markdown]
 # ## The lab
 #
-# You know the lab from notebook 01. Run the cell, press **Play**, and let it train for about a hundred steps. A change takes
-# effect before the next step. After a change a grey **twin** appears: the same run without your change. **Reset** goes back to
-# the same weights and latents, and keeps the terms as you have set them. You find everything else under **More**.
+# You know the lab from notebook 01. Run the cell, press **Play**, and let the lab train for about a hundred steps. A
+# change takes effect before the next step. After a change, a grey **twin** appears: the same run without your change.
+# **Reset** goes back to the initial weights and latents, but keeps the terms as you have set them. Everything else is
+# under **More**.
 
 # %%
 small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
@@ -42,14 +44,14 @@ live = Lab(settings=small, seed=lesson.seed, steps=40)
 live
 
 # %% [markdown]
-# ## The same in numbers
+# ## The same experiments in numbers
 #
-# All experiments below use this function. It trains with RDSKD's table, makes your edits at the steps that you name, and returns
-# three numbers for each step.
+# All experiments below use this function. It trains with RDSKD's table of terms, makes your edits at the steps that
+# you choose, and returns three numbers for each step.
 
 
 # %%
-pictures = []  # of each run at its end: 40 images and the teacher's answers
+pictures = []  # at the end of each run: 40 images and the teacher's answers
 
 
 def play(edits=None, steps=120, seed=lesson.seed):
@@ -85,8 +87,8 @@ def compare(title, runs, column, ylabel):
 # %% [markdown]
 # ## Experiment 1: switch class diversity off
 #
-# *Predict before you run: from step 60 on, `ie` is off. What will change first, the certainty or the classes? How soon? By hand:
-# Reset, Play to about step 60, Pause, switch Class diversity off, Play.*
+# *Predict before you run: from step 60 on, `ie` is off. What will change first, the certainty or the classes? How
+# soon? To try it by hand, press Reset, Play to about step 60, Pause, switch Class diversity off, and press Play.*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -101,25 +103,25 @@ lesson.band("effective classes, ie off since step 60", without_ie[-20:, 2].mean(
 compare("ie off at step 60", {"as it is": as_it_is, "ie off": without_ie}, 2, "effective classes of 10")
 
 # %% [markdown]
-# Until step 60 both runs are identical, number for number: same seed, same weights, same latents. So the one edit caused every
-# later difference. This is what Reset is for, and why you change one thing at a time. Here are the images of both runs at the
-# end, from the same latents:
+# Until step 60, both runs are identical, number for number: they have the same seed, the same weights and the same
+# latents. So every later difference was caused by this one edit. This is why the lab has Reset, and why you change
+# one thing at a time. Here are the final images of both runs, made from the same latents:
 
 # %%
 sheet({"as it is": pictures[0], "ie off\nsince step 60": pictures[1]})
 
 # %% [markdown]
-# The lab's twin is such a second run. A *fork* shows both side by side: it continues from the present step of your lab, once as it is and
-# once with one edit.
+# The lab's twin is such a second run. A *fork* shows two runs side by side: both continue from the current step of
+# your lab, one unchanged and one with a single edit.
 
 # %% tags=["not-banded"]
 live.fork("ie", "on", False)
 
 # %% [markdown]
-# ## Experiment 2: authenticity, thirty times as strong
+# ## Experiment 2: authenticity with thirty times the weight
 #
-# *Predict before you run: `oh` has weight 30 from the first step. Will the teacher be surer? What is the price? By hand: Reset,
-# set the weight of Authenticity to 30, Play.*
+# *Predict before you run: `oh` has weight 30 from the first step. Will the teacher be surer? What is the price? To
+# try it by hand, press Reset, set the weight of Authenticity to 30, and press Play.*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -138,15 +140,15 @@ charts.Panels(
 )
 
 # %% [markdown]
-# The price of more certainty is fewer classes. The two terms conflict, and the weights decide which of them wins. This is the
-# conflict of notebook 05, live.
+# The price of more certainty is fewer classes. The two terms conflict, and the weights decide which of them wins.
+# This is the conflict that you saw in notebook 05.
 #
 # ## Experiment 3: no damping, and a trap
 #
-# *Predict before you run: `oh` and `ie` train without damping (in the lab, each card has a switch for it). Is the run better,
-# worse, or the same? And how would you know?*
+# *Predict before you run: `oh` and `ie` train without damping (in the lab, each card has a switch for it). Does the
+# run become better, become worse, or stay the same? And how could you tell?*
 #
-# First, remember what damping does: it multiplies a gradient by $e^{L-a}$, the *gain* on the lab's cards.
+# Remember what damping does: it multiplies a gradient by $e^{L-a}$, which the lab's cards show as the *gain*.
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -167,15 +169,16 @@ runs = {
 compare("with and without damping, two seeds", runs, 2, "effective classes of 10")
 
 # %% [markdown]
-# The trap: with one seed you would have told a story about damping. Compare the distance between the two settings with the
-# distance between the two seeds. Also compare the early steps with the late ones: the published anchor starts at 0, so the gain
-# of `ie` is small in the first steps. Two seeds decide nothing. A class of thirty can decide it: use `begin("09_experiments",
-# student="your name")` and `class_figure`.
+# Here is the trap: with only one seed, you would have drawn a conclusion about damping. Compare the distance between
+# the two settings with the distance between the two seeds. Also compare the early steps with the late ones: the
+# published anchor starts at 0, so the gain of `ie` is small in the first steps. Two seeds decide nothing. A class of
+# thirty can say much more: use `begin("09_experiments", student="your name")` and `class_figure`.
 #
 # ### Exercise 1: bring the classes back
 #
-# A run (batches of 32, seed 0) has trained for 40 steps with `oh` alone, and classes are disappearing. What do you change at step
-# 40 so that 60 steps later there are at least 7 effective classes? Leave the row `oh` as it is. Try it in the lab first.
+# A run (batches of 32, seed 0) has trained for 40 steps with `oh` alone, and classes are disappearing. What must you
+# change at step 40 so that there are at least 7 effective classes 60 steps later? Do not change the row `oh`. Try it
+# in the lab first.
 
 
 # %% tags=["exercise-1"]
@@ -192,8 +195,8 @@ lesson[1].check(cure)
 # %% [markdown]
 # ## The failure museum
 #
-# The museum plays recorded runs, healthy ones and failures. It trains nothing. Choose a run, read its question and answer it for
-# yourself. Then press Play. Look at the cure last.
+# The museum plays recorded runs, both successes and failures. It trains nothing. Choose a run, read its question and
+# think of an answer. Then press Play. Look at the cure last.
 
 # %% tags=["not-banded"]
 Museum("collapse")
@@ -202,36 +205,38 @@ Museum("collapse")
 # ## More to try
 #
 # * Set the weight of `ds` to 100 and switch `ie` off. Do the images differ more? Are there more classes?
-# * Slow motion: which of the 40 images change their class, and what did their certainty do just before?
+# * Use slow motion. Which of the 40 images change their class, and how did the teacher's certainty change just
+# before?
 # * Switch `ie` off and watch the student. How long does it take to forget a class?
-# * Press *readable digits* and *collapse*. What is different on their cards?
-# * Damping strength 20, with the anchor *previous* (under *More*): does a loss become calmer?
-# * Another method (under *More*): which of its terms do you know already?
+# * Press *readable digits* and *collapse*. How do their cards differ?
+# * Set the damping strength to 20, with the anchor *previous* (under *More*). Does any loss fluctuate less?
+# * Choose another method (under *More*). Which of its terms do you already know?
 #
-# `live.look_back()` shows the run again, forwards and backwards, without training. `live.close()` ends the lab and frees its
-# memory.
+# `live.look_back()` replays the run, forwards and backwards, without training. `live.close()` ends the lab and frees
+# its memory.
 #
 # ## What to remember
 #
-# * Change one thing at a time, from the same state. Only then the difference has one cause.
-# * A weight shifts a balance: more certainty, fewer classes. To bring lost classes back, you need the term that sees the whole
-#   batch.
-# * What one run shows may be its seed. Find out how far two seeds are apart before you believe a difference.
+# * Change one thing at a time, from the same state. Only then does a difference have a single cause.
+# * A weight shifts a balance: more certainty, fewer classes. To bring back lost classes, you need the term that sees
+#   the whole batch.
+# * What one run shows may be due to its seed. Find out how far apart two seeds are before you believe a difference.
 #
 # ## The paper, the code, and what we measured
 #
 # * **Released code**: all weights are 1; `oh` and `ie` are damped, with a new anchor every 120 steps. We have not read the body
 #   of the paper.
-# * **Measured here**: the result lines above, ten seeds each, with a generator of 8 channels and 120 steps.
-# * **Where they differ**: the published generator is 16 times as wide and trains for 2,400 steps. We have not tested whether the
-#   same edits do the same there.
+# * **Measured here**: the results above, with typical ranges from ten seeds, for a generator of 8 channels and 120
+#   steps.
+# * **Where they differ**: the published generator is 16 times as wide and trains for 2,400 steps. We have not tested
+#   whether the same edits have the same effects there.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | fork | two runs from one state, with one edit between them |
-# | edit | one change of one term before one step |
+# | fork | two runs from the same state that differ by one edit |
+# | edit | one change to one term, made before a given step |
 # | effective number of classes | $e^{H}$, where $H$ is the entropy of the mean answer of a batch: 10 if all classes are equally frequent, 1 if there is only one |
 
 # %% tags=["hand-in"]

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 10 The field: RDSKD and four other methods
 #
-# **Goal.** Read DAFL, MSKD, ZSKD and DeepInversion as tables of terms beside RDSKD's, look at the images that each generates, and
-# compare stored results that all had the same budget.
+# **Goal.** Read DAFL, MSKD, ZSKD and DeepInversion as tables of terms and compare them with RDSKD's. Look at the
+# images that each method generates, and compare stored results that were all obtained with the same budget.
 #
 # **Time.** About 20 minutes, of which 15 seconds are computing (two CPU cores).
 
@@ -31,18 +31,19 @@ lesson = begin("10_the_field")
 # %% [markdown]
 # ## Five tables
 #
-# In this package a method is three things: (a) what is optimised, (b) a table of terms, (c) when the student learns. So five
-# papers differ in a few lines:
+# In this package, a method consists of three things: (a) what is optimised, (b) a table of terms, and (c) when the
+# student learns. So the five methods differ in only a few lines:
 #
 # | method | optimises | student learns | published in |
 # |---|---|---|---|
 # | `rdskd` | a generator | after the generator | ICASSP 2021 |
 # | `dafl` | a generator | live: from each batch that trained the generator | ICCV 2019 |
 # | `mskd` | a generator | live | named in the RDSKD paper; no definition was published, **this one is ours** |
-# | `zskd` | pixels, towards soft answers that the teacher's last layer makes likely | after the images | ICML 2019 |
+# | `zskd` | pixels, towards soft answers that are plausible according to the teacher's last layer | after the images | ICML 2019 |
 # | `deepinversion` | pixels, towards labels | after the images | CVPR 2020 |
 #
-# *Predict before you run: which two terms do RDSKD, DAFL and MSKD share? Which method needs a teacher with BatchNorm?*
+# *Predict before you run: which two terms do RDSKD, DAFL and MSKD have in common? Which method needs a teacher with
+# BatchNorm?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -56,23 +57,26 @@ for name in NAMES:
         print(f"    {key:4} {charts.describe(key).name:26} weight {term.weight:.4g}{damped}")
 
 # %% [markdown]
-# The entropy's weight in DAFL is 2.171 because its code has 5 and a logarithm of base 10: $5/\ln 10 = 2.171$.
+# The weight of the entropy in DAFL is 2.171 because its code uses a weight of 5 and a logarithm to base 10:
+# $5/\ln 10 = 2.171$.
 #
-# ## What is new in them
+# ## What is new in these methods
 #
-# Three losses are new. They use a batch of images $x$ in two halves, its latents $z$, and its features $f$ (the input of the
-# teacher's last layers). $R_f$ also uses the teacher's BatchNorm layers. Layer $l$ has the mean and variance of this batch,
-# $\mu_l$ and $\sigma_l^2$, and those of its training data, $\hat\mu_l$ and $\hat\sigma_l^2$:
+# Three losses are new. They use a batch of images $x$ in two halves, its latents $z$, and its features $f$ (the input
+# to the teacher's last layers). $R_f$ uses the teacher's BatchNorm layers: for layer $l$, it compares the mean and
+# variance over this batch, $\mu_l$ and $\sigma_l^2$, with those stored from the training data, $\hat\mu_l$ and
+# $\hat\sigma_l^2$:
 #
 # $$L_A = -\,\mathrm{mean}\,|f|, \qquad
 # L_{MS} = \frac{\mathrm{mean}|z^2 - z^1|}{\mathrm{mean}|x^2 - x^1|}, \qquad
 # R_f = \sum_l \lVert \sigma_l^2 - \hat\sigma_l^2 \rVert + \lVert \mu_l - \hat\mu_l \rVert$$
 #
-# (The code of $L_{MS}$ adds a small number to avoid a division by 0.) With $L_A$, DAFL prefers images that give strong features.
-# With $L_{MS}$, MSKD makes different latents give different images. With $R_f$, DeepInversion makes images whose statistics
-# *inside the teacher* are those of the training data.
+# (The code for $L_{MS}$ adds a small number to avoid a division by 0.) With $L_A$, DAFL favours images that produce
+# strong features. With $L_{MS}$, MSKD makes different latents produce different images. With $R_f$, DeepInversion
+# makes images whose statistics *inside the teacher* match those of the training data.
 #
-# *Predict before you run: R_f is 0 for data like the training data. Is it smaller for noise or for real digits?*
+# *Predict before you run: R_f is 0 if the statistics of the images match those of the training data exactly. Is it
+# smaller for noise or for real digits?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -125,8 +129,8 @@ lesson[1].check(bn_statistics)
 # %% [markdown]
 # ## A short run of each
 #
-# Here are five tiny runs, each a hundredth of a real one. They show what kind of images each method generates, not which method
-# is best.
+# The next cell makes five tiny runs, each a hundredth of a full run. They show what kind of images each method
+# generates, not which method is best.
 #
 # *Predict before you run: whose images will look most like digits? Whose images will all look alike?*
 
@@ -188,18 +192,21 @@ alt += "; ".join(words) + ". The last row shows real digits."
 Figure("what each method generates after a short run", figure, alt)
 
 # %% [markdown]
-# Look at the pictures, and do not compare the numbers: a hundredth of a run shows how a method's images begin, not how good they
-# become. Optimised pixels keep the noise that they started from (notebook 03). A generator's layers make smooth images.
+# Look at the pictures, but do not compare the numbers: a hundredth of a run shows how a method's images begin, not
+# how good they become. Optimised pixels keep the noise that they started from (notebook 03). The layers of a
+# generator make smooth images.
 #
 # ## Stored results, one budget
 #
-# A fair comparison needs one student, one budget, several seeds, and equal care in the search for settings. `rdskd-lab compare`
-# made the table below; the cell only reads it. Each run had as many steps as one core can do in 90 seconds. For each method we
-# tried six settings on digits that we kept for tuning (`results/search.csv`). RDSKD's search came first and was longer, which is
-# an unfair advantage. There are four controls: `real` and `noise` (notebook 02), `untrained`, a generator that never learned, and
-# `labels`, which has no teacher.
+# A fair comparison needs the same student and the same budget for all methods, several seeds, and equal care in the
+# search for settings. The results below were computed by `rdskd-lab compare`; the next cell only reads them. Each run
+# had as many steps as one core can do in 90 seconds. For each method, we tried six settings on digits that were set
+# aside for tuning (`results/search.csv`). RDSKD's search came first and was longer, which is an unfair advantage.
+# There are four controls: `real` and `noise` (notebook 02), `untrained` (a generator that never learned) and `labels`
+# (no teacher).
 #
-# *Predict before you run: write down your order of the five. How many points apart do you expect the first and the last?*
+# *Predict before you run: write down in which order you expect the five methods. How many points apart do you expect
+# the first and the last to be?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -235,20 +242,22 @@ alt = f"Accuracies by method, lowest first: {told}."
 Figure("stored results under one budget", figure, alt)
 
 # %% [markdown]
-# How to read it: the axis counts wrong answers, and from 90 to 99 % these become ten times fewer. Two methods differ only if
-# their circles do not overlap; with few seeds, smaller differences mean nothing. Then look at the control `untrained`. Its
-# generator never learned, but its images, rotated and shifted, and the teacher's soft answers to them already teach a student a
-# lot. The worth of a method is what it adds to this control. Two rows need care: `deepinversion` has a different teacher, because
-# LeNet-5 has no BatchNorm, and `mskd` is our reading of a name. And the budget is small: the order after a minute need not be the
-# order after a day.
+# This is how to read the figure. The axis is scaled by the number of wrong answers, which becomes ten times smaller
+# from 90 to 99 %. Regard two methods as different only if their circles do not overlap; with few seeds, smaller
+# differences mean nothing. Then look at the control `untrained`. Its generator never learned. Yet a student already
+# learns a lot from its images, rotated and shifted, and from the teacher's soft answers to them. The value of a
+# method is what it adds to this control. Two rows need care: `deepinversion` has a different teacher, because LeNet-5
+# has no BatchNorm, and `mskd` is our interpretation of a name. And the budget is small: the order after a minute may
+# differ from the order after a day.
 #
 # ## What to remember
 #
-# * A method is what is optimised, a table of terms, and when the student learns. Most papers change two or three rows.
-# * RDSKD shares `oh` and `ie` with DAFL. It damps them and needs no weights. For diversity it compares the teacher's answers,
-#   where MSKD compares latents.
-# * ZSKD and DeepInversion have no generator. They optimise the pixels of one sheet of images at a time.
-# * Compare under one budget, with several seeds and controls, and say what was not equal.
+# * A method consists of what is optimised, a table of terms, and when the student learns. Most papers change two or
+# three rows.
+# * RDSKD shares `oh` and `ie` with DAFL. It damps them and uses no weights. For diversity, it compares the images
+#   with the teacher's answers, where MSKD compares them with the latents.
+# * ZSKD and DeepInversion have no generator. They optimise the pixels of one sheet (batch) of images at a time.
+# * Compare methods under one budget, with several seeds and with controls, and state what was not equal.
 #
 # ## The paper, the code, and what we measured
 #
@@ -256,18 +265,19 @@ Figure("stored results under one budget", figure, alt)
 #   CIFAR-10 and SVHN. We have not read its body and know none of its accuracies. For this pair of networks, DAFL published 98.2
 #   %, with its own teacher.
 # * **Measured here**: the stored table. The five tiny runs only show images.
-# * **Where they differ**: ZSKD and DeepInversion were published for colour images; their settings here are ours. We do not repeat
-#   bugs of released code (an entropy in base 10, a "best image" that was a second name of the last one).
+# * **Where they differ**: ZSKD and DeepInversion were published for colour images, and we chose the settings used
+#   here ourselves. We do not reproduce bugs in released code (an entropy in base 10, or a "best image" that was only
+#   a second reference to the last one).
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | live | the student learns from each batch that has just trained the generator |
+# | live | the student learns from each batch right after it has trained the generator |
 # | data impression | an image that was optimised towards a soft answer (ZSKD) |
-# | feature | a number that enters a network's last layers |
-# | BatchNorm statistics | mean and variance of each channel over the training data, stored inside a network |
-# | budget | what each run may use: here, seconds |
+# | feature | a number that goes into a network's last layers |
+# | BatchNorm statistics | the mean and the variance of each channel over the training data, stored inside a network |
+# | budget | what each run may use; here, a number of seconds |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

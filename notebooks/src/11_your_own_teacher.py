@@ -9,8 +9,9 @@
 # %% [markdown]
 # # 11 A teacher of your own
 #
-# **Goal.** Distil a network that you wrote and trained on your own pictures. Then learn where this ends: what a teacher must be
-# like, what its copy tells about private data, and what files and code from strangers can do to your machine.
+# **Goal.** Distil a network that you wrote and trained on your own pictures. Then learn the limits: what a teacher
+# must be like, what its copy reveals about private data, and what files and code from strangers can do to your
+# machine.
 #
 # **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores).
 
@@ -36,11 +37,12 @@ lesson = begin("11_your_own_teacher")
 # %% [markdown]
 # ## Pictures of your own
 #
-# A data set is a folder: `FOLDER/train/CLASS/*.png` and `FOLDER/test/CLASS/*.png`. You can use your own folder here. This cell
-# draws four kinds of outlines, 28 x 28 grey pixels, with random place, size and angle, and a little noise.
+# A data set is a folder: `FOLDER/train/CLASS/*.png` and `FOLDER/test/CLASS/*.png`. You can use your own folder here.
+# The next cell draws four kinds of outlines in images of 28 x 28 grey pixels, with random positions, sizes and
+# angles, and a little noise.
 
 # %%
-place = tempfile.TemporaryDirectory()  # gone when this notebook's kernel is
+place = tempfile.TemporaryDirectory()  # deleted when this notebook's kernel stops
 folder = Path(place.name)
 rng = np.random.default_rng(0)
 CORNERS = {"circle": 40, "cross": 0, "square": 4, "triangle": 3}
@@ -66,11 +68,12 @@ for part, count in (("train", 200), ("test", 100)):
             draw(corners).save(folder / part / name / f"{i:03}.png")
 
 # %% [markdown]
-# A teacher expects *normalised* pixels: subtract the mean of its training data, then divide by their standard deviation. These
-# two numbers are all that you must know about the data, because the generator makes its images at this scale.
+# A teacher expects *normalised* pixels: subtract the mean of its training data, then divide by their standard
+# deviation. These two numbers are all that you need to know about the data, because the generator makes its images on
+# this scale.
 #
-# *Predict before you run: the pictures are thin bright lines on black. Is the mean of all pixels (0 black, 1 white) nearer to 0.1
-# or to 0.5?*
+# *Predict before you run: the pictures show thin bright lines on black. Is the mean of all pixels (0 is black, 1 is
+# white) closer to 0.1 or to 0.5?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -93,9 +96,10 @@ Figure("twelve of the drawn pictures", figure, alt)
 # %% [markdown]
 # ## A network of your own
 #
-# Any `nn.Module` can be the teacher if `forward(images)` returns *logits* (N, K). The package finds the number of classes, the
-# features and the BatchNorm statistics through hooks, so the network needs no other method. This network takes images of 28 x 28
-# and has four classes and no BatchNorm. Its student has the same layers and a third of the channels.
+# Any `nn.Module` can be the teacher if `forward(images)` returns *logits* (N, K). The package finds the number of
+# classes, the features and the BatchNorm statistics through hooks, so the network needs no other method. Our network
+# takes images of 28 x 28 pixels and has four classes and no BatchNorm. Its student has the same layers with a third
+# of the channels.
 
 
 # %%
@@ -129,12 +133,14 @@ lesson.band("teacher, unseen pictures", lab.accuracy(teacher, test), "%", look_a
 # %% [markdown]
 # ## The trap in its last layer
 #
-# Many networks end in a softmax. A teacher must not. The package would take the probabilities for logits and apply a second
-# softmax, which is almost flat. For a perfectly sure answer, one 1 and $K-1$ zeros, the certainty is then at most $e/(e+K-1)$:
+# Many networks end in a softmax. A teacher must not. The package would mistake the probabilities for logits and apply
+# a second softmax, and its output would be almost flat. For a perfectly sure answer, one 1 and $K-1$ zeros, the
+# certainty is then at most $e/(e+K-1)$:
 #
 # $$\max_k p_k = \frac{e}{e + K - 1}, \qquad L_{OH} \ge \ln\!\left(1 + \frac{K-1}{e}\right).$$
 #
-# *Predict before you run: such a teacher has ten classes. What is the highest certainty that it can seem to have?*
+# *Predict before you run: suppose that such a teacher has ten classes. What is the highest certainty that it can
+# appear to have?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -147,13 +153,14 @@ for classes in (4, 10):
     print(f"one-hot loss at least {lab.one_hot(answer):.4f}, by hand {by_hand:.4f} nats")
 
 # %% [markdown]
-# Such a run would not stop with an error. The generator would try to reach a certainty that does not exist, and the student would
-# learn ten nearly equal numbers.
+# Such a run would not stop with an error. The generator would try to reach a certainty that is impossible, and the
+# student would learn ten nearly equal numbers.
 #
-# ### Exercise 1: a network that can teach
+# ### Exercise 1: a network that can be a teacher
 #
-# Write a function that returns a network of your own for grey images of 28 x 28 and ten classes, without BatchNorm. It need not
-# be trained. The command line calls the same kind of function if you pass `--teacher my_module:make`.
+# Write a function that returns your own network for grey images of 28 x 28 pixels and ten classes, without BatchNorm.
+# It does not need to be trained. The command line calls the same kind of function if you pass
+# `--teacher my_module:make`.
 
 
 # %% tags=["exercise-1"]
@@ -170,8 +177,8 @@ lesson[1].check(make)
 # %% [markdown]
 # ## Distil it
 #
-# The rest is notebook 08 with other numbers: no digits, no LeNet-5, and four classes instead of ten. From here on the folder is
-# only used to test.
+# The rest is the same as in notebook 08, but without digits, without LeNet-5, and with four classes instead of ten.
+# From here on, the folder is used only for testing.
 #
 # *Predict before you run: the generator trains for 200 steps and the student for 400. Will the student be clearly better than
 # guessing (25 %)? Will you recognise the outlines in the images that it learned from?*
@@ -202,36 +209,39 @@ charts.samples(pictures, train.classes)
 #
 # ## Colour, and a GPU
 #
-# For SVHN and CIFAR-10 the package has networks that suit them (wide and plain ResNets). These commands train and distil them:
+# For SVHN and CIFAR-10, the package has suitable networks (wide and plain ResNets). These commands train and distil
+# them:
 #
 #     rdskd-lab train-teacher --network wrn-40-2 --data svhn --out svhn.safetensors
 #     rdskd-lab distill --teacher wrn-40-2 --weights svhn.safetensors --data svhn --preset paper-svhn --out runs/svhn
 #     rdskd-lab train-teacher --network resnet34 --data cifar10 --out cifar10.safetensors
 #     rdskd-lab distill --teacher resnet34 --weights cifar10.safetensors --data cifar10 --preset paper-cifar10 --out runs/cifar10
 #
-# Each command uses a GPU if there is one. For this course the schedules are **not tested**; we tried one step of each. By a count
-# of multiplications, two CPU cores would need days for SVHN and weeks for CIFAR-10.
+# Each command uses a GPU if there is one. For this course, the schedules are **not tested**; we tried only one step
+# of each. From a count of multiplications, we estimate that two CPU cores would need days for SVHN and weeks for
+# CIFAR-10.
 #
 # ## Limits
 #
-# * **A teacher's accuracy does not tell how good its student will be.** We tried two LeNet-5 teachers with the same recipe, one
-#   seed each (`results/NOTES.md`). The first was trained on plain digits: it reads 99.2 %, and its student 97.5 %. The second was
-#   trained on rotated and shifted digits: it reads 99.5 %, and its student **59.2 %**. In both runs the generator lowered its
-#   losses equally well. We did not study why.
-# * The settings were tuned for LeNet-5 on digits. For your network they are first guesses. Look at the images and at the classes
-#   in the pool first.
-# * Only real test data can show how good a student is. Without them you can measure how often it agrees with the teacher on
-#   generated images, which is not the same.
+# * **A teacher's accuracy does not predict how good its student will be.** We tried two LeNet-5 teachers with the
+#   same recipe, one seed each (`results/NOTES.md`). The first was trained on plain digits: it reaches 99.2 %, and its
+#   student 97.5 %. The second was trained on rotated and shifted digits: it reaches 99.5 %, and its student **59.2
+#   %**. The generator lowered its losses equally well in both runs. We did not study the reason.
+# * The settings were tuned for LeNet-5 on digits. For your network they are only first guesses. If a run fails, look
+#   first at the images and at the classes in the pool.
+# * Only real test data can show how good a student is. Without them, you can measure how often the student agrees
+#   with the teacher on generated images, but that is not the same.
 #
-# ## What a teacher tells about private data
+# ## What a teacher reveals about private data
 #
-# "The data are gone" sounds safe. But there are two questions about a teacher that is given away. *Can somebody copy its skill
-# without its data?* Yes: this course does it. *Can somebody get its training images back?* Here we can measure this. Take the
-# generated images that the student learned from. For each, find the nearest picture (largest cosine), once among pictures that
-# trained the teacher and once among as many that the teacher never saw. If the teacher remembered its pictures, the first would
-# be nearer.
+# "The data are gone" sounds safe. But if you give a teacher away, there are two questions. *Can somebody copy its
+# skill without its data?* Yes: this course does it. *Can somebody get its training images back?* In our small
+# example, we can measure this. Take the generated images that the student learned from. For each of them, find the
+# nearest picture (the largest cosine), once among pictures that trained the teacher and once among the same number of
+# pictures that the teacher never saw. If the teacher remembered its training pictures, the nearest one among these
+# should be closer.
 #
-# *Predict before you run: are generated images nearer to the training pictures?*
+# *Predict before you run: are the generated images nearer to the training pictures than to the unseen ones?*
 
 
 # %% tags=["prediction-4"]
@@ -258,24 +268,26 @@ _, which = nearest(shown, seen)
 sheet({"generated": shown, "nearest\ntraining picture": seen[which]})
 
 # %% [markdown]
-# There is hardly any difference, and both numbers are far below what two real outlines reach. The generator made patterns that
-# the teacher answers to, not pictures that the teacher saw.
+# There is hardly any difference, and both numbers are far below the cosine between real outlines. The generator made
+# patterns to which the teacher responds, not pictures that the teacher saw.
 #
-# But look closely: the training pictures were the nearer ones in nine of ten seeds, by 0.001 to 0.008. Is this a trace of memory?
-# Then the sign should change when the teacher learns from the other set. We tried this with five seeds and 400 pictures each
-# time. First set minus second set was 0.002 ± 0.003 for a teacher of the first set and 0.001 ± 0.004 for a teacher of the second
-# (mean ± standard deviation). The sign does not change, so we found no memory.
+# But look closely: for nine of ten seeds, the training pictures were nearer, by 0.001 to 0.008. Is this a trace of
+# memory? If so, the sign should change when the teacher is trained on the other set. We tried this with five seeds
+# and 400 pictures each time. The cosine with the first set minus the cosine with the second set was 0.002 ± 0.003 for
+# a teacher trained on the first set and 0.001 ± 0.004 for a teacher trained on the second (mean ± standard
+# deviation). The sign does not change, so we found no memory.
 #
-# This was one small teacher, 800 simple pictures and one measure. It does not prove that a model gives nothing away. Others have
-# recovered recognisable faces from a face recogniser by model inversion (Fredrikson and others, 2015). And if a class *is* one
-# person, the class itself is the secret. If you give a model away, think of it as a summary of its data. If you use somebody's
-# model, ask whether its licence allows you to copy its skill.
+# This was one small teacher, 800 simple pictures and one measure. It does not prove that a model reveals nothing.
+# Fredrikson and others (2015) used model inversion to recover recognisable faces from a face recogniser. And if a
+# class *is* one person, the class itself is the secret. If you give a model away, think of it as a summary of its
+# data. If you use somebody's model, ask whether its licence allows you to copy its skill.
 #
 # ## Files that can run code
 #
-# A *pickle*, the usual content of a `.pt` file, is a small program: opening it can do anything. The package reads only numbers
-# and names: *safetensors*, or a state dict whose pickle does nothing else. *Predict before you run: the file below tries to
-# create a file called "harmed" on the machine of whoever opens it. Does this file exist afterwards?*
+# A *pickle*, the usual content of a `.pt` file, is a small program, and opening it can do anything. The package reads
+# only numbers and names: either *safetensors*, or a state dict whose pickle contains nothing else. *Predict before
+# you run: when somebody opens the file below, it tries to create a file called "harmed" on their machine. Does this
+# file exist afterwards?*
 
 
 # %% tags=["prediction-5"]
@@ -298,25 +310,25 @@ except lab.networks.weights.WeightsError as refused:
 print("harmed:", (folder / "harmed").exists())
 
 # %% [markdown]
-# A teacher's *code* is different. `--teacher my_module:make` imports this module and runs it with all your rights, and every
-# forward pass runs it again. Nobody can check it beforehand. Name only code that you would run anyway. Weights alone, without a
-# stranger's module, run nothing.
+# A teacher's *code* is different. `--teacher my_module:make` imports this module and runs it with all your
+# permissions, and every forward pass runs its code again. The package cannot check it beforehand. Use only code that
+# you trust enough to run yourself. Weights alone, without a stranger's module, run nothing.
 #
 # ## What to remember
 #
-# * Any network whose `forward` returns logits can be a teacher. It must not end in a softmax, and you must know the mean and
-#   standard deviation of its pixels.
-# * The teacher's accuracy does not tell the student's.
-# * Somebody can copy a model that you give away, without its data. Here the training images did not come back, but this is no
-#   law.
+# * Any network whose `forward` returns logits can be a teacher. It must not end in a softmax, and you must know the
+#   mean and the standard deviation of its training pixels.
+# * The teacher's accuracy does not predict the student's.
+# * If you give a model away, somebody can copy it without its data. Here the training images did not come back, but
+# there is no guarantee of this.
 # * Weights are data. Pickles and modules are programs.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Paper and released code**: MNIST, SVHN and CIFAR-10 with LeNet-5, wide and plain ResNets. The weights are pickled modules.
-#   We know none of the paper's accuracies.
-# * **Measured here**: four drawn classes, a teacher of 800 pictures, a student after 600 steps in all, with the ranges of ten
-#   seeds above. The two teachers under "Limits" are one seed each.
+# * **Paper and released code**: MNIST, SVHN and CIFAR-10, with LeNet-5 and with wide and plain ResNets. The weights
+#   are pickled modules. We know none of the paper's accuracies.
+# * **Measured here**: four classes of drawings, a teacher trained on 800 pictures, and a student after 600 steps in
+#   all, with the ranges over ten seeds above. The two teachers under "Limits" were trained with one seed each.
 # * **Not tested**: the colour schedules.
 #
 # ## New words
@@ -324,9 +336,9 @@ print("harmed:", (folder / "harmed").exists())
 # | word | meaning |
 # |---|---|
 # | factory | a function without arguments that returns a network |
-# | safetensors | a file of named arrays and nothing else |
+# | safetensors | a file format that holds named arrays and nothing else |
 # | pickle | Python's own file format, which can run code when it is opened |
-# | privacy leak | something that a model tells about single training examples |
+# | privacy leak | something that a model reveals about individual training examples |
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

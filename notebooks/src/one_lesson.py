@@ -12,10 +12,11 @@
 # **Goal.** Train a network that reads handwritten digits without showing it a single one. You build the three losses that make
 # this work, switch them on and off in the live lab, and test your own student.
 #
-# **Time.** About 50 minutes, of which 30 seconds are computing (two CPU cores). You need no other notebook, only PyTorch's
-# basics: tensors, a loss, a training loop.
+# **Time.** About 50 minutes, of which 30 seconds are computing (two CPU cores). You do not need any other notebook,
+# only the basics of PyTorch: tensors, a loss, a training loop.
 #
-# Run a cell with Shift + Enter. The first one checks your machine and tells you what to type if something needs fixing.
+# Run a cell with Shift + Enter. The first cell checks your machine and tells you what to type if something needs
+# fixing.
 
 # %%
 from dataclasses import replace
@@ -32,23 +33,23 @@ lesson = begin("one_lesson")
 # %% [markdown]
 # ## 1 The problem: a teacher without its data
 #
-# You have a trained network that reads digits, the *teacher*. Its training images are gone: they were private, or the licence
-# has ended. You want a smaller network, the *student*, that does the same job on a small device.
+# You have a trained network that reads digits, the *teacher*. Its training images are gone: they were private, or
+# their licence has expired. You want a smaller network, the *student*, that does the same job on a small device.
 #
-# With images this is easy: show them to both networks, and train the student to give the teacher's answers. This is called
-# *knowledge distillation*. But what do you show them if you have no images?
+# If you have the images, this is easy: show them to both networks, and train the student to give the teacher's
+# answers. This is called *knowledge distillation*. But what do you show the networks if you have no images?
 #
-# The simplest idea is noise: images of random pixels. The teacher answers anything that you show it.
+# The simplest idea is noise: images of random pixels. The teacher gives an answer for anything that you show it.
 #
-# *Predict before you run: the teacher has never seen noise. How sure will it be of such an image, in percent? And will it see
-# all ten digits in 500 images of noise?*
+# *Predict before you run: the teacher has never seen noise. How sure will it be of such an image, in per cent? And
+# will it see all ten digits in 500 images of noise?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).eval()
-test = lab.load_data("digits", "test")  # 1,000 real digits. They only test: no network here learns from them.
+test = lab.load_data("digits", "test")  # 1,000 real digits, only for tests: no network here learns from them
 noise = torch.randn(500, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 
 with torch.no_grad():
@@ -63,14 +64,15 @@ digits = test.normalise(test.images[::100])  # one of each class
 sheet({"real digits": digits, "noise": noise[:10]}, teacher)
 
 # %% [markdown]
-# The teacher always answers, even to noise. But in noise it sees only a few digits, so a student that learns from noise hears
-# almost nothing about the others. We need better images.
+# The teacher always gives an answer, even for noise. But in noise it sees mostly a few digits, so a student that
+# learns from noise learns almost nothing about the others. We need better images.
 #
 # ## 2 The idea: let the teacher tell us which images are good
 #
-# A third network, the *generator*, turns random numbers into images. At first its images are as bad as noise. Each time, we
-# measure the teacher's answers with a *loss*: one number, lower is better. PyTorch computes the gradient of this number through the
-# teacher back to the generator, and the generator improves. The teacher itself never changes.
+# A third network, the *generator*, turns random numbers into images. At first its images are as useless as noise. In
+# each step, we measure the teacher's answers with a *loss*: one number, and lower is better. PyTorch computes the
+# gradient of this number back through the teacher to the generator, and the generator improves. The teacher itself
+# never changes.
 
 # %% tags=["picture-boxes"]
 generator = lab.seeded(lesson.seed, lab.Generator, width=8)
@@ -79,17 +81,17 @@ with torch.no_grad():
 five_boxes(untrained, digits)
 
 # %% [markdown]
-# So everything depends on the loss. RDSKD (*Robustness and Diversity Seeking Data-Free Knowledge Distillation*) has three, one
-# for each wish:
+# So everything depends on the loss. RDSKD (*Robustness and Diversity Seeking Data-Free Knowledge Distillation*) has
+# three losses, one for each requirement:
 #
-# | wish | name | symbol |
+# | requirement | name | symbol |
 # |---|---|---|
 # | The teacher is sure of each image. | authenticity | `oh` |
 # | All ten digits occur equally often. | class diversity | `ie` |
 # | The images differ from each other. | sample diversity | `ds` |
 #
-# You will now write all three. `check` tests what your function does, not how you write it. `hint` gives three hints,
-# `solution` shows one answer. You can always go on without an answer.
+# You will now write all three. `check` tests what your function returns, not how you wrote it. `hint` gives three
+# hints, and `solution` shows one possible answer. You can always continue without an answer.
 #
 # ## 3 Authenticity: be sure of each image
 #
@@ -102,7 +104,7 @@ five_boxes(untrained, digits)
 #
 # ### Exercise 1: the one-hot loss
 #
-# Two or three short lines. Use `log_softmax`; it is safer than `softmax` and then `log`.
+# Write this loss in two or three short lines. Use `log_softmax`; it is safer than `softmax` followed by `log`.
 
 
 # %% tags=["exercise-1"]
@@ -117,7 +119,7 @@ lesson[1].check(one_hot_loss)
 # lesson[1].solution()  # one answer
 
 # %% [markdown]
-# Now train a generator with this loss alone.
+# Now we train a generator with this loss alone.
 #
 # *Predict before you run: after 150 steps, will the teacher be surer of the images? And how many of the ten digits will still
 # occur?*
@@ -150,9 +152,9 @@ charts.samples(alone, list("0123456789"))
 # %% [markdown]
 # (*Effective classes* is 10 if all digits occur equally often in a batch, and 1 if only one occurs.)
 #
-# The figure shows 40 images before and after training, in rows by what the teacher calls them after training. The teacher is
-# surer now. But digits are missing: this is *mode collapse*. The loss looks at each image alone, so it cannot see that all
-# images show the same few digits.
+# The figure shows 40 images before and after training, with one row for each digit that the teacher sees after
+# training. The teacher is surer now. But digits are missing: this is *mode collapse*. The loss looks at each image
+# separately, so it cannot notice that all images show the same few digits.
 #
 # ## 4 Class diversity: use all ten digits
 #
@@ -163,10 +165,10 @@ charts.samples(alone, list("0123456789"))
 #
 # It lies between $-\ln 10 = -2.3$ (all digits equally often) and 0 (only one digit).
 #
-# ### Exercise 2: the loss that sees the batch
+# ### Exercise 2: the loss that sees the whole batch
 #
-# First the softmax, then the mean over the images, then the sum. One trap: $0 \cdot \ln 0$ is `nan` in PyTorch, and so is its gradient.
-# `clamp_min` inside the logarithm avoids both.
+# Compute first the softmax, then the mean over the images, then the sum. There is one trap: $0 \cdot \ln 0$ is `nan`
+# in PyTorch, and so is its gradient. Using `clamp_min` inside the logarithm avoids both.
 
 
 # %% tags=["exercise-2"]
@@ -181,8 +183,8 @@ lesson[2].check(class_diversity)
 # lesson[2].solution()
 
 # %% [markdown]
-# *Predict before you run: train with both losses. How many digits will there be now? And will the teacher be as sure as before,
-# or less sure?*
+# *Predict before you run: we train with both losses. How many digits will there be now? And will the teacher be as
+# sure as before, or less sure?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -194,21 +196,23 @@ lesson.band("effective classes with oh and ie", classes, digits=1)
 charts.samples(both, list("0123456789"))
 
 # %% [markdown]
-# All digits are back, and the teacher is a little less sure. The two losses pull in different directions: the easiest way to be
-# sure is to make few kinds of images.
+# All digits are back, and the teacher is a little less sure. The two losses pull in different directions: the easiest
+# way to make the teacher sure is to make only a few kinds of images.
 #
 # ## 5 Sample diversity: do not make the same image twice
 #
-# The third loss compares pairs: image $i$ of the first half of the batch with image $i$ of the second half. It divides how far
-# the answers $P$ are apart by how far the images $x$ are apart:
+# The third loss compares pairs: image $i$ of the first half of the batch with image $i$ of the second half. It
+# divides the distance between the answers $P$ by the distance between the images $x$:
 #
 # $$L_{DS} = \frac{\lVert P^2 - P^1 \rVert}{\lVert x^2 - x^1 \rVert}$$
 #
-# A low value means: images that differ more than their answers do. So a three may look different from the next three.
+# A low value means that the images differ more than the answers to them do. So a three may look different from the
+# next three.
 #
 # ### Exercise 3: far apart
 #
-# `images.chunk(2)` gives both halves. One norm runs over a whole half. Two equal halves would divide by 0: add `1e-8` below.
+# `images.chunk(2)` gives both halves. Each norm is taken over a whole half. If the two halves were equal, you would
+# divide by 0, so add `1e-8` to the denominator.
 
 
 # %% tags=["exercise-3"]
@@ -225,18 +229,18 @@ lesson[3].check(diversity)
 # %% [markdown]
 # ## 6 The live lab: one switch at a time
 #
-# The lab trains a generator with all three losses while you watch. Run the cell and press **Play**. Then try these, one at a
-# time, and look at the picture and at the bars. **Reset** starts again.
+# The lab trains a generator with all three losses while you watch. Run the cell and press **Play**. Then try these,
+# one at a time, and look at the images and the bars. **Reset** starts again.
 #
-# | do this | look at | question |
+# | what you do | where to look | question |
 # |---|---|---|
-# | play 100 steps, then switch **Class diversity** off | the bars of the ten digits | After how many steps do you see it? |
+# | play 100 steps, then switch **Class diversity** off | the bars of the ten digits | After how many steps do you see a change? |
 # | switch it on again | the bars | Do all digits come back? |
-# | Reset, set the weight of **Authenticity** to 30, play | images and bars | Are the images better? What is the price? |
-# | press **readable digits** | images | Would you need them to look like digits? |
+# | Reset, set the weight of **Authenticity** to 30, play | the images and the bars | Are the images better? What is the price? |
+# | press **readable digits** | the images | Do they need to look like digits? |
 #
-# After a change, a **twin** appears in grey. It is the same run without your change. So the difference between the two has one
-# cause: you.
+# After a change, a **twin** appears in grey. It is the same run without your change. So any difference between the
+# two has one cause: your change.
 
 # %% tags=["not-banded"]
 small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
@@ -244,16 +248,17 @@ live = Lab(settings=small, seed=lesson.seed, steps=40)
 live
 
 # %% [markdown]
-# Each card also has a **damping** switch. This is the paper's best-known idea: multiply a loss's gradient by $e^{L-a}$, where
-# $a$ is an earlier value of the same loss. A loss that has risen then pulls harder. Does it help? In 310 runs at our small scale we
-# could not see a difference. Switch it off and look for one.
+# Each card also has a **damping** switch. This is the paper's best-known idea: multiply the gradient of a loss by
+# $e^{L-a}$, where $a$ is an earlier value of the same loss. Then a loss that has risen pulls harder. Does damping
+# help? In 310 runs at our small scale, we could not see a difference. Switch it off and look for one yourself.
 #
 # ## 7 The student
 #
-# Now the whole method. The generator trains with all three losses, and its images go into a pool. Then the student learns the
-# teacher's answers to the images of the pool. The student has half the teacher's channels. It sees no real digit and no label.
+# Now we run the whole method. The generator trains with all three losses, and its images go into a pool. Then the
+# student learns the teacher's answers to the images in the pool. The student has half as many channels as the
+# teacher. It sees no real digits and no labels.
 #
-# *Predict before you run: how many of the 1,000 real digits will your student read? Guessing gives 10 %.*
+# *Predict before you run: how many of the 1,000 real digits will your student read correctly? Guessing gives 10 %.*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -283,22 +288,24 @@ row = {key: made[key][surest] for key in ("images", "labels", "confidence")}
 sheet({"generated\nthe student saw\nimages like these": row, "real digits\nit never saw any": digits}, teacher)
 
 # %% [markdown]
-# The generated images do not look like digits to us. Still, the student reads most of the real ones. A likely reason, which we
-# did not test: the student need not know what digits look like. It needs to know where the teacher's answer changes from one digit
-# to the next, and images that are no digits show this too.
+# The generated images do not look like digits to us. Still, the student reads most of the real digits correctly. Here
+# is a likely reason, which we did not test. The student does not need to know what digits look like. It needs to know
+# where the teacher's answer changes from one digit to another, and images that are not digits show this too.
 #
 # ## What to remember
 #
-# * A teacher without its data still answers any question. The art is to ask good ones.
-# * Three wishes make good questions: sure answers, all classes, different images. Each repairs a failure of the others.
-# * Change one thing at a time, from the same start. Only then the difference has one cause.
-# * A teacher can be sure of an image that shows no digit at all. Certainty is not truth.
+# * A teacher without its data still answers any question. The skill lies in asking good ones.
+# * Good questions meet three requirements: sure answers, all classes, and different images. Each corrects a failure
+# of the others.
+# * Change one thing at a time, from the same start. Only then does a difference have a single cause.
+# * A teacher can be sure of an image that does not show a digit at all. Being certain does not mean being right.
 #
 # ## The paper, the code, and what we measured
 #
-# * **The paper**: RDSKD (ICASSP 2021, arXiv 2011.03749). We have read the authors' code, not the body of their paper. The formulas
-#   are those of the code.
-# * **Measured here**: the lines *yours ..., typical ...* above. The typical range comes from ten seeds; luck alone puts 1 run in 20 outside.
+# * **The paper**: RDSKD (ICASSP 2021, arXiv 2011.03749). We have read the authors' code, not the body of their paper.
+#   The formulas are taken from the code.
+# * **Measured here**: the results in the lines *yours ..., typical ...* above. The typical range was computed from
+#   ten seeds; about 1 run in 20 lies outside it by luck alone.
 # * **Where they differ**: this is a short run of a small generator. The package's preset `classroom` takes half a minute and reaches
 #   97.75 ± 0.17 % on MNIST's 10,000 test images. The published schedule is many times longer; we have not run it in full.
 #
@@ -306,14 +313,15 @@ sheet({"generated\nthe student saw\nimages like these": row, "real digits\nit ne
 #
 # | word | meaning |
 # |---|---|
-# | teacher, student | the trained network, and the smaller one that learns its answers |
+# | teacher, student | the trained network, and the smaller network that learns its answers |
 # | generator | a network that turns random numbers into images |
 # | logits, softmax | a network's raw answer; the function that turns it into probabilities |
-# | mode collapse | a generator makes only a few kinds of images |
-# | damping | a gradient is multiplied by $e^{L-a}$, the *gain* |
-# | seed | the number that fixes everything random in a run |
+# | mode collapse | when a generator makes only a few kinds of images |
+# | damping | multiplying the gradient of a loss by $e^{L-a}$, the *gain* |
+# | seed | the number that determines everything random in a run |
 #
-# **Go on.** Notebook `00_start_here` begins the whole course: what each loss does alone, what damping does, and your own teacher.
+# **What next?** Notebook `00_start_here` begins the whole course: what each loss does alone, what damping does, and
+# how to use your own teacher.
 
 # %% tags=["hand-in"]
 lesson.hand_in()  # what you have done so far; in a class, remove the # from one of these lines and run the cell:

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Robustness, for researchers: what the paper claims, and how to test it
 #
-# **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer. Read our
-# tables with their intervals, and say what would change your mind.
+# **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer.
+# Read our tables with their intervals, and decide what would change your mind.
 #
 # **Time.** About 30 minutes, of which 30 seconds are computing (two CPU cores).
 
@@ -34,7 +34,8 @@ lesson = begin("robustness_for_researchers")
 # %% [markdown]
 # ## What can "robust" mean?
 #
-# Here are two invented methods. Each was run with six settings. The numbers are the accuracies of their students in per cent.
+# Here are two invented methods. Each was run with six settings. The numbers are the accuracies of the students in per
+# cent.
 #
 # *Predict before you run: which of the two would you call more robust? Which number would you print in an abstract?*
 
@@ -49,17 +50,19 @@ for name, found in (("careful", CAREFUL), ("brilliant", BRILLIANT)):
     print(f"{name:10} {told}, below 80 %: {np.mean(found < 80):.0%}")
 
 # %% [markdown]
-# `brilliant` wins by the mean and by the best setting. `careful` wins by the worst setting, by the spread, and by the share of
-# collapsed runs. So "robust" means nothing until somebody chooses a number, and the choice must come before the runs. We chose
-# ours before any run: **the standard deviation over settings**, seed by seed. Beside it we report the mean, the worst, and the
-# share that collapsed (below 80 %, fewer than 8 classes, or stopped because a number was infinite or NaN). A stopped run counts
-# as a guess, 10 %. To leave it out would reward failure.
+# `brilliant` wins by the mean and by the best setting. `careful` wins by the worst setting, by the spread, and by the
+# share of collapsed runs. So "robust" means nothing until somebody chooses a number to measure it by, and this choice
+# must be made before the runs. We chose ours before any run: **the standard deviation over settings**, seed by seed.
+# In addition, we report the mean, the worst accuracy, and the share of runs that collapsed (below 80 %, fewer than 8
+# classes, or stopped because a number was infinite or NaN). We treat a stopped run as a guess, with an accuracy of 10
+# %. Leaving it out would reward failure.
 #
-# ## How a study asks
+# ## How a study is designed
 #
-# Nobody can run all combinations. So we change **one setting at a time**, starting from each method's own default. Each changed
-# setting has three seeds, and each run has a quarter of the steps of `classroom`. The default alone has ten seeds. They show how
-# far luck moves a method when no setting changes. A setting that a method does not have is left out for this method.
+# Nobody can run all combinations. So we change **one setting at a time**, starting from each method's own default.
+# Each changed setting is run with three seeds, and each run has a quarter of the steps of `classroom`. Only the
+# default is run with ten seeds. They show how much luck changes a result when no setting changes. If a method does
+# not have a certain setting, that setting is left out for this method.
 
 # %%
 plan = robustness.plan()
@@ -73,18 +76,19 @@ for method in robustness.FIELD:
     print(f"{method:14} {len(names):3} settings ({listed}); combined {grid:,}")
 
 # %% [markdown]
-# This design misses three things: two settings that are harmless alone and bad together, settings that we never tried, and a
-# default that only just works, so that a small step in one direction breaks it. There is one more problem: a method with more
-# terms has more weights that can go wrong. So the scoreboard compares twice, over the settings that both methods have and over
-# all settings of each.
+# This design misses three things: two settings that are harmless alone but bad together, settings that we never
+# tried, and a default that only just works, so that a small change in one direction breaks it. There is one more
+# problem: a method with more terms has more weights that can go wrong. So the scoreboard makes two comparisons: one
+# over the settings that both methods have, and one over all settings of each method.
 #
 # ## Reading an interval
 #
-# Each claim is a difference: of spreads, of accuracies, or of logarithms. We take it **seed by seed**, because both sides used
-# the same seed. With few seeds the mean of these differences may be luck. Student's t distribution says how far luck can move it.
+# Each claim is about a difference between spreads, accuracies, or logarithms. We compute it **seed by seed**, because
+# both sides used the same seeds. With few seeds, the mean of these differences may be due to luck. Student's t
+# distribution shows how far luck can move the mean.
 #
-# *Predict before you run: the mean difference is 1.5 points, once with three seeds and once with ten. How many times narrower is
-# the second interval?*
+# *Predict before you run: the mean difference is 1.5 points both with three seeds and with ten seeds. How many times
+# narrower is the second interval?*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
@@ -99,15 +103,16 @@ mean, low, high, n = interval(differences)
 print(f"the package, three seeds: {mean:.4f} ({low:.4f} to {high:.4f})")
 
 # %% [markdown]
-# **The scoreboard's rule** is this and nothing more. If the whole interval is above 0, the claim *holds*. If the whole interval
-# is below 0, it *does not hold*. Otherwise the claim is *undecided*: we do not know. A 95 % interval misses the true value once
-# in twenty times, and the scoreboard has dozens of intervals.
+# **The scoreboard's rule** is simple. If the whole interval is above 0, the claim *holds*. If the whole interval is
+# below 0, it *does not hold*. Otherwise the claim is *undecided*: we do not know. A 95 % interval misses the true
+# value in one of twenty cases, and the scoreboard has dozens of intervals.
 #
 # ### Exercise 1: is it more robust?
 #
-# You get the accuracies of two methods, `ours` and `rivals`, each of shape (settings, seeds), in per cent, with nan for a stopped
-# run. You also get `t`, the quantile of Student's t. Return a tensor: the estimate, the low end and the high end. A number above
-# 0 should mean that ours is more robust. A table of two settings and three seeds looks like this:
+# Your function receives the accuracies of two methods, `ours` and `rivals`, in per cent. Each has the shape
+# (settings, seeds), with nan for a stopped run. It also receives `t`, the quantile of Student's t distribution.
+# Return a tensor with the estimate, the lower end and the upper end of the interval. A number above 0 should mean
+# that our method is more robust. A table of two settings and three seeds looks like this:
 
 # %%
 torch.tensor([[97.0, 96.0, 98.0], [95.0, torch.nan, 96.0]], dtype=torch.float64)
@@ -155,11 +160,12 @@ def tell(name, words=""):
 # %% [markdown]
 # ## Is it damping, or only a smaller weight?
 #
-# Damping multiplies a gradient by a gain. If the gain is below 1 on average, the term simply pulls less, and any term that pulls
-# less fluctuates less. So there are two questions. *Does the loss fluctuate less than without damping?* If so, something helps.
-# *Does it fluctuate less than with a constant weight of the same mean gain?* Only then damping itself helps.
+# Damping multiplies a gradient by a gain. If the gain is below 1 on average, the term simply pulls less, and any term
+# that pulls less fluctuates less. So there are two questions. *Does the loss fluctuate less than without damping?* If
+# so, something helps. *Does it also fluctuate less than with a constant weight equal to the mean gain?* Only then
+# does damping itself help.
 #
-# *Predict before you run: which of the two do you expect to hold? For which term? At which batch size?*
+# *Predict before you run: which of the two do you expect to be true? For which term? At which batch size?*
 
 # %% tags=["prediction-3"]
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
@@ -168,19 +174,19 @@ lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 tell("fluctuation", "than without (")
 
 # %% [markdown]
-# (The scoreboard also has other anchors than the published one.) Now the control: a constant weight, equal to the mean gain of
-# the damped run with the same seed.
+# (The scoreboard also covers anchors other than the published one.) Now we look at the control: a constant weight
+# that is equal to the mean gain of the damped run with the same seed.
 
 # %% tags=["not-banded"]
 tell("fluctuation", "constant weight")
 
 # %% [markdown]
-# Fluctuation here is the mean positive increment of a term on a fixed probe batch (notebook 07). The value is the logarithm of a
-# ratio, so 0.69 means half the fluctuation. Look at three things in each picture. On which side of 0 are the bars? Do `oh` and
-# `ie` agree? Is a bar of the first picture on the same side in the second?
+# Fluctuation here is the mean positive increment of a term on a fixed probe batch (notebook 07). The value is the
+# logarithm of a ratio, so 0.69 means half the fluctuation. Ask three questions about the pictures. On which side of 0
+# are the bars? Do `oh` and `ie` agree? Is each bar in the first picture on the same side in the second?
 #
-# Usually one looks at the curves of training. Here they are, above those of the probe, all from the same run with seed 0. *Before
-# you look: in which row will you be able to tell the three apart?*
+# Usually, people look at training curves. The next figure shows them above the curves on the probe, all with seed 0.
+# *Before you look: in which row will you be able to tell the three runs apart?*
 
 # %% tags=["prediction-4"]
 lesson.predict(4, ...)  # type your guess in quotes, in place of the dots
@@ -191,10 +197,10 @@ charts = [chart for where in ("batches", "probe") for chart in fluctuation.curve
 Panels("One seed, step by step", charts)
 
 # %% [markdown]
-# In training each step has a different batch. So a loss also rises and falls because the images differ. The *floor* is the
-# fluctuation that a generator shows without any training, on new batches of the probe's size.
+# During training, each step has a different batch. So a loss also rises and falls because the images differ. The
+# *floor* is the fluctuation that a generator shows without any training, on new batches of the probe's size.
 #
-# *Predict before you run: which is larger, the fluctuation on the probe, or on the batches of training?*
+# *Predict before you run: which is larger, the fluctuation on the probe or on the training batches?*
 
 # %% tags=["prediction-5"]
 lesson.predict(5, ...)  # type your guess in quotes, in place of the dots
@@ -210,7 +216,7 @@ for rule in ("none", "epoch", "constant"):
 # %% [markdown]
 # ## Which term matters, and whose student is best?
 #
-# *Predict before you run: which term matters most to the student? Which other method comes nearest to RDSKD?*
+# *Predict before you run: which term matters most for the student? Which other method comes closest to RDSKD?*
 
 # %% tags=["prediction-6"]
 lesson.predict(6, ...)  # type your guess in quotes, in place of the dots
@@ -227,8 +233,8 @@ tell("accuracy")
 # %% [markdown]
 # ## Who is more robust?
 #
-# *Predict before you run: which kind of setting does most harm: learning rate, batch, latent, width, temperature, teacher, or
-# weights? Is it the same kind for every method?*
+# *Predict before you run: which kind of setting does the most harm: learning rate, batch, latent, width, temperature,
+# teacher, or weights? Is it the same kind for every method?*
 
 # %% tags=["prediction-7"]
 lesson.predict(7, ...)  # type your guess in quotes, in place of the dots
@@ -248,14 +254,15 @@ for method in dict.fromkeys(row["method"] for row in rows):
 Interactive(robustness.settings_chart(tables["robustness"]))
 
 # %% [markdown]
-# Point at a mark to see its setting. *Luck* is the spread of ten runs in which **no** setting changed. If `sd` is not larger than
-# this, settings do not explain it.
+# Point at a mark to see its setting. *Luck* is the spread of ten runs in which **no** setting was changed. If `sd` is
+# not larger than *luck*, the settings do not explain it.
 #
-# Now point at the leftmost mark of each row. *Before you go on: how would the order by `sd` change without this one setting? And
-# would you call a method fragile if its default run has not finished learning?*
+# Now point at the leftmost mark in each row. *Before you go on: how would the order by `sd` change without this one
+# setting? And would you call a method fragile if its default run has not finished learning?*
 #
-# The next cell has the claim itself: over the settings that both methods have, over all settings of each, and over all settings
-# except other teachers. We added the last one after we had seen the table, so it is a hint and not a finding.
+# The next cell tests the claim itself: over the settings that both methods have, over all settings of each method,
+# and over all settings except other teachers. We added the last comparison after we had seen the table, so it is a
+# hint and not a finding.
 
 # %% tags=["prediction-8"]
 lesson.predict(8, ...)  # type your guess in quotes, in place of the dots
@@ -266,7 +273,8 @@ tell("robustness")
 # %% [markdown]
 # ## A small study of your own
 #
-# Two methods, three learning rates, one seed, very few steps. *Predict before you run: whose accuracy changes more?*
+# The next cell compares two methods at three learning rates, with one seed and very few steps. *Predict before you
+# run: whose accuracy changes more?*
 
 
 # %% tags=["prediction-9"]
@@ -297,13 +305,15 @@ lesson.band("rdskd, sd over three learning rates", slices["rdskd"].std(ddof=1), 
 lesson.band("dafl, sd over three learning rates", slices["dafl"].std(ddof=1), "points", digits=1)
 
 # %% [markdown]
-# Each of your two numbers comes from one seed. The ranges beside them come from ten. Do they overlap? Could one seed have told
-# you? After so few steps a difference shows which method starts faster, not which one is more robust.
+# Each of your two numbers comes from one seed. The ranges beside them come from ten seeds. Do they overlap? Could one
+# seed have told you this? After so few steps, a difference shows which method starts faster, not which one is more
+# robust.
 #
 # ## What would change your mind?
 #
-# Take a claim that is undecided, and suppose that its estimate stays the same while we add seeds. How many seeds would decide it?
-# The half-width of the interval shrinks with the square root of their number. These eight claims are the nearest to a decision:
+# Take a claim that is undecided, and suppose that its estimate stays the same while we add seeds. How many seeds
+# would decide it? The half-width of the interval shrinks in proportion to one over the square root of the number of
+# seeds. These eight claims are the closest to a decision:
 
 # %% tags=["not-banded"]
 told = [v for name, rows in tables.items() for v in STUDIES[name].verdicts(rows)]
@@ -317,42 +327,46 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 # Before you scroll on, choose one claim and write down:
 #
 # * which verdict you expected, and which one you found;
-# * one result that would change your belief, and the study that could give it: more seeds, another teacher, a harder data set,
-#   other settings, the published schedule;
-# * one way in which our question may be unfair to the method that you doubt.
+# * one result that would change your mind, and the study that could produce it: more seeds, another teacher, a harder
+# data set, other settings, the published schedule;
+# * one way in which our design may be unfair to the method that you doubt.
 #
 # One command runs any of these studies: `rdskd-lab study run NAME`. You can stop and resume it at any time, and run it on a
 # cluster with `--scheduler`.
 #
 # ## What to remember
 #
-# * "Robust" needs a number, chosen before the runs. The mean, the worst, the spread and the share of collapses can each name a
-#   different winner.
-# * Seeds are repetitions, settings are not. Pair by seed, take the spread over settings, and count the stopped runs.
-# * Anything that makes a loss quieter must be better than the boring control that makes it equally soft.
-# * "Undecided" means that we do not know. It is neither yes nor no.
+# * "Robust" needs a number that is chosen before the runs. The mean, the worst accuracy, the spread and the share of
+# collapses can each name a different winner.
+# * Seeds are repetitions, settings are not. Pair runs by seed, compute the spread over settings, and include the
+#   stopped runs.
+# * If a change makes a loss fluctuate less, compare it with a simple control: a constant weight that makes the loss
+# equally weak.
+# * "Undecided" means that we do not know. It means neither yes nor no.
 #
 # ## The paper, the code, and what we measured
 #
-# * **Paper**: its abstract claims damped fluctuations, authentic and diverse samples, better accuracy than DAFL, MSKD, ZSKD and
-#   DeepInversion, and more robustness over hyper-parameters. We have not read its body. So we do not know how it measured this,
-#   over which settings, and with which seeds.
+# * **Paper**: its abstract claims damped fluctuations, authentic and diverse samples, better accuracy than DAFL,
+#   MSKD, ZSKD and DeepInversion, and more robustness over hyper-parameters. We have not read its body. So we do not
+#   know how the authors measured this, over which settings, or with which seeds.
 # * **Released code**: MNIST, SVHN and CIFAR-10. It comes without tables, logs or weights.
-# * **Measured here**: the four tables above, on MNIST's digits with a LeNet-5 and generators an eighth as wide. Every verdict and
-#   its interval are on `results/SCOREBOARD.md`, which also says why each may differ from the paper. In short: damping makes a
-#   loss measurably quieter in no setting. `oh` and `ie` do what they are for. RDSKD's student is better than MSKD's, undecided
-#   against DAFL's and ZSKD's, and far worse than DeepInversion's, whose teacher has BatchNorm. RDSKD is more robust than ZSKD and
-#   DeepInversion and less robust than MSKD; the whole difference to MSKD comes from one teacher.
+# * **Measured here**: the four tables above, on MNIST's digits, with a LeNet-5 as the teacher and generators an
+#   eighth as wide as published. Every verdict and its interval are in `results/SCOREBOARD.md`, which also says why
+#   each may differ from the paper. In short: there was no setting in which damping made a loss measurably calmer.
+#   `oh` and `ie` do what they are meant to do. RDSKD's student is better than MSKD's and far worse than
+#   DeepInversion's, whose teacher has BatchNorm; the comparisons with DAFL's and ZSKD's students are undecided. RDSKD
+#   is more robust than ZSKD and DeepInversion and less robust than MSKD; the whole difference from MSKD comes from
+#   one teacher.
 #
 # ## New words
 #
 # | word | meaning |
 # |---|---|
-# | hyper-parameter, setting | what is chosen before a run and not learned in it |
-# | one at a time | each setting changes alone, from a default |
-# | paired | compared within the same seed, so that luck that both share cancels |
+# | hyper-parameter, setting | something that is chosen before a run and not learned during the run |
+# | one at a time | each setting is changed on its own, starting from a default |
+# | paired | compared for the same seed, so that the luck that both sides share cancels out |
 # | 95 % interval | computed so that it holds the true mean difference in 19 of 20 such studies |
-# | control | a run that tests the boring explanation beside the interesting one |
+# | control | a run that tests the simple explanation besides the interesting one |
 # | collapse (here) | fewer than 8 classes, a student below 80 %, or a stopped run |
 
 # %% tags=["hand-in"]
