@@ -1,4 +1,4 @@
-"""A notebook's first cell and its last: what to fix here, the time, exercises and seed; what is handed in."""
+"""A notebook's first and last cell: what to fix on this machine, time, exercises and seed; what is handed in."""
 
 import math
 import os
@@ -23,8 +23,8 @@ class Lesson(dict[int, Exercise]):
     def __init__(self, notebook: str, seed: int = 0):
         super().__init__(enumerate(find_exercises(notebook), 1))
         self.notebook, self.seed = notebook, seed
-        self.found: dict[str, float] = {}  # the results that `band` was told
-        self.predictions: dict[int, str] = {}  # the learner's guesses; "" while none was typed
+        self.found: dict[str, float] = {}  # the results given to `band`
+        self.predictions: dict[int, str] = {}  # the learner's guesses; "" if none was typed
         self.token = os.urandom(3).hex()  # so that no two learners write the same file
         for number, exercise in self.items():
             exercise.call, exercise.given, exercise.tries = f"lesson[{number}]", 0, 0
@@ -39,7 +39,7 @@ class Lesson(dict[int, Exercise]):
         return "\n".join(rows + [f"    {exercise!r}" for exercise in self.values()])
 
     def predict(self, number: int, guess: str) -> None:
-        """Note a guess before a run; the three dots of the cell mean that nothing was typed, and nothing is said."""
+        """Record a guess before a run; the cell's three dots mean that nothing was typed, and nothing is printed."""
         self.predictions[number] = "" if guess is ... else str(guess).strip()
         if self.predictions[number]:
             say(f"Prediction {number}: {self.predictions[number]}")
@@ -47,13 +47,13 @@ class Lesson(dict[int, Exercise]):
     def band(self, name: str, value: float, unit: str = "", digits: int = 3, look_at: str = "") -> None:
         """Print a result beside the range that ten seeds gave; a value in "%" is a fraction.
 
-        `look_at` says what to check if the result is outside.
+        `look_at` says what to check if the result is outside that range.
         """
         self.found[name] = float(value)
         print(tell(name, float(value), read_bands(self.notebook).get(name, []), unit, digits, look_at))
 
     def hand_in(self, folder: Path | str | None = None, name: str = "") -> None:
-        """Say what a hand-in holds; with `folder`, write it there as one small file, without a name unless given."""
+        """Print what a hand-in holds; with `folder`, write it there as one small file, with `name` only if given."""
         say(f"{self.notebook}: {self._progress()}.")
         if folder is None:
             return say(
@@ -91,9 +91,9 @@ class Lesson(dict[int, Exercise]):
 
 
 def begin(notebook: str, student: str | None = None) -> Lesson:
-    """Begin a notebook: say what needs fixing on this machine and how long it takes; return its exercises.
+    """Begin a notebook: report what needs fixing on this machine and how long it takes; return its exercises.
 
-    A `student` gets a seed of their own, the same for the same name. RDSKD_LAB_SEED sets the seed for all others.
+    Each `student` gets their own seed; the same name always gives the same one. Otherwise RDSKD_LAB_SEED sets it.
     Raises ValueError for an unknown notebook and for an empty name.
     """
     seed = int(os.environ.get("RDSKD_LAB_SEED", 0)) if student is None else student_seed(student)
@@ -112,7 +112,7 @@ def begin(notebook: str, student: str | None = None) -> Lesson:
 
 
 def find_exercises(notebook: str) -> tuple[Exercise, ...]:
-    """Return the exercises of a notebook, from the module of its name."""
+    """Return the exercises of a notebook, from the module named after it."""
     if notebook not in NOTEBOOKS:
         close = [name for name in NOTEBOOKS if str(notebook).isdigit() and name[:2] == f"{int(notebook):02}"]
         close += get_close_matches(str(notebook), NOTEBOOKS, 1)
