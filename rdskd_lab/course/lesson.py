@@ -23,8 +23,8 @@ class Lesson(dict[int, Exercise]):
     def __init__(self, notebook: str, seed: int = 0):
         super().__init__(enumerate(find_exercises(notebook), 1))
         self.notebook, self.seed = notebook, seed
-        self.found: dict[str, float] = {}  # the results given to `band`
-        self.predictions: dict[int, str] = {}  # the learner's guesses; "" if none was typed
+        self.found: dict[str, float] = {}  # the results that `band` was told
+        self.predictions: dict[int, str] = {}  # the learner's guesses; "" while none was typed
         self.token = os.urandom(3).hex()  # so that no two learners write the same file
         for number, exercise in self.items():
             exercise.call, exercise.given, exercise.tries = f"lesson[{number}]", 0, 0
@@ -91,9 +91,9 @@ class Lesson(dict[int, Exercise]):
 
 
 def begin(notebook: str, student: str | None = None) -> Lesson:
-    """Begin a notebook: report what needs fixing on this machine and how long it takes; return its exercises.
+    """Begin a notebook: say what needs fixing on this machine and how long it takes; return its exercises.
 
-    Each `student` gets their own seed; the same name always gives the same one. Otherwise RDSKD_LAB_SEED sets it.
+    A `student` gets a seed of their own, the same for the same name. RDSKD_LAB_SEED sets the seed for all others.
     Raises ValueError for an unknown notebook and for an empty name.
     """
     seed = int(os.environ.get("RDSKD_LAB_SEED", 0)) if student is None else student_seed(student)

@@ -44,7 +44,7 @@ def watch(answer):
     return {
         "the effective number of ten classes of four images each": answer(EVEN.clone()),
         "the effective number of two classes of twenty images each": answer(TWO.clone()),
-        "the effective number of classes of 10, 8, 8, 6, 4, 2, 1, 1, 0 and 0 images": answer(COUNTS.clone()),
+        "the effective number of classes for 10, 8, 8, 6, 4, 2, 1, 1, 0 and 0 images": answer(COUNTS.clone()),
     }
 
 

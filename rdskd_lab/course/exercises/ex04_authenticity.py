@@ -256,8 +256,8 @@ EXERCISES = (
                 "Your gradient points the wrong way. The loss falls as the favourite's logit rises, so the gradient "
                 "there is negative: p - 1."),
             Misconception(own_class_only, "only the favourite class",
-                "The favourite's entry is right, but all others are 0. The other logits stand in the denominator of "
-                "the softmax: raising one of them lowers the favourite's probability, so its gradient is p_j."),
+                "The favourite's entry is right, but all others are 0. The other logits are in the denominator of the "
+                "softmax: raising one of them lowers the favourite's probability, so its gradient is p_j."),
             Misconception(of_the_probabilities, "the gradient of the probabilities",
                 "This is dL/dp = -1/p, the gradient with respect to the probabilities. The logits come one step "
                 "earlier, so multiply by the derivative of the softmax: this gives p - 1 for the favourite and p_j for "

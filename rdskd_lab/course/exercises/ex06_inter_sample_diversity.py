@@ -254,9 +254,9 @@ EXERCISES = (
         right="One norm over all answers, divided by one norm over all pixels, as in the released code.",
         misconceptions=(
             Misconception(mean_over_pairs, "a quotient for each pair",
-                "You take a quotient for each pair, then the mean. That is a sensible loss, and the package has it as "
-                "diversity_seeking_pairs. The released code takes a single norm over all pairs: divide one norm by the "
-                "other."),
+                "You take a quotient for each pair, then the mean. That is a sensible loss, and the package offers it "
+                "as diversity_seeking_pairs. The released code takes a single norm over all pairs: divide one norm by "
+                "the other."),
             Misconception(mean_norms, "the mean of the norms of the pairs",
                 "You average the norms of the pairs, in the numerator and in the denominator. The released code takes "
                 "a single norm over all pairs: .norm() without dim."),

@@ -371,7 +371,7 @@ EXERCISES = (
         ),
         answer=constant_weight,
         watch=_watch_constant,
-        right="A term with this constant weight pulls equally hard on average. Any further effect of damping comes "
+        right="A term with this constant weight pulls just as hard on average. Any further effect of damping comes "
               "from the changes in the gain.",
         misconceptions=(
             Misconception(exp_of_the_mean, "the gain of the mean instead of the mean gain",

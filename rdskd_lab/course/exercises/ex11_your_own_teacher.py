@@ -146,7 +146,8 @@ EXERCISES = (
             "pooling halves it. What is left of 28 before the last layer?",
             "Use nn.Sequential with convolution, ReLU and pooling, twice; then nn.Flatten() and one nn.Linear with 10 "
             "outputs. What should come after the linear layer?",
-            "28, 24, 12, 8, 4: with 16 channels at the end, nn.Flatten(), nn.Linear(16 * 4 * 4, 10), and then nothing.",
+            "The sizes are 28, 24, 12, 8, 4. With 16 channels at the end, add nn.Flatten() and nn.Linear(16 * 4 * 4, "
+            "10), and then nothing.",
         ),
         answer=make,
         watch=watch,
