@@ -1,4 +1,4 @@
-"""A notebook's first cell and its last: what to fix here, the time, exercises and seed; what is handed in."""
+"""A notebook's first and last cell: what to fix on this machine, time, exercises and seed; what is handed in."""
 
 import math
 import os
@@ -39,7 +39,7 @@ class Lesson(dict[int, Exercise]):
         return "\n".join(rows + [f"    {exercise!r}" for exercise in self.values()])
 
     def predict(self, number: int, guess: str) -> None:
-        """Note a guess before a run; the three dots of the cell mean that nothing was typed, and nothing is said."""
+        """Record a guess before a run; the cell's three dots mean that nothing was typed, and nothing is printed."""
         self.predictions[number] = "" if guess is ... else str(guess).strip()
         if self.predictions[number]:
             say(f"Prediction {number}: {self.predictions[number]}")
@@ -47,13 +47,13 @@ class Lesson(dict[int, Exercise]):
     def band(self, name: str, value: float, unit: str = "", digits: int = 3, look_at: str = "") -> None:
         """Print a result beside the range that ten seeds gave; a value in "%" is a fraction.
 
-        `look_at` says what to check if the result is outside.
+        `look_at` says what to check if the result is outside that range.
         """
         self.found[name] = float(value)
         print(tell(name, float(value), read_bands(self.notebook).get(name, []), unit, digits, look_at))
 
     def hand_in(self, folder: Path | str | None = None, name: str = "") -> None:
-        """Say what a hand-in holds; with `folder`, write it there as one small file, without a name unless given."""
+        """Print what a hand-in holds; with `folder`, write it there as one small file, with `name` only if given."""
         say(f"{self.notebook}: {self._progress()}.")
         if folder is None:
             return say(
@@ -112,7 +112,7 @@ def begin(notebook: str, student: str | None = None) -> Lesson:
 
 
 def find_exercises(notebook: str) -> tuple[Exercise, ...]:
-    """Return the exercises of a notebook, from the module of its name."""
+    """Return the exercises of a notebook, from the module named after it."""
     if notebook not in NOTEBOOKS:
         close = [name for name in NOTEBOOKS if str(notebook).isdigit() and name[:2] == f"{int(notebook):02}"]
         close += get_close_matches(str(notebook), NOTEBOOKS, 1)
