@@ -28,7 +28,7 @@ from rdskd_lab.reporting import charts
 lesson = begin("00_start_here")
 
 # %% [markdown]
-# `from rdskd_lab.doctor import doctor; doctor()` shows everything that was checked.
+# To see everything that was checked, run `from rdskd_lab.doctor import doctor; doctor()`.
 #
 # ## The story
 #
@@ -126,11 +126,11 @@ five_boxes(untrained, digits[::100])
 # ## The whole method in half a minute
 #
 # This method is called RDSKD. You will build it piece by piece. Here it runs as a whole, for a very short time. A
-# second student takes the same number of training steps, but sees only noise. Each result is printed beside its
+# second student takes the same number of training steps, but sees only noise. Each result is printed next to its
 # typical range, which was computed from ten seeds.
 #
 # *Predict before you run: a student has only ever seen generated images. How many of the 1,000 real digits will it
-# read correctly? And how many will a student read correctly that has only seen noise? (Guessing gives 10 %.)*
+# read correctly? And how many will a student that has only seen noise read correctly? (Guessing gives 10 %.)*
 
 # %% tags=["prediction-2"]
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots

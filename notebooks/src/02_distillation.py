@@ -287,13 +287,13 @@ charts.Curves("what noise is to the teacher", bars, "the teacher's answer", leve
 
 # %% [markdown]
 # In noise, three digits get more than their fair share, one never occurs, and four hardly ever occur. A student that
-# never sees a 0 and hardly ever sees a 6 cannot learn to read them. And the images that the teacher does call digits
-# look nothing like real ones. So we need images of *all* classes, and the teacher must be sure of them. Notebook 03
+# never sees a 0 and hardly ever sees a 6 cannot learn to read them. And the images of the digits that do occur look
+# nothing like real digits. So we need images of *all* classes, and the teacher must be sure of them. Notebook 03
 # takes the first steps towards such images.
 #
 # ## In the lab: a student that learns alongside the generator
 #
-# The lab trains a generator and, if you like, a student beside it. Here the screen shows only the student. Press
+# The lab trains a generator and, if you like, a student alongside it. Here the screen shows only the student. Press
 # **Play** and watch its accuracy. Then switch off *student learns along*: the generator continues to train, but the
 # student stays as it is.
 

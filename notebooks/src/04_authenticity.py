@@ -217,9 +217,9 @@ charts.Panels(
 )
 
 # %% [markdown]
-# The next figure shows the same 40 latents three times. The rows are sorted by the teacher's answers *at the last
-# step*, with at most six images in a row. Each image keeps its place, so you can follow it from left to right. The
-# titles count all 40 images.
+# The next figure shows the same 40 latents three times. Each row belongs to one of the teacher's answers *at the last
+# step* and has at most six images. Each image keeps its place, so you can follow it from left to right. The titles
+# count all 40 images.
 
 # %%
 charts.samples(pictures, [str(k) for k in range(10)])
@@ -241,8 +241,9 @@ sheet({"before": pictures[0], "after\n300 steps": pictures[-1], "real digits": t
 # %% [markdown]
 # ### In the lab
 #
-# Here the screen shows only the card *Authenticity*, but the other two losses are on as well. Press **Play** and wait
-# for 100 steps. Then switch *Authenticity* off for 100 steps, and on again. Watch the percentages below the images.
+# Of the three cards, the screen here shows only *Authenticity*; the other two losses are on as well. Press **Play**
+# and wait for 100 steps. Then switch *Authenticity* off for 100 steps, and on again. Watch the percentages below the
+# images.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="oh", learn=False)

@@ -73,9 +73,9 @@ for name, logits in batches.items():
 
 # %% [markdown]
 # To $L_{IE}$, the first and the last batch look the same. It sees only the mean, and the mean of four undecided
-# answers is the same as the mean of four sure answers of different classes. Only $L_{OH}$ can tell these two batches
-# apart. **Neither loss makes sense alone**: one wants each image to belong clearly to *one* class, and the other
-# wants the batch to contain *all* classes.
+# answers is the same as the mean of four sure answers for four different classes. Only $L_{OH}$ can tell these two
+# batches apart. **Neither loss makes sense alone**: one wants each image to belong clearly to *one* class, and the
+# other wants the batch to contain *all* classes.
 #
 # ### Exercise 1: the class-diversity loss from scratch
 #
@@ -220,8 +220,9 @@ charts.Panels("what the teacher sees in 1,000 images", [bars("oh alone", 0), bar
 # %% [markdown]
 # ### In the lab
 #
-# Here the screen shows only the card *Class diversity*. Press **Play**, wait for 100 steps, and switch this loss off.
-# The bars become uneven after about ten steps. Switch it on again, and within seconds they become nearly equal.
+# Of the three cards, the screen here shows only *Class diversity*. Press **Play**, wait for 100 steps, and switch
+# this loss off. The bars become uneven after about ten steps. Switch it on again, and within seconds they become
+# nearly equal.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ie", learn=False)

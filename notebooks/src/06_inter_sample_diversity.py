@@ -303,9 +303,9 @@ sheet(ends | {"real digits": test.normalise(test.images[::100])}, teacher, most=
 # %% [markdown]
 # ## In the lab
 #
-# Here the screen shows only the card *Sample diversity*. Press **Play**, wait for 100 steps, switch this loss off,
-# and wait for another 300 steps. What does the lab say about the difference? Then switch it on again and set its
-# weight to 100.
+# Of the three cards, the screen here shows only *Sample diversity*. Press **Play**, wait for 100 steps, switch this
+# loss off, and wait for another 300 steps. What does the lab say about the difference? Then switch it on again and
+# set its weight to 100.
 
 # %% tags=["not-banded"]
 Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ds", learn=False)

@@ -240,8 +240,8 @@ lesson.band("F on the probe, as a share of F on training batches, ie", of_traini
 # and averaging over more images makes the mean answer more even. The same generator gave -2.17 nats in batches of 32
 # and -2.23 in batches of 64 (means of 40 batches).
 #
-# **Verdict on claim 1: a figure of fluctuating training losses, as papers show it, says little.** Ask for the noise
-# floor, or for measurements on a fixed probe.
+# **Verdict on claim 1: a figure of fluctuating training losses, like those in papers, says little.** Ask for the
+# noise floor, or for measurements on a fixed probe.
 #
 # ## Claim 2: the two losses conflict
 #
@@ -472,7 +472,7 @@ charts.Curves(
 # %% [markdown]
 # This is the second clue. For the first two steps, the anchors are 0. `ie` is negative, so its gain is about 0.2,
 # while the gain of `oh` is above 1. Then both anchors are set to the loss of the second step. `ie` keeps falling
-# towards $-\ln 10$, so its gain settles below 1. That is a smaller weight, not a damping.
+# towards $-\ln 10$, so its gain settles below 1. This is a smaller weight, not damping.
 #
 # Now we test all rules, with three seeds.
 
@@ -606,9 +606,10 @@ Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps
 # almost entirely sampling noise.
 # * Compare every such number with the noise floor of a frozen generator. Noise alone gives $0.56\,\sigma$.
 # * Two losses conflict if the cosine of their gradients is below 0. Measure both gradients on the same latents.
-# * $e^{L-a}$ keeps a gradient's direction and multiplies its length by the gain $e^{L-a}$: 1 at the anchor, 2 at
-#   $\ln 2$ nats above it. The anchor is a constant; no gradient flows through it.
-# * Damping changes a term's mean weight. Compare it with constant weights of the same mean, not only with the plain sum.
+# * Minimising $e^{L-a}$ instead of $L$ keeps the direction of the gradient and multiplies its length by the gain
+# $e^{L-a}$: 1 at the anchor, 2 at $\ln 2$ nats above it. The anchor is a constant; no gradient flows through it.
+# * Damping changes a term's mean weight. Compare damping with constant weights equal to the mean gains, not only with
+#   the plain sum.
 # * A change smaller than the spread between seeds is not a finding.
 #
 # ## The paper, the code, and what we measured

@@ -235,7 +235,7 @@ sheet({"generated\nthe surest ones": row, "real digits": digits}, run.teacher)
 five_boxes(made["images"], digits)
 
 # %% [markdown]
-# How did the three losses change on the way?
+# How did the three losses change during training?
 
 # %%
 columns = history_of(history)

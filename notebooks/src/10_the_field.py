@@ -242,13 +242,13 @@ alt = f"Accuracies by method, lowest first: {told}."
 Figure("stored results under one budget", figure, alt)
 
 # %% [markdown]
-# This is how to read the figure. The axis is scaled by the number of wrong answers, which becomes ten times smaller
-# from 90 to 99 %. Regard two methods as different only if their circles do not overlap; with few seeds, smaller
-# differences mean nothing. Then look at the control `untrained`. Its generator never learned. Yet a student already
-# learns a lot from its images, rotated and shifted, and from the teacher's soft answers to them. The value of a
-# method is what it adds to this control. Two rows need care: `deepinversion` has a different teacher, because LeNet-5
-# has no BatchNorm, and `mskd` is our interpretation of a name. And the budget is small: the order after a minute may
-# differ from the order after a day.
+# This is how to read the figure. The axis is scaled by the number of wrong answers, which falls to a tenth between 90
+# and 99 %. Regard two methods as different only if their circles do not overlap; with few seeds, smaller differences
+# mean nothing. Then look at the control `untrained`. Its generator never learned. Yet a student already learns a lot
+# from its images, rotated and shifted, and from the teacher's soft answers to them. The value of a method is what it
+# adds to this control. Two rows need care: `deepinversion` has a different teacher, because LeNet-5 has no BatchNorm,
+# and `mskd` is our interpretation of a name. And the budget is small: the order after a minute may differ from the
+# order after a day.
 #
 # ## What to remember
 #

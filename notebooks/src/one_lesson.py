@@ -152,9 +152,9 @@ charts.samples(alone, list("0123456789"))
 # %% [markdown]
 # (*Effective classes* is 10 if all digits occur equally often in a batch, and 1 if only one occurs.)
 #
-# The figure shows 40 images before and after training, with one row for each digit that the teacher sees after
-# training. The teacher is surer now. But digits are missing: this is *mode collapse*. The loss looks at each image
-# separately, so it cannot notice that all images show the same few digits.
+# The figure shows 40 images before and after training, arranged in rows by the teacher's answer after training. The
+# teacher is surer now. But digits are missing: this is *mode collapse*. The loss looks at each image separately, so
+# it cannot notice that all images show the same few digits.
 #
 # ## 4 Class diversity: use all ten digits
 #

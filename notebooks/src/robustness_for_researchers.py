@@ -37,7 +37,7 @@ lesson = begin("robustness_for_researchers")
 # Here are two invented methods. Each was run with six settings. The numbers are the accuracies of the students in per
 # cent.
 #
-# *Predict before you run: which of the two would you call more robust? Which number would you print in an abstract?*
+# *Predict before you run: which of the two would you call more robust? Which number would you report in an abstract?*
 
 # %% tags=["prediction-1"]
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
@@ -338,8 +338,8 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 #
 # * "Robust" needs a number that is chosen before the runs. The mean, the worst accuracy, the spread and the share of
 # collapses can each name a different winner.
-# * Seeds are repetitions, settings are not. Pair runs by seed, compute the spread over settings, and include the
-#   stopped runs.
+# * Seeds are repetitions; settings are not. Pair runs by seed, compute the spread over settings, and include the
+# stopped runs.
 # * If a change makes a loss fluctuate less, compare it with a simple control: a constant weight that makes the loss
 # equally weak.
 # * "Undecided" means that we do not know. It means neither yes nor no.
