@@ -206,8 +206,8 @@ EXERCISES = (
                 "Your loss grows with the number of images. Take the mean: with a sum, you would have to retune the "
                 "learning rate for every batch size."),
             Misconception(log_of_mean, "the logarithm of the mean",
-                "You average the probabilities first and then take the logarithm. Then one very sure image makes up "
-                "for an unsure one. Take the logarithm of each image's probability first, then the mean."),
+                "You average the probabilities first and then take the logarithm. Then one image of which the "
+                "teacher is sure makes up for one of which it is not. Take the logarithm of each image's probability first, then the mean."),
             Misconception(without_minus, "no minus sign",
                 "The sign is reversed: your loss is lowest where the teacher is least sure. ln p is negative, so a "
                 "minus sign turns it into a cost."),

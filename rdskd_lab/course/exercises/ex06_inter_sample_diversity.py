@@ -314,7 +314,7 @@ EXERCISES = (
             Misconception(bare, "nothing added to the denominator",
                 "Where the images coincide, you divide by 0. Add a small number to the denominator."),
             Misconception(nan_to_num, "nan_to_num repairs the value, not the gradient",
-                "The values are finite. But the backward pass still goes through something infinite (a quotient by 0, "
+                "The values are finite. But the backward pass still goes through something infinite (a division by 0, "
                 "or the slope of a square root at 0), so the gradient is NaN. Prevent the NaN: add a small number to "
                 "the denominator."),
             Misconception(squares, "squares instead of norms",

@@ -254,8 +254,8 @@ EXERCISES = (
               "however fast it falls.",
         misconceptions=(
             Misconception(falls_as_well, "falls counted as well",
-                "You take the size of every step. Then a loss that falls fast would fluctuate most. Count only rises, "
-                "and count falls as 0."),
+                "You take the size of every step. Then a loss that falls fast would fluctuate most. Count only the "
+                "rises; a fall counts as 0."),
             Misconception(ends_only, "only the ends",
                 "You compute (last - first) / steps, in which everything in between cancels. Take the positive part of "
                 "each step before you average."),
@@ -296,7 +296,7 @@ EXERCISES = (
                 "You return the spread of the losses. Measure the floor as you measure the fluctuation: by the mean "
                 "rise per step. For such noise, that is 0.56 times the standard deviation."),
             Misconception(falls_of_the_floor, "falls counted as well",
-                "You take the size of every step. Count only rises, and count falls as 0, as in exercise 1."),
+                "You take the size of every step. Count only the rises; a fall counts as 0, as in exercise 1."),
             Misconception(against_the_first, "all compared with the first",
                 "You compare each value with the first one. A rise is measured from one step to the next: "
                 "losses.diff()."),
