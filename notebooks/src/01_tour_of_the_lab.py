@@ -17,11 +17,8 @@
 # yet. Each loss gets a notebook of its own later.
 
 # %%
-from dataclasses import replace
-
 import torch
 
-import rdskd_lab as lab
 from rdskd_lab.course import begin
 from rdskd_lab.lab import Lab, Museum
 
@@ -41,8 +38,7 @@ lesson = begin("01_tour_of_the_lab")
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
-live = Lab(settings=small, seed=lesson.seed, steps=40)
+live = Lab(seed=lesson.seed, steps=40)
 live
 
 # %% [markdown]
@@ -134,8 +130,7 @@ Museum("collapse")
 #
 # * **Released code**: RDSKD with all three losses on, weight 1. The lab begins so.
 # * **Measured here**: nothing. One run of the lab is one seed. Notebook 09 measures with ten seeds what the lab shows.
-# * **Where they differ**: the lab's generator is much narrower than the published one (8 channels instead of 128), so that many steps
-#   fit into a second.
+# * **Where they differ**: the lab's generator is much narrower than the published one, so that many steps fit into a second.
 #
 # ## New words
 #

@@ -291,7 +291,7 @@ charts.Curves("what noise is to the teacher", bars, "the teacher's answer", leve
 # and watch its accuracy. Then switch *student learns along* off: the generator goes on, the student stays as it is.
 
 # %% tags=["not-banded"]
-Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="student")
+Lab(seed=lesson.seed, steps=40, only="student")
 
 # %% [markdown]
 # ## What to remember

@@ -18,8 +18,6 @@
 # answer becomes a judgement.
 
 # %%
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -238,7 +236,7 @@ sheet({"before": pictures[0], "after\n300 steps": pictures[-1], "real digits": t
 # *Authenticity* off for 100 steps, and on again. Watch the percentages below the images.
 
 # %% tags=["not-banded"]
-Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="oh", learn=False)
+Lab(seed=lesson.seed, steps=40, only="oh", learn=False)
 
 # %% [markdown]
 # ### Exercise 3: two batches that it cannot tell apart
