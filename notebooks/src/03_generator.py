@@ -26,7 +26,6 @@ import torch.nn.functional as F
 import rdskd_lab as lab
 from rdskd_lab import losses
 from rdskd_lab.course import begin, sheet
-from rdskd_lab.lab import Lab
 from rdskd_lab.methods import baselines
 from rdskd_lab.reporting import charts
 
@@ -332,6 +331,8 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 # hundred steps.
 
 # %% tags=["not-banded"]
+from rdskd_lab.lab import Lab
+
 readable = Lab("rdskd+bn", seed=lesson.seed, steps=1, only="bn", learn=False)
 readable.example("readable")
 readable

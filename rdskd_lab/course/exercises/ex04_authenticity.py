@@ -207,7 +207,8 @@ EXERCISES = (
                 "learning rate for every batch size."),
             Misconception(log_of_mean, "the logarithm of the mean",
                 "You average the probabilities first and then take the logarithm. Then one image of which the "
-                "teacher is sure makes up for one of which it is not. Take the logarithm of each image's probability first, then the mean."),
+                "teacher is sure makes up for one of which it is not. Take the logarithm of each image's probability "
+                "first, then the mean."),
             Misconception(without_minus, "no minus sign",
                 "The sign is reversed: your loss is lowest where the teacher is least sure. ln p is negative, so a "
                 "minus sign turns it into a cost."),
