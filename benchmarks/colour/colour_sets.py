@@ -36,7 +36,9 @@ def read_svhn(split: str, places: list[Path]) -> tuple[Labelled, torch.Tensor]:
     """Read a part of the 10,000, "tune" or "test", and the photo of each image."""
     place = find((FILE,), places)
     if place is None:
-        raise DataError(f"{FILE} is not in {' or '.join(map(str, places))}; set RDSKD_DATA to the folder that holds it.")
+        raise DataError(
+            f"{FILE} is not in {' or '.join(map(str, places))}; set RDSKD_DATA to the folder that holds it."
+        )
     if split == "train":
         raise DataError("SVHN's training images are not here, and its test images are not to be trained on.")
     with np.load(place / FILE, allow_pickle=False) as file:
