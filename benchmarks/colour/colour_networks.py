@@ -1,4 +1,4 @@
-"""The colour benchmarks' networks: `colour_networks:NAME` names one on the command line and in a run's configuration."""
+"""Networks of the colour benchmarks: `colour_networks:NAME` names one on the command line and in a configuration."""
 
 import torch
 from torch import Tensor, nn

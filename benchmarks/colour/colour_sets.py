@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rdskd_lab.datasets.dataset import DataSet, Labelled, find, places
+from rdskd_lab.datasets.dataset import DataSet, Labelled, find
 from rdskd_lab.datasets.registry import SETS
 from rdskd_lab.datasets.split import DataError
 
