@@ -81,8 +81,8 @@ def jobs(out: Path, tiny: bool) -> list[Job]:
             given += ["--set", f"generator_steps={steps[0]}", "--set", f"student_steps={steps[1]}"]
         return Job(name, seconds, [PYTHON, "-m", "rdskd_lab", "distill", *words, *given], accuracy, after)
 
-    def pytest(name: str, seconds: int, marks: str) -> Job:
-        where = ["tests/test_generator.py"] if tiny else []
+    def pytest(name: str, seconds: int, marks: str, few: str) -> Job:
+        where = [few] if tiny else []
         more = ["--deselect", "tests/browser"] if not tiny else []
         command = [PYTHON, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "-m", marks, *where, *more]
         return Job(name, seconds, command, tests)
@@ -112,10 +112,10 @@ def jobs(out: Path, tiny: bool) -> list[Job]:
     quick = ["--steps", "2"] if tiny else []
     book = notebook("00", 60), notebook("09", 60)
     listed = [
-        pytest("tests-gpu", 60, "gpu"),
+        pytest("tests-gpu", 60, "gpu", "tests/test_distillation.py"),
         script("levers", 60, "benchmarks/gpu_steps.py", "--levers", "--device", device, *quick),
         mnist(0),
-        pytest("tests-fast", 240, "not slow and not measure and not browser"),
+        pytest("tests-fast", 240, "not slow and not measure and not browser", "tests/test_generator.py"),
         script("lab", 30, "benchmarks/lab_speed.py", *(["1", "2"] if tiny else [])),
         *([] if tiny else book),
         script("teacher", 120, *train, "--epochs", epochs, "--seed", "0", "--device", device, "--out", str(weights)),

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import torch
 
 from rdskd_lab.runs.config import Config
 from rdskd_lab.runs.execute import execute
-from rdskd_lab.runs.result import read_result
 
-TEACHERS = {"svhn": "colour_networks:svhn_teacher"}
 STUDENT = "colour_networks:student"
 SHAPE = dict(channels=3, size=32, classes=10)
 
@@ -22,12 +19,14 @@ def configure(data: str, method: str, seed: int, change: str, pool: Path | None 
     """Return a run's configuration; `change` is NAME=VALUE,..., where a term's name has `w:` before it, or "-"."""
     record = colour_sets.SETS[data]
     pairs = [tuple(pair.split("=")) for pair in change.split(",")] if change != "-" else []
+    own = data.startswith("cifar10")
     return Config(
         method=method,
         preset="classroom",
         data=data,
         seed=seed,
-        teacher=TEACHERS[data.split("-")[0]],
+        teacher="wrn-16-2" if own else "colour_networks:svhn_teacher",
+        weights=str(colour_sets.cifar10_teacher()) if own else "",
         student=STUDENT,
         mean=record.mean,
         std=record.std,
@@ -102,6 +101,3 @@ def prepare() -> None:
     """Make the benchmark's sets known, and take one thread."""
     colour_sets.register()
     torch.set_num_threads(1)
-
-
-__all__ = ["append", "configure", "curve", "prepare", "read_result", "run", "sys"]

@@ -11,7 +11,7 @@ import hashlib
 import sys
 import time
 
-from colour_runs import append, configure, curve, prepare, run
+from colour_runs import Clock, append, configure, curve, prepare, run
 from colour_sets import KEPT, TOP
 
 from rdskd_lab.runs.config import resolve
@@ -52,8 +52,6 @@ def look(data: str, method: str, seed: int, change: str) -> None:
 
 def read_seconds(pool) -> float:
     """Return the CPU seconds of a kept generator."""
-    from colour_runs import Clock
-
     return Clock(pool.with_suffix(".cpu.json")).seconds["synthesise"]
 
 

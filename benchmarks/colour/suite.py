@@ -54,7 +54,8 @@ def measure(data: str, recipe: str, seed: int) -> dict:
     """Run one and return its row."""
     method, change = RECIPES[data][recipe]
     out = KEPT / "suite" / f"{data}-{recipe}-{seed}"
-    result = run(configure(data, method, seed, change), out)
+    source = "svhn-foreign" if recipe == "foreign" else data
+    result = run(configure(source, method, seed, change), out)
     row = dict(data=data, recipe=recipe, seed=seed, accuracy=f"{result['student_accuracy']:.4f}")
     row |= dict(teacher=f"{result['teacher_accuracy']:.4f}", agreement=f"{result['agreement']:.4f}")
     row |= dict(images=result["test_images"], **{f"{k}_cpu_s": f"{v:.0f}" for k, v in result["cpu"].items()})
