@@ -18,7 +18,7 @@ SHAPE = dict(channels=3, size=32, classes=10)
 def configure(data: str, method: str, seed: int, change: str, pool: Path | None = None) -> Config:
     """Return a run's configuration; `change` is NAME=VALUE,..., where a term's name has `w:` before it, or "-"."""
     record = colour_sets.SETS[data]
-    pairs = [tuple(pair.split("=")) for pair in change.split(",")] if change != "-" else []
+    pairs = dict(pair.split("=") for pair in change.split(",")).items() if change != "-" else []  # the last one counts
     own = data.startswith("cifar10")
     return Config(
         method=method,

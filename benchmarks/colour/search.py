@@ -1,5 +1,7 @@
 """Look at a change of a colour recipe, openly: `python benchmarks/colour/search.py DATA METHOD SEED CHANGE ...`.
 
+    python benchmarks/colour/search.py plan [DATA]    all looks of PLAN below that were not made yet, in their order
+
 A change is NAME=VALUE,... beside the method's `classroom` (`w:bn=0.3` is a term's weight), "-" for none.  Students are
 scored on the tuning images only, whose labels choose: `-look` sets have no other, and no reported image is read.  Each
 look is a row of results/colour_log.csv, and is never computed again; seeds of looks are 10 and more.  A generator is
@@ -17,10 +19,30 @@ from colour_sets import KEPT, TOP
 from rdskd_lab.runs.config import resolve
 from rdskd_lab.runs.reuse import SETTINGS
 
+# A quarter of a run's budget each, as many tries for either method; where the budget goes comes first.
+QUARTER = "width=32,student_steps=3000"
+MIXED = "width=32,student_steps=3000,things=0"  # dead leaves: a thing on a plain ground is a guess about digits
+PLAN = [
+    (method, ",".join([base, *change]))
+    for pair in (
+        (("rdskd", QUARTER), ("any-teacher", MIXED)),
+        (("rdskd", QUARTER, "generator_steps=400,student_steps=3400"), ("any-teacher", MIXED, "temperature=10")),
+        (("rdskd", QUARTER, "generator_steps=1600,student_steps=2500"), ("any-teacher", MIXED, "w:bn=0.01")),
+        (("rdskd", QUARTER, "temperature=4"), ("any-teacher", MIXED, "procedural=0.25")),
+        (("rdskd", QUARTER, "augment=0.5"), ("any-teacher", MIXED, "blend=0")),
+        (
+            ("rdskd", QUARTER, "reuse=1,student_steps=2500"),
+            ("any-teacher", MIXED, "generator_steps=1600,student_steps=2500"),
+        ),
+    )
+    for method, base, *change in pair
+]
+REAL = "width=32,student_steps=3000"  # what real images give under the same budget, where there are some
 LOG = TOP / "results" / "colour_log.csv"
 
 
 def name(*words) -> str:
+    """Return a short name of what decides a run."""
     return hashlib.sha256(repr(words).encode()).hexdigest()[:10]
 
 
@@ -55,10 +77,19 @@ def read_seconds(pool) -> float:
     return Clock(pool.with_suffix(".cpu.json")).seconds["synthesise"]
 
 
-def main(data: str, method: str, seed: str, *changes: str) -> None:
-    """Look at each change."""
+def plan(*data: str) -> None:
+    """Make the looks of the plan that were not made yet."""
+    for name in data or ("svhn", "cifar10"):
+        for method, change in [("real", REAL)] * (name == "cifar10") + PLAN:
+            look(name, method, 10, change)
+
+
+def main(data: str, method: str = "", seed: str = "10", *changes: str) -> None:
+    """Look at each change, or at what is left of the plan."""
     assert int(seed) >= 10, "seeds 0 to 2 are those of the report"
     prepare()
+    if data == "plan":
+        return plan(*filter(None, [method]))
     for change in changes:
         look(data, method, int(seed), change)
 

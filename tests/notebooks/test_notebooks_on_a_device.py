@@ -17,6 +17,7 @@ def cells(source) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("source", build.sources(), ids=lambda source: source.stem)
 def test_the_cells_of_a_notebook_are_on_the_device_that_it_found(source, monkeypatch):
     code = cells(source)
