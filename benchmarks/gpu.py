@@ -112,7 +112,7 @@ def jobs(out: Path, tiny: bool) -> list[Job]:
     quick = ["--steps", "2"] if tiny else []
     book = notebook("00", 60), notebook("09", 60)
     listed = [
-        pytest("tests-gpu", 60, "gpu", "tests/test_distillation.py"),
+        pytest("tests-gpu", 60, "gpu", "tests/networks/test_registry.py"),
         script("levers", 60, "benchmarks/gpu_steps.py", "--levers", "--device", device, *quick),
         mnist(0),
         pytest("tests-fast", 240, "not slow and not measure and not browser", "tests/test_generator.py"),
