@@ -135,7 +135,7 @@ Museum("collapse")
 # * **Released code**: RDSKD has all three losses on, each with weight 1. The lab starts with the same setting.
 # * **Measured here**: nothing. One run of the lab is one seed. Notebook 09 uses ten seeds to measure what you see in
 #   the lab.
-# * **Where they differ**: the lab's generator is much narrower than the published one so that many steps fit into a second.
+# * **Where they differ**: the lab's generator is much narrower than the published one, so that many steps fit into a second.
 #
 # ## New words
 #

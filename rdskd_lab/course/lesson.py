@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from ..distillation import find_device
 from ..doctor.report import FIX, OK, diagnose, duration, estimate, look, row
 from . import exercises
 from .bands import read_bands, tell
@@ -18,11 +19,11 @@ NOTEBOOKS = sorted(name[2:] for _, name, _ in iter_modules(exercises.__path__) i
 
 
 class Lesson(dict[int, Exercise]):
-    """`lesson[1].check(answer)`, `.hint()`, `.example()`, `.solution()`; `lesson.seed`; `lesson.band(name, value)`."""
+    """`lesson[1].check(answer)`, `.hint()`, `.example()`, `.solution()`; `.seed`, `.device`; `.band(name, value)`."""
 
-    def __init__(self, notebook: str, seed: int = 0):
+    def __init__(self, notebook: str, seed: int = 0, device: str = "auto"):
         super().__init__(enumerate(find_exercises(notebook), 1))
-        self.notebook, self.seed = notebook, seed
+        self.notebook, self.seed, self.device = notebook, seed, find_device(device)
         self.found: dict[str, float] = {}  # the results that `band` was told
         self.predictions: dict[int, str] = {}  # the learner's guesses; "" while none was typed
         self.token = os.urandom(3).hex()  # so that no two learners write the same file
@@ -90,14 +91,15 @@ class Lesson(dict[int, Exercise]):
         )
 
 
-def begin(notebook: str, student: str | None = None) -> Lesson:
-    """Begin a notebook: say what needs fixing on this machine and how long it takes; return its exercises.
+def begin(notebook: str, student: str | None = None, device: str = "auto") -> Lesson:
+    """Begin a notebook: say what needs fixing on this machine, how long it takes and where; return its exercises.
 
     A `student` gets a seed of their own, the same for the same name. RDSKD_LAB_SEED sets the seed for all others.
-    Raises ValueError for an unknown notebook and for an empty name.
+    `device` is where the notebook trains, as `lesson.device`: "auto" takes a GPU if there is one, else the CPU.
+    Raises ValueError for an unknown notebook, for an empty name and for a device that is not there.
     """
     seed = int(os.environ.get("RDSKD_LAB_SEED", 0)) if student is None else student_seed(student)
-    lesson = Lesson(notebook, seed)
+    lesson = Lesson(notebook, seed, device)
     facts = look()
     for finding in diagnose(facts):
         colab_without_gpu = finding.topic == "GPU" and facts.front_end == "Colab" and not facts.gpu
@@ -105,7 +107,8 @@ def begin(notebook: str, student: str | None = None) -> Lesson:
         if finding.level == FIX or colab_without_gpu or too_slow_to_watch:
             say(f"{finding.topic}: {finding.says}. {finding.cure}")
     seconds = estimate(facts).get(row(notebook))
-    print(f"{notebook}: about {duration(seconds)} of computing here." if seconds is not None else f"{notebook}.")
+    about = f": about {duration(seconds)} of computing here" if seconds is not None else ""
+    print(f"{notebook}{about}. Device: {lesson.device.type}.")
     if student is not None:
         print(f"Your own seed: {seed}.")
     return lesson
