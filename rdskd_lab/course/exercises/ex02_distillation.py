@@ -123,7 +123,7 @@ EXERCISES = (
               "reduction=\"batchmean\", log_target=True).",
         misconceptions=(
             Misconception(without_the_square, "T squared is missing",
-                "At T = 1 you are right; at T = 4 your loss is 16 times too small. Without the factor the gradient "
+                "At T = 1 you are right; at T = 4 your loss is 16 times too small. Without the factor, the gradient "
                 "shrinks like 1/T squared, and you would have to retune the learning rate for every temperature."),
             Misconception(linear_factor, "T instead of T squared",
                 "At T = 1 you are right; at T = 4 your loss is 4 times too small. The gradient shrinks by a factor of "

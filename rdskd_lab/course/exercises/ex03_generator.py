@@ -317,8 +317,8 @@ EXERCISES = (
         hints=(
             "How many means do you need for images (N, C, H, W)? One for each channel. Over which axes do you take "
             "each mean?",
-            "Take it over axes 0, 2 and 3, with keepdim=True so that you can subtract it. Then divide by the standard "
-            "deviation over the same axes, with unbiased=False.",
+            "Take each mean over axes 0, 2 and 3, with keepdim=True so that you can subtract it. Then divide by the "
+            "standard deviation over the same axes, with unbiased=False.",
             "(images - images.mean((0, 2, 3), keepdim=True)) / ... with the same axes in the denominator.",
         ),
         answer=standardise,

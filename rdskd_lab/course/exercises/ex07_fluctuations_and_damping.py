@@ -366,7 +366,7 @@ EXERCISES = (
         title="the constant weight to compare with",
         hints=(
             "By what was the gradient multiplied in each step? Take the mean of that.",
-            "The gain of a step is exp(L - a), with the anchor in force in that step.",
+            "The gain of a step is exp(L - a), with the anchor that applies in that step.",
             "In one line: (losses - anchors).exp().mean().",
         ),
         answer=constant_weight,

@@ -152,7 +152,7 @@ EXERCISES = (
         answer=make,
         watch=watch,
         judge=judge,
-        right="It returns logits, its gradient reaches the images, and no image changes the answer to another. A "
+        right="It returns logits, its gradient reaches the images, and no image changes the answer to another image. A "
               "teacher needs no more.",
         misconceptions=(
             Misconception(softmax_at_the_end, "a softmax at the end",
@@ -161,8 +161,8 @@ EXERCISES = (
                 "layer.",
                 lambda seen: _all_one(seen.get("sums of the rows", 0))),
             Misconception(softmax_over_the_batch, "a softmax over the batch",
-                "Your answers sum to 1 over the images of a batch, so one image changes the answer to another. Use no "
-                "softmax at all: end with the linear layer.",
+                "Your answers sum to 1 over the images of a batch, so one image changes the answer to another image. "
+                "Use no softmax at all: end with the linear layer.",
                 lambda seen: _all_one(seen.get("sums of the columns", 0))),
             Misconception(sigmoid_at_the_end, "a sigmoid or tanh at the end",
                 "Your answers never exceed 1, however bright the image. The package reads them as logits, so no class "
