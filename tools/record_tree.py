@@ -90,7 +90,7 @@ def go_on(experiment: Experiment, trace: Trace, until: int, fixed: tuple = ()) -
 def tree() -> Recording:
     """RDSKD as it comes, and what each switch does to it."""
     experiment, trace = start()
-    about = Recording("RDSKD", "The published method: three losses, two of them damped.", about_run(experiment), {}, 10)
+    about = Recording("RDSKD", "The published method: three losses, two of them damped.", about_run(experiment), {}, 10, 20)
     about.branches["run"] = Branch(trace)
     for moment in MOMENTS:
         go_on(experiment, trace, moment)
@@ -120,7 +120,7 @@ def single(title: str, words: str, steps: int, *edits: tuple, every: int = 10, f
     if edits:
         edit(experiment, trace, *edits)
     said = go_on(experiment, trace, steps, fixed)
-    return Recording(title, words.format(said=said), about_run(experiment), {"run": Branch(trace)}, every)
+    return Recording(title, words.format(said=said), about_run(experiment), {"run": Branch(trace)}, every, every)
 
 
 def readable() -> Recording:

@@ -47,7 +47,13 @@ class Recording {
     return { key, branch, i, step: branch.steps[i] };
   }
 
-  frame({ branch, i }) { return { ...unpack(branch.frames, i), png: branch.sheets[i] }; }
+  frame({ branch, i }) { return unpack(branch.frames, i); }
+
+  sheet({ branch, step }) { // the last images up to there; there are fewer of them than of numbers
+    const { steps, png, rest } = branch.sheets, k = until(steps, step) - 1;
+    if (k < 0) return this.sheet({ branch: this.branches[branch.parent], step });
+    return { ...unpack(rest, k), png: png[k], step: steps[k] };
+  }
 
   course(key) { // all curves of a branch from step 0 on, or of a twin from where it began
     if (!this.courses.has(key)) {
@@ -157,7 +163,7 @@ class Player {
       this.at += (this.direction * this.rate * Math.max(0, now - before)) / 1000;
       before = now;
       const last = this.recording.last(this.key);
-      if (this.at >= last || this.at <= 0) {
+      if (this.direction > 0 ? this.at >= last : this.at <= 0) {
         this.at = Math.min(last, Math.max(0, this.at));
         this.stop(this.at ? `The recording ends here${this.may ? ": press a switch, or Play for the beginning." : "; Play shows it again."}` : "This is the beginning.");
       } else if (this.step !== this.shown) this.show();
@@ -183,16 +189,16 @@ class Player {
 
   show() {
     const { recording } = this, here = recording.place(this.key, this.at);
-    const { png, ...live } = recording.frame(here), { twin } = live;
+    const live = recording.frame(here), { twin } = live, sheet = recording.sheet(here);
     const beside = twin.on && recording.branches[twin.of] ? recording.place(twin.of, here.step) : null;
-    const its = beside?.step === here.step ? recording.frame(beside) : null;
+    const its = beside?.step === here.step ? recording.frame(beside) : null, other = its && recording.sheet(beside);
+    sheet.changed = other?.step === sheet.step && sheet.step > twin.since ? sheet.labels.map((label, k) => label !== other.labels[k]) : [];
     const choices = recording.choices(here.key, here.step);
     this.may = Object.keys(recording.branches).length > 1;
     const recorded = {
       steps: recording.last(this.key), every: recording.every, rate: this.rate, whole: true, why: this.why(here),
       may: Object.fromEntries(Object.entries(choices).map(([name, values]) => [name, [...values.keys()]])),
     };
-    const sheet = { ...live.sheet, png, changed: its ? live.sheet.labels.map((label, k) => label !== its.sheet.labels[k]) : [] };
     const edits = here.branch.edits.filter(([step]) => step <= here.step);
     const charts = recording.charts(here.key, here.step, twin);
     draw(this.element, {
@@ -221,6 +227,8 @@ class Player {
 
 // ---------------------------------------------------------------- what stands around it
 
+const nth = (n) => (n === 1 ? "" : n === 2 ? "second " : `${n}th `);
+
 function make(tag, attributes, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -233,7 +241,7 @@ export function mount(root, recordings) { // recordings: as page.py packs them; 
   const player = new Player(screen, spoken);
   const open = (data) => {
     words.textContent = data.words;
-    madeWith.textContent = `Recorded, not computed here: every ${data.every === 1 ? "" : `${data.every}th `}step of real runs (${data.made}).`;
+    madeWith.textContent = `A recording: numbers after every ${nth(data.every)}step, images after every ${nth(data.images)}step. Nothing is trained here. ${data.made}.`;
     player.load(data);
   };
   const name = `rdskd-run-${Math.random().toString(36).slice(2)}`;

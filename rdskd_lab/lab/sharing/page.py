@@ -28,7 +28,7 @@ from ..session.trace import RecordedStep, Trace
 from ..session.twin import Band, Twin, stored_band
 
 DIGITS = 7  # significant ones of a number in the file: the screen shows three
-QUALITY = 30  # of the images, WebP's, 0 to 100
+QUALITY = 8  # of the images, WebP's, 0 to 100
 LEFT_OUT = ("step", "speed", "playing", "reason", "slow", "stage", "told", "charts", "twin_shares")  # page.js adds these
 
 
@@ -44,8 +44,9 @@ class Branch:
 
 @dataclass
 class Recording:
-    """Branches of one run, by key; the first is the run itself.  A frame stands at every `every`-th step.
+    """Branches of one run, by key; the first is the run itself.  Numbers stand at every `every`-th step.
 
+    images every so many steps there are images, with the teacher's answers; a multiple of `every`
     run    as `about_run` makes it: what does not change with a step
     twins  of the first branch, which has no parent: runs as they would have been without an edit, where recorded
     """
@@ -55,6 +56,7 @@ class Recording:
     run: dict
     branches: dict[str, Branch]
     every: int
+    images: int
     made: str = ""
     twins: list["RecordedTwin"] = field(default_factory=list)
 
@@ -137,7 +139,7 @@ def save_page(lab, path: Path | str) -> Path:
     made = f"rdskd-lab {__version__}, seed {lab.experiment.seed}"
     now = [past_twin(lab.twin, trace)] if lab.twin is not None else []
     branches, run = {"run": Branch(trace)}, about_run(lab.experiment)
-    about = Recording(title, words, run, branches, trace.stride, made, [*lab.past_twins, *now])
+    about = Recording(title, words, run, branches, trace.stride, trace.stride, made, [*lab.past_twins, *now])
     write_whole(path, page(title, player([packed(about)])).encode())
     return Path(path)
 
@@ -188,7 +190,8 @@ def packed(about: Recording) -> dict:
     branches = {key: _branch(about, key) for key in about.branches}
     ghosts = {twin.key: _ghost(twin) for twin in about.twins}
     return {
-        "title": about.title, "words": about.words, "made": about.made, "every": about.every, "run": about.run,
+        "title": about.title, "words": about.words, "made": about.made, "every": about.every, "images": about.images,
+        "run": about.run,
         "branches": branches, "ghosts": ghosts,
     }  # fmt: skip
 
@@ -208,11 +211,15 @@ def _branch(about: Recording, key: str) -> dict:
         twins = [RecordedTwin(parent, branch.since, branch.edits, until, band_for(parent, branch.since), branch.parent)]
     steps = [at for at in sorted(branch.trace.moments) if at >= branch.since and at % about.every == 0]
     lives = [_live(branch.trace, at, twins) for at in steps]
+    sheets = [live.pop("sheet") for live in lives]
+    kept = [at % about.images == 0 and (at > branch.since or not branch.parent) for at in steps]
+    sheets = {at: sheet for at, sheet, is_kept in zip(steps, sheets, kept, strict=True) if is_kept}
     return {
         "since": branch.since, "parent": branch.parent, "steps": steps,
         "does": _does(branch.edits), "names": [shortly_told(edit, branch.trace.terms) for edit in branch.edits],
         "edits": [[edit.step, shortly_told(edit, branch.trace.terms), edit.term] for edit in branch.trace.record.edits],
-        "sheets": [live["sheet"].pop("png") for live in lives],
+        "sheets": {"steps": [*sheets], "png": [one.pop("png") for one in sheets.values()],
+                   "rest": transposed(rounded([*sheets.values()]))},
         "frames": transposed(rounded(lives)),
         "course": _course(branch.trace, branch.since),
     }  # fmt: skip

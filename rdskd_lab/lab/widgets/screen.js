@@ -567,7 +567,7 @@ class Screen {
           press("look-back", "Look back", "Play this run again and continue from any step of it.", { do: "look_back" }),
           node("div", { class: "field" }, term.element, change, press("fork", "Fork here", "Go on twice from this step, once with this edit, side by side.", forked))),
         group("Keep", press("share", "Share", "A short text with which a classmate opens this run.", { do: "share" }), press("export", "Export code", "This run as a plain PyTorch script.", { do: "export" }),
-          press("report", "Report", "Write what was tried here to one HTML file.", { do: "report" }), press("tries", "Tries", "Show or hide the log of what was tried.", { do: "tries" }))),
+          press("report", "Report", "Write what was tried here to one HTML file.", { do: "report" }), press("page", "Page", "Write this run to one HTML file that plays in any browser.", { do: "page" }), press("tries", "Tries", "Show or hide the log of what was tried.", { do: "tries" }))),
       this.answer);
     this.panel.addEventListener("keydown", (event) => { if (event.key === "Escape") { this.openMore(false); this.moreButton.focus(); } });
     return this.panel;
@@ -753,7 +753,7 @@ class Screen {
     if (this.told === text) return;
     this.told = text;
     this.openMore(true);
-    const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to" }[what] ?? what;
+    const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to", page: "Written to" }[what] ?? what;
     const area = node("textarea", { readonly: true, rows: clamp(text.split("\n").length, 1, 12), "aria-label": title }, text);
     const copy = this.button("copy", "Copy", "Copy this text.", () => { area.select(); navigator.clipboard?.writeText(text); });
     this.answer.replaceChildren(node("b", {}, title), area, copy);
