@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import sys
-import tomllib
 from functools import cache
 from html import escape, unescape
 from importlib.resources import files
@@ -79,8 +78,13 @@ PAGE = """<!doctype html>
 
 def formula(latex: str, display: str = "inline") -> str:
     """Write a formula as MathML, which a screen reader reads too."""
-    shown = convert(latex.replace(r"\|", r"\Vert "), display=display)
+    latex = latex.replace(r"\arg", r"\operatorname{arg}")  # a command that latex2mathml does not know
+    shown = convert(latex, display=display)
     shown = re.sub(r"(<mi>[a-z]{2,}</mi>)(?=<m[a-z])(?!<mo)", r'\1<mspace width="0.17em"/>', shown)  # ln x, not lnx
+    if "\\" in unescape(re.sub("<[^>]*>", "", shown)):
+        raise SystemExit(
+            f"latex2mathml does not know a command in {latex!r}; write it otherwise, or add it to `formula`"
+        )
     return f'<span class="display">{shown}</span>' if display == "block" else shown
 
 
@@ -202,7 +206,11 @@ def write(out: Path, place: str, title: str, body: str, kind: str = "text") -> N
 def play_pages(out: Path) -> float:
     """Write the players: the tree on the front page, a page for each other run, and one file of all.  Return its MB."""
     order = ["tree", "readable", "dafl", "collapse", "explodes", "colour"]
-    runs = {name: json.loads((RECORDED / f"{name}.json").read_text("utf-8")) for name in order if (RECORDED / f"{name}.json").exists()}
+    runs = {
+        name: json.loads((RECORDED / f"{name}.json").read_text("utf-8"))
+        for name in order
+        if (RECORDED / f"{name}.json").exists()
+    }
     (out / "play").mkdir()
     everything = out / "play" / "all.html"
     everything.write_text(player_page("rdskd-lab: recorded runs", player([*runs.values()])), encoding="utf-8")
@@ -210,7 +218,12 @@ def play_pages(out: Path) -> float:
     for name, run in runs.items():
         at = "" if name == "tree" else "../"
         others = [
-            run if other == name else {"title": runs[other]["title"], "href": f"{at}index.html" if other == "tree" else f"{at}play/{other}.html"}
+            run
+            if other == name
+            else {
+                "title": runs[other]["title"],
+                "href": f"{at}index.html" if other == "tree" else f"{at}play/{other}.html",
+            }
             for other in runs
         ]
         if name == "tree":
@@ -218,7 +231,13 @@ def play_pages(out: Path) -> float:
             body = lead + player(others) + BELOW.format(megabytes=size, links=repository_links())
             write(out, "index.html", "rdskd-lab: train a student without data", body, "play")
         else:
-            write(out, f"play/{name}.html", f"rdskd-lab: {run['title']}", f"<h1>{run['title']}</h1>{player(others)}", "play")
+            write(
+                out,
+                f"play/{name}.html",
+                f"rdskd-lab: {run['title']}",
+                f"<h1>{run['title']}</h1>{player(others)}",
+                "play",
+            )
     return size
 
 
@@ -237,14 +256,19 @@ def course_pages(out: Path) -> None:
         near = [("← ", found[k - 1])] if k else []
         near += [("", found[k + 1])] if k + 1 < len(found) else []
         links = " · ".join(
-            f'<a href="{other.stem}.html">{arrow}{escape(words)}{"" if arrow else " →"}</a>' for arrow, (other, words, _) in near
+            f'<a href="{other.stem}.html">{arrow}{escape(words)}{"" if arrow else " →"}</a>'
+            for arrow, (other, words, _) in near
         )
         body += f'<nav class="near" aria-label="notebooks">{links}</nav>'
         write(out, f"notebooks/{path.stem}.html", title, body, "notebook")
         colab = f"{COLAB}/github/{address()}/blob/main/notebooks/{path.name}"
         live = f' · <a href="{colab}">on Colab</a>' if address() else ""
         rows.append(f'<li><a href="notebooks/{path.stem}.html">{escape(title)}</a>{live}</li>')
-    links = f', or <a href="{BINDER}/v2/gh/{address()}/main?urlpath=lab/tree/notebooks">open Binder</a>' if address() else ""
+    links = (
+        f', or <a href="{BINDER}/v2/gh/{address()}/main?urlpath=lab/tree/notebooks">open Binder</a>'
+        if address()
+        else ""
+    )
     write(out, "course.html", "The course", COURSE.format(rows="\n".join(rows), links=links))
 
 
@@ -284,7 +308,9 @@ def build(out: Path) -> None:
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
     page_css = (files("rdskd_lab.lab.sharing") / "page.css").read_text("utf-8")
     style = (Path(__file__).with_name("site.css")).read_text("utf-8")
-    (draft / "site.css").write_text(f"{page_css}\n{style}\n{code}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n", "utf-8")
+    (draft / "site.css").write_text(
+        f"{page_css}\n{style}\n{code}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n", "utf-8"
+    )
     shutil.rmtree(out, ignore_errors=True)
     draft.rename(out)
     total = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6

@@ -3,10 +3,10 @@
     python tools/record_tree.py                   # all: half an hour of one core
     python tools/record_tree.py tree collapse     # some of them anew
 
-`tree` is a tree.  At three moments every switch is pressed in a fork, which goes on from the same weights, optimiser and
-latents; so the run that it left is its twin.  The others are single runs.  `colour` needs CIFAR-10 and a teacher that is
-not shipped: make it as COLOUR says and name its file in RDSKD_COLOUR_TEACHER.  The same seeds give other numbers on another machine: what is kept says where
-it was made.
+`tree` is one: at three moments every switch is pressed in a fork, which goes on from the same weights, optimiser and
+latents, so that the run that it left is its twin.  The others are single runs.  `colour` needs CIFAR-10 and a teacher
+that is not shipped: make it as COLOUR says, and name its file in RDSKD_COLOUR_TEACHER.  The same seeds give other
+numbers on another machine: what is kept says where it was made.
 """
 
 import json
@@ -90,7 +90,8 @@ def go_on(experiment: Experiment, trace: Trace, until: int, fixed: tuple = ()) -
 def tree() -> Recording:
     """RDSKD as it comes, and what each switch does to it."""
     experiment, trace = start()
-    about = Recording("RDSKD", "The published method: three losses, two of them damped.", about_run(experiment), {}, 10, 20)
+    words = "The published method: three losses, two of them damped. Switch one off, or move a slider that is not grey."
+    about = Recording("RDSKD", words, about_run(experiment), {}, 10, 20)
     about.branches["run"] = Branch(trace)
     for moment in MOMENTS:
         go_on(experiment, trace, moment)
@@ -133,13 +134,16 @@ def readable() -> Recording:
 
 
 def dafl() -> Recording:
-    """The elder method."""
-    return single("DAFL", "An elder method: one-hot, activation and entropy losses, none of them damped.", 300, method="dafl")
+    """An earlier method."""
+    words = "An earlier method: one-hot, activation and entropy losses, none of them damped."
+    return single("DAFL", words, 300, method="dafl")
 
 
 def collapse() -> Recording:
     """A generator that makes one picture."""
-    words = "DFAD asks only for images on which student and teacher differ. The generator ends with one picture forty times."
+    words = (
+        "DFAD minimises one loss: student and teacher should differ. The generator ends with one picture, forty times."
+    )
     return single("Collapse", words, 200, method="dfad", learns=False)
 
 
@@ -159,10 +163,12 @@ def colour() -> Recording:
     teacher = make_teacher("lenet5-bn", os.environ["RDSKD_COLOUR_TEACHER"], Shape(3, 32, 10))
     test = datasets.load("cifar10", "test")[::10]
     words = (
-        "A teacher of CIFAR-10’s photographs, a small network (LeNet-5 with BatchNorm, 60 % right), and RDSKD with "
-        "BatchNorm statistics. No photograph was trained on; 1,000 test the student."
+        "A small teacher of CIFAR-10 (LeNet-5 with BatchNorm, right in 59 % of photographs), and RDSKD with BatchNorm "
+        "statistics. Generator and student see no photograph; 1,000 of them test the student."
     )
-    return single("Colour", words, 400, method="rdskd+bn", every=20, teacher=teacher, data=test)
+    made = single("Colour", words, 400, method="rdskd+bn", every=20, teacher=teacher, data=test)
+    made.run["real"] = None  # photographs of CIFAR-10, which are not ours to pass on
+    return made
 
 
 RECORDINGS = {made.__name__: made for made in (tree, readable, dafl, collapse, explodes, colour)}

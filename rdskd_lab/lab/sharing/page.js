@@ -130,7 +130,7 @@ class Player {
       play: () => this.turn(1),
       backwards: () => this.turn(-1),
       pause: () => this.stop("Paused."),
-      go: () => this.go(action.step),
+      go: () => { if (!this.playing) this.reason = "Paused."; this.go(action.step); },
       step_by: () => { this.stop("Paused."); this.go((Math.round(this.step / every) + action.steps) * every); },
       rate: () => { this.rate = Math.min(10000, Math.max(1, action.value)); this.show(); },
       reset: () => { this.key = this.recording.first; this.stop("Back at the beginning, with nothing changed. Press Play."); this.go(0); },
@@ -196,7 +196,7 @@ class Player {
     const choices = recording.choices(here.key, here.step);
     this.may = Object.keys(recording.branches).length > 1;
     const recorded = {
-      steps: recording.last(this.key), every: recording.every, rate: this.rate, whole: true, why: this.why(here),
+      steps: recording.last(this.key), every: recording.every, rate: this.rate, whole: true, why: this.why(here), twins: this.may || Object.keys(recording.ghosts).length > 0,
       may: Object.fromEntries(Object.entries(choices).map(([name, values]) => [name, [...values.keys()]])),
     };
     const edits = here.branch.edits.filter(([step]) => step <= here.step);
@@ -241,7 +241,7 @@ export function mount(root, recordings) { // recordings: as page.py packs them; 
   const player = new Player(screen, spoken);
   const open = (data) => {
     words.textContent = data.words;
-    madeWith.textContent = `A recording: numbers after every ${nth(data.every)}step, images after every ${nth(data.images)}step. Nothing is trained here. ${data.made}.`;
+    madeWith.textContent = `A recording: numbers after every ${nth(data.every)}step, images after every ${nth(data.images)}step. Nothing is trained here. Made with ${data.made}.`;
     player.load(data);
   };
   const name = `rdskd-run-${Math.random().toString(36).slice(2)}`;

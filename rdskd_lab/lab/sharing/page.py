@@ -29,7 +29,17 @@ from ..session.twin import Band, Twin, stored_band
 
 DIGITS = 7  # significant ones of a number in the file: the screen shows three
 QUALITY = 8  # of the images, WebP's, 0 to 100
-LEFT_OUT = ("step", "speed", "playing", "reason", "slow", "stage", "told", "charts", "twin_shares")  # page.js adds these
+LEFT_OUT = (
+    "step",
+    "speed",
+    "playing",
+    "reason",
+    "slow",
+    "stage",
+    "told",
+    "charts",
+    "twin_shares",
+)  # page.js adds these
 
 
 @dataclass
@@ -135,7 +145,9 @@ def save_page(lab, path: Path | str) -> Path:
     """Write the lab's run so far as one HTML file to play, whole or not at all, and return the path."""
     trace, title = lab.trace, f"{title_of_method(lab.experiment.method)}, seed {lab.experiment.seed}"
     changes = [f"{shortly_told(edit, trace.terms)} at step {edit.step:,}" for edit in trace.record.edits if edit.step]
-    words = f"A run of the live lab. Changed: {'; '.join(changes)}." if changes else "A run of the live lab, as it comes."
+    words = (
+        f"A run of the live lab. Changed: {'; '.join(changes)}." if changes else "A run of the live lab, as it comes."
+    )
     made = f"rdskd-lab {__version__}, seed {lab.experiment.seed}"
     now = [past_twin(lab.twin, trace)] if lab.twin is not None else []
     branches, run = {"run": Branch(trace)}, about_run(lab.experiment)

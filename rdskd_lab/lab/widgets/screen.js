@@ -693,6 +693,7 @@ class Screen {
     write(this.sinceWords, sentence);
     put(this.since, "data-verdict", twin.on ? twin.verdict : "none");
     show(this.side, Boolean(twin.on && !this.run.recorded));
+    show(this.since, !this.run.recorded || Boolean(this.run.recorded.twins));
   }
 
   showF({ mine, twin, note, fluctuation }, measured, widest, now, step) {
