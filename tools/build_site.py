@@ -39,20 +39,21 @@ NAV = (
     ("docs/own-teacher.html", "Own teacher"), ("README.html", "About"),
 )  # fmt: skip
 NOT_HERE = "application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json"  # need a kernel, or 4 MB
-LEAD = """A trained network, the teacher, is there; its training data are not. A generator learns to make images that the
-teacher recognises, and a student learns from them. Press Play, then switch a loss off and see what it was for."""
+LEAD = """A trained network, the teacher, is there; its training data are not. A generator learns to make images that
+the teacher recognises, and a student learns from them. Press Play, then switch a loss off and see what it was for."""
 BELOW = """<h2>What you see</h2>
-<p>Real runs, recorded once. Random numbers become images; below each stands the teacher’s answer. Three losses train the
-generator: each image should be one the teacher is sure of, all classes should come equally often, and images should
+<p>Real runs, recorded once. Random numbers become images; below each stands the teacher’s answer. Three losses train
+the generator: the teacher should be sure of each image, all classes should come equally often, and images should
 differ. Switch one off: the page goes on with the run that was recorded without it, from the same weights and the same
-random numbers. The run as it would be with it, the <em>twin</em>, stays in grey. A difference is called one only if it is
-larger than what luck leads to.</p>
+random numbers. The run as it would be with it, the <em>twin</em>, stays in grey. A difference is called one only if it
+is larger than what luck leads to.</p>
 <p>The same screen, live and with everything else to change, is <a href="docs/lab.html">the lab</a>. <a
 href="course.html">The course</a> explains each loss in a notebook. <a href="play/all.html" download>All runs in one
 file</a> ({megabytes:.1f} MB) to copy onto a stick: it needs no network.</p>
 {links}"""
 COURSE = """<h1>The course</h1>
-<p>The notebooks with their outputs, to read. To run them: <a href="docs/install.html">install the package</a>{links}.</p>
+<p>The notebooks with their outputs, to read. To run them, <a href="docs/install.html">install the
+package</a>{links}.</p>
 <ol class="course">
 {rows}
 </ol>
@@ -285,8 +286,9 @@ def text_pages(out: Path) -> None:
 
 def font(out: Path) -> None:
     """Cut the letters that the formulas need out of STIX Two Math (SIL Open Font License)."""
-    used = {char for path in out.rglob("*.html") for shown in re.findall("<math.*?</math>", path.read_text("utf-8"), re.DOTALL)
-            for char in unescape(re.sub("<[^>]*>", "", shown))}  # fmt: skip
+    texts = (path.read_text("utf-8") for path in out.rglob("*.html"))
+    formulas = (one for text in texts for one in re.findall("<math.*?</math>", text, re.DOTALL))
+    used = {letter for one in formulas for letter in unescape(re.sub("<[^>]*>", "", one))}
     whole = TTFont(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf")
     cutter = subset.Subsetter(subset.Options(layout_features=["ssty"], flavor="woff"))
     cutter.populate(text="".join(used) + "".join(map(chr, range(32, 127))))

@@ -250,14 +250,15 @@ def test_every_control_does_what_it_says(open_page, wide, high):
     shown.at("play").click()
     assert shown.at("play").inner_text().strip() == "Pause"
     wait_for(lambda: shown.step() == 40, 20)
-    assert "ends here" in shown.read()["reason"] and shown.at("play").inner_text().strip() == "Play"
+    wait_for(lambda: "ends here" in shown.read()["reason"], 20)
+    assert shown.at("play").inner_text().strip() == "Play"
     shown.at("back").click()
     assert shown.step() == 30
     shown.at("step").click()
     assert shown.step() == 40
     shown.at("backwards").click()
     wait_for(lambda: shown.step() == 0, 20)
-    assert shown.read()["reason"] == "This is the beginning."
+    wait_for(lambda: shown.read()["reason"] == "This is the beginning.", 20)
     shown.at("rate").fill("10")
     shown.view.keyboard.press("Enter")
     shown.at("play").click()
