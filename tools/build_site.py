@@ -39,8 +39,8 @@ NAV = (
     ("docs/own-teacher.html", "Own teacher"), ("README.html", "About"),
 )  # fmt: skip
 NOT_HERE = "application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json"  # need a kernel, or 4 MB
-LEAD = """A trained network, the teacher, is there; its training data are not. A generator learns to make images that
-the teacher recognises, and a student learns from them. Press Play, then switch a loss off and see what it was for."""
+LEAD = """The training data of a network, the teacher, are gone. A generator learns to make images that the teacher
+recognises, and a student learns from them."""
 BELOW = """<h2>What you see</h2>
 <p>Real runs, recorded once. Random numbers become images; below each stands the teacher’s answer. Three losses train
 the generator: the teacher should be sure of each image, all classes should come equally often, and images should
@@ -86,7 +86,7 @@ def formula(latex: str, display: str = "inline") -> str:
         raise SystemExit(
             f"latex2mathml does not know a command in {latex!r}; write it otherwise, or add it to `formula`"
         )
-    return f'<span class="display">{shown}</span>' if display == "block" else shown
+    return f'<span class="display" tabindex="0">{shown}</span>' if display == "block" else shown
 
 
 class Renderer(IPythonRenderer):
@@ -120,7 +120,8 @@ class Renderer(IPythonRenderer):
 def text_to_html(source: str, text: str) -> str:
     """Turn Markdown into HTML; a wide table scrolls on its own."""
     made = MarkdownWithMath(renderer=Renderer(source)).render(text)
-    return re.sub(r"<table>.*?</table>", r'<div class="wide" tabindex="0">\g<0></div>', made, flags=re.DOTALL)
+    made = re.sub(r"<table>.*?</table>", r'<div class="wide" tabindex="0">\g<0></div>', made, flags=re.DOTALL)
+    return made.replace("<pre>", '<pre tabindex="0">')  # what scrolls must be reached by keyboard
 
 
 def resolve(source: str, url: str) -> str:
@@ -181,6 +182,9 @@ def notebook_to_html(path: Path) -> tuple[str, str]:
     exporter = Notebooks(template_name="basic", config=Config({"HTMLExporter": {"exclude_anchor_links": True}}))
     exporter.source = path.relative_to(TOP).as_posix()
     body, _ = exporter.from_notebook_node(notebook)
+    body = re.sub(r'(<div class="output_html[^"]*")>(?=<style>)', r'\1 tabindex="0">', body).replace(
+        "<pre>", '<pre tabindex="0">'
+    )
     return title_of(notebook), body
 
 
@@ -306,7 +310,7 @@ def build(out: Path) -> None:
     course_pages(draft)
     text_pages(draft)
     font(draft)
-    code = HtmlFormatter(style="default").get_style_defs(".highlight")
+    code = HtmlFormatter(style="xcode").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
     page_css = (files("rdskd_lab.lab.sharing") / "page.css").read_text("utf-8")
     style = (Path(__file__).with_name("site.css")).read_text("utf-8")

@@ -90,7 +90,7 @@ def go_on(experiment: Experiment, trace: Trace, until: int, fixed: tuple = ()) -
 def tree() -> Recording:
     """RDSKD as it comes, and what each switch does to it."""
     experiment, trace = start()
-    words = "The published method: three losses, two of them damped. Switch one off, or move a slider that is not grey."
+    words = "RDSKD, the published method. Press Play, then switch one of its three losses off."
     about = Recording("RDSKD", words, about_run(experiment), {}, 10, 20)
     about.branches["run"] = Branch(trace)
     for moment in MOMENTS:

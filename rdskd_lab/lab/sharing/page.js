@@ -245,15 +245,16 @@ export function mount(root, recordings) { // recordings: as page.py packs them; 
     player.load(data);
   };
   const name = `rdskd-run-${Math.random().toString(36).slice(2)}`;
-  const parts = recordings.map((data, k) => {
+  const first = recordings.find((data) => !data.href);
+  const parts = recordings.map((data) => {
     if (data.href) return make("a", { href: data.href }, data.title);
-    const radio = make("input", { type: "radio", name, ...(k ? {} : { checked: "" }) });
+    const radio = make("input", { type: "radio", name, ...(data === first ? { checked: "" } : {}) });
     radio.addEventListener("change", () => open(data));
     return make("label", {}, radio, make("span", {}, data.title));
   });
   const choice = make("nav", { class: "runs", "aria-label": "recorded runs" }, ...(parts.length > 1 ? parts : []));
   root.classList.add("rdskd-page");
   root.replaceChildren(choice, words, screen, spoken, madeWith);
-  open(recordings[0]);
+  open(first);
   return player;
 }
