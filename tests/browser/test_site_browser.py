@@ -15,6 +15,7 @@ pytest.importorskip("ziamath")
 
 import build_site  # noqa: E402
 from jupyter import CHROMIUM, FLAGS  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 SOME = ("index.html", "play/collapse.html", "course.html", "docs/own-teacher.html", "results/SCOREBOARD.html")
@@ -152,7 +153,7 @@ def test_the_player_opens_from_a_file_and_stands_above_the_fold(site, view):
         first = view.locator(".tile").first.bounding_box()
         assert box["y"] + box["height"] < 0.6 * high and first["y"] + first["height"] < high, (place, wide)
         view.locator("[data-key=play]").click()
-        view.wait_for_function("document.querySelector('.status b').textContent !== 'Step 0'")
+        wait_for(lambda: view.locator(".status b").inner_text() != "Step 0", 20)
     for name in view.locator(".runs label span").all_inner_texts():
         view.get_by_role("radio", name=name).check()
         assert view.locator(".status b").inner_text() == "Step 0"

@@ -27,7 +27,7 @@ from ..session.screen_state import anchor_after, effective, live_state, plain, r
 from ..session.trace import RecordedStep, Trace
 from ..session.twin import Band, Twin, stored_band
 
-DIGITS = 7  # significant ones of a number in the file: the screen shows three
+DIGITS = 9  # significant ones of a number in the file: with 7, one in some hundreds is shown rounded the other way
 QUALITY = 8  # of the images, WebP's, 0 to 100
 LEFT_OUT = (
     "step",

@@ -104,7 +104,8 @@ class Chart {
       });
       put(path, "d", d);
     }
-    this.marks.replaceChildren(...marks.filter(([step]) => step > first && step <= last).map(([step, title]) => {
+    const shown = marks.filter(([step]) => step > first && step <= last);
+    if (shown.length || this.marks.firstChild) this.marks.replaceChildren(...shown.map(([step, title]) => {
       const line = node("svg:path", { d: `M${x(step).toFixed(1)} 0V100` });
       line.append(node("svg:title", {}, title));
       return line;
@@ -179,8 +180,7 @@ class Sheet {
   place(sorted) { // where each tile stands: eight in a row, or a row for each class
     const { labels, columns } = this.sheet;
     this.element.classList.toggle("sorted", sorted);
-    const letters = parseFloat(getComputedStyle(this.root).fontSize) || 13, row = this.element.clientHeight / 10 || 36;
-    const room = clamp(Math.floor((this.element.clientWidth - 5.4 * letters) / (row + 1)) - 1, 4, 40);
+    const room = sorted ? this.room() : 0; // asked only then: it makes the browser lay the page out
     const many = new Array(this.run.classes.length).fill(0);
     this.tiles.forEach((tile, i) => {
       if (i >= labels.length) return;
@@ -194,7 +194,12 @@ class Sheet {
       style(tile.element, "--y", String(y));
       tile.element.classList.toggle("folded", !fits);
     });
-    this.rest.forEach((rest, k) => write(rest, many[k] > room ? `+${many[k] - room}` : ""));
+    if (sorted) this.rest.forEach((rest, k) => write(rest, many[k] > room ? `+${many[k] - room}` : ""));
+  }
+
+  room() { // for images in a row
+    const letters = parseFloat(getComputedStyle(this.root).fontSize) || 13, row = this.element.clientHeight / 10 || 36;
+    return clamp(Math.floor((this.element.clientWidth - 5.4 * letters) / (row + 1)) - 1, 4, 40);
   }
 }
 
