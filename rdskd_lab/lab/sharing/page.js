@@ -149,12 +149,12 @@ class Player {
 
   stop(reason) { Object.assign(this, { playing: false, reason }); this.show(); }
 
-  turn(direction) {
+  turn(direction, reason = direction > 0 ? "Playing." : "Playing backwards.") {
     const end = this.recording.last(this.key);
     if (this.at >= end && direction > 0) this.at = 0;
     if (this.at <= 0 && direction < 0) this.at = end;
     const begun = this.playing;
-    Object.assign(this, { direction, playing: true, reason: direction > 0 ? "Playing." : "Playing backwards." });
+    Object.assign(this, { direction, playing: true, reason });
     this.show();
     if (begun) return;
     let before = performance.now();
@@ -178,11 +178,12 @@ class Player {
     const now = this.recording.setting(here.key, here.step, action);
     const [key, step] = found?.get(nearest([...found.keys()], now, action.value)) ?? [here.key, here.step];
     if (key !== here.key) {
-      const branch = this.recording.branches[key], rest = this.playing ? "" : " Press Play.";
+      const branch = this.recording.branches[key], still = matchMedia("(prefers-reduced-motion: reduce)").matches && !this.playing;
       const undone = this.recording.branches[here.key].parent === key;
       this.reason = undone ? `Undone: the same run without “${this.recording.branches[here.key].names.join(", ")}”.`
-        : step === branch.since ? `Went on from step ${branch.since}, where this was recorded.${rest}` : `The same step of the run with “${branch.names.join(", ")}”.`;
+        : step === branch.since ? `Went on from step ${branch.since}, where this was recorded.${still ? " Press Play." : ""}` : `The same step of the run with “${branch.names.join(", ")}”.`;
       Object.assign(this, { key, at: step });
+      if (step === branch.since && !undone && !still) return this.turn(1, this.reason); // to see what it does
     }
     this.show();
   }

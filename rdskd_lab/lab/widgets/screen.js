@@ -693,7 +693,7 @@ class Screen {
     if (this.live.strength === null && damped) write(this.strength.value, "mixed");
     write(this.said, fluctuation?.sentence ?? (damped ? "Fluctuation is stated after 100 steps." : "No loss is damped, so every gain is 1."));
     this.said.classList.toggle("quiet", !fluctuation);
-    const sentence = twin.on ? twin.sentence : this.run.recorded ? "No twin was recorded here: after an edit, the run without it stands here in grey."
+    const sentence = twin.on ? twin.sentence : this.run.recorded ? (Object.keys(this.run.recorded.may ?? {}).length ? "Press a switch: the run without it stays in grey, and what differs is said here." : "No twin was recorded at this step.")
       : "Change something: a twin without your edit runs along in grey, and what differs is said here.";
     write(this.sinceWords, sentence);
     put(this.since, "data-verdict", twin.on ? twin.verdict : "none");
