@@ -57,6 +57,9 @@ doctor: .venv/.ready  ## what is wrong with this machine, what to type, how long
 badges: .venv/.ready  ## write Binder's and Colab's badges into README.md, once pyproject.toml names the repository
 	$(PY) tools/badges.py
 
+site: .venv/.ready  ## build site/: the page that plays recorded runs, the course, the results; no network needed
+	PYTHONPATH=tools $(PY) tools/build_site.py
+
 bench: .venv/.ready  ## measure speed, memory and accuracy: results/bench.csv and bench.md (about a quarter of an hour)
 	$(PY) benchmarks/bench.py
 
@@ -64,4 +67,4 @@ clean:  ## delete .venv and caches (runs/ stays)
 	rm -rf .venv .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help env demo lab test test-all notebooks slides doctor badges bench clean
+.PHONY: help env demo lab test test-all notebooks slides doctor badges site bench clean

@@ -33,6 +33,7 @@ from .session.record import FIELDS, STUDENT, Edit, checked, rule_of
 from .session.screen_state import numbers, screen_state, terms
 from .session.trace import Trace, begin
 from .session.twin import Twin
+from .sharing.page import RecordedTwin, past_twin, save_page
 from .sharing.report import write_report
 from .sharing.script import export_code
 from .sharing.share_string import Recipe, ShareError, read, recipe_of, write
@@ -59,7 +60,7 @@ EXAMPLES = {  # name: method, shipped checkpoint to begin from, whether the stud
     ),
     "collapse": ("dfad", "", False, "A collapse: DFAD's generator has no reason to make different images. Press Play."),
 }
-REPORT = "rdskd-lab-report.html"
+REPORT, PAGE = "rdskd-lab-report.html", "rdskd-lab-page.html"
 
 
 class Lab(CellOutput, widgets.VBox):
@@ -117,6 +118,7 @@ class Lab(CellOutput, widgets.VBox):
         self._draws: deque[tuple[float, int]] = deque(maxlen=8)  # when, and steps by then
         self.experiment = Experiment(method, seed, **self._own)
         self.trace = begin(self.experiment, own["teacher"] is not None)
+        self.past_twins: list[RecordedTwin] = []  # of this run, for its page
         self.plan: list[Edit] = []  # edits still to come, of an experiment that is repeated
         self._goal: tuple[int, str] | None = None  # a step to stop at, and why
         self._measured = -1e9  # when the student was, on the monotonic clock
@@ -287,6 +289,13 @@ class Lab(CellOutput, widgets.VBox):
         teacher = deepcopy(run.teacher).cpu()  # on a GPU the run's own stays where it is
         return check_teacher(teacher, channels=run.channels, size=run.size, seed=run.seed).text()
 
+    def save_page(self, path: Path | str) -> Path:
+        """Write this run to one HTML file that plays it in any browser, without a kernel or a network.
+
+        It has the images that the run's trace keeps: 16, every 20 steps or, of a long run, fewer.
+        """
+        return save_page(self, path)
+
     def stages(self) -> Iterator[Stage]:
         """Take the next step apart: `for stage in lab.stages(): print(stage)`; with the last stage it is made."""
         return self.slow_motion.stages()
@@ -340,11 +349,13 @@ class Lab(CellOutput, widgets.VBox):
     def _take_twin(self, twin):
         if self.twin is not None:
             self._say(f"The twin begins anew at step {twin.since:,}: this run without your last edit.")
+        self._keep_twin()
         self.twin, self.before = twin, self.look.labels.tolist()
 
     def _set_twin(self, on):
         self.comparing = on
         if not on:
+            self._keep_twin()
             self.twin = None
         elif self.twin is None and any(term.on and term.damped for term in self.experiment.objective.values()):
             self.twin = Twin(self.experiment, self.record).undamped()
@@ -355,8 +366,14 @@ class Lab(CellOutput, widgets.VBox):
         try:
             self.twin.step(self.experiment, self.record)
         except (FloatingPointError, RuntimeError) as error:
+            self._keep_twin()
             self.twin = None
             self._say(f"The twin ended. {error}")
+
+    def _keep_twin(self):
+        """Keep the numbers of a twin that ends."""
+        if self.twin is not None:
+            self.past_twins.append(past_twin(self.twin, self.trace))
 
     def _say(self, sentence):
         self.player.reason = sentence
@@ -417,6 +434,7 @@ class Lab(CellOutput, widgets.VBox):
         self.run_log.note()
         self.experiment, self.trace, self.plan, self._goal = experiment, trace, [], None
         self.twin = self.before = self.told = None
+        self.past_twins = []
         self.run_id += 1
         self._draws.clear()
         self.player.take(experiment.steps)
@@ -575,6 +593,7 @@ class Lab(CellOutput, widgets.VBox):
             "export": lambda how: show("export", self.export_code),
             "report": lambda how: show("report", lambda: self.report(REPORT)),
             "check": lambda how: show("check", self.check_teacher),
+            "page": lambda how: show("page", lambda: self.save_page(PAGE)),
         }
 
     def state(self) -> dict:

@@ -92,7 +92,7 @@ class Record:
         self.probe = {"step": array("q")} | {name: array("d") for name in objective}  # terms on the fixed probe
         self.seen = {"step": array("q"), "classes": array("d"), "certainty": array("d")}  # `Experiment.measure`
         self.student = {"step": array("q"), "accuracy": array("d")}  # accuracy in [0, 1]
-        self._anchors = {name: term.anchor for name, term in objective.items()}
+        self.anchors = {name: term.anchor for name, term in objective.items()}
 
     def __len__(self) -> int:
         return len(self.columns["step"])
@@ -102,10 +102,10 @@ class Record:
         self.columns["step"].append(step.i)
         for name in self.names:
             term = objective[name]
-            row = step.raw[name], step.gain[name], step.weight[name], self._anchors[name], term.damped, term.strength
+            row = step.raw[name], step.gain[name], step.weight[name], self.anchors[name], term.damped, term.strength
             for part, value in zip(PARTS, row, strict=True):
                 self.columns[name + part].append(value)
-            self._anchors[name] = term.anchor
+            self.anchors[name] = term.anchor
 
     def add_probe(self, step: int, raw: dict[str, float]) -> None:
         """Write down the terms on the fixed probe after `step` steps; a second call for a step replaces the first."""

@@ -126,7 +126,7 @@ def charts(lab) -> dict:
     for name, term in lab.experiment.objective.items():
         drawn = course(name)
         found[name] = {"steps": steps, "probe": drawn["value"], "twin": drawn["twin"]}
-        found[name]["anchor"] = [_anchor(record, name, step, term) for step in steps]
+        found[name]["anchor"] = [anchor_after(record, name, step, term) for step in steps]
     student = record.student
     kept = _shown(student["step"], lab.window, lab.experiment.done)
     when = [student["step"][k] for k in kept]
@@ -271,7 +271,7 @@ def _beside(steps: list[int], columns: dict, name: str, since: int) -> list[floa
     return [plain(its[step]) if step >= since and step in its else None for step in steps]
 
 
-def _anchor(record, name: str, step: int, term) -> float | None:
+def anchor_after(record, name: str, step: int, term) -> float | None:
     """The anchor that the step after `step` is damped by; none before there is one, or while it is not damped."""
     column = record.columns[f"{name}_anchor"]
     anchor, damped = (

@@ -20,7 +20,7 @@ from .experiment import PLAYABLE, Experiment, Look
 from .record import Record, rule_of, words_of
 
 STRIDE, FREEZE, PROBE_EVERY = 20, 100, 2  # steps
-SHOWN = 16  # images of a moment
+SHOWN = 16  # images of a moment, unless a trace asks for more (`shown`)
 MOMENTS, CHECKPOINTS = 500, 10  # at most
 LARGEST = 40e6  # bytes of checkpoints
 
@@ -55,12 +55,13 @@ class Trace:
         own_teacher: bool = False,
         start: str = "",
         version: str = __version__,
+        shown: int = SHOWN,
     ):
         self.record, self.terms, self.method, self.seed, self.settings = record, terms, method, seed, settings
         self.classes, self.own_teacher, self.start, self.version = classes, own_teacher, start, version
         self.moments: dict[int, Moment] = {}
         self.checkpoints: dict[int, dict[str, np.ndarray]] = {}
-        self.stride, self.freeze = STRIDE, FREEZE
+        self.stride, self.freeze, self.shown = STRIDE, FREEZE, shown
 
     def __len__(self) -> int:
         return len(self.record)
@@ -83,7 +84,7 @@ class Trace:
     def keep_moment(self, experiment: Experiment) -> None:
         """Keep what can be seen now, due or not."""
         look = experiment.look()
-        part = {name: getattr(look, name)[:SHOWN] for name in ("images", "labels", "confidence")}
+        part = {name: getattr(look, name)[: self.shown] for name in ("images", "labels", "confidence")}
         self.moments[experiment.done] = Moment(replace(look, **part), experiment.shares())
 
     def last_moment(self, step: int) -> Moment:
@@ -145,7 +146,7 @@ class Trace:
 
     def until(self, step: int, experiment: Experiment) -> "Trace":
         """Copy this trace up to `step`, to continue with `experiment`, which was resumed there."""
-        cut = Trace(self.record.until(step, experiment.objective), **self.facts())
+        cut = Trace(self.record.until(step, experiment.objective), **self.facts(), shown=self.shown)
         cut.moments = {at: moment for at, moment in self.moments.items() if at <= step}
         cut.checkpoints = {at: arrays for at, arrays in self.checkpoints.items() if at <= step}
         cut.stride, cut.freeze = self.stride, self.freeze
@@ -160,8 +161,8 @@ class Trace:
         return sum(array.nbytes for arrays in self.checkpoints.values() for array in arrays.values())
 
 
-def begin(experiment: Experiment, own_teacher: bool = False) -> Trace:
-    """Start the trace of a run that has made no step yet."""
+def begin(experiment: Experiment, own_teacher: bool = False, shown: int = SHOWN) -> Trace:
+    """Start the trace of a run that has made no step yet; its moments keep `shown` images, 40 at most."""
     terms = Objective()
     for name, term in experiment.objective.items():
         words = replace(words_of(experiment.objective, name), script="")
@@ -177,6 +178,7 @@ def begin(experiment: Experiment, own_teacher: bool = False) -> Trace:
         classes=experiment.classes,
         own_teacher=own_teacher,
         start=experiment.start,
+        shown=shown,
     )
     trace.note(experiment)
     return trace
@@ -212,7 +214,7 @@ class RecordedStep:
             term.anchor = column[-1] if len(column) else term.anchor
 
     def look(self) -> Look:
-        """Return the 16 images of the last moment."""
+        """Return the images of the last moment."""
         return self.moment.look
 
     def shares(self) -> np.ndarray:

@@ -23,7 +23,7 @@ from ...networks.weights import write_whole
 from ...objective import ANCHORS, Objective, Term, Words
 from .experiment import Look
 from .record import PARTS, STUDENT, Edit, Record, rule_of
-from .trace import SHOWN, Moment, Trace, TraceError, not_recorded
+from .trace import Moment, Trace, TraceError, not_recorded
 
 FORMAT = 3  # of the file; older ones are read, newer ones refused
 FORMAT_1 = {  # the terms of a file of format 1, which does not name them: by method, with weights, and which are damped
@@ -34,6 +34,7 @@ FORMAT_1 = {  # the terms of a file of format 1, which does not name them: by me
     "dfad": ({"adv": 1.0}, ()),
 }
 WORDS = ("name", "formula", "unit", "range", "purpose")
+IMAGES = 64  # of a moment at most
 LARGEST = 300e6  # bytes of a file, unpacked
 LOOKS = ("raw", "norm", "share", "cosine")  # of a Look, one number a term
 
@@ -131,6 +132,7 @@ def _trace(arrays: dict[str, np.ndarray]) -> Trace:
         own_teacher=bool(facts["own_teacher"]),
         start=str(facts.get("start", ""))[:20],
         version=str(facts["version"])[:20],
+        shown=arrays["moment/images"].shape[1],
     )
     trace.moments = _moments(arrays, record, len(classes), n)
     for name, found in arrays.items():
@@ -189,13 +191,15 @@ def _moments(arrays: dict, record: Record, classes: int, n: int) -> dict[int, Mo
     steps, images, labels = (arrays[f"moment/{name}"] for name in ("step", "images", "labels"))
     m, terms = len(steps), len(record.names)
     _need(m and steps.ndim == 1 and steps.dtype == np.int64 and _ordered(steps, n), "the order of its moments")
-    _need(images.dtype == np.uint8 and images.ndim == 5 and images.shape[:2] == (m, SHOWN), "its images")
+    _need(images.dtype == np.uint8 and images.ndim == 5 and len(images) == m, "its images")
     _need(images.shape[2] in (1, 3) and images.shape[3] == images.shape[4] <= 256, "its images")
+    shown = images.shape[1]
+    _need(0 < shown <= IMAGES, "the number of its images")
     _need(
-        labels.dtype == np.int64 and labels.shape == (m, SHOWN) and 0 <= labels.min() <= labels.max() < classes,
+        labels.dtype == np.int64 and labels.shape == (m, shown) and 0 <= labels.min() <= labels.max() < classes,
         "its labels",
     )
-    shapes = {"confidence": (m, SHOWN), "shares": (m, classes)} | {name: (m, terms) for name in LOOKS}
+    shapes = {"confidence": (m, shown), "shares": (m, classes)} | {name: (m, terms) for name in LOOKS}
     for name, shape in shapes.items():
         found = arrays[f"moment/{name}"]
         _need(found.dtype.kind == "f" and found.shape == shape, f"its {name}")

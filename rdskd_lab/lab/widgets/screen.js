@@ -104,7 +104,8 @@ class Chart {
       });
       put(path, "d", d);
     }
-    this.marks.replaceChildren(...marks.filter(([step]) => step > first && step <= last).map(([step, title]) => {
+    const shown = marks.filter(([step]) => step > first && step <= last);
+    if (shown.length || this.marks.firstChild) this.marks.replaceChildren(...shown.map(([step, title]) => {
       const line = node("svg:path", { d: `M${x(step).toFixed(1)} 0V100` });
       line.append(node("svg:title", {}, title));
       return line;
@@ -179,8 +180,7 @@ class Sheet {
   place(sorted) { // where each tile stands: eight in a row, or a row for each class
     const { labels, columns } = this.sheet;
     this.element.classList.toggle("sorted", sorted);
-    const letters = parseFloat(getComputedStyle(this.root).fontSize) || 13, row = this.element.clientHeight / 10 || 36;
-    const room = clamp(Math.floor((this.element.clientWidth - 5.4 * letters) / (row + 1)) - 1, 4, 40);
+    const room = sorted ? this.room() : 0; // asked only then: it makes the browser lay the page out
     const many = new Array(this.run.classes.length).fill(0);
     this.tiles.forEach((tile, i) => {
       if (i >= labels.length) return;
@@ -194,7 +194,12 @@ class Sheet {
       style(tile.element, "--y", String(y));
       tile.element.classList.toggle("folded", !fits);
     });
-    this.rest.forEach((rest, k) => write(rest, many[k] > room ? `+${many[k] - room}` : ""));
+    if (sorted) this.rest.forEach((rest, k) => write(rest, many[k] > room ? `+${many[k] - room}` : ""));
+  }
+
+  room() { // for images in a row
+    const letters = parseFloat(getComputedStyle(this.root).fontSize) || 13, row = this.element.clientHeight / 10 || 36;
+    return clamp(Math.floor((this.element.clientWidth - 5.4 * letters) / (row + 1)) - 1, 4, 40);
   }
 }
 
@@ -203,19 +208,20 @@ class Sheet {
 class Screen {
   constructor(root, state, send) {
     Object.assign(this, { root, run: state.run, send, pending: new Map(), sorted: root.rdskdSorted ?? false });
+    this.plain = Boolean(state.run.recorded && !state.run.recorded.whole); // recorded without F, twin, sentences, switches
     root.classList.add("rdskd-screen");
     this.cards = Object.fromEntries(state.run.terms.map((term) => [term.key, this.card(term)]));
     root.replaceChildren(this.head(), this.pipeline(), this.cardRow(), this.main(), this.more());
     root.classList.toggle("brief", Boolean(state.run.only));
     if (state.run.only) this.showOnly(state.run.only);
-    if (state.run.recorded) for (const one of root.querySelectorAll(".cards input, .strength input")) one.disabled = true;
     root.classList.toggle("recorded", Boolean(state.run.recorded));
+    root.classList.toggle("plain", this.plain);
   }
 
   // ---- controls: what is pressed shows at once; what the kernel says counts as soon as it can know of the press
 
   ask(key, value, action) {
-    this.pending.set(key, { value, until: performance.now() + 2500 });
+    if (!this.run.recorded) this.pending.set(key, { value, until: performance.now() + 2500 });
     this.send(action);
   }
 
@@ -285,15 +291,17 @@ class Screen {
 
   recordedTools() { // of a recorded run, in the place of the tools of a live one
     const press = (key, words, title, action) => this.button(key, words, title, () => this.send(action));
-    this.bar = node("input", { type: "range", min: 0, "data-key": "scrubber", class: "scrubber", "aria-label": "drag through the run", title: "Drag, or use the arrow keys, to go to any step of the run." });
+    const { every = 1, leave, whole } = this.run.recorded, steps = every === 1 ? "One step" : `${every} steps`;
+    this.bar = node("input", { type: "range", min: 0, step: every, "data-key": "scrubber", class: "scrubber", "aria-label": "drag through the run", title: "Drag, or use the arrow keys, to go to any step of the run." });
     this.bar.addEventListener("pointerdown", () => { this.dragged = true; });
     this.bar.addEventListener("input", () => this.send({ do: "go", step: Number(this.bar.value) }));
     this.bar.addEventListener("change", () => { this.dragged = false; });
     this.rate = this.number("rate", "How many steps of the run are shown in a second.", { min: 1, max: 10000, step: 10, label: "steps a second" }, (value) => this.send({ do: "rate", value }));
     this.line = [this.bar, this.rate.element, node("span", { class: "quiet", "aria-hidden": "true" }, "steps a second")];
-    return [press("back", "Step back", "One step back.", { do: "step_by", steps: -1 }), press("step", "Step", "One step on.", { do: "step_by", steps: 1 }),
+    return [press("back", "Step back", `${steps} back.`, { do: "step_by", steps: -1 }), press("step", "Step", `${steps} on.`, { do: "step_by", steps: 1 }),
       press("backwards", "Backwards", "Play backwards.", { do: "backwards" }),
-      press("continue", this.run.recorded.leave, "Train on from this step in a live lab.", { do: "continue" })];
+      ...(leave ? [press("continue", leave, "Train on from this step in a live lab.", { do: "continue" })] : []),
+      ...(whole ? [press("reset", "Reset", "Go back to step 0 of this run, with nothing changed.", { do: "reset" })] : [])];
   }
 
   head() {
@@ -421,7 +429,8 @@ class Screen {
     for (const term of terms.filter((one) => !one.extra)) row.append(this.cards[term.key].element);
     for (const term of terms.filter((one) => one.extra)) row.children[term.card ?? row.children.length - 1].append(this.cards[term.key].element);
     style(row, "--cards", String(row.children.length));
-    return row;
+    this.why = node("p", { class: "why quiet", hidden: !this.run.recorded?.whole });
+    return node("div", {}, row, this.why);
   }
 
   showCard(term, now) {
@@ -467,7 +476,7 @@ class Screen {
       node("div", { class: "bars" }, node("s", { title: "even shares" }), ...this.bars.map((bar) => (bar.element = node("div", {}, bar.twin, bar.mine)))),
       node("div", { class: "names", "aria-hidden": "true" }, ...this.bars.map((bar) => node("span", {}, bar.name))));
     const left = node("section", { class: "left", "aria-label": "images" },
-      node("h3", {}, this.sheetTitle, this.run.recorded ? null : node("label", { class: "tick" }, this.sort, "sort by class")),
+      node("h3", {}, this.sheetTitle, this.run.recorded && !this.run.real ? null : node("label", { class: "tick" }, this.sort, "sort by class")),
       node("div", { class: "frame" }, this.sheet.element, this.start), this.besideTitle, node("div", { class: "frame" }, this.beside.element), this.caption,
       node("h4", {}, "What the teacher sees", node("small", {}, "latest batches; dashed: even shares")), this.histogram);
     this.right = node("section", { class: "right", "aria-label": "losses" }, ...this.damping());
@@ -522,7 +531,7 @@ class Screen {
     this.side = this.button("side", "side by side", "Show both runs side by side, with their differences.", () => this.send({ do: "side_by_side" }), { class: "link", hidden: true });
     this.since.append(this.sinceWords, this.side);
     return [strength, node("h3", {}, node("span", { title: "F is the mean of the rises of a loss from step to step, measured on the same probe images, over the last 100 steps. Thin lines: ± one standard error." },
-      ...(this.run.recorded ? ["Losses ", node("small", {}, "mean of 10 steps")] : ["Fluctuation F ", node("small", {}, "10⁻³ a step"), " and losses"])), key),
+      ...(this.plain ? ["Losses ", node("small", {}, "mean of 10 steps")] : ["Fluctuation F ", node("small", {}, "10⁻³ a step"), " and losses"])), key),
     node("div", { class: "cells" }, ...this.cells.map((cell) => cell.element), this.student?.element), this.said, this.since];
   }
 
@@ -572,7 +581,7 @@ class Screen {
           press("look-back", "Look back", "Play this run again and continue from any step of it.", { do: "look_back" }), press("check", "Check teacher", "How the teacher answers without data, and which recipe suits it: 15 seconds.", { do: "check" }),
           node("div", { class: "field" }, term.element, change, press("fork", "Fork here", "Go on twice from this step, once with this edit, side by side.", forked))),
         group("Keep", press("share", "Share", "A short text with which a classmate opens this run.", { do: "share" }), press("export", "Export code", "This run as a plain PyTorch script.", { do: "export" }),
-          press("report", "Report", "Write what was tried here to one HTML file.", { do: "report" }), press("tries", "Tries", "Show or hide the log of what was tried.", { do: "tries" }))),
+          press("report", "Report", "Write what was tried here to one HTML file.", { do: "report" }), press("page", "Page", "Write this run to one HTML file that plays in any browser.", { do: "page" }), press("tries", "Tries", "Show or hide the log of what was tried.", { do: "tries" }))),
       this.answer);
     this.panel.addEventListener("keydown", (event) => { if (event.key === "Escape") { this.openMore(false); this.moreButton.focus(); } });
     return this.panel;
@@ -606,6 +615,7 @@ class Screen {
       put(this.bar, "aria-valuetext", `step ${live.step} of ${run.recorded.steps}`);
       style(this.bar, "--at", `${(100 * live.step) / Math.max(1, run.recorded.steps)}%`);
       this.rate.set(run.recorded.rate);
+      write(this.why, run.recorded.why ?? "");
     }
     for (const one of this.examples) one.radio.checked = { rdskd: "rdskd", "rdskd+bn": "readable", dfad: "collapse" }[run.method] === one.key;
     for (const [name, box] of Object.entries(this.boxes)) {
@@ -617,8 +627,16 @@ class Screen {
     this.showImages();
     this.showHistogram();
     this.showCharts();
+    if (run.recorded) this.grey(run.recorded.may ?? {});
     this.showMore();
     if (live.told) this.tell(live.told);
+  }
+
+  grey(may) { // of a recorded run: only what was recorded with another value can be pressed
+    for (const one of this.root.querySelectorAll(".cards input, .strength input")) {
+      one.disabled = !(may[one.dataset.key]?.length > 1);
+      one.closest(".switch, .row, .strength").classList.toggle("greyed", one.disabled);
+    }
   }
 
   showImages() {
@@ -655,7 +673,7 @@ class Screen {
   showCharts() {
     const { charts, step, terms, fluctuation, twin } = this.live;
     const from = charts.window ? Math.max(0, step - charts.window) : 0;
-    const span = [from, this.run.recorded ? this.run.recorded.steps : Math.max(step, from + (charts.window || 50))];
+    const span = [from, this.plain ? this.run.recorded.steps : Math.max(step, from + (charts.window || 50))];
     const marks = this.run.edits;
     show(this.twinKey, Boolean(twin.on || this.live.beside));
     write(this.twinKey.lastChild, this.live.beside?.title ?? "twin");
@@ -680,18 +698,20 @@ class Screen {
     }
     this.strength.set(this.live.strength ?? 1);
     const damped = Object.values(terms).some((term) => term.damped);
-    this.strength.element.disabled = !damped || Boolean(this.run.recorded);
+    this.strength.element.disabled = !damped;
     if (this.live.strength === null && damped) write(this.strength.value, "mixed");
     write(this.said, fluctuation?.sentence ?? (damped ? "Fluctuation is stated after 100 steps." : "No loss is damped, so every gain is 1."));
     this.said.classList.toggle("quiet", !fluctuation);
-    const sentence = twin.on ? twin.sentence : "Change something: a twin without your edit runs along in grey, and what differs is said here.";
+    const sentence = twin.on ? twin.sentence : this.run.recorded ? (Object.keys(this.run.recorded.may ?? {}).length ? "Press a switch: the run without it stays in grey, and what differs is said here." : "No twin was recorded at this step.")
+      : "Change something: a twin without your edit runs along in grey, and what differs is said here.";
     write(this.sinceWords, sentence);
     put(this.since, "data-verdict", twin.on ? twin.verdict : "none");
-    show(this.side, Boolean(twin.on));
+    show(this.side, Boolean(twin.on && !this.run.recorded));
+    show(this.since, !this.run.recorded || Boolean(this.run.recorded.twins));
   }
 
   showF({ mine, twin, note, fluctuation }, measured, widest, now, step) {
-    if (this.run.recorded) { fluctuation.classList.add("plain"); return; }
+    if (this.plain) { fluctuation.classList.add("plain"); return; }
     const quiet = measured ? "" : !now.on ? "off, so not compared" : step && step < 100 ? `F: in ${100 - step} steps` : "F: after 100 steps";
     fluctuation.classList.toggle("plain", !now.damped && !measured);
     write(note, quiet);
@@ -748,7 +768,7 @@ class Screen {
     if (this.told === text) return;
     this.told = text;
     this.openMore(true);
-    const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to", check: "The teacher, without data" }[what] ?? what;
+    const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to", page: "Written to", check: "The teacher, without data" }[what] ?? what;
     const area = node("textarea", { readonly: true, rows: clamp(text.split("\n").length, 1, 12), "aria-label": title }, text);
     const copy = this.button("copy", "Copy", "Copy this text.", () => { area.select(); navigator.clipboard?.writeText(text); });
     this.answer.replaceChildren(node("b", {}, title), area, copy);
@@ -762,7 +782,9 @@ function colour(term, k) { return `c${(term.colour ?? k) % 6}`; }
 
 function paint(png, columns, canvases, thumb) { // the tiles of a mosaic, each onto its canvas, when it has been read
   const picture = new Image();
+  latest.set(canvases[0], picture);
   picture.onload = () => {
+    if (latest.get(canvases[0]) !== picture) return; // a later one was read first
     const size = picture.width / columns;
     canvases.forEach((canvas, i) => {
       const [x, y] = [(i % columns) * size, Math.floor(i / columns) * size];
@@ -775,8 +797,10 @@ function paint(png, columns, canvases, thumb) { // the tiles of a mosaic, each o
       }
     });
   };
-  picture.src = `data:image/png;base64,${png}`;
+  picture.src = `data:image/${png.startsWith("UklGR") ? "webp" : "png"};base64,${png}`;
 }
+
+const latest = new WeakMap(); // by first canvas: what is being read for it
 
 function scatter(canvas, seed) { // a picture of random numbers: a sign, not the latents themselves
   const pen = canvas.getContext("2d");

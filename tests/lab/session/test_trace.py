@@ -84,7 +84,7 @@ def test_a_step_that_the_guard_refuses_leaves_no_trace():
     experiment.objective["oh"].anchor = -200.0
     with pytest.raises(FloatingPointError):
         next(experiment.steps())
-    experiment.objective["oh"].anchor = kept.record._anchors["oh"]
+    experiment.objective["oh"].anchor = kept.record.anchors["oh"]
     for step in islice(experiment.steps(), 5):
         kept.record.add(step, experiment.objective)
     assert_goes_on(kept, experiment, 0)
