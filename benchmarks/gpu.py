@@ -50,7 +50,9 @@ class Job(NamedTuple):
 def tests(printed: str, out: Path) -> str:
     """Name what failed, and count the rest."""
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", printed, re.M)
-    last = next((line for line in reversed(printed.splitlines()) if " passed" in line or " failed" in line), "")
+    last = next(
+        (line for line in reversed(printed.splitlines()) if re.search(r"\d+ (passed|failed|skipped)", line)), ""
+    )
     return " ".join([last.strip("= "), *failed])
 
 
