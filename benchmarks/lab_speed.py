@@ -1,6 +1,6 @@
 """What the lab costs: steps a second of a bare loop that also trains the student, of the lab, and of lab and twin.
 
-    python benchmarks/lab_speed.py [ROUNDS]    the three take turns, 150 steps each; median over rounds
+    python benchmarks/lab_speed.py [ROUNDS] [STEPS]    the three take turns, 150 steps each; median over rounds
 
 Seconds of this process's CPU time, in one thread: other programs on the machine make them longer, but hardly change
 their ratio.  The lab plays in inline mode, where it draws as often as it does in a page, but sends nothing to one.
@@ -13,6 +13,7 @@ from time import perf_counter, process_time
 
 import torch
 
+from rdskd_lab.distillation import find_device
 from rdskd_lab.lab import Lab
 from rdskd_lab.lab.session.experiment import Experiment
 from rdskd_lab.lab.session.record import STUDENT, Edit
@@ -28,9 +29,9 @@ def took(play) -> tuple[float, float]:
     return process_time() - cpu, perf_counter() - wall
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 5, steps: int = STEPS) -> None:
     torch.set_num_threads(1)
-    bare = Experiment()
+    bare = Experiment(device=find_device())  # as the lab finds one
     bare.change(Edit(0, STUDENT, "learns", True))
     loop = bare.steps()
     labs = {"lab": Lab(mode="inline"), "lab and twin": None}
@@ -38,23 +39,24 @@ def main(rounds: int) -> None:
     labs["lab and twin"] = Lab(mode="inline")
     labs["lab and twin"].compare()
     measure = [took(bare.measure) for _ in range(20)]
-    plays = {"bare loop": lambda: list(islice(loop, STEPS))} | {n: lambda m=m: m.play(STEPS) for n, m in labs.items()}
+    plays = {"bare loop": lambda: list(islice(loop, steps))} | {n: lambda m=m: m.play(steps) for n, m in labs.items()}
     seconds = {name: [] for name in plays}
     for play in plays.values():
         play()  # warms up
     for _ in range(rounds):
         for name, play in plays.items():
             seconds[name].append(took(play))
-    cpu = {name: statistics.median(c for c, _ in both) / STEPS for name, both in seconds.items()}
+    cpu = {name: statistics.median(c for c, _ in both) / steps for name, both in seconds.items()}
     probe = statistics.median(c for c, _ in measure) / PROBE_EVERY
     print(f"probe: {probe * 1e3:.2f} ms a step, {probe / cpu['bare loop']:.1%} of the bare loop's step")
-    for name, both in seconds.items():
-        wall = statistics.median(w for _, w in both) / STEPS
-        share = cpu["bare loop"] / cpu[name]
+    walls = {name: statistics.median(w for _, w in both) / steps for name, both in seconds.items()}
+    for name, wall in walls.items():
+        share, clock = cpu["bare loop"] / cpu[name], walls["bare loop"] / wall
         print(
-            f"{name}: {cpu[name] * 1e3:.1f} ms CPU, {wall * 1e3:.1f} ms on the clock a step; speed {share:.0%} of bare"
+            f"{name}: {cpu[name] * 1e3:.1f} ms CPU, {wall * 1e3:.1f} ms on the clock a step; speed {share:.0%} of bare "
+            f"by CPU, {clock:.0%} by the clock (on {bare.run.device.type})"
         )
 
 
 if __name__ == "__main__":
-    main(int((sys.argv[1:] or ["5"])[0]))
+    main(*map(int, sys.argv[1:]))

@@ -1,8 +1,8 @@
 """Estimate what a larger study would cost: `python benchmarks/scale.py` writes results/SCALE.md from stored tables.
 
 Costs per run come from robustness.csv and accuracy.csv (`rdskd-lab study run`), an iteration of the published MNIST
-schedule from bench.csv (`make bench`) and, on a GPU, from gpu.csv (`python benchmarks/gpu.py`), the engine's own cost
-from overhead.csv (`python benchmarks/overhead.py`).  What many GPUs would need is a formula, and the page says so.
+schedule from bench.csv (`make bench`) and, on a GPU, from gpu.csv (`python benchmarks/gpu_steps.py`), the engine's own
+cost from overhead.csv (`python benchmarks/overhead.py`).  What many GPUs would need is a formula, and the page says so.
 """
 
 import csv

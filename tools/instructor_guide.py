@@ -40,7 +40,8 @@ def tell(source) -> str:
     answers = tomllib.loads(ANSWERS.read_text(encoding="utf-8"))[source.stem]
     told = [f"### {title.lstrip('# ')}", ""]
     told += [f"- {' '.join(text.split())}" for text in paragraphs if text.startswith(("**Goal.**", "**Time.**"))]
-    told += [f"- **If you are short of time.** {answers['late']}", f"- **For those who finish early.** {answers['quick']}"]
+    told += [f"- **If you are short of time.** {answers['late']}"]
+    told += [f"- **For those who finish early.** {answers['quick']}"]
     for number, (question, answer) in enumerate(zip(questions(source), answers["predictions"], strict=True), 1):
         told += ["", f"**Prediction {number}.** {question}", "", f"- *Expected answer*: {answer['expect']}"]
         told += [f"- *Usual wrong guess*: {answer['wrong']}", f"- *Then ask*: {answer['ask']}"]

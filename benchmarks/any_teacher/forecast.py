@@ -3,8 +3,8 @@
     results/any_teacher_forecast.csv      one row a teacher: its check-up, forecast, and the truth where it was measured
 
 Without teachers' names the check-ups that are missing are made; the truth comes from any_teacher.csv (arm rdskd,
-classroom, median of its seeds).  Two other forecasts stand beside ours: the teacher's own accuracy, and the agreement
-of the short run's student on generated images.
+classroom, median of its seeds).  Other forecasts stand beside ours: the teacher's own accuracy, and the agreement
+of the short run's student on generated images.  `fit` says where the constants of the forecast come from.
 """
 
 import csv
@@ -12,16 +12,18 @@ import sys
 import time
 from statistics import median
 
+import numpy as np
 from suite import made
 from suite import rows as truths
 from teachers import TABLE as SUITE
 from teachers import TEACHERS, TOP, trained
 
-from rdskd_lab.runs.check_teacher import check_teacher
+from rdskd_lab.runs.check_teacher import check_teacher, forecast_of
 from rdskd_lab.runs.compare import as_csv, read_table
 
 TABLE = TOP / "results" / "any_teacher_forecast.csv"
 COLUMNS = {
+    "check-up: forecast": "forecast",
     "check-up: agreement on procedural images": "agreement procedural",
     "the teacher's accuracy": "teacher_accuracy",
     "agreement on generated images": "agreement generated",
@@ -58,7 +60,19 @@ def with_truth(row: dict) -> dict:
         if (r["teacher"], r["arm"], r["preset"]) == (row["teacher"], "rdskd", "classroom")
     ]
     truth = {"truth": median(found) if found else None, "seeds": len(found)}
+    agreed = {"procedural": float(row["agreement procedural"])}
+    truth["forecast"] = forecast_of(agreed, int(row["batchnorm"]))
     return row | {"teacher_accuracy": float(suite[row["teacher"]]["test_accuracy"])} | truth
+
+
+def fit(kept: dict[str, dict]) -> None:
+    """Print the least-squares line through the MNIST teachers of the tuning half, whose constants check_teacher has."""
+    some = [row for row in kept.values() if row["half"] == "tuning" and TEACHERS[row["teacher"]].data == "mnist"]
+    if all(row["truth"] is not None for row in some):
+        facts = [[1.0, float(row["agreement procedural"]), float(int(row["batchnorm"]) > 0)] for row in some]
+        ratios = [float(row["truth"]) / float(row["teacher_accuracy"]) for row in some]
+        found, *_ = np.linalg.lstsq(np.array(facts), np.array(ratios), rcond=None)
+        print("origin, slope, BatchNorm:", *(f"{value:.3f}" for value in found))
 
 
 def write(kept: dict[str, dict]) -> None:
@@ -79,6 +93,7 @@ def main(*names: str) -> None:
             )
     kept = {name: with_truth(row) for name, row in kept.items()}
     write(kept)
+    fit(kept)
     digits = [r for r in kept.values() if r["truth"] is not None and TEACHERS[r["teacher"]].data == "mnist"]
     for half in "tuning", "reported":
         some = [r for r in digits if r["half"] == half]

@@ -100,7 +100,7 @@ def main() -> None:
         read = accuracy(T.trained(name), T.TEACHERS[name].split("test"))
         if not done(name, "forecast", ""):
             found = check_teacher(T.trained(name), seconds=1e9)
-            write(name, "forecast", "", found.forecast, read, found.recipe)
+            write(name, "forecast", "", found.forecast, read, "")
     for seed in suite.SEEDS:
         for arm in "rdskd", "any-teacher":
             for name in FRESH:

@@ -2,9 +2,9 @@
 
     results/any_teacher.csv      one row a run, written when it is finished; what has a row is not run again
 
-Students are tested on official test images here, with seeds 0, 1 and 2; nothing is chosen by that.  The lists come in
-the order of their worth, so that whatever time there is gives whole columns first.  Two workers (1/2 and 2/2) share
-the work without speaking to each other.
+Students are tested on official test images here, with seeds 0, 1 and 2; nothing is chosen by that.  Seed after seed,
+the lists come in the order of their worth, so that whatever time there is gives whole columns first.  Two workers (1/2
+and 2/2) share the work without speaking to each other.
 """
 
 import csv
@@ -48,11 +48,11 @@ LEFT_OUT = {
 
 
 def queue(lists) -> list[tuple[str, str, str, str, int]]:
-    """Return the runs (list, preset, arm, teacher, seed) in the order of their worth: seed after seed, per list."""
+    """Return the runs (list, preset, arm, teacher, seed) in the order of their worth: list after list, per seed."""
     return [
         (name, LISTS[name][0], arm, teacher, seed)
-        for name in lists
         for seed in SEEDS
+        for name in lists
         for arm in LISTS[name][1]
         for teacher in (HARD if name == "ablation" else TEACHERS)
     ]

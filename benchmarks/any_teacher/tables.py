@@ -1,13 +1,20 @@
-"""Write results/any_teacher.md, the tables of what was measured so far: `python benchmarks/any_teacher/tables.py`."""
+"""Write the tables and the figure of what was measured so far: `python benchmarks/any_teacher/tables.py`.
+
+results/any_teacher.md
+results/any_teacher.png      teachers, and their students by RDSKD alone, by our recipe and by real images
+"""
 
 import csv
 from statistics import median
 
+import matplotlib.pyplot as plt
 from suite import HARD, LEFT_OUT, LISTS, SEEDS, TABLE, rows
 from teachers import TABLE as SUITE
 from teachers import TEACHERS, TOP
 
-TARGET = TOP / "results" / "any_teacher.md"
+TARGET, FIGURE = TOP / "results" / "any_teacher.md", TOP / "results" / "any_teacher.png"
+SHOWN = {"rdskd": ("RDSKD", "#d55e00", "o"), "any-teacher": ("any-teacher", "#0072b2", "D")}
+SHOWN |= {"real": ("with the real images", "#777777", "|")}
 
 
 def cell(found: list[dict]) -> str:
@@ -63,8 +70,32 @@ def worst(all_rows: list[dict]) -> list[str]:
     return table(["preset", "method", *groups], lines) if lines else []
 
 
+def draw(all_rows: list[dict]) -> None:
+    """Draw each teacher's students at `classroom`: median and range, the hardest teacher for RDSKD on top."""
+    values = {(r["arm"], r["teacher"]): [] for r in all_rows if r["preset"] == "classroom" and r["arm"] in SHOWN}
+    for r in all_rows:
+        if r["preset"] == "classroom" and r["arm"] in SHOWN:
+            values[r["arm"], r["teacher"]].append(100 * float(r["test_accuracy"]))
+    names = [name for name in TEACHERS if ("rdskd", name) in values]
+    names.sort(key=lambda name: -median(values["rdskd", name]))
+    figure, axes = plt.subplots(figsize=(7.2, 0.29 * len(names) + 1.1), dpi=120)
+    for arm, (words, colour, mark) in SHOWN.items():
+        some = [(y, values[arm, name]) for y, name in enumerate(names) if (arm, name) in values]
+        axes.hlines([y for y, _ in some], [min(v) for _, v in some], [max(v) for _, v in some], colour, lw=2, alpha=0.5)
+        size = 90 if mark == "|" else 30
+        axes.scatter([median(v) for _, v in some], [y for y, _ in some], size, colour, mark, label=words, zorder=3)
+    axes.set_yticks(range(len(names)), [TEACHERS[name].words for name in names], fontsize=8)
+    axes.set_xlabel("student's accuracy on test images, %")
+    axes.grid(axis="x", color="#dddddd")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.legend(loc="lower left", frameon=False, fontsize=8)
+    figure.tight_layout()
+    figure.savefig(FIGURE)
+
+
 def main() -> None:
-    """Write all tables."""
+    """Write all tables, draw the figure."""
     found = rows()
     seconds = {
         (r["preset"], r["arm"]): [
@@ -103,6 +134,7 @@ def main() -> None:
         *table(["preset", "method", "median"], [[*key, f"{median(values):.0f}"] for key, values in seconds.items()]),
     ]
     TARGET.write_text("\n".join(text) + "\n")
+    draw(found)
     print(TARGET, len(found), "rows of", TABLE)
 
 

@@ -112,7 +112,7 @@ lesson[1].check(certainty)
 # ## The plan
 #
 # A third network, the *generator*, turns random numbers (*latents* $z$) into images. At first its images show nothing
-# recognisable, as in the picture below. But the teacher answers each image, and three *losses* measure how good the
+# recognisable, as in the picture below. But the teacher gives an answer for each image, and three *losses* measure how good the
 # answers are. We use the gradient of the losses to change the generator, so that its next images are better. Then the
 # student learns from these images and from the teacher's answers to them.
 

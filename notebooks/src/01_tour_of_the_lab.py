@@ -18,11 +18,8 @@
 # do not need any formulas yet. Later, each loss has its own notebook.
 
 # %%
-from dataclasses import replace
-
 import torch
 
-import rdskd_lab as lab
 from rdskd_lab.course import begin
 from rdskd_lab.lab import Lab, Museum
 
@@ -42,8 +39,7 @@ lesson = begin("01_tour_of_the_lab")
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
-live = Lab(settings=small, seed=lesson.seed, steps=40)
+live = Lab(seed=lesson.seed, steps=40)
 live
 
 # %% [markdown]
@@ -139,8 +135,7 @@ Museum("collapse")
 # * **Released code**: RDSKD has all three losses on, each with weight 1. The lab starts with the same setting.
 # * **Measured here**: nothing. One run of the lab is one seed. Notebook 09 uses ten seeds to measure what you see in
 #   the lab.
-# * **Where they differ**: the lab's generator is much narrower than the published one (8 channels instead of 128), so that many steps
-#   fit into a second.
+# * **Where they differ**: the lab's generator is much narrower than the published one, so that many steps fit into a second.
 #
 # ## New words
 #

@@ -298,7 +298,7 @@ charts.Curves("what noise is to the teacher", bars, "the teacher's answer", leve
 # student stays as it is.
 
 # %% tags=["not-banded"]
-Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="student")
+Lab(seed=lesson.seed, steps=40, only="student")
 
 # %% [markdown]
 # ## What to remember

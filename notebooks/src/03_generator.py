@@ -26,7 +26,6 @@ import torch.nn.functional as F
 import rdskd_lab as lab
 from rdskd_lab import losses
 from rdskd_lab.course import begin, sheet
-from rdskd_lab.lab import Lab
 from rdskd_lab.methods import baselines
 from rdskd_lab.reporting import charts
 
@@ -281,7 +280,7 @@ print(f"           {certainty(smooth):.4f} with it, after 100 steps")
 sheet({"no prior\nasked: 0 to 9": bare[:10], "prior": smooth[:10], "prior\nanother start": smooth[10:20]}, teacher)
 
 # %% [markdown]
-# The prior is a second goal besides the first. So the teacher is less sure, even after ten times as many steps.
+# The prior adds a second goal. So the teacher is less sure, even after ten times as many steps.
 #
 # ## Why these images are not enough
 #
@@ -332,6 +331,8 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 # hundred steps.
 
 # %% tags=["not-banded"]
+from rdskd_lab.lab import Lab
+
 readable = Lab("rdskd+bn", seed=lesson.seed, steps=1, only="bn", learn=False)
 readable.example("readable")
 readable
@@ -340,7 +341,7 @@ readable
 # ## What to remember
 #
 # * A generator makes images from random latents. Its last BatchNorm gives them the scale of normalised data.
-# * The teacher's answer judges an image. The gradient of this judgement can change the pixels, or the weights of the
+# * The teacher judges an image by the answer it gives. The gradient of this judgement can change the pixels, or the weights of the
 #   generator that made them.
 # * Certain does not mean realistic. If you change noise by a quarter of its spread, the teacher can call it a 3 with
 #   a probability of nearly 1.

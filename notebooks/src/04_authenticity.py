@@ -18,8 +18,6 @@
 # for any image. Now we turn this answer into a judgement.
 
 # %%
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -246,7 +244,7 @@ sheet({"before": pictures[0], "after\n300 steps": pictures[-1], "real digits": t
 # images.
 
 # %% tags=["not-banded"]
-Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="oh", learn=False)
+Lab(seed=lesson.seed, steps=40, only="oh", learn=False)
 
 # %% [markdown]
 # ### Exercise 3: two batches that it cannot tell apart

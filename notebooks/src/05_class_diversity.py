@@ -225,7 +225,7 @@ charts.Panels("what the teacher sees in 1,000 images", [bars("oh alone", 0), bar
 # nearly equal.
 
 # %% tags=["not-banded"]
-Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ie", learn=False)
+Lab(seed=lesson.seed, steps=40, only="ie", learn=False)
 
 # %% [markdown]
 # ## The conflict, in one step

@@ -308,7 +308,7 @@ sheet(ends | {"real digits": test.normalise(test.images[::100])}, teacher, most=
 # set its weight to 100.
 
 # %% tags=["not-banded"]
-Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, only="ds", learn=False)
+Lab(seed=lesson.seed, steps=40, only="ds", learn=False)
 
 # %% [markdown]
 # ## What to remember

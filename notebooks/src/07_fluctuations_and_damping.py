@@ -597,7 +597,7 @@ charts.Panels(
 # Wait for 300 steps and read the sentence below the curves. Then try another seed.
 
 # %% tags=["not-banded"]
-Lab(settings=replace(lab.PRESETS["classroom"], width=8), seed=lesson.seed, steps=40, learn=False)
+Lab(seed=lesson.seed, steps=40, learn=False)
 
 # %% [markdown]
 # ## What to remember

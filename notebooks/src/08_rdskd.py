@@ -218,7 +218,7 @@ charts.samples(pictures, [str(k) for k in range(10)])
 # %% [markdown]
 # The *teacher* calls these images digits. They do not need to look like digits to us. They must be clear to the
 # teacher, cover all classes, and differ enough for a student to learn from them. For each class, the next figure
-# shows the image of which the teacher is surest, with real digits for comparison:
+# shows the image that the teacher is surest of, with real digits for comparison:
 
 # %%
 test = lab.load_data("digits", "test")  # 1,000 real digits; neither network was trained on them

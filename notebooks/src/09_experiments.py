@@ -146,7 +146,7 @@ charts.Panels(
 # ## Experiment 3: no damping, and a trap
 #
 # *Predict before you run: `oh` and `ie` train without damping (in the lab, each card has a switch for it). Does the
-# run become better, become worse, or stay the same? And how could you tell?*
+# run get better, get worse, or stay the same? And how could you tell?*
 #
 # Remember what damping does: it multiplies a gradient by $e^{L-a}$, which the lab's cards show as the *gain*.
 

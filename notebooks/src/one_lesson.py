@@ -70,7 +70,7 @@ sheet({"real digits": digits, "noise": noise[:10]}, teacher)
 # ## 2 The idea: let the teacher tell us which images are good
 #
 # A third network, the *generator*, turns random numbers into images. At first its images are as useless as noise. In
-# each step, we measure the teacher's answers with a *loss*: one number, and lower is better. PyTorch computes the
+# each step, we measure the teacher's answers with a *loss*: one number, and lower is better. PyTorch sends the
 # gradient of this number back through the teacher to the generator, and the generator improves. The teacher itself
 # never changes.
 

@@ -1,6 +1,6 @@
-"""What every notebook of the course begins with, and its exercises: `from rdskd_lab.course import begin`.
+"""What every notebook of the course starts with, and the exercises: `from rdskd_lab.course import begin`.
 
-Read `lesson` (what `begin` gives), then `exercise` (how an answer is checked), then a notebook's own `exNN_name`.
+Read `lesson` (what `begin` returns), then `exercise` (how an answer is checked), then a notebook's own `exNN_name`.
 """
 
 from ..reporting.style import canvas

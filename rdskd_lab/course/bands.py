@@ -1,4 +1,4 @@
-"""Expected bands: a range made from ten seeds of the same experiment, beside the number that you got.
+"""Typical ranges: what ten seeds of the same experiment give, shown beside the number that you got.
 
 `tools/store_bands.py` writes the ten values to `assets/bands.json`: {notebook: {name: [value of seed 0, ... 9]}}.
 """
@@ -10,20 +10,21 @@ from statistics import fmean, stdev
 from ..networks.weights import ASSETS
 
 FILE = ASSETS / "bands.json"
-# A 95 % prediction interval for one more run: Student's t of 9 degrees of freedom, 2.262, times sqrt(1 + 1/10).
+# A 95 % prediction interval for one more run: Student's t with 9 degrees of freedom, 2.262, times sqrt(1 + 1/10).
 SPREADS = 2.37
-LUCK = "luck alone does this in 1 run of 20"
+LUCK = "luck alone causes this in 1 run in 20"
 
 
 def read_bands(notebook: str) -> dict[str, list[float]]:
-    """Return the stored values of each result of a notebook; empty while none are stored."""
+    """Return the stored values of each result of a notebook; an empty dict if none are stored."""
     return json.loads(FILE.read_text()).get(notebook, {}) if FILE.is_file() else {}
 
 
 def typical(values: list[float]) -> tuple[float, float]:
-    """Return the range in which about 19 of 20 further runs fall, from the stored values of ten.
+    """Return the range, computed from ten stored values, that should contain about 19 of 20 further runs.
 
-    It is mean ± 2.37 standard deviations; for positive values whose range would reach below 0, in logarithms.
+    It is the mean ± 2.37 standard deviations; if the values are positive and the range would reach below 0, it is
+    computed on their logarithms.
     """
     low, high = _range(values)
     if low < 0 < min(values):
@@ -32,9 +33,10 @@ def typical(values: list[float]) -> tuple[float, float]:
 
 
 def tell(name: str, value: float, values: list[float], unit: str = "", digits: int = 3, look_at: str = "") -> str:
-    """Write "student's accuracy: yours 96.9 %, typical 95.9 to 97.6 % (10 seeds)"; outside, how often luck does it.
+    """Write "student's accuracy: yours 96.9 %, typical 95.9 to 97.6 % (10 seeds)"; if outside, also how often luck is
+    the cause.
 
-    A value in "%" is a fraction. What differs between machines stands before the comma, where nbval does not look.
+    A value in "%" is a fraction. What differs between machines stands before the comma, where nbval does not compare.
     """
     yours = _number(value, unit, digits)
     after = f" {unit}" if unit else ""

@@ -1,4 +1,4 @@
-"""A folder of hand-ins as a class: who solved what, where students are stuck, their predictions; as text and CSV."""
+"""A class from a folder of hand-ins: who solved what, where students are stuck, what they predicted; text and CSV."""
 
 import csv
 import io
@@ -11,27 +11,27 @@ from .bands import read_bands, typical
 from .classroom import HandIn, figure_of, read_hand_ins, student_seed
 
 MARKS = {"solved": "+", "not solved yet": "-", "not tried yet": "."}
-LEGEND = "+ solved, - tried and not solved, . not tried; (s) has seen the solution"
+LEGEND = "+ solved, - tried but not solved, . not tried; (s) saw the solution"
 
 
 @dataclass
 class ClassTable:
-    """All hand-ins of a folder; `refused` names each other file and why; `roster` holds the names that are expected."""
+    """All hand-ins in a folder; `refused` says why each other file was not read; `roster` holds the expected names."""
 
     hand_ins: list[HandIn]
     refused: dict[str, str]
     roster: list[str]
 
     def text(self) -> str:
-        """Write the tables for each notebook, and what to look at by hand."""
+        """Write the tables for each notebook, and a list of what to check by hand."""
         count = len(self.hand_ins)
-        parts = [f"Hand-ins: {count}, of {', '.join(self._notebooks())}."]
+        parts = [f"Hand-ins: {count}, from {', '.join(self._notebooks())}."]
         if self.refused:
             parts.append("\n".join(["Not read:"] + [f"    {name}: {why}" for name, why in self.refused.items()]))
         for notebook, hand_ins in self._notebooks().items():
             parts += [_students(notebook, hand_ins), _stuck(hand_ins)]
         if notes := self._notes():
-            parts.append("\n".join(["Look at by hand:"] + [f"    {note}" for note in notes]))
+            parts.append("\n".join(["Check by hand:"] + [f"    {note}" for note in notes]))
         return "\n\n".join(parts)
 
     def write(self, folder: Path | str) -> list[Path]:
@@ -53,7 +53,7 @@ class ClassTable:
         return [_row(one, most) for one in self.hand_ins]
 
     def predictions(self) -> list[dict]:
-        """Return one row per prediction that was typed."""
+        """Return one row per prediction that a student typed."""
         return [
             {"notebook": one.notebook, "number": number, "prediction": guess, "who": one.who}
             for one in self.hand_ins
@@ -68,7 +68,7 @@ class ClassTable:
         return found
 
     def _notes(self) -> list[str]:
-        """Return what a teacher should look at: names and seeds that occur twice, and who handed in nothing."""
+        """Return what a teacher should check: names and seeds that occur twice, and students who handed in nothing."""
         notes = []
         for notebook, hand_ins in self._notebooks().items():
             seeds, named = {}, {}
@@ -79,26 +79,26 @@ class ClassTable:
             for same in named.values():
                 if len(same) > 1:
                     files = ", ".join(one.file for one in same)
-                    which = f"{len(same)} files of the name {same[0].name}"
-                    notes.append(f"{notebook}: {which}, of one student or of two: {files}")
+                    which = f"{len(same)} files with the name {same[0].name}"
+                    notes.append(f"{notebook}: {which}, from one student or from several: {files}")
             for seed, same in seeds.items():
                 if len({one.name.casefold() for one in same}) < len(same) and not same[0].name:
-                    advice = 'begin(..., student="name") gives each their own'
+                    advice = 'begin(..., student="name") gives each of them a different seed'
                     notes.append(f"{notebook}: {len(same)} students have seed {seed}; {advice}")
             here = [name for name in self.roster if student_seed(name) in seeds or name.casefold() in named]
             if missing := [name for name in self.roster if name not in here]:
-                notes.append(f"{notebook}: nothing from {', '.join(missing)}")
+                notes.append(f"{notebook}: no hand-in from {', '.join(missing)}")
         return notes
 
 
 def read_class(folder: Path | str, roster: Path | str | None = None) -> ClassTable:
-    """Read all hand-ins of a folder, and a file of expected names, one a line.
+    """Read all hand-ins in a folder, and a file of expected names, one per line.
 
-    A name is found by the seed that it gives, so that hand-ins without names can be told apart by the teacher alone.
-    Raises ValueError if the folder is not there or holds no hand-in.
+    Each name determines a seed, so the teacher alone can find out who wrote a hand-in without a name.
+    Raises ValueError if the folder does not exist or holds no hand-in.
     """
     if not Path(folder).is_dir():
-        raise ValueError(f"{folder} is not a folder; pass the one with the hand-ins")
+        raise ValueError(f"{folder} is not a folder; pass the folder that holds the hand-ins")
     hand_ins, refused = read_hand_ins(folder)
     names = Path(roster).read_text(encoding="utf-8").splitlines() if roster else []
     names = [" ".join(name.split()) for name in names if name.strip()]
@@ -125,8 +125,11 @@ def _students(notebook: str, hand_ins: list[HandIn]) -> str:
 
 
 def _stuck(hand_ins: list[HandIn]) -> str:
-    """Write one line per exercise: how many solved it, and the errors that those met who did not."""
-    head, rows = ["where they are stuck", "solved", "not yet", "not tried", "hints each", "most common last error"], []
+    """Write one line per exercise: how many students solved it, and the most common errors of those who did not."""
+    head, rows = (
+        ["where students are stuck", "solved", "not yet", "not tried", "hints each", "most common last error"],
+        [],
+    )
     exercises = max((one.exercises for one in hand_ins), key=len)
     for at, exercise in enumerate(exercises):
         of = [one.exercises[at] for one in hand_ins if at < len(one.exercises)]
@@ -176,7 +179,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _csv(rows: list[dict]) -> bytes:
-    """Write rows as CSV; a text that a spreadsheet would take for a formula gets a quote before it."""
+    """Write rows as CSV; a text that a spreadsheet would read as a formula gets an apostrophe in front."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()

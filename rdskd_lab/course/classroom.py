@@ -20,29 +20,29 @@ LARGEST = 1_000_000  # bytes
 
 
 def student_seed(name: str) -> int:
-    """Return a seed from 10 to 999,999: the same on every machine for the same name, however it is spaced."""
+    """Return a seed from 10 to 999,999: the same name gives the same seed on every machine, whatever its spacing."""
     plain = " ".join(name.split()).casefold()
     if not plain:
         raise ValueError('the name is empty; pass yours, for example student="Ada Lovelace"')
-    return 10 + int.from_bytes(hashlib.sha256(plain.encode()).digest()[:8]) % (SEEDS - 10)  # 0 to 9 made the bands
+    return 10 + int.from_bytes(hashlib.sha256(plain.encode()).digest()[:8]) % (SEEDS - 10)  # the bands use 0 to 9
 
 
 @dataclass
 class HandIn:
-    """What one student hands in for one notebook; `name` is "" unless the student gave one."""
+    """What one student hands in for one notebook; `name` is "" if the student gave none."""
 
     notebook: str
     seed: int
     name: str
     exercises: list[dict]
-    predictions: dict[str, str]  # "" where none was typed
+    predictions: dict[str, str]  # "" if none was typed
     found: dict[str, float]  # the notebook's results
     token: str = ""
     file: str = field(default="", compare=False)
 
     @property
     def who(self) -> str:
-        """The name, or the seed where none was given."""
+        """The name, or the seed if no name was given."""
         return self.name or f"seed {self.seed}"
 
     @property
@@ -51,7 +51,7 @@ class HandIn:
 
 
 def write_hand_in(folder: Path | str, hand_in: HandIn) -> Path:
-    """Write one small JSON file into `folder`; a second call of the same session replaces it."""
+    """Write one small JSON file into `folder`; a second call in the same session replaces it."""
     path = Path(folder) / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {"kind": KIND} | {key: value for key, value in vars(hand_in).items() if key not in ("token", "file")}
@@ -60,7 +60,7 @@ def write_hand_in(folder: Path | str, hand_in: HandIn) -> Path:
 
 
 def read_hand_ins(folder: Path | str) -> tuple[list[HandIn], dict[str, str]]:
-    """Read all hand-ins of a folder and the folders in it: (by notebook, who and file; {other file: why not})."""
+    """Read all hand-ins in a folder and its subfolders: (by notebook, student and file; {other file: why not})."""
     found, refused = [], {}
     for path in sorted(Path(folder).rglob("*.json")):
         name = path.relative_to(folder).as_posix()
@@ -72,7 +72,7 @@ def read_hand_ins(folder: Path | str) -> tuple[list[HandIn], dict[str, str]]:
 
 
 def _read(path: Path, name: str) -> HandIn:
-    """Read one file; raises ValueError with the reason if it is no hand-in."""
+    """Read one file; raises ValueError with the reason if it is not a hand-in."""
     if path.stat().st_size > LARGEST:
         raise ValueError("too large for a hand-in")
     try:
@@ -97,21 +97,21 @@ def _read(path: Path, name: str) -> HandIn:
 
 
 def class_figure(folder: Path | str, notebook: str = "") -> "ClassFigure":
-    """Make one figure of a folder of hand-ins: a dot per student, the class's mean, and the typical range.
+    """Draw one figure from a folder of hand-ins: a dot per student, the class mean, and the typical range.
 
-    Raises ValueError if the folder holds no result, or results of several notebooks and `notebook` names none.
+    Raises ValueError if the folder holds no results, or results from several notebooks while `notebook` is "".
     """
     results = [one for one in read_hand_ins(folder)[0] if one.found and notebook in ("", one.notebook)]
     if not results:
         raise ValueError(f"{folder} holds no results; each student writes one file with lesson.hand_in(folder)")
     notebooks = sorted({one.notebook for one in results})
     if len(notebooks) > 1:
-        raise ValueError(f"{folder} holds results of {' and '.join(notebooks)}; pass notebook= to choose one")
+        raise ValueError(f"{folder} holds results from {' and '.join(notebooks)}; pass notebook= to choose one")
     return figure_of(results)
 
 
 def figure_of(results: list[HandIn]) -> "ClassFigure":
-    """Make the figure of hand-ins of one notebook."""
+    """Draw the figure for hand-ins from one notebook."""
     names = sorted({name for one in results for name in one.found})
     values = {name: np.array([one.found[name] for one in results if name in one.found]) for name in names}
     return ClassFigure(results[0].notebook, values, read_bands(results[0].notebook))
@@ -119,7 +119,7 @@ def figure_of(results: list[HandIn]) -> "ClassFigure":
 
 @dataclass
 class Figure(Chart):
-    """A matplotlib figure with its words: `Figure(title, figure, alt)` as the last line of a cell shows both."""
+    """A matplotlib figure with its description: `Figure(title, figure, alt)` as the last line of a cell shows both."""
 
     title: str
     figure: object
@@ -134,8 +134,8 @@ class Figure(Chart):
 
 @dataclass
 class ClassFigure(Chart):
-    """A row of dots for each result: one dot per student, a bar for mean ± standard deviation, dashes for the typical
-    range."""
+    """A row of dots for each result: one dot per student, a bar for mean ± standard deviation, dashed lines for
+    the typical range."""
 
     title: str
     values: dict[str, np.ndarray]
@@ -173,7 +173,7 @@ class ClassFigure(Chart):
 
 
 def _stacked(values: np.ndarray, bins: int = 40) -> np.ndarray:
-    """Return heights that stack dots of nearly the same value."""
+    """Return heights that stack dots whose values are nearly equal."""
     width = (np.ptp(values) or 1.0) / bins
     seen: dict[int, int] = {}
     heights = []

@@ -1,8 +1,9 @@
 """An exercise: a blank in a notebook's cell, checked by what the learner's function does, with hints and a solution.
 
-`watch(answer)` calls the answer with chosen inputs and returns what it saw, in a learner's words: {words: number}.
-An answer is right if it does what the solution does. A wrong answer is compared with known misconceptions first, then
-with simple relations to the right answer (a factor, a constant, a square). Everything is computed in double precision.
+`watch(answer)` calls the answer with chosen inputs and returns what it saw, in words for the learner: {words: number}.
+An answer is right if it does what the solution does. A wrong answer is first compared with known misconceptions;
+if none fits, a simple relation to the right answer is looked for (a factor, a constant, a square). Everything is
+computed in double precision.
 """
 
 import inspect
@@ -28,13 +29,13 @@ class Blank(Exception):
 
 
 class Wrong(Exception):
-    """An answer that cannot be checked any further; the text is what the learner is told."""
+    """An answer that cannot be checked any further; the learner sees the text."""
 
 
 class Misconception(NamedTuple):
     """A wrong answer that runs, its name, and what a teacher says to a learner who gives it.
 
-    It is recognised if an answer does what this one does, or as `recognise(what was seen)` decides.
+    It is recognised if an answer does what this one does or, where given, if `recognise(what was seen)` says so.
     """
 
     answer: Callable
@@ -46,7 +47,7 @@ class Misconception(NamedTuple):
 class Family(NamedTuple):
     """Wrong answers that differ in one number, such as an epsilon: `answer(number)` is one of them.
 
-    It is recognised at any number for which the answer does what the learner's does; `says` may name it: {number}.
+    It is recognised if some number makes the answer do what the learner's does; `says` may name it: {number}.
     """
 
     answer: Callable[[float], Callable]
@@ -68,8 +69,8 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     families: tuple[Family, ...] = ()
     judge: Callable[[dict], str] | None = None
-    rtol: float = RTOL  # how near a number must come, relative
-    sizes: tuple[tuple[str, float | tuple], ...] = ()  # numbers that a wrong factor may be, by name
+    rtol: float = RTOL  # relative tolerance of a number
+    sizes: tuple[tuple[str, float | tuple], ...] = ()  # likely wrong factors, by name
     call: str = "lesson[1]"  # how a cell names it
     given: int = 0  # hints
     tries: int = 0  # checks of an answer that was not empty
@@ -94,7 +95,7 @@ class Exercise:
         show(self.verdict)
 
     def hint(self) -> None:
-        """Print the next of three hints; after the third, where the solution is."""
+        """Print the next of three hints; after the third, say how to see the solution."""
         if self.given == len(self.hints):
             return say(f"No more hints. {self.call}.solution() shows one answer.")
         self.given += 1
@@ -106,7 +107,7 @@ class Exercise:
         print(self.source())
 
     def example(self) -> None:
-        """Print the inputs of the check, and what should come out."""
+        """Print the check's inputs and the results that they should give."""
         calls = [(inputs, result) for inputs, result in self._calls() if inputs]
         for number, (inputs, result) in enumerate(calls[:MORE_CALLS], 1):
             print(f"Call {number} of {len(calls)}")
@@ -119,12 +120,12 @@ class Exercise:
                 f"To try the inputs of call 1 yourself: {names}{',' * (len(calls[0][0]) == 1)} = {self.call}.inputs()"
             )
         else:
-            print("Your function gets no input. With a right answer the check sees:")
+            print("Your function takes no input. For a right answer, the check sees:")
             for words, value in self._see(self.answer).items():
                 print(f"    {words}: {write_value(value)}")
 
     def inputs(self, call: int = 1) -> tuple:
-        """Return the arguments of one of the check's calls, to try things with; the first is call 1."""
+        """Return the arguments of one of the check's calls, for your own experiments; the first is call 1."""
         return tuple(self._calls()[call - 1][0].values())
 
     def source(self) -> str:
@@ -132,7 +133,7 @@ class Exercise:
         return source(self.answer)
 
     def typical_errors(self) -> None:
-        """Print each known misconception as code, and what the check says to it; for teachers."""
+        """Print the code of each known misconception and the check's answer to it; for teachers."""
         for wrong in self.misconceptions:
             print(f"---- {wrong.name}\n{source(wrong.answer)}\n")
             say(f"-> {self.examine(wrong.answer).says}")
@@ -159,13 +160,13 @@ class Exercise:
             if number := self._member(family, seen):
                 says = family.says.format(number=f"{number:.1g}" if number < 0.1 else f"{number:.3g}")
                 return Verdict("misconception", f"Not yet: {family.name}. {says}", family.name)
-        for wrong in () if self.judge else self.misconceptions:  # two faults, one of them a NaN: the other first
+        for wrong in () if self.judge else self.misconceptions:  # two faults, one of them a NaN: report the other first
             if not wrong.recognise and self._beside_nan(seen, self._see(wrong.answer)):
                 return Verdict("misconception", f"Not yet: {wrong.name}. {wrong.says}", wrong.name)
         return Verdict("wrong", f"Not yet. {fault} {self.call}.hint() gives a hint.")
 
     def _member(self, family: Family, seen: dict) -> float | None:
-        """Return the number of the family's member that does what was seen; None if there is none."""
+        """Return the number with which the family does what was seen; None if there is none."""
         right = self._see(self.answer)
         key = differing(seen, right, self.rtol)
         if key not in seen or key not in right or isinstance(seen[key], str) or isinstance(right[key], str):
@@ -176,7 +177,7 @@ class Exercise:
         at = int((target - as_number(right[key])).abs().nan_to_num(0).argmax())  # where the two differ most
 
         def gap(exponent: float) -> float:
-            """Return how far a member's number there is above the learner's; nan where it has none."""
+            """Return by how much a member's value there exceeds the learner's; nan if it has none."""
             member = self._see(family.answer(10**exponent)).get(key, "")
             same = not isinstance(member, str) and as_number(member).shape == target.shape
             return float((as_number(member) - target).flatten()[at]) if same else math.nan
@@ -191,7 +192,7 @@ class Exercise:
         return None if differing(seen, self._see(family.answer(10**middle)), LOOSE) else 10**middle
 
     def _beside_nan(self, seen: dict, wrong: dict) -> bool:
-        """Return whether all that is finite of an answer does what the wrong one does, and not what is right."""
+        """Return whether an answer's finite values are those of the wrong answer and not those of the right one."""
         finite = {key: x for key, x in seen.items() if isinstance(x, str) or torch.as_tensor(x).isfinite().all()}
         wrong, right = ({key: sight.get(key, "") for key in finite} for sight in (wrong, self._see(self.answer)))
         return 0 < len(finite) < len(seen) and not differing(finite, wrong) and bool(differing(finite, right))
@@ -210,7 +211,7 @@ class Exercise:
         return Verdict("empty", says)
 
     def _see(self, answer: Callable) -> dict:
-        """Return what `watch` sees; an answer that stops is seen as the sentence about it, under the key "told"."""
+        """Return what `watch` sees; if the answer raises an error, a sentence about it under the key "told"."""
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(0)
             try:
@@ -219,13 +220,13 @@ class Exercise:
                 return {"told": str(wrong)}
             except Blank:
                 raise
-            except Exception as error:  # whatever a learner's code does, the answer is a sentence
+            except Exception as error:  # whatever a learner's code raises, the verdict is a sentence
                 if "ellipsis" in str(error):
                     raise Blank from error
                 return {"told": _stopped(error)}
 
     def _calls(self) -> list[tuple[dict, object]]:
-        """Return ({name: argument}, result) of each call that the check makes, from the solution."""
+        """Return ({name: argument}, result) of each call that the check makes; the results are the solution's."""
         names, calls = list(inspect.signature(self.answer).parameters), []
 
         def noted(*arguments, **named):
@@ -243,14 +244,17 @@ def value_and_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Return an answer's loss (), and its gradient with respect to the first input; both in double precision.
 
-    `by` names the first input and `where` the case, for the sentences. Raises Wrong if the loss is not one number, or
+    In the messages, `by` names the first input and `where` the case. Raises Wrong if the loss is not one number or
     carries no gradient.
     """
     first, *rest = (x.double() if x.is_floating_point() else x for x in inputs)
     first = first.clone().requires_grad_()
     value = loss(first, *rest)
     if not isinstance(value, Tensor):
-        raise Wrong(f"Return a tensor: a {type(value).__name__} carries no gradient. .item() and float() make one.")
+        raise Wrong(
+            f"Return a tensor: a {type(value).__name__} carries no gradient. .item() and float() turn a tensor "
+            "into a plain number."
+        )
     if value.shape != ():
         raise Wrong(
             f"A loss is one number, a tensor of shape (); yours has shape {tuple(value.shape)}. Did you forget to "
@@ -269,15 +273,15 @@ def _why_no_gradient(loss: Callable, value: Tensor, first: Tensor, rest: list, b
     if where:
         return (
             f"{where[0].upper()}{where[1:]} you return a constant, which carries no gradient. Do not branch there: add "
-            "a small number to what you divide by."
+            "a small number to the denominator."
         )
     moved = first + 0.1 + 0.1 * torch.arange(first.numel(), dtype=first.dtype).view(first.shape).cos()
     other = torch.as_tensor(loss(moved, *rest)).detach()
     if torch.allclose(other, value, equal_nan=True):
-        return f"Your loss does not depend on {by} at all: other values leave it as it is. Use {by} in your formula."
+        return f"Your loss does not depend on {by} at all: changing {by} leaves it as it is. Use {by} in your formula."
     return (
-        f"Your loss changes with {by}, but no gradient flows back to it. .detach(), .item(), torch.no_grad(), argmax "
-        "or torch.tensor(...) cut the way back."
+        f"Your loss changes with {by}, but no gradient flows back. Look for .detach(), .item(), torch.no_grad(), "
+        "argmax or torch.tensor(...): each of them stops the gradient."
     )
 
 
@@ -287,17 +291,17 @@ def source(function: Callable) -> str:
 
 
 def _copy(value):
-    """Return a value that later calls cannot change."""
+    """Return a copy that later calls cannot change."""
     if isinstance(value, Tensor):
         return value.detach().clone()
     return type(value)(map(_copy, value)) if type(value) in (list, tuple) else value
 
 
 def _call(answer: Callable, *args, **named):
-    """Return what the answer returns; raises Blank where nothing has been written, Wrong where nothing is returned."""
+    """Return what the answer returns; raises Blank if nothing has been written, Wrong if nothing is returned."""
     given = answer(*args, **named)
     if given is None and len(getattr(answer, "__code__", _nothing.__code__).co_code) > len(_nothing.__code__.co_code):
-        raise Wrong("Your function returned nothing (None). Does every way through it end in a return?")
+        raise Wrong("Your function returned nothing (None). Does every path through it end in a return?")
     if given is None or given is ...:
         raise Blank
     return given
@@ -310,7 +314,7 @@ _CALL = _call.__code__  # the frame below it is the learner's
 
 
 def _stopped(error: Exception) -> str:
-    """Put an error into a sentence: in which line of the learner's function, or in what was made of its result."""
+    """Describe an error in a sentence: in which line of the learner's function, or in the check's use of its result."""
     frames = list(traceback.walk_tb(error.__traceback__))
     ours = [i for i, (frame, _) in enumerate(frames) if frame.f_code is _CALL]
     said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".: ")
@@ -322,8 +326,8 @@ def _stopped(error: Exception) -> str:
     where = f"Line {line - frame.f_code.co_firstlineno + 1} of your function raised {said}."
     if "NoneType" in said and "grad" in frame.f_code.co_names:  # what torch leaves unsaid
         where += (
-            " backward() fills x.grad only for a tensor that you made yourself, not for one computed from another "
-            "tensor with a gradient. x.detach().requires_grad_() makes such a tensor. Or use "
-            "torch.autograd.grad(loss, x)[0]."
+            " backward() fills x.grad only for a tensor that you created yourself, not for one computed from another "
+            "tensor with a gradient. Create one with x.detach().requires_grad_(), or use torch.autograd.grad(loss, "
+            "x)[0]."
         )
     return where

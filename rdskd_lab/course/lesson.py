@@ -1,4 +1,4 @@
-"""A notebook's first cell and its last: what to fix here, the time, exercises and seed; what is handed in."""
+"""A notebook's first and last cell: what to fix on this machine, time, exercises and seed; what is handed in."""
 
 import math
 import os
@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from ..distillation import find_device
 from ..doctor.report import FIX, OK, diagnose, duration, estimate, look, row
 from . import exercises
 from .bands import read_bands, tell
@@ -18,11 +19,11 @@ NOTEBOOKS = sorted(name[2:] for _, name, _ in iter_modules(exercises.__path__) i
 
 
 class Lesson(dict[int, Exercise]):
-    """`lesson[1].check(answer)`, `.hint()`, `.example()`, `.solution()`; `lesson.seed`; `lesson.band(name, value)`."""
+    """`lesson[1].check(answer)`, `.hint()`, `.example()`, `.solution()`; `.seed`, `.device`; `.band(name, value)`."""
 
-    def __init__(self, notebook: str, seed: int = 0):
+    def __init__(self, notebook: str, seed: int = 0, device: str = "auto"):
         super().__init__(enumerate(find_exercises(notebook), 1))
-        self.notebook, self.seed = notebook, seed
+        self.notebook, self.seed, self.device = notebook, seed, find_device(device)
         self.found: dict[str, float] = {}  # the results that `band` was told
         self.predictions: dict[int, str] = {}  # the learner's guesses; "" while none was typed
         self.token = os.urandom(3).hex()  # so that no two learners write the same file
@@ -39,7 +40,7 @@ class Lesson(dict[int, Exercise]):
         return "\n".join(rows + [f"    {exercise!r}" for exercise in self.values()])
 
     def predict(self, number: int, guess: str) -> None:
-        """Note a guess before a run; the three dots of the cell mean that nothing was typed, and nothing is said."""
+        """Record a guess before a run; the cell's three dots mean that nothing was typed, and nothing is printed."""
         self.predictions[number] = "" if guess is ... else str(guess).strip()
         if self.predictions[number]:
             say(f"Prediction {number}: {self.predictions[number]}")
@@ -47,13 +48,13 @@ class Lesson(dict[int, Exercise]):
     def band(self, name: str, value: float, unit: str = "", digits: int = 3, look_at: str = "") -> None:
         """Print a result beside the range that ten seeds gave; a value in "%" is a fraction.
 
-        `look_at` says what to check if the result is outside.
+        `look_at` says what to check if the result is outside that range.
         """
         self.found[name] = float(value)
         print(tell(name, float(value), read_bands(self.notebook).get(name, []), unit, digits, look_at))
 
     def hand_in(self, folder: Path | str | None = None, name: str = "") -> None:
-        """Say what a hand-in holds; with `folder`, write it there as one small file, without a name unless given."""
+        """Print what a hand-in holds; with `folder`, write it there as one small file, with `name` only if given."""
         say(f"{self.notebook}: {self._progress()}.")
         if folder is None:
             return say(
@@ -90,14 +91,15 @@ class Lesson(dict[int, Exercise]):
         )
 
 
-def begin(notebook: str, student: str | None = None) -> Lesson:
-    """Begin a notebook: say what needs fixing on this machine and how long it takes; return its exercises.
+def begin(notebook: str, student: str | None = None, device: str = "auto") -> Lesson:
+    """Begin a notebook: say what needs fixing on this machine, how long it takes and where; return its exercises.
 
     A `student` gets a seed of their own, the same for the same name. RDSKD_LAB_SEED sets the seed for all others.
-    Raises ValueError for an unknown notebook and for an empty name.
+    `device` is where the notebook trains, as `lesson.device`: "auto" takes a GPU if there is one, else the CPU.
+    Raises ValueError for an unknown notebook, for an empty name and for a device that is not there.
     """
     seed = int(os.environ.get("RDSKD_LAB_SEED", 0)) if student is None else student_seed(student)
-    lesson = Lesson(notebook, seed)
+    lesson = Lesson(notebook, seed, device)
     facts = look()
     for finding in diagnose(facts):
         colab_without_gpu = finding.topic == "GPU" and facts.front_end == "Colab" and not facts.gpu
@@ -105,14 +107,15 @@ def begin(notebook: str, student: str | None = None) -> Lesson:
         if finding.level == FIX or colab_without_gpu or too_slow_to_watch:
             say(f"{finding.topic}: {finding.says}. {finding.cure}")
     seconds = estimate(facts).get(row(notebook))
-    print(f"{notebook}: about {duration(seconds)} of computing here." if seconds is not None else f"{notebook}.")
+    about = f": about {duration(seconds)} of computing here" if seconds is not None else ""
+    print(f"{notebook}{about}. Device: {lesson.device.type}.")
     if student is not None:
         print(f"Your own seed: {seed}.")
     return lesson
 
 
 def find_exercises(notebook: str) -> tuple[Exercise, ...]:
-    """Return the exercises of a notebook, from the module of its name."""
+    """Return the exercises of a notebook, from the module named after it."""
     if notebook not in NOTEBOOKS:
         close = [name for name in NOTEBOOKS if str(notebook).isdigit() and name[:2] == f"{int(notebook):02}"]
         close += get_close_matches(str(notebook), NOTEBOOKS, 1)

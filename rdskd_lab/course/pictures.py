@@ -20,12 +20,12 @@ STYLE = (
     ".back-word{fill:var(--c1)}"
 )
 LOSSES = "sure of each image?", "all ten classes?", "different images?"
-LABEL, TILE, LINE = 132, 62, 18  # of a sheet: the width of a row's name, a tile's pitch, the height of an answer
+LABEL, TILE, LINE = 132, 62, 18  # of a sheet: width of a row's name, pitch of the tiles, height of an answer
 
 
 @dataclass
 class Picture(Chart):
-    """An SVG drawing with its words; it follows light and dark."""
+    """An SVG drawing with a description; it follows the light or dark theme."""
 
     title: str
     width: int
@@ -51,10 +51,11 @@ class Picture(Chart):
 
 
 def sheet(rows: dict[str, Tensor | dict], teacher: nn.Module | None = None, columns: int = 10, most: int = 20):
-    """Show rows of images by name, at most `most` images each, `columns` side by side; return a Picture.
+    """Show named rows of images, at most `most` images each, `columns` side by side; return a Picture.
 
     A row is images (N, C, S, S), or what `Distillation.picture` returns. Each image is stretched from its darkest to
-    its brightest pixel. Below an image stands the teacher's answer and how sure it is; for images this needs `teacher`.
+    its brightest pixel. Below an image stand the teacher's answer and how sure it is; for plain images this needs
+    `teacher`.
     """
     parts, said, top = [], [], 0
     for name, row in rows.items():
@@ -113,15 +114,15 @@ def five_boxes(images: Tensor, real: Tensor):
     ]
     words = (
         "Five boxes. Random numbers go into the generator, which makes images. The teacher answers each image and "
-        "never changes. The losses ask: is the teacher sure of each image, are there all ten classes, do images "
-        "differ? Their gradient goes back to the generator. The student learns the teacher's answers to the same "
-        "images. Real digits are used for the test only."
+        "never changes. The losses ask: is the teacher sure, are there all ten classes, do images differ? "
+        "Their gradient goes back to the generator. The student learns the teacher's answers to the same images. Real "
+        "digits are used for the test only."
     )
     return Picture("the five boxes of data-free distillation", 824, 312, parts, words)
 
 
 def _answered(row: Tensor | dict, teacher: nn.Module | None, most: int):
-    """Return a row's images as bytes, and its answers: [(class, how sure), ...], empty if nobody says."""
+    """Return a row's images as bytes, and its answers: [(class, how sure), ...], empty if there is no teacher."""
     if isinstance(row, dict):
         answers = list(zip(row["labels"].tolist(), row["confidence"].tolist(), strict=True))
         return row["images"].numpy()[:most], answers[:most]

@@ -1,4 +1,4 @@
-"""How a learner's numbers differ from the right ones, in words: by a factor, a constant, a square, in which place."""
+"""Say in words how a learner's numbers differ from the right ones: by a factor, a constant, a square, and where."""
 
 import math
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 RTOL, ATOL = 1e-6, 1e-9
-LOOSE = 1e-4  # relative, where a number was found by halving an interval
-FEW = 32  # numbers of a tensor that are printed
+LOOSE = 1e-4  # relative, for a number found by bisection
+FEW = 32  # a tensor with more numbers than this is not printed in full
 FACTORS = (
     (math.log(10), "this is ln 10: a logarithm has the wrong base"),
-    (1 / math.log(10), "this is 1 / ln 10: you use log10 where the natural logarithm, torch.log, is meant"),
-    (1 / math.log(2), "this is 1 / ln 2: you use log2 where the natural logarithm, torch.log, is meant"),
+    (1 / math.log(10), "this is 1 / ln 10: you use log10 instead of the natural logarithm, torch.log"),
+    (1 / math.log(2), "this is 1 / ln 2: you use log2 instead of the natural logarithm, torch.log"),
     (math.log(2), "this is ln 2: a logarithm or a power has base 2"),
 )
 
@@ -22,7 +22,7 @@ def as_number(x) -> Tensor:
 
 
 def differing(seen: dict, right: dict, rtol: float = RTOL) -> str:
-    """Return the first key under which two sights differ; "" where they agree to `rtol`."""
+    """Return the first key whose values differ between the two; "" if all agree to within `rtol`."""
     for key in [*right, *seen]:
         if key not in seen or key not in right or not _same(seen[key], right[key], rtol):
             return key
@@ -30,9 +30,9 @@ def differing(seen: dict, right: dict, rtol: float = RTOL) -> str:
 
 
 def relation(seen: dict, right: dict, sizes: tuple[tuple[str, float | tuple], ...] = ()) -> str:
-    """Name a simple relation that all of a learner's numbers have to the right ones; "" if there is none.
+    """Describe a simple relation between all of a learner's numbers and the right ones; "" if there is none.
 
-    `sizes` names numbers that a wrong factor may be, one or one for each key: (("the number of images", 4), ...).
+    `sizes` names likely wrong factors, each one number or one per key: (("the number of images", 4), ...).
     """
     if set(seen) != set(right) or any(isinstance(x, str) for x in [*seen.values(), *right.values()]):
         return ""
@@ -52,9 +52,9 @@ def relation(seen: dict, right: dict, sizes: tuple[tuple[str, float | tuple], ..
         gradient = ", and the gradient is right" if len(values) < len(pairs) else ""
         return f"Every value is {abs(shifts[0]):.4g} {way}{gradient}: you add a constant that does not belong there."
     for power, words in (
-        (2, "Your values are the squares of the right ones: take the root."),
-        (0.5, "Your values are the roots of the right ones: do not take a root."),
-        (-1, "Your values are one divided by the right ones: turn the quotient upside down."),
+        (2, "Your values are the squares of the right ones: take the square root."),
+        (0.5, "Your values are the square roots of the right ones: do not take the square root."),
+        (-1, "Your values are the reciprocals of the right ones: invert the fraction."),
     ):
         if values and all(y > 0 and torch.allclose(x, y**power, 1e-5) for x, y in values):
             return words
@@ -62,7 +62,7 @@ def relation(seen: dict, right: dict, sizes: tuple[tuple[str, float | tuple], ..
 
 
 def tell_difference(seen: dict, right: dict, rtol: float = RTOL) -> str:
-    """Say what differs first, in as many digits as differ, and what is right already."""
+    """Say what differs first, with enough digits to show the difference, and what is already right."""
     key = differing(seen, right, rtol)
     if key not in seen or key not in right:
         return f"The check expected {_lower(key)}." if key in right else f"The check did not expect {_lower(key)}."
@@ -72,7 +72,7 @@ def tell_difference(seen: dict, right: dict, rtol: float = RTOL) -> str:
     if got.shape != want.shape:
         return f"{_upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}.{_shape(got, want)}"
     agree = [other for other in right if other in seen and _same(seen[other], right[other], rtol)]
-    already = f" Right already: {agree[0]}." if agree else ""
+    already = f" Already right: {agree[0]}." if agree else ""
     if not want.shape:
         expected, yours = _apart(want.item(), got.item())
         return f"{_upper(key)} should be {expected}; yours is {yours}.{already}"
@@ -86,7 +86,7 @@ def write_value(value) -> str:
     """Write an input or a result so that a learner can read it, and type it if it is small."""
     if isinstance(value, Tensor) and value.numel() > FEW:
         low, high = float(value.min()), float(value.max())
-        return f"a tensor of shape {tuple(value.shape)}, from {low:.4g} to {high:.4g}"
+        return f"a tensor of shape {tuple(value.shape)}, with values from {low:.4g} to {high:.4g}"
     if isinstance(value, Tensor):
         return f"tensor({_rounded(value.tolist())})" if value.shape else f"{value.item():.6g}"
     if isinstance(value, float):
@@ -101,7 +101,7 @@ def write_value(value) -> str:
 
 
 def _factor_of(x: Tensor, y: Tensor) -> float | None:
-    """Return the factor that x is of y, nan where both are 0; None where there is none."""
+    """Return the factor by which x differs from y, nan if both are 0; None if there is none."""
     if not y.any():
         return None if x.any() else math.nan
     factor = float((x * y).sum() / (y * y).sum())
@@ -119,15 +119,15 @@ def _tell_factor(factors: list[float], sizes: tuple[tuple[str, float | tuple], .
     known = [f for f in factors if not math.isnan(f)]
     if not known:
         return ""
-    turned = "; the sign is turned round as well" if all(f < 0 for f in known) else ""
+    turned = "; the sign is reversed as well" if all(f < 0 for f in known) else ""
     if is_([1.0] * len(factors)) and turned:
-        return "Everything you return has the right size and the wrong sign: turn the sign round."
+        return "Everything you return has the right size but the wrong sign: reverse the sign."
     for words, size in sizes:
         every = size if isinstance(size, tuple) else (size,) * len(factors)
         if is_(every):
-            return f"Everything you return is too large by {words}: divide by it, as a mean does{turned}."
+            return f"Everything you return is too large: divide it by {words}, as a mean does{turned}."
         if is_([1 / n for n in every]):
-            return f"Everything you return is too small by {words}: you divide by it once too often{turned}."
+            return f"Everything you return is too small: you divide by {words} once too often{turned}."
     if max(known) - min(known) > 1e-5 * max(map(abs, known)):
         return ""
     named = next((f": {words}" for number, words in FACTORS if is_([number] * len(factors))), "")
@@ -135,17 +135,17 @@ def _tell_factor(factors: list[float], sizes: tuple[tuple[str, float | tuple], .
 
 
 def _shape(got: Tensor, want: Tensor) -> str:
-    """Say how a wrong shape may have come about."""
+    """Say what may have caused a wrong shape."""
     if want.ndim > 1 and got.shape == want.transpose(-1, -2).shape:
-        return " Rows and columns are exchanged."
+        return " Rows and columns are swapped."
     for axis in range(want.ndim):
         if got.shape == want.shape[:axis] + want.shape[axis + 1 :]:
-            return f" Axis {axis} is gone: did you sum or average over it?"
+            return f" Axis {axis} is missing: did you sum or average over it?"
     return ""
 
 
 def _apart(want: float, got: float) -> tuple[str, str]:
-    """Write two numbers with as many digits as tell them apart, four at least."""
+    """Write two numbers with enough digits to tell them apart, at least four."""
     for digits in range(4, 13):
         texts = f"{want:.{digits}f}", f"{got:.{digits}f}"
         if texts[0] != texts[1]:

@@ -10,7 +10,7 @@ EDGES = {"right": "#1a7f37", "wrong": "#c62828", "misconception": "#c62828", "em
 
 
 class Verdict(NamedTuple):
-    """The result of a check: "empty", "wrong", "misconception" or "right"; the sentence; which misconception."""
+    """The result of a check: "empty", "wrong", "misconception" or "right"; its text; the misconception's name."""
 
     kind: str
     says: str
@@ -48,6 +48,6 @@ def _lines(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Split a verdict behind its first words: "Right", "Not yet" or "Nothing here yet"."""
+    """Split a verdict after its first words: "Right", "Not yet" or "Nothing here yet"."""
     at = min(i for i in (text.find("."), text.find(":"), len(text)) if i >= 0)
     return text[: at + 1], text[at + 1 :]

@@ -34,13 +34,13 @@ WORK = {
 }
 WORK |= {
     "notebook 00": (150, 800),
-    "notebook 01": (60, 0),
+    "notebook 01": (200, 50),
     "notebook 02": (280, 1250),
-    "notebook 03": (200, 0),
-    "notebook 04": (240, 0),
+    "notebook 03": (250, 0),
+    "notebook 04": (300, 0),
     "notebook 05": (1300, 0),
-    "notebook 06": (500, 0),
-    "notebook 07": (1500, 0),
+    "notebook 06": (550, 0),
+    "notebook 07": (1650, 0),
     "notebook 08": (330, 1050),
     "notebook 09": (800, 0),
     "notebook 10": (500, 800),

@@ -128,7 +128,7 @@ def _pick(images: Tensor, chances: Tensor | None, n: int, rng: torch.Generator) 
 
 ADDED = dict(procedural=0.5, things=1.0, balance=0.7, blend=0.5, contrast=0.5, temperature=4.0)
 PRESETS = RDSKD.presets | {
-    "classroom": replace(RDSKD.presets["classroom"], **ADDED, student_steps=8_000, reuse=3),
+    "classroom": replace(RDSKD.presets["classroom"], **ADDED, student_steps=4_500, reuse=3),
     "long": replace(RDSKD.presets["long"], **ADDED, bank=25_600),
 }
 METHODS = {

@@ -54,7 +54,6 @@ class CheckUp:
     warped: float  # share of procedural images whose class stays when they are warped as a student's pool is
     agreement: dict[str, float]  # of the short run's student with its teacher: generated, procedural, noise
     forecast: float  # accuracy of pure RDSKD's student relative to its teacher's, `classroom`
-    recipe: str  # the method to take
     notes: tuple[str, ...] = ()  # what may go wrong
 
     def text(self) -> str:
@@ -72,7 +71,7 @@ class CheckUp:
         lines.append(f"a student of a short run gives the teacher's answer on {agreed} images")
         lines.append(
             f"forecast: plain rdskd reaches about {self.forecast:.0%} of this teacher's accuracy (a rank more than a "
-            f"number); take --method {self.recipe}"
+            "number); --method any-teacher costs the same and loses less where that is low"
         )
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -135,10 +134,9 @@ def check_teacher(
     cut = _train(run, seconds)
     kinds["generated"] = run.source.sample(IMAGES, rng).images.detach()
     agreement = {kind: _agreement(run, kinds[kind]) for kind in ("generated", "procedural", "noise")}
-    forecast = forecast_of(agreement)
-    recipe = "rdskd" if forecast >= ENOUGH else "any-teacher"
+    forecast = forecast_of(agreement, layers)
     notes = (*_notes(**facts), *cut)
-    return CheckUp(**facts, agreement=agreement, forecast=forecast, recipe=recipe, notes=notes)
+    return CheckUp(**facts, agreement=agreement, forecast=forecast, notes=notes)
 
 
 def small_student(channels: int, classes: int) -> nn.Module:
@@ -156,14 +154,15 @@ def small_student(channels: int, classes: int) -> nn.Module:
     )
 
 
-# A provisional line through three teachers of the tuning half, one seed each: (agreement, RDSKD's student / teacher) of
-# (0.559, 0.595) LeNet-5 with BatchNorm, (0.632, 0.781) Fashion-MNIST, (0.655, 0.988) LeNet-5.  To be fitted on all.
-SLOPE, ORIGIN, ENOUGH = 3.7, -1.5, 0.9
+# Least squares over the seven MNIST teachers of the tuning half (benchmarks/any_teacher/forecast.py): RDSKD's student's
+# accuracy relative to its teacher's, seed 0, from the agreement on procedural images and from BatchNorm, whose
+# statistics RDSKD does not look at: both teachers that failed had it.
+ORIGIN, SLOPE, BATCHNORM = 0.83, 0.26, -0.30
 
 
-def forecast_of(agreement: dict[str, float]) -> float:
+def forecast_of(agreement: dict[str, float], batchnorm: int) -> float:
     """Forecast how much of its teacher's accuracy pure RDSKD's student reaches, in [0, 1]."""
-    return min(1.0, max(0.0, ORIGIN + SLOPE * agreement["procedural"]))
+    return min(1.0, max(0.0, ORIGIN + SLOPE * agreement["procedural"] + BATCHNORM * bool(batchnorm)))
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------

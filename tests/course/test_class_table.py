@@ -53,11 +53,11 @@ def test_thirty_hand_ins_become_a_table_with_what_to_look_at(folder, tmp_path):
     roster.write_text("\n".join(NAMES))
     table = read_class(folder, roster)
     text = table.text()
-    assert len(table.hand_ins) == 29 and text.startswith(f"Hand-ins: 29, of {NOTEBOOK}.")
+    assert len(table.hand_ins) == 29 and text.startswith(f"Hand-ins: 29, from {NOTEBOOK}.")
     assert len(table.refused) == 2 and "recipe.json: not a hand-in of this course" in text
     assert "damaged: not valid JSON" in text
-    assert f"nothing from {NAMES[-2]}, {NAMES[-1]}" in text  # by name or by the seed that the name gives
-    assert f"2 files of the name {NAMES[1]}" in text and "2 students have seed 0" in text
+    assert f"no hand-in from {NAMES[-2]}, {NAMES[-1]}" in text  # by name or by the seed that the name gives
+    assert f"2 files with the name {NAMES[1]}" in text and "2 students have seed 0" in text
 
     solved = [[row["state"] for row in one.exercises].count("solved") for one in table.hand_ins]
     assert [row["solved"] for row in table.rows()] == solved
@@ -87,7 +87,7 @@ def test_csv_and_figure_are_written_and_no_text_is_a_formula(folder, tmp_path):
 def test_the_command_prints_the_table_and_says_what_it_wrote(folder, tmp_path, capsys):
     main(["class", str(folder), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out
-    assert "Hand-ins: 29" in said and "where they are stuck" in said and "class.csv" in said
+    assert "Hand-ins: 29" in said and "where students are stuck" in said and "class.csv" in said
     with pytest.raises(SystemExit):
         main(["class", str(tmp_path / "nowhere")])
     assert "is not a folder" in capsys.readouterr().err

@@ -112,7 +112,7 @@ def squares():
         (lambda x: square(x) + 1e-3, "0.001 too large, and the gradient is right"),
         (lambda x: square(x) + x[0] ** 2 * 1e-4, "value .* 5.0000.* 5.0001"),
         (lambda x: square(x) + x[0] ** 2 * 2e-5, "value .* 5.00000; .* 5.00002"),
-        (lambda x: square(x) + x[0] - x[0].item(), r"gradient .* 2.0000 at \[0\].* 3.0000.* Right already: the value"),
+        (lambda x: square(x) + x[0] - x[0].item(), r"gradient .* 2.0000 at \[0\].* 3.0000.* Already right: the value"),
         (lambda x: x @ torch.zeros(3).double(), "Line 1 of your function raised RuntimeError"),
         (lambda: 1, "TypeError"),
         (lambda x: {"a": 1}, "dict"),
@@ -242,13 +242,13 @@ def test_an_epsilon_of_any_size_that_changes_the_value_is_recognised_and_a_small
 @pytest.mark.parametrize(
     "seen, says",
     [
-        ({"a": 8.0, "b": 12.0}, "too large by the number of images"),
-        ({"a": 0.5, "b": 0.75}, "too small by the number of images"),
-        ({"a": -8.0, "b": -12.0}, "the number of images.* sign is turned round"),
+        ({"a": 8.0, "b": 12.0}, "too large: divide it by the number of images"),
+        ({"a": 0.5, "b": 0.75}, "too small: you divide by the number of images"),
+        ({"a": -8.0, "b": -12.0}, "the number of images.* sign is reversed"),
         ({"a": 2.5, "b": 3.5}, "0.5 too large"),
         ({"a": 4.0, "b": 9.0}, "squares of the right ones"),
         ({"a": 2.0**0.5, "b": 3.0**0.5}, "roots of the right ones"),
-        ({"a": 1 / 2, "b": 1 / 3}, "upside down"),
+        ({"a": 1 / 2, "b": 1 / 3}, "reciprocals"),
         ({"a": 2.0, "b": 3.1}, "^$"),
         ({"a": 2.0, "b": math.nan}, "^$"),
     ],
@@ -259,7 +259,7 @@ def test_a_simple_relation_to_the_right_answer_is_named(seen, says):
 
 def test_a_wrong_shape_says_which_axis_is_gone():
     want = torch.arange(12.0).view(3, 4)
-    for got, says in ((want.sum(0), "Axis 0 is gone"), (want.mean(1), "Axis 1 is gone"), (want.T, "exchanged")):
+    for got, says in ((want.sum(0), "Axis 0 is missing"), (want.mean(1), "Axis 1 is missing"), (want.T, "swapped")):
         assert says in tell_difference({"a": got}, {"a": want})
 
 
@@ -310,6 +310,20 @@ def test_begin_tells_the_time_gives_the_exercises_and_a_seed(capsys, monkeypatch
         course.begin("99_nothing")
     monkeypatch.setenv("RDSKD_LAB_SEED", "7")
     assert course.begin("04_authenticity").seed == 7
+
+
+def test_begin_finds_a_device_says_it_in_a_word_and_takes_another(capsys, monkeypatch):
+    monkeypatch.setattr(lesson, "look", lambda: None)
+    monkeypatch.setattr(lesson, "diagnose", lambda facts: [])
+    monkeypatch.setattr(lesson, "estimate", lambda facts: {})
+    found = course.begin("03_authenticity").device
+    assert found == lab.find_device() and f" {found.type}." in capsys.readouterr().out
+    with monkeypatch.context() as patched:
+        patched.setattr(lesson, "find_device", lambda name: torch.device("cuda" if name == "auto" else name))
+        assert course.begin("03_authenticity").device.type == "cuda" and " cuda." in capsys.readouterr().out
+        assert course.begin("03_authenticity", device="cpu").device.type == "cpu"
+    with pytest.raises(ValueError, match="cannot be used here"):
+        course.begin("03_authenticity", device="abacus")
 
 
 def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):

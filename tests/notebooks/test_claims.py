@@ -74,7 +74,7 @@ CLAIMS = [
     (F07, "several times smaller", lambda n: max(ten(n, "F on the probe, as a share of F on training batches, oh")) < 1 / 3),
     (F07, r"$F = \sigma / \sqrt\pi = 0.564\,\sigma$", lambda n: abs(number(n, r"F = ([\d.]+)") - 0.564) < 0.005),
     (F07, r"A rise of $\ln 2 = 0.69$ nats doubles the gain", lambda n: abs(number(n, r"L - a = +0.6931 +gain ([\d.]+)") - 2) < 1e-3),
-    (F07, "at -2.09 instead of -2.18, which means 8.1 effective classes instead of 8.8",
+    (F07, "-2.09 instead of -2.18, which means 8.1 effective classes instead of 8.8",
      lambda n: abs(math.exp(2.09) - 8.1) < 0.05 and abs(math.exp(2.18) - 8.8) < 0.05),
     ("08_rdskd", "the teacher reads about 99 % of 1,000 real digits", lambda n: abs(number(n, r"real digits: ([\d.]+)") - 0.99) < 0.005),
     ("09_experiments", "The price of more certainty is fewer classes",

@@ -119,19 +119,23 @@ def test_the_short_run_is_cut_when_time_is_up_and_says_so():
     assert not any("cut" in note for note in found(ToyTeacher(), seconds=1e9).notes)
 
 
-def test_the_forecast_rises_with_agreement_and_the_recipe_follows_it(monkeypatch):
-    values = [forecast_of({"procedural": share}) for share in (0.0, 0.3, 0.6, 0.9)]
-    assert values == sorted(values) and 0 <= values[0] < values[-1] <= 1
-    for share, recipe in ((0.0, "any-teacher"), (2.0, "rdskd")):
-        monkeypatch.setattr(module, "forecast_of", lambda agreement, share=share: share)
-        assert found(ToyTeacher()).recipe == recipe
+def test_the_forecast_rises_with_agreement_and_is_lower_with_batchnorm():
+    values = [forecast_of({"procedural": share}, 0) for share in (0.0, 0.3, 0.6)]
+    assert values == sorted(set(values)) and 0 <= values[0] < values[-1] <= 1
+    assert all(
+        forecast_of({"procedural": share}, 3) < value for share, value in zip((0.0, 0.3, 0.6), values, strict=True)
+    )
+    assert forecast_of({"procedural": 1.0}, 0) <= 1
+    for teacher in ToyTeacher(), ToyTeacher(bn=False):
+        got = found(teacher)
+        assert got.forecast == forecast_of(got.agreement, got.batchnorm)
 
 
 def test_a_configuration_names_the_teacher_and_its_text_and_row_say_all():
     got = check(Config(teacher="lenet5"))
     assert got.classes == 10 and got.batchnorm == 0
     text, row = got.text(), got.row()
-    assert "10 classes" in text and got.recipe in text and f"{got.warped:.0%}" in text
+    assert "10 classes" in text and f"{got.forecast:.0%}" in text and f"{got.warped:.0%}" in text
     assert row["agreement procedural"] == got.agreement["procedural"]
     assert row["seen noise confidence"] == got.seen["noise"].confidence
 
@@ -152,4 +156,4 @@ def test_a_teacher_that_cannot_be_distilled_is_refused_as_by_a_run():
 def test_the_command_line_prints_it(capsys):
     main(["check-teacher", "--teacher", "lenet5-bn"])
     printed = capsys.readouterr().out
-    assert "answers 10 classes" in printed and "statistics: 3" in printed and "take --method" in printed
+    assert "answers 10 classes" in printed and "statistics: 3" in printed and "--method any-teacher" in printed

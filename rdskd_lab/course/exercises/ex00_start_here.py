@@ -38,23 +38,26 @@ def of_all_probabilities(logits):
 
 
 def watch(answer):
-    return {"the certainty of four images": answer(LOGITS.clone()), "that of two": answer(LOGITS[1:3].clone())}
+    return {
+        "the certainty of four images": answer(LOGITS.clone()),
+        "the certainty of two images": answer(LOGITS[1:3].clone()),
+    }
 
 
 EXERCISES = (
     Exercise(
         title="how sure is it?",
         hints=(
-            "Work in three steps: the probabilities of each image, the largest of each image, the mean over the "
-            "images.",
+            "Work in three steps: the probabilities of each image, the largest probability of each image, the mean "
+            "over the images.",
             "Logits have shape (N, K): axis 0 counts the images, axis 1 counts the classes. Take the softmax and the "
             "maximum over the classes.",
-            "Compute logits.softmax(1).max(1).values, then take the mean of it.",
+            "Compute logits.softmax(1).max(1).values, then take its mean.",
         ),
         answer=certainty,
         watch=watch,
         sizes=(("the number of images", (4, 2)), ("the number of classes", 3)),
-        right="In notebook 04 a generator will be trained to raise this number.",
+        right="In notebook 04, a generator will be trained to raise this number.",
         misconceptions=(
             Misconception(over_the_batch, "softmax over the batch axis",
                 "Your probabilities sum to 1 over the images, so the images compete with each other. The classes of "
@@ -63,15 +66,16 @@ EXERCISES = (
                 "You took the largest logit. A logit can be any number. Apply the softmax first: it turns logits into "
                 "probabilities between 0 and 1."),
             Misconception(whole_batch, "the largest of the whole batch",
-                "You return the probability of the one image that the teacher is surest of. Take the largest of each "
-                "image first, max(1).values, then the mean."),
+                "You return the probability of the one image that the teacher is surest of. First take the largest "
+                "probability of each image, max(1).values, then the mean."),
             Misconception(per_image, "no mean",
-                "You return one number per image. Return one number for the batch: the mean of them."),
+                "You return one number per image. Return one number for the batch: their mean."),
             Misconception(of_each_class, "the maximum over the images",
-                "You found the surest image of each class. Find the surest class of each image: max(1)."),
+                "You took the largest probability of each class over the images. Take the largest probability of each "
+                "image over the classes: max(1)."),
             Misconception(of_all_probabilities, "the mean of all probabilities",
                 "The probabilities of an image sum to 1, so their mean is always 1/K, whatever the teacher answers. "
-                "Take the largest of each image first, max(1).values."),
+                "First take the largest probability of each image, max(1).values."),
         ),
     ),
 )  # fmt: skip

@@ -101,7 +101,7 @@ def watch(answer):
         "the loss of three images at T = 1": plain,
         "the loss of three images at T = 4": value,
         "the loss where student and teacher agree": same,
-        "its gradient at T = 4": gradient,
+        "the gradient at T = 4": gradient,
         "the loss where probabilities underflow (log_softmax)": far,
     }
 
@@ -110,10 +110,10 @@ EXERCISES = (
     Exercise(
         title="the distillation loss from scratch",
         hints=(
-            "Read the formula from the inside. What is divided by T: the logits, or the probabilities? Which sum runs "
-            "over the classes of one image? What happens over the images?",
+            "Read the formula from the inside out. What is divided by T: the logits, or the probabilities? Which sum "
+            "runs over the classes of one image? And what is done over the images?",
             "Compute log_p and log_q with log_softmax(1) of the divided logits. Then ln(p/q) is log_p - log_q, and p "
-            "is log_p.exp(). Sum over axis 1, take the mean over the images, multiply by T squared.",
+            "is log_p.exp(). Sum over axis 1, take the mean over the images, and multiply by T squared.",
             "return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(1)... and then the mean.",
         ),
         answer=distillation_loss,
@@ -123,16 +123,16 @@ EXERCISES = (
               "reduction=\"batchmean\", log_target=True).",
         misconceptions=(
             Misconception(without_the_square, "T squared is missing",
-                "At T = 1 you are right; at T = 4 your loss is 16 times too small. Without the factor the gradient "
+                "At T = 1 you are right; at T = 4 your loss is 16 times too small. Without the factor, the gradient "
                 "shrinks like 1/T squared, and you would have to retune the learning rate for every temperature."),
             Misconception(linear_factor, "T instead of T squared",
-                "At T = 1 you are right; at T = 4 your loss is 4 times too small. The gradient loses one factor T "
-                "because you divide the logits, and one more because soft answers differ less. T squared repairs "
-                "both."),
-            Misconception(the_other_way_round, "student and teacher exchanged",
-                "You compute KL(q || p). It is 0 at the same place, but it weights the classes by the student's "
-                "probabilities, so a class that the student forgot costs nothing. Weight by the teacher's: sum p "
-                "ln(p/q)."),
+                "At T = 1 you are right; at T = 4 your loss is 4 times too small. The gradient shrinks by a factor of "
+                "T because you divide the logits, and by another because softened answers differ less. T squared makes "
+                "up for both."),
+            Misconception(the_other_way_round, "student and teacher swapped",
+                "You compute KL(q || p). It is 0 in the same place, but it weights the classes by the student's "
+                "probabilities, so a class that the student has forgotten costs nothing. Weight by the teacher's: sum "
+                "p ln(p/q)."),
             Misconception(mean_over_classes_too, "a mean over the classes",
                 "Your loss is K times too small. Sum over the classes and average over the images only. In F.kl_div "
                 "this is reduction=\"batchmean\"; \"mean\" divides by N and by K."),
@@ -144,20 +144,20 @@ EXERCISES = (
                 "an image lie along axis 1."),
             Misconception(only_the_teacher_softened, "only the teacher's logits divided by T",
                 "You divide the teacher's logits by T but not the student's. Then a student with exactly the teacher's "
-                "logits would still have a loss. Divide both."),
+                "logits would still have a loss above 0. Divide both."),
             Misconception(only_the_student_softened, "only the student's logits divided by T",
                 "You divide the student's logits by T but not the teacher's. Then a student with exactly the teacher's "
-                "logits would still have a loss. Divide both."),
+                "logits would still have a loss above 0. Divide both."),
             Misconception(no_temperature, "no temperature",
                 "Your loss ignores the temperature: it is the same at T = 1 and T = 4. Divide both networks' logits by "
                 "T, and multiply the result by T squared."),
             Misconception(divided_after_the_softmax, "the temperature after the softmax",
-                "You divide the probabilities by T. Then they sum to 1/T, and their ratios stay as they were. Divide "
-                "the logits, before the softmax."),
+                "You divide the probabilities by T. Then they sum to 1/T, and their ratios stay the same. Divide the "
+                "logits, before the softmax."),
             Misconception(cross_entropy_instead, "cross-entropy instead of the divergence",
                 "You compute the cross-entropy, -sum p ln q. It has the same gradient, but it is not 0 where the two "
-                "networks agree, so its value does not tell how far the student is from the teacher. Subtract -sum p "
-                "ln p."),
+                "networks agree, so its value does not show how far the student is from the teacher. Subtract the "
+                "teacher's entropy, -sum p ln p."),
             Misconception(hard_labels, "the teacher's label instead of its probabilities",
                 "You keep only the class that the teacher prefers. This throws away the small probabilities, and the "
                 "temperature with them. Use all of the teacher's probabilities."),
@@ -165,17 +165,17 @@ EXERCISES = (
                 "You compare the probabilities by squared differences. The loss here is a Kullback-Leibler divergence: "
                 "the sum over the classes of p times ln(p/q)."),
             Misconception(probabilities_into_kl_div, "probabilities in F.kl_div",
-                "F.kl_div expects the student's answer as logarithms: log_softmax first, then the teacher's "
-                "probabilities. It does not complain about anything else, but then the loss can be negative, which a "
-                "divergence never is."),
+                "F.kl_div expects first the logarithms of the student's probabilities, from log_softmax, and then the "
+                "teacher's probabilities. It accepts anything else without complaint, but then the loss can be "
+                "negative, which a divergence never is."),
             Misconception(base_ten, "log10 instead of ln",
-                "Everything is 2.303 times too small: you use log10. In torch the natural logarithm is log, and its "
+                "Everything is 2.303 times too small: you use log10. In torch, log is the natural logarithm, and its "
                 "unit is the nat."),
         ),
         families=(
             Family(small_number_in_the_logarithms, "a small number inside the logarithms changes the value",
                 "You add about {number} inside the logarithms. Use log_softmax instead: it never takes the logarithm "
-                "of 0, so that you need not add anything."),
+                "of 0, so you need not add anything."),
         ),
     ),
 )  # fmt: skip

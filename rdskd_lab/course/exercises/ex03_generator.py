@@ -63,7 +63,7 @@ def watch_doubling(answer):
 
 CHANNELS = torch.randn(6, 2, 4, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 CHANNELS = CHANNELS * torch.tensor([3.0, 0.2], dtype=torch.float64).view(1, 2, 1, 1)
-CHANNELS = CHANNELS + torch.arange(6, dtype=torch.float64).view(6, 1, 1, 1)  # unlike channels, unlike images
+CHANNELS = CHANNELS + torch.arange(6, dtype=torch.float64).view(6, 1, 1, 1)  # all channels and all images differ
 
 
 def standardise(images):
@@ -92,7 +92,7 @@ def each_image_all_channels(images):
 
 
 def _in_direction_of(wrong):
-    """Recognises what `wrong` does, whether its spreads divide by the count or by one less: torch's std does that."""
+    """Recognise what `wrong` does, also if its spreads divide by the count minus 1, as torch's std does."""
 
     def recognise(seen):
         pair = (seen.get("the images", torch.zeros_like(CHANNELS)).flatten(), wrong(CHANNELS).flatten())
@@ -131,7 +131,7 @@ def stretched(images):
 
 
 def _between_two_levels(seen):
-    """Recognises each channel stretched between fixed levels: 0 and 1, or -1 and 1."""
+    """Recognise channels that are stretched between fixed levels: 0 and 1, or -1 and 1."""
     out = seen.get("the images", torch.zeros(1, 1, 1, 1))
     ends = torch.stack([out.amin((0, 2, 3)), out.amax((0, 2, 3))]).round(decimals=6)
     return len(ends[0].unique()) == len(ends[1].unique()) == 1 and bool(ends[0, 0] < ends[1, 0]) and out.shape[1] > 1
@@ -144,7 +144,7 @@ def mean_of_each_pixel(images):
 def watch_scale(answer):
     out = torch.as_tensor(answer(CHANNELS.clone()), dtype=torch.float64)
     if out.shape != CHANNELS.shape:
-        raise Wrong(f"The images should keep their shape {tuple(CHANNELS.shape)}; yours have {tuple(out.shape)}.")
+        raise Wrong(f"The images should keep their shape {tuple(CHANNELS.shape)}; yours have shape {tuple(out.shape)}.")
     return {
         "the mean of each channel": out.mean((0, 2, 3)),
         "the variance of each channel": out.var((0, 2, 3), unbiased=False),
@@ -158,7 +158,7 @@ CLASSES = torch.tensor([0, 1, 2, 3])
 
 
 class Reader(torch.nn.Module):
-    """A tiny teacher of 4 classes for images of 1 x 4 x 4; no pixel is without meaning to it."""
+    """A tiny teacher with 4 classes for images of 1 x 4 x 4; every pixel affects its answer."""
 
     def __init__(self):
         super().__init__()
@@ -172,11 +172,11 @@ class Reader(torch.nn.Module):
 
 
 def invert(teacher, start, labels, steps, lr):
-    """Images start (N, C, S, S) after `steps` gradient steps towards labels (N,); the teacher is left alone."""
-    x = start.clone().requires_grad_()  # a copy, whose gradient is asked for
+    """Images start (N, C, S, S) after `steps` gradient steps towards labels (N,); the teacher does not change."""
+    x = start.clone().requires_grad_()  # a copy that tracks its gradient
     for _ in range(steps):
         loss = F.cross_entropy(teacher(x), labels)
-        gradient = torch.autograd.grad(loss, x)[0]  # with respect to the pixels only; no weight gets one
+        gradient = torch.autograd.grad(loss, x)[0]  # with respect to the pixels only, not the weights
         x = (x - lr * gradient).detach().requires_grad_()  # a new leaf: the next step starts its own graph
     return x.detach()
 
@@ -263,13 +263,13 @@ def watch_inversion(answer):
     if moved == 0 and not torch.equal(given, begin):
         raise Wrong("You changed the images in `start`. Work on a copy: start.clone().")
     if moved == 0 and out.shape != begin.shape:
-        raise Wrong(f"The images should keep their shape {tuple(begin.shape)}; yours have {tuple(out.shape)}.")
+        raise Wrong(f"The images should keep their shape {tuple(begin.shape)}; yours have shape {tuple(out.shape)}.")
     one = torch.as_tensor(answer(Reader(), begin.clone(), CLASSES, 1, 2.0), dtype=torch.float64).detach()
     p = Reader()(out).softmax(1)[torch.arange(4), CLASSES]
     return {
-        "how far the teacher's weights moved": moved,
+        "how far the teacher's weights changed": moved,
         "the images after one step": one,
-        "the teacher's probability of the wanted class after 30 steps": p,
+        "the teacher's probability of the target class after 30 steps": p,
         "the images after 30 steps": out,
     }
 
@@ -278,10 +278,10 @@ EXERCISES = (
     Exercise(
         title="double a picture",
         hints=(
-            "Take one row of three pixels, a b c. It should become a a b b c c, not a b c a b c. Then do the same with "
+            "Take one row of three pixels, a b c. It should become a a b b c c, not a b c a b c. Then do the same for "
             "the rows.",
-            "Insert a new axis of length 1 after the rows and one after the columns. Expand both to length 2, then "
-            "merge the axes again.",
+            "Insert a new axis of length 1 after the row axis and another after the column axis. Expand both to length "
+            "2, then merge the axes again.",
             "images.view(n, c, h, 1, w, 1).expand(n, c, h, 2, w, 2), and then .reshape to n, c, 2h, 2w.",
         ),
         answer=upsample,
@@ -290,19 +290,19 @@ EXERCISES = (
               "convolution after it learns to smooth the squares.",
         misconceptions=(
             Misconception(tiled, "tiled",
-                "You put four small copies of the picture beside each other: repeat copies the whole picture. Repeat "
-                "each pixel in its own place instead, along rows and columns."),
+                "You put four copies of the picture side by side: repeat copies the whole picture. Repeat each pixel "
+                "in its own place instead, along rows and columns."),
             Misconception(columns_tiled, "the columns tiled",
-                "Your rows are right. Along the columns you repeat the whole picture, a b c a b c. Repeat each pixel "
+                "Your rows are right. Along the columns, you repeat the whole picture, a b c a b c. Repeat each pixel "
                 "instead: a a b b c c."),
             Misconception(rows_tiled, "the rows tiled",
-                "Your columns are right. Along the rows you repeat the whole picture. Repeat each row instead, right "
-                "below itself."),
+                "Your columns are right. Along the rows, you repeat the whole picture. Instead, repeat each row "
+                "directly below itself."),
             Misconception(smoothed, "smoothed",
-                "You mix neighbouring pixels (bilinear interpolation). Only repeat them here; the convolutions of the "
-                "generator learn to smooth."),
+                "You mix neighbouring pixels (bilinear interpolation). Here you should only repeat them; the "
+                "generator's convolutions learn to smooth."),
             Misconception(with_zeros, "zeros between the pixels",
-                "Your new pixels are 0, as in the first step of a transposed convolution. Here each new pixel repeats "
+                "Your new pixels are 0, as in the first step of a transposed convolution. Here, each new pixel repeats "
                 "its neighbour."),
             Misconception(rows_only, "rows only",
                 "You double the rows but not the columns. Images are (N, C, H, W): double axis 2 and axis 3."),
@@ -316,40 +316,40 @@ EXERCISES = (
         title="the scale of normalised data",
         hints=(
             "How many means do you need for images (N, C, H, W)? One for each channel. Over which axes do you take "
-            "each?",
-            "Over axes 0, 2 and 3, with keepdim=True so that you can subtract it. Then divide by the standard "
-            "deviation over the same axes, with unbiased=False.",
+            "each mean?",
+            "Take each mean over axes 0, 2 and 3, with keepdim=True so that you can subtract it. Then divide by the "
+            "standard deviation over the same axes, with unbiased=False.",
             "(images - images.mean((0, 2, 3), keepdim=True)) / ... with the same axes in the denominator.",
         ),
         answer=standardise,
         watch=watch_scale,
-        right="So the sum of all squares of a batch is N times C times H times W, whatever the images show: one fixed "
-              "number. Remember it for notebook 06.",
+        right="So the sum of all squares in a batch is always N times C times H times W, whatever the images show. "
+              "Remember this number for notebook 06.",
         misconceptions=(
             Misconception(each_image_alone, "each image by itself",
-                "You take the mean and variance of each image, as InstanceNorm does. Then no image can be brighter "
+                "You take the mean and the variance of each image, as InstanceNorm does. Then no image can be brighter "
                 "than another. BatchNorm takes them over the batch as well: axes 0, 2 and 3.",
                 _in_direction_of(each_image_alone)),
             Misconception(all_channels_together, "all channels together",
-                "You take one mean and one variance of everything. Take one pair for each channel: axes 0, 2 and 3.",
+                "You take one mean and one variance over everything. Take one pair for each channel: axes 0, 2 and 3.",
                 _in_direction_of(all_channels_together)),
             Misconception(each_pixel_alone, "each pixel by itself",
-                "You take the mean and variance over the batch for each pixel. Then every pixel varies equally, even "
-                "in the corners. BatchNorm takes them over the pixels as well: axes 0, 2 and 3.",
+                "You take the mean and the variance over the batch for each pixel. Then every pixel varies equally, "
+                "even those in the corners. BatchNorm takes them over the pixels as well: axes 0, 2 and 3.",
                 _in_direction_of(each_pixel_alone)),
             Misconception(each_image_all_channels, "each image, all channels together",
-                "You take the mean and variance of a whole image, as LayerNorm does. BatchNorm has one pair for each "
-                "channel, over the batch and all pixels: axes 0, 2 and 3.",
+                "You take the mean and the variance of a whole image, as LayerNorm does. BatchNorm has one pair for "
+                "each channel, over the batch and all pixels: axes 0, 2 and 3.",
                 _in_direction_of(each_image_all_channels)),
             Misconception(mean_of_each_pixel, "the mean of each pixel",
                 "Your standard deviation is right, but you subtract the mean of each pixel over the batch. Take the "
                 "mean over axes 0, 2 and 3 as well."),
             Misconception(unbiased, "divided by one less",
-                "Almost: torch's std divides by the count minus 1 unless you pass unbiased=False. BatchNorm normalises "
-                "with the plain mean of the squares."),
+                "Almost right: torch's std divides by the count minus 1 unless you pass unbiased=False. BatchNorm "
+                "normalises with the plain mean of the squared deviations."),
             Misconception(by_the_variance, "variance instead of standard deviation",
-                "You divide by the variance. Divide by its root, the standard deviation: only then does the variance "
-                "become 1."),
+                "You divide by the variance. Divide by its square root, the standard deviation: only then does the "
+                "variance become 1."),
             Misconception(not_centred, "the mean is still there",
                 "The scale is right, but you did not subtract the mean. Subtract it before you divide."),
             Misconception(stretched, "stretched between two levels",
@@ -359,7 +359,7 @@ EXERCISES = (
         ),
         families=(
             Family(epsilon_in_the_variance, "an epsilon in the variance",
-                "You add about {number} to the variance, as torch's BatchNorm does against a division by 0. The "
+                "You add about {number} to the variance, as torch's BatchNorm does to avoid a division by 0. The "
                 "exercise asks you to leave epsilon out."),
             Family(epsilon_beside_the_spread, "an epsilon beside the standard deviation",
                 "You add about {number} to the standard deviation. The exercise asks you to leave epsilon out."),
@@ -368,8 +368,8 @@ EXERCISES = (
     Exercise(
         title="invert a class",
         hints=(
-            "Each step does three things: the loss of the teacher's answer to the images, its gradient with respect to "
-            "the images, one step against it. Which tensor needs a gradient?",
+            "Each step has three parts: the loss of the teacher's answer to the images, the gradient of this loss with "
+            "respect to the images, and one step against this gradient. Which tensor needs a gradient?",
             "Make a copy that tracks its gradient, x = start.clone().requires_grad_(). Take torch.autograd.grad(loss, "
             "x)[0], and begin the next step with a detached x.",
             "for _ in range(steps): loss = F.cross_entropy(teacher(x), labels); then x = (x - lr * ...), detached, "
@@ -377,18 +377,19 @@ EXERCISES = (
         ),
         answer=invert,
         watch=watch_inversion,
-        right="The gradient that trains a network trains its input just as well, once the weights are fixed.",
+        right="Gradient descent trains the weights of a network. If you fix the weights, it trains the input just as "
+              "well.",
         misconceptions=(
             Misconception(trained_the_teacher, "the teacher trained",
                 "You trained the teacher: its weights changed, and now it sees the class in everything. Leave the "
                 "weights alone and change the pixels.",
-                lambda seen: float(seen.get("how far the teacher's weights moved", 0)) > 0),
+                lambda seen: float(seen.get("how far the teacher's weights changed", 0)) > 0),
             Misconception(uphill, "uphill",
                 "Your images move away from their class: you step along the gradient. Step against it: "
                 "x - lr * gradient."),
             Misconception(gradients_add_up, "gradients that add up",
-                "The first step is right, later ones go too far: backward() adds to x.grad. Set x.grad to None before "
-                "each step, or use torch.autograd.grad."),
+                "The first step is right, but later ones go too far: backward() adds to x.grad. Set x.grad to None "
+                "before each step, or use torch.autograd.grad."),
             Misconception(summed_over_the_batch, "a sum over the batch instead of the mean",
                 "Your steps are N times too long. The loss is a mean over the images, as F.cross_entropy computes it."),
             Misconception(logit_instead, "the logit instead of the probability",
@@ -396,23 +397,23 @@ EXERCISES = (
                 "softmax compares the classes."),
             Misconception(the_teachers_own_label, "the teacher's own label",
                 "You take the teacher's favourite class as the label, so each image becomes more of what it already "
-                "is. Use the `labels` that your function gets."),
+                "is. Use the `labels` that your function receives."),
             Misconception(sign_only, "the sign of the gradient",
-                "You step by the sign of the gradient, the same distance for each pixel. This is how adversarial "
+                "You step by the sign of the gradient, so each pixel moves the same distance. This is how adversarial "
                 "examples are often made. Here each pixel moves by its own gradient times lr."),
             Misconception(by_adam, "Adam's steps",
                 "It works, but Adam moves each pixel by about lr, however small its gradient. Use plain steps, "
                 "x - lr * gradient; torch.optim.SGD does the same."),
-            Misconception(nothing_moved, "nothing moved",
-                "You return the images as they came. Do you return the result of the last step?"),
+            Misconception(nothing_moved, "unchanged images",
+                "You return the images as they were at the start. Do you return the result of the last step?"),
             Misconception(one_step, "one step only",
-                "You took one step, whatever `steps` says. Is the return inside the loop, or does each step begin at "
+                "You took one step, whatever `steps` says. Is the return inside the loop, or does each step begin from "
                 "`start` again?"),
         ),
         families=(
             Family(another_step_size, "another step size",
-                "Your steps point the right way, but they are {number} times as long as lr says. Step by lr times the "
-                "gradient of the mean loss.", 1e-3, 100),
+                "Your steps point in the right direction, but they are {number} times as long as they should be. Step "
+                "by lr times the gradient of the mean loss.", 1e-3, 100),
         ),
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.3, 0.1, 0.2], [-1.0, 4.0, 1.5], [0.0
 def one_hot_loss(logits):
     """L_OH of logits (N, K) -> () in nats."""
     log_p = logits.log_softmax(1)  # (N, K): over the classes of each image; better than softmax(1).log(), never -inf
-    own = log_p.max(1).values  # (N,): the class that the teacher prefers is the one of the largest logit
+    own = log_p.max(1).values  # (N,): the class that the teacher prefers is the one with the largest logit
     return -own.mean()
 
 
@@ -65,7 +65,11 @@ def small_number_in_the_logarithm(epsilon):
 def watch_loss(answer):
     value, gradient = value_and_gradient(answer, LOGITS, by="the logits")
     sure, _ = value_and_gradient(answer, 100 * LOGITS, by="the logits")
-    return {"the loss of four images": value, "the loss of four sure images": sure, "its gradient": gradient}
+    return {
+        "the loss of four images": value,
+        "the loss of four images that the teacher is sure of": sure,
+        "the gradient of the loss": gradient,
+    }
 
 
 # ---- 2: its gradient by hand -----------------------------------------------------------------------------------------
@@ -163,7 +167,7 @@ def judge_batches(seen):
     if max(loss1, loss2) > 0.01:
         return (
             f"L_OH should be below 0.01 nats for both batches; yours are {loss1:.4f} and {loss2:.4f}: the teacher is "
-            "not sure enough of each image. Let one logit of each row lead by more."
+            "not sure enough of each image. Let one logit in each row lead by more."
         )
     if abs(loss1 - loss2) > 1e-6:
         return (
@@ -181,10 +185,10 @@ EXERCISES = (
     Exercise(
         title="the one-hot loss from scratch",
         hints=(
-            "Read the formula from the inside: a softmax for each image, then one number per image, then one number "
-            "for the batch. Which axis counts the images, which the classes?",
-            "log_softmax(1) gives ln p of each image. The teacher's favourite class has the largest logit, so also the "
-            "largest ln p: max(1).values picks it.",
+            "Read the formula from the inside out: a softmax for each image, then one number per image, then one "
+            "number for the batch. Which axis counts the images, and which the classes?",
+            "log_softmax(1) gives ln p for each image. The teacher's favourite class has the largest logit and so also "
+            "the largest ln p; max(1).values picks it.",
             "return -logits.log_softmax(1).max(1)... and then the mean over the images.",
         ),
         answer=one_hot_loss,
@@ -193,40 +197,42 @@ EXERCISES = (
         right="This is the package's lab.one_hot: the cross-entropy with the teacher's own answer as the label.",
         misconceptions=(
             Misconception(base_ten, "log10 instead of ln",
-                "Your loss is 0.4343 times the right one: you use log10. In torch the natural logarithm is log, and "
+                "Your loss is 0.4343 times the right one: you use log10. In torch, log is the natural logarithm, and "
                 "its unit is the nat."),
             Misconception(over_the_batch, "softmax over the batch axis",
-                "Your probabilities sum to 1 over the images of a class, not over the classes of an image. Logits have "
-                "shape (N, K), so the classes are axis 1."),
+                "Your probabilities sum to 1 over the images for each class, not over the classes for each image. "
+                "Logits have shape (N, K), so the classes lie along axis 1."),
             Misconception(summed, "a sum over the batch instead of the mean",
-                "Your loss grows with the number of images. Take the mean: with a sum you would have to retune the "
+                "Your loss grows with the number of images. Take the mean: with a sum, you would have to retune the "
                 "learning rate for every batch size."),
             Misconception(log_of_mean, "the logarithm of the mean",
-                "You average the probabilities first and then take the logarithm. Then one very sure image makes up "
-                "for an unsure one. Take the logarithm of each image's probability first, then the mean."),
-            Misconception(without_minus, "no minus",
-                "The sign is turned round: your loss is lowest where the teacher is least sure. ln p is negative, so "
-                "a minus turns it into a cost."),
+                "You average the probabilities first and then take the logarithm. Then one image of which the "
+                "teacher is sure makes up for one of which it is not. Take the logarithm of each image's probability "
+                "first, then the mean."),
+            Misconception(without_minus, "no minus sign",
+                "The sign is reversed: your loss is lowest where the teacher is least sure. ln p is negative, so a "
+                "minus sign turns it into a cost."),
             Misconception(probability_instead, "no logarithm",
                 "You use the probability itself. It has the same optimum, but hardly any gradient where the teacher is "
-                "unsure. With the logarithm unsure images pull hardest."),
+                "unsure. With the logarithm, unsure images pull hardest."),
             Misconception(one_minus_the_certainty, "one minus the certainty",
                 "You return 1 minus the mean certainty. It has the same optimum, but hardly any gradient where the "
                 "teacher is unsure. Take minus the logarithm of each probability, then the mean."),
             Misconception(mean_over_all_classes, "a mean over all classes",
-                "You average ln p over all classes of each image. That rewards an undecided teacher. Use the "
-                "teacher's favourite class alone: max(1).values."),
+                "You average ln p over all classes of each image. That rewards an undecided teacher. Use only the "
+                "teacher's favourite class: max(1).values."),
             Misconception(logit_instead, "the logit instead of the probability",
                 "You took the largest logit. Add 5 to all ten logits: the teacher's answer stays the same, but your "
                 "loss changes. Use the softmax, which compares the classes."),
             Misconception(entropy_instead, "the entropy instead of the cross-entropy",
-                "You weight each class by its probability, which gives the entropy of each answer. It is 0 for a sure "
-                "image too, but the formula uses one class alone, the teacher's favourite, with weight 1."),
+                "You weight each class by its probability, which gives the entropy of each answer. It is also 0 for an "
+                "image that the teacher is sure of, but the formula uses only one class, the teacher's favourite, with "
+                "weight 1."),
         ),
         families=(
             Family(small_number_in_the_logarithm, "a small number inside the logarithm changes the value",
                 "You add about {number} inside the logarithm. Use log_softmax instead: it never takes the logarithm of "
-                "0, so that you need not add anything."),
+                "0, so you need not add anything."),
         ),
     ),
     Exercise(
@@ -234,28 +240,29 @@ EXERCISES = (
         hints=(
             "Begin with one image. ln p_k = t_k - ln sum_j exp(t_j). What is the derivative of the second part with "
             "respect to t_j?",
-            "It is p_j. So for one image d(-ln p_own)/dt_j is p_j, minus 1 where j is the favourite. Then remember the "
-            "mean over N images.",
-            "p - own, with own = torch.nn.functional.one_hot(logits.argmax(1), K), and a division.",
+            "It is p_j. So, for one image, d(-ln p_own)/dt_j is p_j, minus 1 if j is the favourite class. Then "
+            "remember the mean over N images.",
+            "p - own, with own = torch.nn.functional.one_hot(logits.argmax(1), K), and then a division.",
         ),
         answer=one_hot_gradient,
         watch=watch_gradient,
         sizes=(("the number of images", (4, 2)), ("the number of classes", 3)),
-        right="Each row sums to 0: what the favourite gains, the others lose. Where p is 1 already, nothing pulls.",
+        right="Each row sums to 0: what the favourite gains, the others lose. Where p is already 1, nothing pulls.",
         misconceptions=(
             Misconception(forgot_the_mean, "no mean over the batch",
                 "Each row is right for one image alone. L_OH is a mean over N images, so divide by N."),
             Misconception(divided_by_the_classes, "divided by the number of classes",
                 "You divide by K, the number of classes. L_OH is a mean over the images: divide by N, len(logits)."),
-            Misconception(uphill, "the sign turned round",
-                "This points uphill. The loss falls as the favourite's logit rises, so the gradient there is negative: "
-                "p - 1."),
+            Misconception(uphill, "the sign reversed",
+                "Your gradient points the wrong way. The loss falls as the favourite's logit rises, so the gradient "
+                "there is negative: p - 1."),
             Misconception(own_class_only, "only the favourite class",
-                "The favourite's entry is right, but all others are 0. The other logits stand in the denominator of "
-                "the softmax: raising one of them lowers the favourite's probability, so its gradient is p_j."),
+                "The favourite's entry is right, but all others are 0. The other logits are in the denominator of the "
+                "softmax: raising one of them lowers the favourite's probability, so its gradient is p_j."),
             Misconception(of_the_probabilities, "the gradient of the probabilities",
-                "This is dL/dp = -1/p. The logits come one step earlier. Multiply by the derivative of the softmax: "
-                "together the two become p - 1 and p_j."),
+                "This is dL/dp = -1/p, the gradient with respect to the probabilities. The logits come one step "
+                "earlier, so multiply by the derivative of the softmax: this gives p - 1 for the favourite and p_j for "
+                "the others."),
         ),
     ),
     Exercise(
@@ -263,9 +270,9 @@ EXERCISES = (
         hints=(
             "You write the teacher's answers yourself, so you need no images. By how much must one logit lead so that "
             "-ln p is below 0.01?",
-            "If one logit is a and the nine others are 0, then -ln p = ln(1 + 9 exp(-a)). Try a = 10.",
-            "Start from torch.zeros(50, 10). For the first batch fill one column with 10. For the second put the 10 of "
-            "image i into column i % 10.",
+            "If one logit is a and the other nine are 0, then -ln p = ln(1 + 9 exp(-a)). Try a = 10.",
+            "Start from torch.zeros(50, 10). For the first batch, fill one column with 10. For the second, put the 10 "
+            "of image i into column i % 10.",
         ),
         answer=two_batches,
         watch=watch_batches,
@@ -274,13 +281,14 @@ EXERCISES = (
         misconceptions=(
             Misconception(probabilities_for_logits, "probabilities instead of logits",
                 "Your rows look like probabilities, 1 for one class and 0 for the others. But they are read as logits, "
-                "and the softmax of a lead of 1 is only 0.23. Let the logit lead by more."),
+                "and a lead of 1 gives a probability of only 0.23. Let one logit in each row lead by more."),
             Misconception(even_in_each_image, "each image undecided",
-                "In your second batch every image is a bit of every class. The mean over the batch is even, but the "
-                "teacher is not sure of any image. Make each image sure of one class, and vary the class.",
+                "In your second batch every image is a bit of every class. The mean answer over the batch is even, but "
+                "the teacher is not sure of any image. Let the teacher be sure of one class for each image, and vary "
+                "the class.",
                 lambda seen: float(seen.get("L_OH of the second", 0)) > 2),
             Misconception(twice_the_same, "the same batch twice",
-                "Both batches hold one class only. Put five images of each of the ten classes into the second."),
+                "Both batches hold one class only. Put five images of each of the ten classes into the second batch."),
             Misconception(the_other_order, "the batches in the other order",
                 "You return the diverse batch first. Return the one with a single class first: collapsed, diverse.",
                 lambda seen: _classes(seen, "first") == 10 and _classes(seen, "second") == 1),

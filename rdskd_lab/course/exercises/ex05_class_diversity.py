@@ -1,4 +1,4 @@
-"""Exercises of 05_class_diversity: the entropy of the mean answer, a batch for both losses, a weight that cures."""
+"""Exercises of notebook 05: the entropy of the mean answer, a batch that both losses like, a weight that cures."""
 
 import math
 import warnings
@@ -18,7 +18,7 @@ from ..exercise import Exercise, Family, Misconception, Wrong, value_and_gradien
 
 LOGITS = torch.tensor(
     [[2.0, 0.5, -1.0], [0.1, 1.3, 0.2], [1.5, -0.7, 0.4], [3.0, 0.0, 1.0]], dtype=torch.float64
-)  # (4, 3): the teacher leans to the first class
+)  # (4, 3): the teacher leans towards the first class
 NEVER = torch.tensor([[0.0, 1.0, -900.0], [1.0, 0.5, -900.0]], dtype=torch.float64)  # the third class never occurs
 
 # ---- 1: the loss -----------------------------------------------------------------------------------------------------
@@ -87,9 +87,9 @@ def _watch_loss(answer) -> dict:
     never, its = value_and_gradient(answer, NEVER, by="the logits")
     return {
         "the loss of four images": value,
-        "its gradient": gradient,
+        "the gradient of the loss": gradient,
         "the loss where one class never occurs": never,
-        "the gradient there": its,
+        "the gradient where one class never occurs": its,
     }
 
 
@@ -136,7 +136,7 @@ def _judge_batch(seen: dict) -> str:
     if not oh < 0.01:
         return (
             f"L_OH should be below 0.01; yours is {oh:.4f}: the teacher is not sure enough of each image. Let one "
-            "logit of each row lead by more."
+            "logit in each row lead by more."
         )
     return ""
 
@@ -145,7 +145,7 @@ def _judge_batch(seen: dict) -> str:
 
 
 def weights_that_cure():
-    """What each of the two losses is multiplied by; that of oh stays 1."""
+    """The weight of each of the two losses; that of oh stays 1."""
     return {"oh": 1.0, "ie": 2.0}
 
 
@@ -179,7 +179,7 @@ def _watch_weights(answer) -> dict:
     settings = replace(PRESETS["classroom"], generator_steps=STEPS, width=8, pooled=False)
     teacher = load_weights(LeNet5(), SHIPPED["lenet5"])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NetworkWarning)  # of a negative weight: the verdict says more
+        warnings.simplefilter("ignore", NetworkWarning)  # about a negative weight: the verdict says more
         run = Distillation(teacher, seeded(0, LeNet5Half), objective, settings)
     rows = [step.raw for step in run.synthesise()][FROM:]
     classes = math.exp(-sum(row["ie"] for row in rows) / len(rows))
@@ -196,7 +196,7 @@ def _judge_weights(seen: dict) -> str:
         return "Leave the weight of oh at 1."
     if seen["effective classes"] < 8:
         return (
-            f"In the last 20 steps the batches hold {seen['effective classes']:.1f} effective classes; you need 8. "
+            f"In the last 20 steps, the batches hold {seen['effective classes']:.1f} effective classes; you need 8. "
             "Give ie more weight."
         )
     if seen["L_OH"] > 0.35:
@@ -219,14 +219,14 @@ EXERCISES = (
         right="It is minus the entropy of the mean answer, in nats, and it stays finite where a class never occurs.",
         misconceptions=(
             Misconception(base_ten, "log10 instead of ln",
-                "Your values are 0.4343 = 1 / ln 10 times the right ones: you use log10. The natural logarithm counts "
-                "in nats. (DAFL's code uses log10 too, so its weight of 5 is 2.17 in nats.)"),
+                "Your values are 0.4343 = 1 / ln 10 times the right ones: you use log10. The natural logarithm gives "
+                "nats. (DAFL's code uses log10 too, so its weight of 5 is 2.17 in nats.)"),
             Misconception(over_the_batch_axis, "softmax over the batch axis",
                 "Your probabilities sum to 1 down the batch, not across the classes. Logits have shape (N, K), so the "
                 "K probabilities of an image lie along axis 1."),
             Misconception(mean_of_the_entropies, "the mean of the entropies instead of the entropy of the mean",
-                "You take the entropy of each image, then the mean. That makes every single image a bit of every "
-                "class. Take the mean first: the batch should hold all classes."),
+                "You take the entropy of each image, then the mean. A low value then means that every single image is "
+                "a bit of every class. Take the mean first: the batch should hold all classes."),
             Misconception(mean_of_the_logits, "the mean of the logits instead of the mean of the probabilities",
                 "You average the logits and take one softmax. Then an image with large logits outweighs the others. "
                 "Take the softmax of each image first, then the mean."),
@@ -234,18 +234,19 @@ EXERCISES = (
                 "You divide by ln K, which turns the entropy into a share of its largest value. Leave it in nats: from "
                 "-ln K to 0."),
             Misconception(not_minimised, "the entropy itself, not minus the entropy",
-                "The sign is turned round. A loss is minimised and diversity should grow, so the loss is minus the "
-                "entropy. Yours would make the generator look for a single class."),
+                "The sign is reversed. A loss is minimised and diversity should grow, so the loss is minus the "
+                "entropy. Yours would push the generator towards a single class."),
             Misconception(summed_over_the_batch, "a sum over the batch instead of the mean",
                 "Your K numbers sum to N, not to 1. So they are not probabilities, and your result is not an entropy. "
                 "Take the mean over the images."),
             Misconception(unguarded, "0 times ln 0",
-                "You are right where all classes occur. Where one never does, its mean is 0, ln 0 is minus infinity, "
+                "Your loss is right if all classes occur. If one never does, its mean is 0, ln 0 is minus infinity, "
                 "and 0 times that is NaN. Keep the mean above 0 inside the logarithm: "
                 "mean.clamp_min(torch.finfo(mean.dtype).tiny)."),
             Misconception(unguarded_gradient, "NaN in the gradient only",
-                "The value is right everywhere, since xlogy(0, 0) is 0. Its gradient there is ln 0 + 1, which becomes "
-                "NaN on its way back through the softmax. Clamp inside the logarithm: both stay finite."),
+                "The value is right everywhere, since xlogy(0, 0) is 0. But where a class never occurs, the gradient "
+                "contains ln 0 and becomes NaN on its way back through the softmax. Clamp inside the logarithm, and "
+                "both stay finite."),
         ),
         families=(
             Family(small_number_in_the_logarithm, "a small number inside the logarithm changes the value",
@@ -258,8 +259,8 @@ EXERCISES = (
         hints=(
             "L_IE is lowest when the mean answer is 1/3 for each class. L_OH is lowest when each answer is nearly 1.",
             "Six images, three classes: how many images of each? And what must a row look like if the teacher is sure?",
-            "Use rows such as [20, 0, 0], two of each class. torch.eye(3).repeat(2, 1) gives the pattern; multiply it "
-            "so that one logit of each row leads far.",
+            "Use rows such as [20, 0, 0], two for each class. torch.eye(3).repeat(2, 1) gives the pattern; multiply it "
+            "so that one logit in each row leads by far.",
         ),
         answer=liked_by_both,
         watch=_watch_batch,
@@ -267,16 +268,17 @@ EXERCISES = (
         right="All classes in the batch, one class in each image: you need both losses to get this.",
         misconceptions=(
             Misconception(undecided, "undecided images",
-                "L_IE is at its best, but each of your images is answered with 1/3, 1/3, 1/3. L_IE sees only the mean. "
-                "L_OH, ln 3 here, is low only if each image belongs to one class: let one logit of each row lead.",
+                "L_IE is at its best, but the teacher's answer to each of your images is 1/3, 1/3, 1/3. L_IE sees only "
+                "the mean. L_OH is ln 3 here; it is low only if each image belongs to one class. Let one logit in each "
+                "row lead.",
                 recognise=lambda seen: "L_OH" in seen and seen["L_OH"] > 0.9 and seen["L_IE"] < -1.09),
             Misconception(one_class, "a collapsed batch",
-                "L_OH is satisfied: the teacher is sure of each image. But all six are of one class, so L_IE is 0, its "
-                "worst value. Vary the class from row to row. L_OH alone leads to such a batch.",
+                "L_OH is low: the teacher is sure of each image. But all six images belong to one class, so L_IE is 0, "
+                "its worst value. Vary the class from row to row. L_OH alone leads to such a batch.",
                 recognise=lambda seen: "L_OH" in seen and seen["L_OH"] < 0.1 and seen["L_IE"] > -0.1),
             Misconception(probabilities, "probabilities instead of logits",
-                "Your rows are probabilities already, and the softmax is applied to them once more: 1, 0, 0 becomes "
-                "0.58, 0.21, 0.21. A logit can be any number: let one of them lead far.",
+                "Your rows are already probabilities, and the softmax is applied to them again: 1, 0, 0 becomes 0.58, "
+                "0.21, 0.21. A logit can be any number: let one in each row lead by far.",
                 recognise=lambda seen: seen.get("rows are probabilities") == 1 and seen["L_OH"] > 0.01),
         ),
     ),
@@ -284,13 +286,13 @@ EXERCISES = (
         title="cure a collapse without touching authenticity",
         hints=(
             "Look at the figure of weights above. Which weight is enough for 8 classes, and what does it cost?",
-            "The weight multiplies a loss that is minus the entropy already, so it has to be positive.",
+            "The loss is already minus the entropy, so its weight has to be positive.",
             'A weight of 1 or more is enough: {"oh": 1.0, "ie": 2.0}.',
         ),
         answer=weights_that_cure,
         watch=_watch_weights,
         judge=_judge_weights,
-        right="At least 8 effective classes, and the teacher is still sure of most images.",
+        right="There are at least 8 effective classes, and the teacher is still sure of most images.",
         misconceptions=(
             Misconception(a_tenth, "a weight that is too small",
                 "Class diversity pulls, but authenticity pulls harder, so the images belong to too few classes. Give "
@@ -302,12 +304,12 @@ EXERCISES = (
                 "weight.",
                 recognise=lambda seen: seen.get("weight of oh") == 1 and seen["weight of ie"] == 0),
             Misconception(negative, "a negative weight",
-                "The loss is minus the entropy already. A negative weight lowers the entropy, so it leaves fewer "
+                "The loss is already minus the entropy. A negative weight lowers the entropy, so it leaves fewer "
                 "classes. Make it positive.",
                 recognise=lambda seen: seen.get("weight of ie", 0) < 0),
-            Misconception(without_authenticity, "authenticity taken away",
-                "You changed the weight of oh. Without authenticity it is easy to get all classes, with images that "
-                "the teacher is not sure of. Leave oh at 1: the task is to have both.",
+            Misconception(without_authenticity, "authenticity given up",
+                "You changed the weight of oh. Without authenticity, it is easy to get all classes, but the teacher is "
+                "not sure of the images. Leave oh at 1: the task is to have both.",
                 recognise=lambda seen: seen.get("weight of oh", 1) != 1),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Exercises of 06_inter_sample_diversity: the quotient, the quotient without its trap, and how loud a loss is."""
+"""Exercises of notebook 06: the quotient, the quotient without its trap, and how loud a loss is."""
 
 import math
 
@@ -17,7 +17,7 @@ SAME_IMAGES = IMAGES[:3].repeat(2, 1, 1, 1)
 
 
 def diversity(images, probs):
-    """L_DS of images (N, C, S, S) and probs (N, K) -> (): one norm by one norm, over all pairs."""
+    """L_DS of images (N, C, S, S) and probs (N, K) -> (): one norm divided by another, both over all pairs."""
     (x1, x2), (p1, p2) = images.chunk(2), probs.chunk(2)  # pairs: i and i + N/2
     return (p2 - p1).norm() / ((x2 - x1).norm() + 1e-8)
 
@@ -84,7 +84,7 @@ def _watch_loss(answer) -> dict:
         "the loss of three pairs": value,
         "its gradient with respect to the images": gradient,
         "its gradient with respect to the answers": its,
-        "the loss of three pairs that are ten times closer": closer,
+        "the loss of three pairs whose images are ten times closer": closer,
     }
 
 
@@ -147,7 +147,7 @@ def _watch_safe(answer) -> dict:
 
 
 def _wrong_only_where(*places: str):
-    """Recognises an answer whose ordinary value is right, and that is not finite in exactly these places."""
+    """Recognise an answer whose ordinary value is right and which is not finite in exactly these places."""
 
     def recognise(seen: dict) -> bool:
         ordinary = float(seen.get("the quotient of two ordinary differences", 0))
@@ -164,7 +164,7 @@ RIGHT = float(safe_quotient(PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3]))
 
 
 def louder(first, second, x):
-    """How many times as long as the gradient of second(x) that of first(x) is, both by x."""
+    """How many times longer the gradient of first(x) is than that of second(x), both with respect to x."""
     (a,) = torch.autograd.grad(first(x), x)
     (b,) = torch.autograd.grad(second(x), x)
     return a.norm() / b.norm()
@@ -232,8 +232,8 @@ def _sine(x):
 def _watch_louder(answer) -> dict:
     seen = {}
     for words, first, second in (
-        ("for first = x² + 2, second = 30 x² the ratio", _plus_two, _thirty),
-        ("for first = x³, second = sin x the ratio", _cubic, _sine),
+        ("the ratio for first = x² + 2, second = 30 x²", _plus_two, _thirty),
+        ("the ratio for first = x³, second = sin x", _cubic, _sine),
     ):
         x = IMAGES[:1].clone().requires_grad_()
         seen[words] = torch.as_tensor(answer(first, second, x), dtype=torch.float64).detach()
@@ -244,9 +244,9 @@ EXERCISES = (
     Exercise(
         title="the diversity-seeking loss from scratch",
         hints=(
-            "A pair takes one image from each half of the batch: image i and image i + N/2. chunk(2) makes the halves.",
-            "You need one number in the numerator and one in the denominator. Each norm runs over everything in a "
-            "half.",
+            "A pair consists of one image from each half of the batch: image i and image i + N/2. chunk(2) splits a "
+            "tensor into its halves.",
+            "You need one number in the numerator and one in the denominator. Each is a single norm over all pairs.",
             "(p2 - p1).norm() / ((x2 - x1).norm() + 1e-8): .norm() without dim runs over the whole tensor.",
         ),
         answer=diversity,
@@ -254,32 +254,33 @@ EXERCISES = (
         right="One norm over all answers, divided by one norm over all pixels, as in the released code.",
         misconceptions=(
             Misconception(mean_over_pairs, "a quotient for each pair",
-                "You take a quotient for each pair, then the mean. That is a sensible loss, and the package has it as "
-                "diversity_seeking_pairs. The released code takes a single norm over the whole half: divide one norm "
-                "by one norm."),
-            Misconception(mean_norms, "the mean norm of a pair",
+                "You take a quotient for each pair, then the mean. That is a sensible loss, and the package offers it "
+                "as diversity_seeking_pairs. The released code takes a single norm over all pairs: divide one norm by "
+                "the other."),
+            Misconception(mean_norms, "the mean of the norms of the pairs",
                 "You average the norms of the pairs, in the numerator and in the denominator. The released code takes "
                 "a single norm over all pairs: .norm() without dim."),
-            Misconception(upside_down, "the quotient upside down",
-                "Your loss falls when the images become alike. The distance of the images should grow, and a loss is "
-                "minimised, so it belongs in the denominator."),
+            Misconception(upside_down, "the quotient inverted",
+                "Your loss falls when the images become alike. The distance between the images should grow, and a loss "
+                "is minimised, so this distance belongs in the denominator."),
             Misconception(squared_distances, "squares instead of norms",
-                "You forgot the square root: a norm is the root of a sum of squares. Yours is the square of the loss."),
+                "You forgot the square root: a norm is the square root of a sum of squares. Yours is the square of the "
+                "loss."),
             Misconception(means_for_norms, "mean absolute differences instead of norms",
-                "You take mean absolute differences, as MSGAN does. Take the 2-norm in both places: the root of the "
-                "sum of squares."),
+                "You take mean absolute differences, as MSGAN does. Take the 2-norm in both places: the square root of "
+                "the sum of squares."),
             Misconception(absolute_differences, "sums of absolute differences instead of norms",
-                "You sum absolute differences, which is the 1-norm. Take the 2-norm in both places: the root of the "
-                "sum of squares, .norm()."),
+                "You sum absolute differences, which is the 1-norm. Take the 2-norm in both places: the square root of "
+                "the sum of squares, .norm()."),
             Misconception(root_mean_squares, "root mean squares instead of norms",
-                "You divide each sum of squares by its number of entries. Take the root of the plain sum. There are "
-                "many more pixels than probabilities, which makes the released loss small."),
+                "You divide each sum of squares by its number of entries. Take the square root of the plain sum. There "
+                "are many more pixels than probabilities, which makes the released loss small."),
             Misconception(neighbours, "other pairs",
                 "You pair neighbours, image 0 with 1 and 2 with 3. The released code pairs the halves: image i with "
                 "image i + N/2."),
             Misconception(softmax_again, "the softmax twice",
-                "Your function gets probabilities. Another softmax makes them nearly even, and all answers alike. Use "
-                "them as they are."),
+                "Your function gets probabilities. Another softmax makes the probabilities nearly equal and all "
+                "answers alike. Use them as they are."),
         ),
         families=(
             Family(epsilon_below, "an epsilon that changes the value",
@@ -289,10 +290,10 @@ EXERCISES = (
     Exercise(
         title="the quotient without its trap",
         hints=(
-            "Follow the numbers: when |a| is 0, what is |b| / |a|? And what is infinity times 0 on the way back?",
+            "Follow the numbers: when |a| is 0, what is |b| / |a|? And what is infinity times 0 in the backward pass?",
             "If a denominator may be 0, add a small number to it. One division is safer than two.",
-            "a.norm() / (b.norm() + 1e-8). torch gives norm() the gradient 0 at 0; the square root of a sum has none "
-            "there.",
+            "a.norm() / (b.norm() + 1e-8). At 0, torch gives norm() the gradient 0; the square root of a sum has no "
+            "finite gradient there.",
         ),
         answer=safe_quotient,
         watch=_watch_safe,
@@ -300,9 +301,9 @@ EXERCISES = (
         right="It is finite everywhere: where nothing differs, the loss and its gradient are 0.",
         misconceptions=(
             Misconception(literal, "the form of the released code",
-                "This is right for ordinary numbers. Where the answers coincide, |b| / |a| is infinite: the value, "
-                "1 / infinity, is 0, but the gradient is 0 times infinity, NaN. Where the images coincide too, the "
-                "value is 0 / 0. Divide once: |a| by |b| plus a small number.",
+                "This is right for ordinary numbers. Where the answers coincide, |b| / |a| is infinite: the value, 1 / "
+                "infinity, is 0, but the gradient is 0 times infinity, which is NaN. Where the images coincide too, "
+                "the value is 0 / 0. Divide only once: |a| by |b| plus a small number.",
                 recognise=_wrong_only_where(
                     "the gradient with respect to a where answers coincide",
                     "the gradient with respect to b where answers coincide",
@@ -311,14 +312,14 @@ EXERCISES = (
                     "the gradient with respect to b where answers and images both coincide",
                 )),
             Misconception(bare, "nothing added to the denominator",
-                "Where the images coincide you divide by 0. Add a small number to the denominator."),
+                "Where the images coincide, you divide by 0. Add a small number to the denominator."),
             Misconception(nan_to_num, "nan_to_num repairs the value, not the gradient",
-                "The values are finite. But the way back still goes through something infinite (a quotient by 0, or "
-                "the slope of a root at 0), so the gradient is NaN. Prevent the NaN: add a small number to the "
-                "denominator."),
+                "The values are finite. But the backward pass still goes through something infinite (a division by 0, "
+                "or the slope of a square root at 0), so the gradient is NaN. Prevent the NaN: add a small number to "
+                "the denominator."),
             Misconception(squares, "squares instead of norms",
-                "You divide sums of squares. A norm is the root of a sum of squares; torch's norm() has the gradient 0 "
-                "at 0, so you may use it."),
+                "You divide sums of squares. A norm is the square root of a sum of squares. You may use torch's "
+                "norm(), because its gradient at 0 is 0."),
             Misconception(square_root, "the root of a sum at 0",
                 "The values are right everywhere. But the slope of a square root at 0 is infinite, and 0 times "
                 "infinity is NaN. Use torch's norm(), which takes 0 as the gradient there."),
@@ -333,7 +334,8 @@ EXERCISES = (
     Exercise(
         title="how loud a loss is",
         hints=(
-            "The gradient moves a generator, not the value: a large constant moves nothing.",
+            "What changes a generator is the gradient, not the value: adding a large constant to a loss changes "
+            "nothing.",
             "Take the gradient of each loss with respect to x on its own, and compare their lengths.",
             "(a,) = torch.autograd.grad(first(x), x), the same for b, then a.norm() / b.norm().",
         ),
@@ -342,16 +344,18 @@ EXERCISES = (
         right="With this number as its weight, the second loss is as loud as the first.",
         misconceptions=(
             Misconception(of_the_values, "values instead of gradients",
-                "You compare the losses themselves. A loss of 100 that is flat does not pull at all. Compare "
+                "You compare the losses themselves. A loss that is 100 everywhere does not pull at all. Compare "
                 "gradients."),
             Misconception(the_other_way, "the other way round",
-                "You return how much louder the second loss is. Divide the first length by the second."),
+                "You return how much louder the second loss is. Divide the length of the first gradient by that of the "
+                "second."),
             Misconception(piled_up, "gradients that add up",
                 "backward() adds to x.grad, so your second gradient contains the first. Set x.grad to None in between, "
                 "or use torch.autograd.grad."),
             Misconception(one_gradient_under_two_names, "one gradient under two names",
-                "`a = x.grad` makes no copy: backward() and zero_() change that same tensor, so a and b are one and "
-                "the ratio is 1. Use x.grad.clone() and set x.grad to None in between, or use torch.autograd.grad."),
+                "`a = x.grad` makes no copy: backward() and zero_() change that same tensor, so a and b are the same "
+                "tensor, and the ratio is 1. Use x.grad.clone() and set x.grad to None in between, or use "
+                "torch.autograd.grad."),
             Misconception(of_the_largest, "the largest entries",
                 "You compare the largest entries. The length of a gradient is its 2-norm, over all entries."),
             Misconception(sums_of_absolute_entries, "sums of absolute entries",

@@ -1,4 +1,4 @@
-"""Exercises of notebook 07: rises per step, the noise floor, a look; the damped loss, a weight to compare with."""
+"""Exercises of notebook 07: rises per step, noise floor, a look that changes nothing, damped loss, constant weight."""
 
 import torch
 
@@ -56,8 +56,8 @@ def turned_round(losses):
 def _watch_rise(answer) -> dict:
     return {
         "the fluctuation of seven losses": torch.as_tensor(answer(LOSSES)).double(),
-        "that of a loss that only rises": torch.as_tensor(answer(RISING)).double(),
-        "that of a loss that only falls": torch.as_tensor(answer(-RISING)).nan_to_num(-1.0).double(),
+        "the fluctuation of a loss that only rises": torch.as_tensor(answer(RISING)).double(),
+        "the fluctuation of a loss that only falls": torch.as_tensor(answer(-RISING)).nan_to_num(-1.0).double(),
     }
 
 
@@ -131,8 +131,8 @@ def left_in_eval_mode(generator, z):
         return generator(z)
 
 
-STATISTICS = "after your look the running statistics of BatchNorm"
-MODE = "after your look the mode of the generator"
+STATISTICS = "the state of the running statistics of BatchNorm after your look"
+MODE = "the mode of the generator after your look"
 
 
 def _watch_look(answer) -> dict:
@@ -235,7 +235,7 @@ IN_FORCE = torch.tensor([0.0, 0.0, 0.9, 0.9, 0.9, 0.9], dtype=torch.float64)
 def _watch_constant(answer) -> dict:
     return {
         "the mean gain of six steps": torch.as_tensor(answer(RUN, IN_FORCE)).double(),
-        "that of a run that stays at its anchor": torch.as_tensor(answer(RUN, RUN)).double(),
+        "the mean gain of a run that stays at its anchor": torch.as_tensor(answer(RUN, RUN)).double(),
     }
 
 
@@ -243,21 +243,22 @@ EXERCISES = (
     Exercise(
         title="the mean rise per step",
         hints=(
-            "n losses have n - 1 steps between them. Which steps count, and what do you count for the others?",
+            "n losses have n - 1 steps between them. Which steps count, and what do the others count as?",
             "losses.diff() gives the steps. A fall counts as 0, but it is still a step.",
             "In one line: losses.diff().clamp_min(0).mean().",
         ),
         answer=mean_rise,
         watch=_watch_rise,
         sizes=(("the number of steps", (6, 3, 3)),),
-        right="Only rises count, per step. A loss that only falls has fluctuation 0, however fast it falls.",
+        right="Only rises count, and the mean is taken over all steps. A loss that only falls has fluctuation 0, "
+              "however fast it falls.",
         misconceptions=(
             Misconception(falls_as_well, "falls counted as well",
-                "You take the size of every step. Then a loss that falls fast fluctuates most. Count rises only, and "
-                "falls as 0."),
+                "You take the size of every step. Then a loss that falls fast would fluctuate most. Count only the "
+                "rises; a fall counts as 0."),
             Misconception(ends_only, "only the ends",
-                "You compute (last - first) / steps: everything in between cancels. Take the positive part of each "
-                "step before you average."),
+                "You compute (last - first) / steps, in which everything in between cancels. Take the positive part of "
+                "each step before you average."),
             Misconception(summed, "the sum instead of the mean",
                 "Your number grows with the length of a run. Divide by the number of steps."),
             Misconception(rises_alone, "the mean of the rises alone",
@@ -267,43 +268,46 @@ EXERCISES = (
             Misconception(largest, "the largest rise",
                 "You return the largest rise. Return the mean over all steps, with falls as 0."),
             Misconception(spread, "the standard deviation",
-                "A loss that falls smoothly from 2 to 0 has a large spread and never rises. Look at the steps between "
+                "A loss that falls smoothly from 2 to 0 has a large spread but never rises. Look at the steps between "
                 "neighbours: losses.diff()."),
             Misconception(by_values, "n instead of n - 1",
-                "Between n values there are n - 1 steps; you divide by n."),
+                "There are n - 1 steps between n values, but you divide by n."),
             Misconception(turned_round, "falls instead of rises",
-                "You subtract after from before, so you count how far the loss falls. Turn the difference round."),
+                "You subtract the later loss from the earlier one, so you measure how far the loss falls. Swap the "
+                "two."),
         ),
     ),
     Exercise(
         title="the floor of sampling noise",
         hints=(
             "If nothing learns, why would a loss rise from one measurement to the next?",
-            "Draw new latents for every measurement. Then treat the row of losses like that of a run.",
-            "losses = torch.tensor([float(measure(draw())) for _ in range(draws)]), then the mean rise of exercise 1.",
+            "Draw new latents for every measurement. Then treat this series of losses like that of a run.",
+            "losses = torch.tensor([float(measure(draw())) for _ in range(draws)]), then the mean rise as in exercise "
+            "1.",
         ),
         answer=noise_floor,
         watch=_watch_floor,
-        right="This much remains when nothing learns. Compare the fluctuation of a run with it.",
+        right="This much fluctuation remains when nothing learns. Compare the fluctuation of a run with it.",
         misconceptions=(
             Misconception(drawn_once, "drawn once",
                 "You draw one batch and measure it again and again, so nothing changes and the floor is 0. Draw new "
                 "latents for every measurement."),
             Misconception(standard_deviation, "the standard deviation",
                 "You return the spread of the losses. Measure the floor as you measure the fluctuation: by the mean "
-                "rise per step. For such noise that is 0.56 of the standard deviation."),
+                "rise per step. For such noise, that is 0.56 times the standard deviation."),
             Misconception(falls_of_the_floor, "falls counted as well",
-                "You take the size of every step. Count rises only, and falls as 0, as in exercise 1."),
+                "You take the size of every step. Count only the rises; a fall counts as 0, as in exercise 1."),
             Misconception(against_the_first, "all compared with the first",
-                "You compare each value with the first one. A rise is from one step to the next: losses.diff()."),
+                "You compare each value with the first one. A rise is measured from one step to the next: "
+                "losses.diff()."),
         ),
     ),
     Exercise(
         title="a look that changes nothing",
         hints=(
             "The generator has BatchNorm. What does a forward pass in training mode leave behind?",
-            "Eval mode leaves nothing behind, but it gives other images than training sees, because BatchNorm then "
-            "uses its running statistics. So use training mode, and put the buffers back.",
+            "Eval mode leaves nothing behind, but its images are not those that training sees, because BatchNorm then "
+            "uses its running statistics. So use training mode, and restore the buffers afterwards.",
             "with torch.no_grad(), torch_state.buffers_kept(generator), torch_state.train_mode(generator, "
             "training=True): return generator(z).",
         ),
@@ -313,69 +317,72 @@ EXERCISES = (
         misconceptions=(
             Misconception(left_in_eval_mode, "left in eval mode",
                 "After your measurement the generator stays in eval mode, so the next training step would use the "
-                "running statistics. Also, eval mode gives other images than training sees. Use training mode.",
+                "running statistics. Also, the images in eval mode are not those that training sees. Use training "
+                "mode.",
                 recognise=lambda seen: seen.get(MODE) == "eval mode"),
             Misconception(in_eval_mode, "eval mode",
                 "In eval mode BatchNorm uses its running statistics, so these are not the images that training sees. "
-                "Use training mode, and put the running statistics back."),
-            Misconception(touching, "the running statistics have moved",
+                "Use training mode, and restore the running statistics afterwards."),
+            Misconception(touching, "the running statistics changed",
                 "The images are right, but BatchNorm's running statistics have changed, and with them the generator. "
-                "torch_state.buffers_kept(generator) puts them back. (state_dict() makes no copy: clone its tensors.)"),
+                "torch_state.buffers_kept(generator) restores them. (state_dict() makes no copy: clone its tensors.)"),
         ),
     ),
     Exercise(
         title="the damped loss",
         hints=(
-            "The gradient should be exp(L - a) times the gradient of L. What must the anchor be for that?",
+            "The gradient should be exp(L - a) times the gradient of L. What must the anchor be for this to hold?",
             "Whatever the anchor was computed from, here it is a number: detach it.",
-            "(loss - anchor.detach()).exp() is nearly all of it.",
+            "(loss - anchor.detach()).exp() is nearly the whole answer.",
         ),
         answer=damped,
         watch=_watch_damped,
-        right="Its gradient is the gradient of the loss, times the gain exp(L - a). The anchor is a number.",
+        right="Its gradient is the gradient of the loss times the gain exp(L - a). The anchor is just a number.",
         misconceptions=(
             Misconception(through_the_anchor, "a gradient through the anchor",
-                "The values are right, the gradient is not: it flows through the anchor as well, and pulls the anchor "
-                "up towards the loss. If the anchor were the loss itself, nothing would be left. Detach it."),
+                "The values are right, but the gradient is not: it flows through the anchor as well, and pulls the "
+                "anchor up towards the loss. If the anchor were the loss itself, no gradient would be left. Detach the "
+                "anchor."),
             Misconception(difference_of_exponentials, "the difference of two exponentials",
-                "exp(L) - exp(a) has the gradient exp(L), whatever the anchor is: subtracting a number changes no "
-                "slope. Put the anchor into the exponent."),
+                "exp(L) - exp(a) has the gradient exp(L), whatever the anchor is: subtracting a number does not change "
+                "the slope. Put the anchor into the exponent."),
             Misconception(exponent_turned_round, "the sign of the exponent",
                 "exp(a - L) falls as the loss rises, so minimising it makes the loss worse. Use exp(L - a)."),
             Misconception(rises_only, "nothing below the anchor",
-                "You are right above the anchor. Below it your loss is constant, so the loss stops falling as soon as "
-                "it is there. Damping pulls less below the anchor, but it still pulls: do not clamp."),
+                "Above the anchor, your values are right. Below it, your damped loss is constant, so the loss stops "
+                "falling as soon as it gets there. Damping pulls less below the anchor, but it still pulls: do not "
+                "clamp."),
             Misconception(gain_times_loss, "gain times loss",
                 "The gradient is right and would train the same generator. But the value is not exp(L - a): you "
                 "multiply the loss by its detached gain. Return exp(L - a) itself."),
-            Misconception(less_one, "one less",
+            Misconception(less_one, "1 too small",
                 "The gradient is right, but every value is 1 too small: you return exp(L - a) - 1. At the anchor the "
                 "damped loss is 1."),
             Misconception(base_two, "another base",
-                "You use a power of 2, which changes the gradient by a factor ln 2. The penalty is exp."),
+                "You use a power of 2, which changes the gradient by a factor of ln 2. The penalty is exp."),
         ),
     ),
     Exercise(
         title="the constant weight to compare with",
         hints=(
             "By what was the gradient multiplied in each step? Take the mean of that.",
-            "The gain of a step is exp(L - a), with the anchor in force in that step.",
+            "The gain of a step is exp(L - a), with the anchor that applies in that step.",
             "In one line: (losses - anchors).exp().mean().",
         ),
         answer=constant_weight,
         watch=_watch_constant,
-        right="A term with this constant weight pulls equally hard on average. Any further effect of damping comes "
-              "from the changes of the gain.",
+        right="A term with this constant weight pulls just as hard on average. Any further effect of damping comes "
+              "from the changes in the gain.",
         misconceptions=(
             Misconception(exp_of_the_mean, "the gain of the mean instead of the mean gain",
-                "You take the mean first and then exp. exp is curved, so this is smaller whenever the losses vary. "
-                "Take exp of each step first, then the mean."),
+                "You take the mean first and then exp. exp is curved, so your result is too small whenever the losses "
+                "vary. Take exp of each step first, then the mean."),
             Misconception(mean_of_the_losses, "the quotient of two means",
-                "Each step has its own anchor. Subtract it in the exponent, step by step, and take the mean after "
+                "Each step has its own anchor. Subtract it in the exponent, step by step, and take the mean only after "
                 "that."),
             Misconception(without_the_anchor, "no anchor",
-                "You compute the gain as if the anchor were 0 all the time. Subtract the anchor of each step: a run "
-                "that stays at its anchor has gain 1."),
+                "You compute the gain as if the anchor were always 0. Subtract the anchor of each step: a run that "
+                "stays at its anchor has gain 1."),
             Misconception(last_gain, "the last gain",
                 "You return the gain of the last step. Return the mean over all steps."),
             Misconception(difference_alone, "the exponent instead of the gain",

@@ -82,7 +82,7 @@ def watch_loss(answer):
 
 
 def _pulls_as_the_plain_sum(seen):
-    """Recognises the plain sum, with anchors subtracted or without."""
+    """Recognise the plain sum, with or without the anchors subtracted."""
     key = "its gradient with respect to the logits"
     return key in seen and not differing({key: seen[key]}, {key: watch_loss(no_exponential)[key]})
 
@@ -91,7 +91,7 @@ def _pulls_as_the_plain_sum(seen):
 
 
 def next_anchor(i, raw, anchor, every=120):
-    """The anchor after step i (0, 1, 2, ...) with the loss `raw`; released code: at the second step of an epoch."""
+    """The anchor after step i (0, 1, 2, ...) with loss `raw`; the released code takes it at an epoch's second step."""
     return raw if i % every == 1 else anchor
 
 
@@ -224,18 +224,18 @@ EXERCISES = (
         right="Two damped terms, one plain term, no weights: RDSKD's generator minimises this and nothing else.",
         misconceptions=(
             Misconception(all_in_one_exponential, "one exponential for both",
-                "You put both losses into one exponential. Then a fall of one pays for a rise of the other. Give each "
-                "loss its own exponential and its own anchor."),
+                "You put both losses into one exponential. Then a fall in one makes up for a rise in the other. Give "
+                "each loss its own exponential and its own anchor."),
             Misconception(no_exponential, "no exponential",
-                "This is the plain sum. Subtracting an anchor shifts the value and changes no gradient. Take the "
-                "exponential of each damped loss minus its anchor: it makes a rise cost more.",
+                "This is the plain sum. Subtracting an anchor shifts the value but does not change the gradient. Take "
+                "the exponential of each damped loss minus its anchor: it makes a rise cost more.",
                 _pulls_as_the_plain_sum),
             Misconception(anchor_outside, "the anchor outside the exponential",
-                "You subtract the anchor after the exponential. There it is a constant and leaves the gradient as it "
-                "is. Put it inside: exp(L - a)."),
-            Misconception(anchors_swapped, "the anchors exchanged",
-                "You subtract the other loss's anchor. An anchor is an earlier value of the same loss: anchor_oh "
-                "belongs to oh, anchor_ie to ie."),
+                "You subtract the anchor after the exponential. There it is a constant and does not change the "
+                "gradient. Put it inside: exp(L - a)."),
+            Misconception(anchors_swapped, "the anchors swapped",
+                "From each loss you subtract the anchor of the other. An anchor is an earlier value of the same loss: "
+                "anchor_oh belongs to oh, anchor_ie to ie."),
             Misconception(anchors_added, "the anchors added",
                 "You add the anchors. Subtract them: exp(L - a) is 1 where a loss is at its anchor."),
             Misconception(diversity_damped, "ds damped too",
@@ -254,41 +254,41 @@ EXERCISES = (
     Exercise(
         title="when an anchor is taken",
         hints=(
-            "Steps are counted from 0. Which number has the second step of an epoch, and of the next epoch?",
-            "With 120 steps in an epoch these are steps 1, 121, 241: the remainder of i divided by 120 is 1.",
+            "Steps are counted from 0. What is the number of the second step of the first epoch, and of the next one?",
+            "With 120 steps in an epoch, these are steps 1, 121, 241: the remainder of i divided by 120 is 1.",
             "return raw if i % every == 1, and otherwise the anchor as it was.",
         ),
         answer=next_anchor,
         watch=watch_anchor,
-        right="Between two anchors the gain exp(L - a) says how far the loss has moved since the epoch began.",
+        right="Between two anchors, the gain exp(L - a) shows how far the loss has moved since the epoch began.",
         misconceptions=(
             Misconception(at_the_first, "the first step instead of the second",
-                "You take it at steps 0, 120, 240, the first of each epoch. Counted from 0, the second step is 1: "
-                "i % every == 1."),
+                "You take it at steps 0, 120, 240, the first step of each epoch. Counting from 0, the second step is "
+                "1: i % every == 1."),
             Misconception(one_step_late, "the third step instead of the second",
-                "You take it at steps 2, 122, 242, the third of each epoch. Counted from 0, the second step is 1: "
-                "i % every == 1."),
+                "You take it at steps 2, 122, 242, the third step of each epoch. Counting from 0, the second step is "
+                "1: i % every == 1."),
             Misconception(at_the_last, "the last step instead of the second",
-                "You take it when an epoch ends. The released code takes it at the second step, i % every == 1, so the "
-                "gain is near 1 when an epoch begins."),
+                "You take it at the last step of an epoch. The released code takes it at the second step, i % every == "
+                "1, so the gain is near 1 when an epoch begins."),
             Misconception(at_every_step, "at every step",
                 "You move the anchor after every step. That is the package's rule `previous`. The released code keeps "
                 "an anchor for a whole epoch: look at i % every."),
             Misconception(only_once, "only once",
                 "You take the anchor at step 1 and never again. Each epoch takes a new one: look at i % every."),
             Misconception(always_120, "120 whatever `every` says",
-                "You are right for epochs of 120 steps. Use the argument `every` instead of 120."),
+                "Your answer is right only for epochs of 120 steps. Use the argument `every` instead of 120."),
             Misconception(only_downwards, "only downwards",
-                "You keep the lower of the two. The anchor of the released code may also rise: it is the loss at that "
-                "step, whatever it is."),
+                "You keep the lower of the old and the new value. In the released code the anchor may also rise: it is "
+                "the loss at that step, whatever its value."),
         ),
     ),
     Exercise(
         title="RDSKD as a table",
         hints=(
             "A table has one row per loss. What must a row know: how to measure the loss, and what else?",
-            "lab.Term(measure, damped=True); the measure is a function of a batch b, which has b.images, b.logits and "
-            "b.probs.",
+            "A row is lab.Term(measure, damped=True). The measure is a function of a batch b, which has b.images, "
+            "b.logits and b.probs.",
             "oh=lab.Term(lambda b: lab.one_hot(b.logits), damped=True) is the first of three rows of lab.Objective.",
         ),
         answer=my_rdskd,
@@ -303,15 +303,15 @@ EXERCISES = (
             Misconception(everything_damped, "everything damped",
                 "You damp ds as well. The released code damps only oh and ie."),
             Misconception(only_oh_damped, "ie not damped",
-                "You damp oh only. Damp ie as well: these two pull against each other."),
+                "You damp only oh. Damp ie as well: these two pull against each other."),
             Misconception(softmax_twice, "the softmax twice",
                 "one_hot and information_entropy expect logits and take the softmax themselves. You pass b.probs, so "
-                "they take it twice and everything looks unsure. Pass b.logits."),
+                "it is applied twice, and the teacher looks unsure of everything. Pass b.logits."),
             Misconception(diversity_of_the_logits, "logits instead of probabilities in ds",
                 "The diversity loss compares the teacher's probabilities, not its logits: pass b.probs."),
             Misconception(entropy_upside_down, "the entropy with the wrong sign",
-                "Lower is better for every term. information_entropy is minus the entropy already, so with another "
-                "minus the generator would make a single class. Remove it."),
+                "Lower is better for every term. information_entropy is already minus the entropy, so with another "
+                "minus sign the generator would make a single class. Remove that sign."),
         ),
     ),
 )  # fmt: skip

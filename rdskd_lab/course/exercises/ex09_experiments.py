@@ -40,9 +40,9 @@ def damp_less():
 
 
 def play(plan) -> tuple[dict, float]:
-    """The table after the edits, and the effective number of classes, mean of the last ten of 100 steps.
+    """Return the table after the edits, and the mean effective number of classes in the last ten of 100 steps.
 
-    Adam, 8 channels, batches of 32, seed 0; ie and ds are off until the edits come, before step 40.
+    Adam, 8 channels, batches of 32, seed 0; ie and ds are off until the edits are made, before step 40.
     """
     teacher, table = weights.load_weights(seeded(0, LeNet5), weights.SHIPPED["lenet5"]), rdskd()
     table["ie"].on = table["ds"].on = False
@@ -78,7 +78,7 @@ def judge(seen):
     if seen["touched oh"]:
         return "Leave the row oh as it is."
     if seen["classes"] < WANTED:
-        return f"After step {END} there are {seen['classes']:.1f} effective classes; you need {WANTED:.0f}."
+        return f"After step {END}, there are {seen['classes']:.1f} effective classes; you need {WANTED:.0f}."
     return ""
 
 
@@ -88,17 +88,18 @@ EXERCISES = (
         hints=(
             "Each row of the table is one loss. Which one looks at the batch as a whole, not at single images or "
             "pairs?",
-            "It is ie: it is lowest when all classes occur equally often. Is it on? How large is its weight?",
+            "It is ie, which is lowest when all classes occur equally often. Is it on? How large is its weight?",
             'return [("ie", "on", True), ("ie", "weight", ...)] with a weight above 1.',
         ),
         answer=cure,
         watch=watch,
         judge=judge,
-        right="Authenticity stayed as it was. What was missing is the only term that looks at the batch as a whole.",
+        right="Authenticity stayed as it was. What was missing was the only term that looks at the batch as a whole.",
         misconceptions=(
             Misconception(sharper_only, "inter-sample diversity instead of class diversity",
-                "You switched ds on. It wants images to differ more than the teacher's answers do, and the cheapest "
-                "way is to make the answers alike, which narrows the classes further. Switch ie on: it counts classes.",
+                "You switched ds on. It rewards images that differ more than the teacher's answers do, and the easiest "
+                "way to achieve that is to make the answers alike, which leaves even fewer classes. Switch ie on: it "
+                "counts classes.",
                 lambda seen: seen.get("ds.on") == 1 and seen.get("ie.on") == 0),
             Misconception(weigh_what_is_off, "a weight on a term that is off",
                 "You gave ie a weight, but the row is off, so the weight does nothing. Switch the row on as well.",
@@ -107,12 +108,12 @@ EXERCISES = (
                 "The classes come back, but the teacher is no longer sure of the images. Leave oh as it is.",
                 lambda seen: seen.get("oh.on") == 0),
             Misconception(damp_less, "damping instead of diversity",
-                "You changed how oh is damped. That changes how hard oh pulls, but no loss prevents the collapse yet. "
-                "Leave oh as it is and switch ie on.",
+                "You changed how oh is damped. That changes how hard oh pulls, but there is still no loss that "
+                "prevents the collapse. Leave oh as it is and switch ie on.",
                 lambda seen: seen.get("touched oh") == 1 and seen.get("oh.on") == 1),
             Misconception(too_little, "a weight that is too small",
                 "You switched ie on, which is the right term, but its weight is too small to bring the classes back in "
-                "60 steps. Give it more.",
+                "60 steps. Make it larger.",
                 lambda seen: seen.get("ie.on") == 1 and seen.get("ie.weight", 1) < 1 and not seen.get("touched oh")
                 and seen["classes"] < WANTED),
         ),

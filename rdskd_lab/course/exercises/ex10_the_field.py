@@ -1,4 +1,4 @@
-"""The exercise of notebook 10: DeepInversion's term, matching BatchNorm statistics."""
+"""The exercise of notebook 10: DeepInversion's term, which matches BatchNorm statistics."""
 
 import torch
 
@@ -55,7 +55,7 @@ def order_mistaken(layers):
 
 
 def watch(answer):
-    def loss(mean):  # the gradient is asked for at the first layer's batch mean
+    def loss(mean):  # the gradient is with respect to the first layer's batch mean
         return answer([(mean, *LAYERS[0][1:]), LAYERS[1]])
 
     one, _ = value_and_gradient(lambda mean: answer([(mean, *LAYERS[0][1:])]), LAYERS[0][0], by=BY)
@@ -71,7 +71,8 @@ EXERCISES = (
     Exercise(
         title="matching statistics",
         hints=(
-            "Each layer has two distances: of the variances, and of the means. Then sum over the layers.",
+            "Each layer gives two distances: one between the variances and one between the means. Then sum over the "
+            "layers.",
             "A distance here is the 2-norm of a difference of vectors (C,): .norm() computes it. Do not square or "
             "average it afterwards.",
             "Unpack each layer as mean, var, running_mean, running_var. Add (var - running_var).norm() and the same "
@@ -79,27 +80,28 @@ EXERCISES = (
         ),
         answer=bn_statistics,
         watch=watch,
-        right="This is losses.bn_statistics. The norms are not squared, so the gradient keeps its length even if the "
+        right="This is losses.bn_statistics. The norms are not squared, so the gradient keeps its length even when the "
               "statistics nearly agree.",
         misconceptions=(
             Misconception(squared, "squared norms",
                 "You square the distances. Then a layer that is far off outweighs all others, and the pull fades as "
                 "the statistics come close. The released code takes the plain norms: .norm()."),
             Misconception(means_only, "the means only",
-                "You forgot the variances: they tell how strongly the features vary over the images."),
+                "You forgot the variances: they show how strongly the features vary over the images."),
             Misconception(variances_only, "the variances only",
-                "You forgot the means, so the gradient does not change them."),
-            Misconception(one_root_for_both, "one root for both distances",
-                "You take one root of both sums of squares. Take a norm for the variances and another for the means, "
-                "and add the two."),
+                "You forgot the means, so no gradient reaches them."),
+            Misconception(one_root_for_both, "one square root for both distances",
+                "You take one square root over both sums of squares. Take a norm for the variances and another for the "
+                "means, and add the two."),
             Misconception(deviations, "standard deviations instead of variances",
                 "You compare standard deviations. The formula and the released code compare variances."),
             Misconception(mean_over_layers, "a mean over the layers",
                 "You average over the layers. The formula sums them; the weight of the term was chosen for the sum."),
             Misconception(mean_over_channels, "a mean over the channels",
-                "You average the absolute differences of the channels. Take the 2-norm: square, sum, root."),
+                "You average the absolute differences of the channels. Take the 2-norm: square, sum, take the square "
+                "root."),
             Misconception(sums_of_absolute_differences, "sums of absolute differences",
-                "You sum absolute differences, the 1-norm. Take the 2-norm: square, sum, root."),
+                "You sum absolute differences, the 1-norm. Take the 2-norm: square, sum, take the square root."),
             Misconception(order_mistaken, "the order of the four tensors",
                 "You compare variances with means. Each layer is (mean, var, running_mean, running_var)."),
         ),

@@ -91,10 +91,10 @@ def watch(answer):
         try:
             net(torch.zeros(8, 1, 32, 32, dtype=torch.float64))
         except RuntimeError:
-            net(images)  # neither size: what the network itself says is told
+            net(images)  # neither size: report the network's own error
         return {"takes 32 x 32 only": 1.0}
     if not isinstance(logits, torch.Tensor):
-        raise Wrong(f"Let forward return one tensor of logits; yours returns a {type(logits).__name__}.")
+        raise Wrong(f"Your forward should return one tensor of logits; yours returns a {type(logits).__name__}.")
     seen = {"shape": torch.tensor(logits.shape).double(), "whole numbers": float(not logits.is_floating_point())}
     if seen["whole numbers"] or logits.shape != (8, 10):
         return seen
@@ -115,7 +115,7 @@ def judge(seen):
         return "make() should return a network that takes images of 28 x 28."
     shape = tuple(int(n) for n in seen["shape"])
     if shape != (8, 10) or seen["whole numbers"]:
-        return f"Eight images should give logits of shape (8, 10); yours have {shape}."
+        return f"Eight images should give logits of shape (8, 10); yours have shape {shape}."
     if seen["BatchNorm layers"]:
         return "Your network has a BatchNorm; leave it out here."
     if seen["largest gradient at a pixel"] == 0:
@@ -123,9 +123,14 @@ def judge(seen):
     if _all_one(seen["sums of the rows"]):
         return "Each answer sums to 1: these are probabilities, not logits."
     if seen["largest answer to very bright images"] <= 1:
-        return "Your answers never leave -1 to 1, whatever the image. Logits have no bounds: end with the linear layer."
+        return (
+            "Your answers never leave the range from -1 to 1, whatever the image. Logits have no bounds: end with the "
+            "linear layer."
+        )
     if seen["how far the answers of images shown alone differ"] > 1e-8:
-        return "The answer to an image changes when you show it alone. Images of a batch must not affect each other."
+        return (
+            "The answer to an image changes when you show it alone. The images in a batch must not affect each other."
+        )
     return ""
 
 
@@ -137,32 +142,34 @@ EXERCISES = (
     Exercise(
         title="a network that can teach",
         hints=(
-            "Write down the sizes as you go. A 5 x 5 convolution without padding takes 4 pixels from each side length, "
-            "a pooling halves it. What is left of 28 before the last layer?",
-            "Use nn.Sequential: convolution, ReLU, pooling, twice; then nn.Flatten() and one nn.Linear to 10. What "
-            "should come after the linear layer?",
-            "28, 24, 12, 8, 4: with 16 channels at the end, nn.Flatten(), nn.Linear(16 * 4 * 4, 10), and then nothing.",
+            "Write down the sizes as you go. A 5 x 5 convolution without padding shortens each side by 4 pixels, and "
+            "pooling halves it. What is left of 28 before the last layer?",
+            "Use nn.Sequential with convolution, ReLU and pooling, twice; then nn.Flatten() and one nn.Linear with 10 "
+            "outputs. What should come after the linear layer?",
+            "The sizes are 28, 24, 12, 8, 4. With 16 channels at the end, add nn.Flatten() and nn.Linear(16 * 4 * 4, "
+            "10), and then nothing.",
         ),
         answer=make,
         watch=watch,
         judge=judge,
-        right="It returns logits, its gradient reaches the images, and no image changes another's answer. A teacher "
-              "needs no more.",
+        right="It returns logits, its gradient reaches the images, and no image changes the answer to another image. A "
+              "teacher needs no more.",
         misconceptions=(
             Misconception(softmax_at_the_end, "a softmax at the end",
-                "Each of your answers sums to 1: these are probabilities. The package reads them as logits, and their "
-                "softmax is nearly flat, at most 0.2320 for ten classes. End with the linear layer.",
+                "Each of your answers sums to 1: these are probabilities. The package reads them as logits, and the "
+                "softmax of these is nearly flat: with ten classes, no probability exceeds 0.2320. End with the linear "
+                "layer.",
                 lambda seen: _all_one(seen.get("sums of the rows", 0))),
             Misconception(softmax_over_the_batch, "a softmax over the batch",
-                "Your answers sum to 1 over the images of a batch, so one image changes another's answer. Use no "
-                "softmax at all: end with the linear layer.",
+                "Your answers sum to 1 over the images of a batch, so one image changes the answer to another image. "
+                "Use no softmax at all: end with the linear layer.",
                 lambda seen: _all_one(seen.get("sums of the columns", 0))),
             Misconception(sigmoid_at_the_end, "a sigmoid or tanh at the end",
                 "Your answers never exceed 1, however bright the image. The package reads them as logits, so no class "
                 "can lead by much. End with the linear layer.",
                 lambda seen: seen.get("largest answer to very bright images", 2) <= 1),
             Misconception(class_for_network, "the class instead of a network",
-                "You return a class. A factory returns a network: put brackets after the name of the class.",
+                "You return a class. make() should return a network: put brackets after the name of the class.",
                 lambda seen: "a class, not a network" in seen),
             Misconception(label_for_logits, "the label instead of the logits",
                 "Your network answers with the class it prefers. A student learns from all ten logits, and a generator "
@@ -173,12 +180,12 @@ EXERCISES = (
                 "gets 4 x 4 pixels of each channel.",
                 lambda seen: "takes 32 x 32 only" in seen),
             Misconception(with_batch_norm, "a BatchNorm in it",
-                "It could teach, and DeepInversion even needs it. But the exercise asks for a network without "
-                "BatchNorm, like LeNet-5. Leave it out.",
+                "It could be a teacher, and DeepInversion even needs BatchNorm. But the exercise asks for a network "
+                "without BatchNorm, like LeNet-5. Leave it out.",
                 lambda seen: seen.get("BatchNorm layers", 0) > 0),
             Misconception(no_gradient, "no gradient to the images",
-                "The answers are there, but no gradient reaches the images: torch.no_grad, detach or .item() cuts the "
-                "way back. The generator learns from that gradient.",
+                "The answers are there, but no gradient reaches the images: torch.no_grad, detach or .item() stops it. "
+                "The generator learns from that gradient.",
                 lambda seen: seen.get("largest gradient at a pixel", 1) == 0),
             Misconception(four_classes, "four classes",
                 "Your network answers with four numbers, like the notebook's own. The exercise asks for ten classes.",

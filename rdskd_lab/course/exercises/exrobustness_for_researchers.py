@@ -1,4 +1,4 @@
-"""The exercise of robustness_for_researchers: the interval of a difference of spreads, paired by seed."""
+"""The exercise of robustness_for_researchers: an interval for the difference between two spreads, paired by seed."""
 
 import torch
 
@@ -8,7 +8,7 @@ RNG = torch.Generator().manual_seed(12)
 
 
 def _accuracies(level, spread):
-    """Accuracies in % of 5 settings and 3 seeds; luck moves all settings of a seed together."""
+    """Accuracies in % for 5 settings and 3 seeds; luck shifts all settings of a seed together."""
     noise = torch.randn(5, 3, generator=RNG, dtype=torch.float64)
     return level + spread * noise + 2 * torch.randn(3, generator=RNG, dtype=torch.float64)
 
@@ -20,9 +20,9 @@ T = 4.302652729911275  # the 97.5 % quantile of Student's t with 2 degrees of fr
 
 
 def more_robust(ours, rivals, t):
-    """Rival's spread over settings less ours, with its 95 % interval: tensor (estimate, low, high), in points."""
+    """The rival's spread over settings minus ours, with its 95 % interval: tensor (estimate, low, high), in points."""
     ours, rivals = (x.nan_to_num(10.0) for x in (ours, rivals))  # a stopped run left a student that guesses
-    d = rivals.std(0) - ours.std(0)  # over the settings; one number a seed, of the same seed
+    d = rivals.std(0) - ours.std(0)  # over the settings: one difference per seed
     half = t * d.std() / len(d) ** 0.5
     return torch.stack([d.mean(), d.mean() - half, d.mean() + half])
 
@@ -117,9 +117,9 @@ EXERCISES = (
     Exercise(
         title="is it more robust?",
         hints=(
-            "Which axis is luck, and which one is the claim about? First turn each table into one number per seed.",
-            "Replace nan by the accuracy of a student that guesses. Take .std(0) over the settings. Subtract ours from "
-            "the rival's, seed by seed. Then compute an interval of those few differences.",
+            "Which axis is luck, and which axis is the claim about? First turn each table into one number per seed.",
+            "Replace nan with the accuracy of a student that guesses. Take .std(0) over the settings. Subtract ours "
+            "from the rival's, seed by seed. Then compute an interval for the mean of those few differences.",
             "d = rivals.std(0) - ours.std(0), and d.mean() plus or minus t * d.std() / len(d) ** 0.5.",
         ),
         answer=more_robust,
@@ -128,11 +128,12 @@ EXERCISES = (
               "you tried, so the interval is wide.",
         misconceptions=(
             Misconception(settings_and_seeds_pooled, "settings and seeds pooled",
-                "You treat each of the 15 runs as independent. But runs of one seed share their luck, and the settings "
-                "are what you compare. Only the 3 seeds are repeats: compute one number per seed first."),
+                "You treat each of the 15 runs as independent. But runs with the same seed share their luck, and the "
+                "settings are what you compare. Only the 3 seeds are repeats: compute one number per seed first."),
             Misconception(pooled_pairs, "runs compared one by one",
-                "You compare run with run. That tells which method is better on average, not which one varies less, "
-                "and it counts 15 repeats where there are 3 seeds. Take the spread over the settings first: std(0)."),
+                "You compare the runs one by one. That shows which method is better on average, not which one varies "
+                "less, and it counts 15 repeats although there are only 3 seeds. Take the spread over the settings "
+                "first: std(0)."),
             Misconception(stopped_runs_dropped, "stopped runs left out",
                 "You leave out the runs that were stopped. Then a method that fails more often looks more robust. "
                 "Count such a run as a student that guesses: 10 %."),
@@ -142,8 +143,8 @@ EXERCISES = (
             Misconception(stopped_runs_as_zero, "stopped runs as 0 %",
                 "A student that learned nothing still guesses: 10 % with ten classes, not 0 %."),
             Misconception(best_setting, "the best setting instead of the spread",
-                "You compare the best settings. With many settings, one is good by luck alone, and a robust method "
-                "does not need this luck. Compare the spread over the settings: std(0)."),
+                "You compare the best settings. Among many settings, one is good by luck alone; a robust method does "
+                "not need this luck. Compare the spread over the settings: std(0)."),
             Misconception(mean_over_settings, "the mean instead of the spread",
                 "You compare the means over the settings. A method can be better everywhere and still vary more. "
                 "Compare the spread: std(0)."),
@@ -151,19 +152,19 @@ EXERCISES = (
                 "You take the spread over the seeds, which is luck. Take it over axis 0, the settings: the claim is "
                 "about them."),
             Misconception(not_paired, "not paired",
-                "Your estimate is right, but your interval is that of two unrelated groups. Both methods had the same "
+                "Your estimate is right, but your interval is one for two unrelated groups. Both methods had the same "
                 "seeds: take the difference seed by seed first, then its standard deviation."),
             Misconception(ours_less_rivals, "the other way round",
-                "The sign is turned round. Subtract our spread from the rival's, so that a number above 0 speaks for "
-                "us."),
+                "The sign is reversed. Subtract our spread from the rival's, so that a number above 0 is in our "
+                "favour."),
             Misconception(deviation_for_error, "the standard deviation instead of the standard error",
-                "Your interval tells where the next seed may fall. The interval of a mean is narrower: divide by the "
-                "root of the number of seeds."),
-            Misconception(divided_by_n, "divided by n instead of its root",
+                "Your interval shows where the next seed may fall. The interval for a mean is narrower: divide by the "
+                "square root of the number of seeds."),
+            Misconception(divided_by_n, "divided by n instead of its square root",
                 "You divide the standard deviation by the number of seeds, so your interval is too narrow. Divide by "
-                "the root of that number."),
+                "the square root of that number."),
             Misconception(spread_of_the_whole_group, "divided by n instead of n - 1",
-                "You pass unbiased=False to the spread over the settings, which divides by n. The settings are a "
+                "You compute the spread over the settings with unbiased=False, which divides by n. The settings are a "
                 "sample: use torch's default, which divides by n - 1."),
         ),
     ),

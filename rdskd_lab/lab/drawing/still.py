@@ -29,7 +29,7 @@ def still(state: dict) -> str:
     run, live = state["run"], state["live"]
     rows = -(-len(live["sheet"]["labels"]) // live["sheet"]["columns"])
     top = 64 + 92 * -(-len(run["terms"]) // 3) + 12
-    end = top + 26 + rows * (TILE + LABEL) + 92
+    end = top + 26 + rows * (TILE + _below(run)) + 92
     parts = [*_head(run, live), *_cards(run, live), *_sheet(run, live, top), *_shares(run, live, end - 84)]
     parts += [*_charts(run, live, top), *_sentences(live, end - 84)]
     look = f":root{{{LIGHT}}}@media(prefers-color-scheme:dark){{:root{{{DARK}}}}}{STYLE}"
@@ -98,7 +98,7 @@ def _sheet(run: dict, live: dict, top: float) -> Iterator[str]:
     yield f'<defs><image id="sheet" width="{columns}" height="{rows}" preserveAspectRatio="none" {source}/></defs>'
     yield _text(0, top + 14, "What the generator makes", "h")
     for row in range(rows):  # each row of the mosaic apart, with room for the answers below it
-        y = top + 26 + row * (TILE + LABEL)
+        y = top + 26 + row * (TILE + _below(run))
         box = f'y="{y}" width="{LEFT}" height="{TILE}" viewBox="0 {row} {columns} 1" preserveAspectRatio="none"'
         yield f'<svg {box}><use href="#sheet"/></svg>'
         gaps = "".join(f"M{k * TILE} {y}v{TILE}" for k in range(1, columns))
@@ -106,8 +106,9 @@ def _sheet(run: dict, live: dict, top: float) -> Iterator[str]:
         for k in range(columns):
             i = row * columns + k
             if i < len(sheet["labels"]):
-                yield _text(k * TILE + 2, y + TILE + 13, run["classes"][sheet["labels"][i]][:5], "b s")
-                yield _text(k * TILE + TILE - 4, y + TILE + 13, f"{sheet['certainty'][i]:.0%}", "q s e")
+                name, last = run["classes"][sheet["labels"][i]], y + TILE + _below(run) - 4
+                yield _text(k * TILE + 2, y + TILE + 13, _cut(name, TILE), "b s")
+                yield _text(k * TILE + TILE - 4, last, f"{sheet['certainty'][i]:.0%}", "q s e")
 
 
 def _shares(run: dict, live: dict, top: float) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _shares(run: dict, live: dict, top: float) -> Iterator[str]:
     even = top + 68 - 48 / len(shares) / tallest
     yield f'<path d="M0 {even:.1f}H{LEFT}" class="anchor"/><path d="M0 {top + 68}H{LEFT}" class="box"/>'
     for k, name in enumerate(run["classes"] if len(shares) <= 20 else ()):
-        yield _text((k + 0.5) * pitch, top + 83, name[:6], "b s m")
+        yield _text((k + 0.5) * pitch, top + 83, _cut(name, pitch), "b s m")
 
 
 def _charts(run: dict, live: dict, top: float) -> Iterator[str]:
@@ -180,6 +181,17 @@ def _f(found: dict | None) -> str:
     """'F 3.8 ± 0.5; twin 3.7 ± 0.5', in thousandths."""
     both = [(who, found[who]) for who in ("mine", "twin") if found.get(who)] if found else []
     return "; ".join(f"{'F' if who == 'mine' else who} {1e3 * a:.1f} ± {1e3 * (e or 0):.1f}" for who, (a, e) in both)
+
+
+def _below(run: dict) -> int:
+    """Return the height below a row of images: one line where names are as short as digits, else two."""
+    return LABEL if max(map(len, run["classes"])) <= 2 else 2 * LABEL - 3
+
+
+def _cut(name: str, room: float) -> str:
+    """Cut a name to what `room` pixels hold of small bold text."""
+    most = int(room / 8)
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _colour(term: dict, k: int) -> str:

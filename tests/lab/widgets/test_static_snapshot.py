@@ -54,3 +54,14 @@ def test_its_words_count_the_classes_and_name_what_is_off():
         n = state["live"]["sheet"]["labels"].count(k)
         assert (f"{n} of class {k}" in said) == (n > 0)
     assert "information entropy loss -2.2 (off)" in said and "student on 1,000 real digits: 79%" in said
+
+
+def test_long_names_of_classes_meet_neither_a_percentage_nor_each_other():
+    state = made_up_state()
+    state["run"]["classes"] = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    found = [(t, "".join(t.itertext())) for t in ET.fromstring(still(state)).iter(f"{SVG}text")]
+    below = [t for t, _ in found if float(t.get("x")) < 456]  # in the sheet of images
+    heights = {kind: {t.get("y") for t in below if t.get("class") == kind} for kind in ("b s", "q s e")}
+    assert not heights["b s"] & heights["q s e"]
+    names = [text for t, text in found if t.get("class") in ("b s", "b s m")]
+    assert {"bird", "horse"} <= set(names) and all(len(name) <= 7 for name in names) and "automo…" in names

@@ -1,0 +1,62 @@
+"""The colour benchmarks: no photo chooses and is reported, and looks see no reported image."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "colour"))
+import colour_networks
+import colour_sets
+from colour_runs import configure
+
+from rdskd_lab.datasets import SETS, DataError
+from rdskd_lab.datasets.dataset import find, places
+from rdskd_lab.networks.architectures import WideResNet
+from rdskd_lab.torch_state import seeded
+
+
+@pytest.fixture
+def sets(monkeypatch):
+    """Add the benchmarks' sets, for one test."""
+    before = dict(SETS)
+    colour_sets.register()
+    yield SETS
+    SETS.clear()
+    SETS.update(before)
+
+
+def test_whole_photos_choose_and_about_two_thousand_images_do():
+    house = torch.arange(9_000) // 3 % 2_500
+    choose = colour_sets.divide(house)
+    assert not set(house[choose].tolist()) & set(house[~choose].tolist())
+    assert 2_000 <= int(choose.sum()) < 2_000 + 6 and choose.equal(colour_sets.divide(house))
+    assert colour_sets.divide(house.flip(0)).flip(0).equal(choose)  # decided by the photo, not by the place
+
+
+@pytest.mark.skipif(find((colour_sets.FILE,), places()) is None, reason=f"needs {colour_sets.FILE} in RDSKD_DATA")
+def test_svhn_is_divided_by_photo_and_a_look_sees_no_reported_image(sets):
+    (tune, of_tune), (test, of_test) = (colour_sets.read_svhn(split, places()) for split in ("tune", "test"))
+    assert (len(tune.labels), len(test.labels)) == (2_001, 7_999)
+    assert not set(of_tune.tolist()) & set(of_test.tolist())
+    look = sets["svhn-look"].read("test", places())
+    assert look.images.equal(tune.images) and look.labels.equal(tune.labels)
+    with pytest.raises(DataError, match="not to be trained on"):
+        sets["svhn-8000"].read("train", places())
+
+
+def test_a_network_in_bfloat16_is_itself_when_it_is_tested_and_its_weights_stay_float32():
+    net = seeded(0, WideResNet, 16, 1)
+    quick, images = colour_networks.Bfloat16(net), torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(quick.eval()(images), net(images), atol=1e-5)
+    net.train(), quick.train()
+    plain, rounded = net(images), quick(images)
+    assert rounded.dtype is torch.float32 and 0 < (plain - rounded).abs().max() < 0.1 * plain.abs().max()
+    rounded.square().mean().backward()
+    assert all(p.grad.dtype is torch.float32 and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_a_change_is_of_settings_and_of_weights(sets):
+    config = configure("svhn-look", "rdskd+bn", 10, "width=32,w:bn=0.3")
+    assert config.change == (("width", "32"),) and config.weight == (("bn", 0.3),) and config.data == "svhn-look"
