@@ -118,7 +118,7 @@ lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 # * *readable digits* and *collapse* are two runs worth seeing. In the first, the teacher has BatchNorm layers and the
 #   images look like digits. In the second, the generator makes the same image forty times.
 # * The **museum** holds recorded runs, both successful and failed. Nothing is trained there, so it works on a slow
-# machine too.
+#   machine too.
 
 # %% tags=["not-banded"]
 Museum("collapse")

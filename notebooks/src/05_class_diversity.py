@@ -321,9 +321,9 @@ lesson[3].check(weights_that_cure)
 # ## What to remember
 #
 # * $L_{IE} = -H(\bar p)$ looks at the *mean* answer: first take the mean, then its entropy, with the natural
-# logarithm. It lies between $-\ln K$ and 0.
+#   logarithm. It lies between $-\ln K$ and 0.
 # * Class diversity alone accepts images that tell the teacher nothing. Authenticity alone accepts a single class.
-# Each loss sees what the other cannot.
+#   Each loss sees what the other cannot.
 # * $e^{-L_{IE}}$ is a number of classes. It is easier to read than nats.
 # * Diversity has a price in authenticity, and the weight determines how high it is.
 #

@@ -316,9 +316,9 @@ Lab(seed=lesson.seed, steps=40, only="ds", learn=False)
 # * A pair is one image from each half of a batch. `ds` is one norm divided by another. Norms over different numbers
 #   of entries have different scales, so look at the *gradient* of a loss before you add the loss to others.
 # * A loss may have an easy way down that nobody intended. Split its gradient into parts and see which part pulls
-# hardest.
+#   hardest.
 # * If a number can be 0, divide by it only once, and add a small number to it first. A NaN cannot be repaired later,
-# so it must never arise.
+#   so it must never arise.
 #
 # ## The paper, the code, and what we measured
 #

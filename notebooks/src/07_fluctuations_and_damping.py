@@ -534,14 +534,14 @@ sheet(rows, teacher, most=10)
 # | 0, never changed | 4.4 ± 0.5 | 7.7 ± 1.9 | 0.18 ± 0.02 | -1.73 ± 0.10 |
 #
 # * The published rule lowers neither of the two fluctuations by more than the spread between seeds, either here or in
-# the two other settings. $F$ of `ie` is lowest for the plain sum.
+#   the two other settings. $F$ of `ie` is lowest for the plain sum.
 # * The published rule changes where `ie` ends: at -2.09 instead of -2.18, which means 8.1 effective classes instead
 #   of 8.8. A run with constant weights equal to the mean gains (1.00 and 0.67) ends at -2.11. So the cause is the
 #   smaller *weight*, not the damping.
 # * An anchor that stays at 0 acts like a weight of 0.2 on `ie`: the teacher is surer of the images, `oh` fluctuates
 #   less, `ie` fluctuates more, and there are not quite 6 effective classes.
 # * With batches of 8, the rule `previous` gave a lower $F$ of `oh` than the plain sum for 9 of 10 seeds, but no
-# better result at the end. This is one of thirty comparisons, so it may be luck. Runs with new seeds could tell.
+#   better result at the end. This is one of thirty comparisons, so it may be luck. Runs with new seeds could tell.
 #
 # **Verdict on claim 3: not confirmed here.** This does not refute the claim for other settings.
 #
@@ -603,11 +603,11 @@ Lab(seed=lesson.seed, steps=40, learn=False)
 # ## What to remember
 #
 # * A fluctuation is the mean rise per step. Always state on which batches it was measured: on fresh batches it is
-# almost entirely sampling noise.
+#   almost entirely sampling noise.
 # * Compare every such number with the noise floor of a frozen generator. Noise alone gives $0.56\,\sigma$.
 # * Two losses conflict if the cosine of their gradients is below 0. Measure both gradients on the same latents.
 # * Minimising $e^{L-a}$ instead of $L$ keeps the direction of the gradient and multiplies its length by the gain
-# $e^{L-a}$: 1 at the anchor, 2 at $\ln 2$ nats above it. The anchor is a constant; no gradient flows through it.
+#   $e^{L-a}$: 1 at the anchor, 2 at $\ln 2$ nats above it. The anchor is a constant; no gradient flows through it.
 # * Damping changes a term's mean weight. Compare damping with constant weights equal to the mean gains, not only with
 #   the plain sum.
 # * A change smaller than the spread between seeds is not a finding.
@@ -618,14 +618,14 @@ Lab(seed=lesson.seed, steps=40, learn=False)
 #   and that exponentially penalising increments mitigates them. We have not read its body. We know neither on which
 #   batches its losses were measured nor what its anchor is.
 # * *Code.* The released code logs the losses on the training batches, each of 512 fresh images. It has two damped
-# terms and one plain term, without weights. The anchors start at 0 and are set once every 120 steps, at the second
-# step.
+#   terms and one plain term, without weights. The anchors start at 0 and are set once every 120 steps, at the second
+#   step.
 # * *Measured* (ten seeds, with the ranges above; width 8, batches of 32, 100 or 150 steps, the MNIST teacher). On the
 #   probe, the fluctuation is a fraction of that on training batches. The mean cosine of the two gradients is slightly
 #   below 0 for all ten stored seeds. In no setting did the published rule reduce the fluctuation of `oh` or `ie` by
 #   more than the spread over ten seeds.
 # * *Not measured here.* Whether a *student* learns better with damping; the published size (width 128, batches of
-# 512, 2,400 steps); colour images; long runs.
+#   512, 2,400 steps); colour images; long runs.
 #
 # ## New words
 #

@@ -279,7 +279,7 @@ charts.recall(found)
 #
 # * The generator replaces the data: the teacher's own answers show which images are good.
 # * With `oh` alone, the generator collapses. `ie` prevents this but conflicts with `oh`. `ds` is meant to make images
-# differ. Damping multiplies a gradient by a *gain*.
+#   differ. Damping multiplies a gradient by a *gain*.
 # * The student sees generated images and the teacher's soft answers, and nothing else.
 #
 # ## The paper, the code, and what we measured

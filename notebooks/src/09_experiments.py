@@ -206,7 +206,7 @@ Museum("collapse")
 #
 # * Set the weight of `ds` to 100 and switch `ie` off. Do the images differ more? Are there more classes?
 # * Use slow motion. Which of the 40 images change their class, and how did the teacher's certainty change just
-# before?
+#   before?
 # * Switch `ie` off and watch the student. How long does it take to forget a class?
 # * Press *readable digits* and *collapse*. How do their cards differ?
 # * Set the damping strength to 20, with the anchor *previous* (under *More*). Does any loss fluctuate less?

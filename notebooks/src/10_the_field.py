@@ -253,7 +253,7 @@ Figure("stored results under one budget", figure, alt)
 # ## What to remember
 #
 # * A method consists of what is optimised, a table of terms, and when the student learns. Most papers change two or
-# three rows.
+#   three rows.
 # * RDSKD shares `oh` and `ie` with DAFL. It damps them and uses no weights. For diversity, it compares the images
 #   with the teacher's answers, where MSKD compares them with the latents.
 # * ZSKD and DeepInversion have no generator. They optimise the pixels of one sheet (batch) of images at a time.

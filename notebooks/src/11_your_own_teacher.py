@@ -320,7 +320,7 @@ print("harmed:", (folder / "harmed").exists())
 #   mean and the standard deviation of its training pixels.
 # * The teacher's accuracy does not predict the student's.
 # * If you give a model away, somebody can copy it without its data. Here the training images did not come back, but
-# there is no guarantee of this.
+#   there is no guarantee of this.
 # * Weights are data. Pickles and modules are programs.
 #
 # ## The paper, the code, and what we measured

@@ -296,7 +296,7 @@ sheet({"generated\nthe student saw\nimages like these": row, "real digits\nit ne
 #
 # * A teacher without its data still answers any question. The skill lies in asking good ones.
 # * Good questions meet three requirements: sure answers, all classes, and different images. Each corrects a failure
-# of the others.
+#   of the others.
 # * Change one thing at a time, from the same start. Only then does a difference have a single cause.
 # * A teacher can be sure of an image that does not show a digit at all. Being certain does not mean being right.
 #

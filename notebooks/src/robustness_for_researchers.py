@@ -328,7 +328,7 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 #
 # * which verdict you expected, and which one you found;
 # * one result that would change your mind, and the study that could produce it: more seeds, another teacher, a harder
-# data set, other settings, the published schedule;
+#   data set, other settings, the published schedule;
 # * one way in which our design may be unfair to the method that you doubt.
 #
 # One command runs any of these studies: `rdskd-lab study run NAME`. You can stop and resume it at any time, and run it on a
@@ -337,11 +337,11 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 # ## What to remember
 #
 # * "Robust" needs a number that is chosen before the runs. The mean, the worst accuracy, the spread and the share of
-# collapses can each name a different winner.
+#   collapses can each name a different winner.
 # * Seeds are repetitions; settings are not. Pair runs by seed, compute the spread over settings, and include the
-# stopped runs.
+#   stopped runs.
 # * If a change makes a loss fluctuate less, compare it with a simple control: a constant weight that makes the loss
-# equally weak.
+#   equally weak.
 # * "Undecided" means that we do not know. It means neither yes nor no.
 #
 # ## The paper, the code, and what we measured
