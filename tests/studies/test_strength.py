@@ -53,8 +53,10 @@ def test_moves_are_as_long_as_they_are_told_to_be_and_keep_their_direction(confi
     one = [w.detach().clone() for w in plain.generator.parameters()]
     fresh = adapted(undamped(config), rescaled(wanted))
     next(plain.synthesise()), next(fresh.synthesise())
-    moves = [torch.cat([(w.detach() - b).flatten() for w, b in zip(run.generator.parameters(), one, strict=True)])
-             for run in (plain, fresh)]  # fmt: skip
+    moves = [
+        torch.cat([(w.detach() - b).flatten() for w, b in zip(run.generator.parameters(), one, strict=True)])
+        for run in (plain, fresh)
+    ]
     assert torch.cosine_similarity(*moves, 0).item() == pytest.approx(1, abs=1e-5)
 
 
