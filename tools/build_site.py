@@ -35,9 +35,13 @@ OUT = TOP / "site"
 RECORDED = TOP / "results" / "page"
 TEXTS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "results/*.md", "notebooks/*.md")
 NAV = (
-    ("index.html", "Play"), ("course.html", "Course"), ("docs/results.html", "Results"), ("docs/lab.html", "Lab"),
-    ("docs/own-teacher.html", "Own teacher"), ("README.html", "About"),
-)  # fmt: skip
+    ("index.html", "Play"),
+    ("course.html", "Course"),
+    ("docs/results.html", "Results"),
+    ("docs/lab.html", "Lab"),
+    ("docs/own-teacher.html", "Own teacher"),
+    ("README.html", "About"),
+)
 NOT_HERE = "application/vnd.jupyter.widget-view+json", "application/vnd.plotly.v1+json"  # need a kernel, or 4 MB
 LEAD = """The training data of a network, the teacher, are gone. A generator learns to make images that the teacher
 recognises, and a student learns from them."""

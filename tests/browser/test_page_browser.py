@@ -173,8 +173,10 @@ def truth(trace, step: int) -> dict:
         "cards": cards,
         "values": [short(raw) for raw in moment.look.raw.values()] + [percent(accuracy[-1])],
         "shares": [f"{k}: {percent(share)}" for k, share in enumerate(moment.shares.tolist())],
-        "fluctuation": [fluctuation(record, name, step) for name in settings if settings[name]["on"] and settings[name]["damped"]],
-    }  # fmt: skip
+        "fluctuation": [
+            fluctuation(record, name, step) for name in settings if settings[name]["on"] and settings[name]["damped"]
+        ],
+    }
 
 
 def fluctuation(record, name: str, step: int) -> str | None:
@@ -458,6 +460,8 @@ def test_the_shipped_tree_is_quick_on_a_slow_machine(open_page, shipped, wide, h
     shown.at("rate").fill("400")
     shown.view.keyboard.press("Enter")
     states, frames = shown.view.evaluate(FRAMES)
-    print(f"\n{wide} px, {SLOW} x slowed: controls after {ready:.0f} ms, first picture moving {moving:.0f} ms after Play, "
-          f"a press shown after {np.median(pressed):.0f} ms (worst {max(pressed):.0f}), {states:.0f} states and {frames:.0f} sheets a second")  # fmt: skip
+    print(
+        f"\n{wide} px, {SLOW} x slowed: controls after {ready:.0f} ms, first picture moving {moving:.0f} ms after Play, "
+        f"a press shown after {np.median(pressed):.0f} ms (worst {max(pressed):.0f}), {states:.0f} states and {frames:.0f} sheets a second"
+    )
     assert moving <= 2000 and max(pressed) <= 100 and states >= 20

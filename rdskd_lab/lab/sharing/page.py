@@ -202,10 +202,15 @@ def packed(about: Recording) -> dict:
     branches = {key: _branch(about, key) for key in about.branches}
     ghosts = {twin.key: _ghost(twin) for twin in about.twins}
     return {
-        "title": about.title, "words": about.words, "made": about.made, "every": about.every, "images": about.images,
+        "title": about.title,
+        "words": about.words,
+        "made": about.made,
+        "every": about.every,
+        "images": about.images,
         "run": about.run,
-        "branches": branches, "ghosts": ghosts,
-    }  # fmt: skip
+        "branches": branches,
+        "ghosts": ghosts,
+    }
 
 
 def about_run(experiment: Experiment) -> dict:
@@ -227,14 +232,20 @@ def _branch(about: Recording, key: str) -> dict:
     kept = [at % about.images == 0 and (at > branch.since or not branch.parent) for at in steps]
     sheets = {at: sheet for at, sheet, is_kept in zip(steps, sheets, kept, strict=True) if is_kept}
     return {
-        "since": branch.since, "parent": branch.parent, "steps": steps,
-        "does": _does(branch.edits), "names": [shortly_told(edit, branch.trace.terms) for edit in branch.edits],
+        "since": branch.since,
+        "parent": branch.parent,
+        "steps": steps,
+        "does": _does(branch.edits),
+        "names": [shortly_told(edit, branch.trace.terms) for edit in branch.edits],
         "edits": [[edit.step, shortly_told(edit, branch.trace.terms), edit.term] for edit in branch.trace.record.edits],
-        "sheets": {"steps": [*sheets], "png": [one.pop("png") for one in sheets.values()],
-                   "rest": transposed(rounded([*sheets.values()]))},
+        "sheets": {
+            "steps": [*sheets],
+            "png": [one.pop("png") for one in sheets.values()],
+            "rest": transposed(rounded([*sheets.values()])),
+        },
         "frames": transposed(rounded(lives)),
         "course": _course(branch.trace, branch.since),
-    }  # fmt: skip
+    }
 
 
 def _live(trace: Trace, step: int, twins: list[RecordedTwin]) -> dict:
@@ -266,20 +277,22 @@ def _course(trace: Trace, since: int) -> dict:
     at = [k for k, step in enumerate(record.probe["step"]) if step >= since]
     steps = [record.probe["step"][k] for k in at]
     tested = [k for k, step in enumerate(record.student["step"]) if step >= since]
-    return rounded({
-        "steps": steps,
-        "terms": {
-            name: {
-                "probe": [plain(record.probe[name][k]) for k in at],
-                "anchor": [anchor_after(record, name, step, term) for step in steps],
-            }
-            for name, term in shown.objective.items()
-        },
-        "student": {
-            "steps": [record.student["step"][k] for k in tested],
-            "value": [plain(record.student["accuracy"][k]) for k in tested],
-        },
-    })  # fmt: skip
+    return rounded(
+        {
+            "steps": steps,
+            "terms": {
+                name: {
+                    "probe": [plain(record.probe[name][k]) for k in at],
+                    "anchor": [anchor_after(record, name, step, term) for step in steps],
+                }
+                for name, term in shown.objective.items()
+            },
+            "student": {
+                "steps": [record.student["step"][k] for k in tested],
+                "value": [plain(record.student["accuracy"][k]) for k in tested],
+            },
+        }
+    )
 
 
 def _ghost(twin: RecordedTwin) -> dict:
