@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 00 Start here: a teacher whose data is gone
 #
-# **Goal.** See what data-free distillation is for, watch the whole method run once (30 seconds), and check that your machine
+# **Goal.** See what data-free distillation is for, watch the whole method run once (15 seconds), and check that your machine
 # is ready.
 #
 # **Time.** About 15 minutes, of which 15 seconds are computing (two CPU cores).
