@@ -165,7 +165,7 @@ class Twin:
             return f"classes {its:.1f} → {mine:.1f}"
         if name == "certainty":
             return f"the teacher's certainty {100 * its:.0f} → {100 * mine:.0f} %"
-        return f"the loss of {self.titles[name]} {its:.3g} → {mine:.3g}"
+        return f"{loss_of(words_of(self.experiment.objective, name))} {its:.3g} → {mine:.3g}"
 
     def fluctuation_sentence(self, record: Record, window: int) -> str:
         """Compare how much the damped losses jump in both, which differ in damping."""
@@ -178,7 +178,8 @@ class Twin:
                 if abs(ratio) > known["critical"] * known["spread"]:
                     share = abs(1 - mine[0] / its[0])
                     more = "less" if ratio < 0 else "more"
-                    said.append(f"the loss of {self.titles[name]} jumps {100 * share:.0f} % {more} than in its twin")
+                    loss = loss_of(words_of(self.experiment.objective, name))
+                    said.append(f"{loss} jumps {100 * share:.0f} % {more} than in its twin")
         if said:
             return f"With this damping {' and '.join(said)}."
         if self.band is None:
@@ -194,6 +195,12 @@ def title_of(words) -> tuple[str, str]:
     first = words.purpose.split(". ")[0].rstrip(".")
     title, colon, rest = first.partition(":")
     return (title, rest.strip()) if colon else (words.name[:1].upper() + words.name[1:], first)
+
+
+def loss_of(words) -> str:
+    """Name a loss by its title, as its card does: 'the loss of class diversity'; or by its name, if it has no other."""
+    title = title_of(words)[0]
+    return f"the {words.name}" if title.lower() == words.name.lower() else f"the loss of {title.lower()}"
 
 
 def shortly(edit: Edit, titles: dict[str, str]) -> str:

@@ -13,8 +13,8 @@ from recorded import SMALL  # noqa: E402
 
 from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session import twin as twins  # noqa: E402
-from rdskd_lab.lab.session.experiment import Experiment  # noqa: E402
-from rdskd_lab.lab.session.record import Edit, Record  # noqa: E402
+from rdskd_lab.lab.session.experiment import PLAYABLE, Experiment  # noqa: E402
+from rdskd_lab.lab.session.record import Edit, Record, words_of  # noqa: E402
 from rdskd_lab.lab.session.trace import begin  # noqa: E402
 from rdskd_lab.lab.session.twin import LAST, SMOOTH, SOONEST, Band, Twin  # noqa: E402
 from rdskd_lab.methods.rdskd import rdskd  # noqa: E402
@@ -221,3 +221,12 @@ def test_luck_was_measured_for_rdskd_as_it_comes_whatever_its_damping_and_for_no
     narrow = min(band.spread["classes"])
     assert band.beyond("classes", 2, 1.01 * band.critical["classes"] * max(band.spread["classes"]))
     assert not band.beyond("classes", 300, 0.99 * band.critical["classes"] * narrow)
+
+
+def test_a_loss_is_named_as_its_card_names_it_and_by_its_own_name_where_the_card_has_no_other():
+    for method, name, words in (
+        ("rdskd", "ie", "the loss of class diversity"),
+        ("dafl", "act", "the activation loss"),
+        ("rdskd+bn", "bn", "the BatchNorm statistics"),
+    ):
+        assert twins.loss_of(words_of(PLAYABLE[method].terms(), name)) == words
