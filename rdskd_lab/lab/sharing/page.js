@@ -159,7 +159,7 @@ class Player {
     if (begun) return;
     let before = performance.now();
     const tick = (now) => {
-      if (!this.playing) return;
+      if (!this.playing || this.ticking !== tick) return; // or paused and played again within a frame
       this.at += (this.direction * this.rate * Math.max(0, now - before)) / 1000;
       before = now;
       const last = this.recording.last(this.key);
@@ -169,6 +169,7 @@ class Player {
       } else if (this.step !== this.shown) this.show();
       requestAnimationFrame(tick);
     };
+    this.ticking = tick;
     requestAnimationFrame(tick);
   }
 
