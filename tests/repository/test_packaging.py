@@ -249,18 +249,18 @@ def test_badges_come_and_go_with_an_address_of_github():
 # ---- notebooks -----------------------------------------------------------------------------------------------------
 
 
-def test_only_two_phrases_and_pictures_are_left_out_when_notebooks_are_compared():
+def test_only_three_phrases_and_pictures_are_left_out_when_notebooks_are_compared():
     config = configparser.ConfigParser()
     config.read(TOP / "tests" / "nbval_sanitize.cfg")
-    assert len(config.sections()) == 3
+    assert len(config.sections()) == 4
 
     def clean(text):
         for section in config.sections():
             text = re.sub(config[section]["regex"], config[section]["replace"], text)
         return text
 
-    one = "accuracy: yours 71.3 %, typical 66-75 %\nall: yours 0.91\nabout 40 s here, 10 classes"
-    two = "accuracy: yours 9 %, typical 66-75 %\nall: yours 1e-3\nabout 2.5 min here, 10 classes"
+    one = "accuracy: yours 71.3 %, typical 66-75 %\nall: yours 0.91\nabout 40 s here, 10 classes. Device: cpu."
+    two = "accuracy: yours 9 %, typical 66-75 %\nall: yours 1e-3\nabout 2.5 min here, 10 classes. Device: cuda."
     assert clean(one) == clean(two)
     for other in (one.replace("66-75", "60-75"), one.replace("10 classes", "9 classes"), one.replace("yours", "ours")):
         assert clean(one) != clean(other)

@@ -215,7 +215,7 @@ def packed(about: Recording) -> dict:
 
 def about_run(experiment: Experiment) -> dict:
     """Return what teacher, test images and terms of a live run are, for the page."""
-    lab = SimpleNamespace(experiment=experiment, run_id=0, record=SimpleNamespace(edits=[]), encode=encode)
+    lab = SimpleNamespace(experiment=experiment, run_id=0, only="", record=SimpleNamespace(edits=[]), encode=encode)
     return run_state(lab) | {"device": "cpu"}
 
 
