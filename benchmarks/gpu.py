@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import torch
 
+from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.machine import machine
 
 TOP = Path(__file__).resolve().parents[1]
@@ -164,11 +165,7 @@ def do(job: Job, out: Path, log: Path, most: float) -> bool:
         job=job.name, ended=ended, seconds=f"{time.monotonic() - begun:.1f}", found=" ".join(said.split())[:2000]
     )
     row |= dict(machine=machine(device), torch=torch.__version__, when=time.strftime("%Y-%m-%d %H:%M"))
-    with log.open("a", newline="") as file:
-        table = csv.DictWriter(file, row, lineterminator="\n")
-        if not file.tell():
-            table.writeheader()
-        table.writerow(row)
+    append_row(log, row)
     print(*row.values(), sep=" | ", flush=True)
     return ended == "done"
 

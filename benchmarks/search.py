@@ -15,6 +15,7 @@ import torch
 
 from rdskd_lab.evaluation.accuracy import accuracy
 from rdskd_lab.methods.registry import METHODS
+from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.config import Config, resolve
 from rdskd_lab.runs.execute import prepare
 
@@ -107,11 +108,7 @@ def main(method, name, seeds="0"):
             row = dict(method=method, list=name, preset=config.preset, seed=seed, change=said)
             row |= dict(tuning_accuracy=f"{found:.4f}", generator_s=f"{source:.1f}", student_s=f"{student:.1f}")
             row |= dict(threads=torch.get_num_threads(), settings=text)
-            with TABLE.open("a", newline="") as file:
-                writer = csv.DictWriter(file, row, lineterminator="\n")
-                if not file.tell():
-                    writer.writeheader()
-                writer.writerow(row)
+            append_row(TABLE, row)
             print(*list(row.values())[:-1], flush=True)
 
 

@@ -21,7 +21,7 @@ from teachers import TEACHERS, TOP, trained
 from rdskd_lab.runs.check_teacher import check_teacher, forecast_of
 from rdskd_lab.runs.compare import as_csv, read_table
 
-TABLE = TOP / "results" / "any_teacher_forecast.csv"
+TABLE, FRESH = TOP / "results" / "any_teacher_forecast.csv", TOP / "results" / "any_teacher_fresh.csv"
 COLUMNS = {
     "check-up: forecast": "forecast",
     "check-up: agreement on procedural images": "agreement procedural",
@@ -101,6 +101,22 @@ def main(*names: str) -> None:
             if len(some) > 2:
                 rho = rank_correlation([float(r[column]) for r in some], [float(r["truth"]) for r in some])
                 print(f"{half} half, {len(some)} MNIST teachers, {words}: rank correlation {rho:.2f}")
+    fresh = read_fresh()
+    some = [(float(r["forecast"]), float(r["teacher_accuracy"]), float(r["truth"])) for r in some] + fresh
+    for words, k in (("check-up: forecast", 0), ("the teacher's accuracy", 1)) if fresh else ():
+        rho = rank_correlation([row[k] for row in some], [row[2] for row in some])
+        print(f"reported half and {len(fresh)} fresh teachers, {words}: rank correlation {rho:.2f}")
+
+
+def read_fresh() -> list[tuple[float, float, float]]:
+    """Return (forecast, teacher's accuracy, pure RDSKD's student, median of its seeds) of each fresh teacher."""
+    rows = list(csv.DictReader(FRESH.open())) if FRESH.exists() else []
+    truth = {r["teacher"]: [] for r in rows}
+    for r in rows:
+        if r["what"] == "rdskd":
+            truth[r["teacher"]].append(float(r["value"]))
+    told = [r for r in rows if r["what"] == "forecast" and truth[r["teacher"]]]
+    return [(float(r["value"]), float(r["teacher_accuracy"]), median(truth[r["teacher"]])) for r in told]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from rdskd_lab.evaluation.accuracy import accuracy
 from rdskd_lab.networks.architectures import LeNet5, LeNet5BN
 from rdskd_lab.networks.weights import save_weights
 from rdskd_lab.runs.check_teacher import check_teacher
+from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.train_teacher import labelled_batches
 from rdskd_lab.torch_state import seeded
 from rdskd_lab.training import cosine, fit
@@ -118,11 +119,7 @@ def done(name: str, what: str, seed) -> bool:
 def write(name: str, what: str, seed, value, teacher_accuracy, note: str) -> None:
     """Add a row."""
     row = dict(teacher=name, what=what, seed=seed, value=value, teacher_accuracy=teacher_accuracy, note=note)
-    with TABLE.open("a", newline="") as file:
-        table = csv.DictWriter(file, row, lineterminator="\n")
-        if not file.tell():
-            table.writeheader()
-        table.writerow(row)
+    append_row(TABLE, row)
     print(*row.values(), flush=True)
 
 

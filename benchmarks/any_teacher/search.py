@@ -16,6 +16,7 @@ from teachers import TEACHERS, TOP
 
 from rdskd_lab.batch import Batch
 from rdskd_lab.evaluation.accuracy import accuracy
+from rdskd_lab.runs.compare import append_row
 
 LOG, POOLS = TOP / "results" / "any_teacher_log.csv", TOP / "runs" / "pools"
 OF_GENERATOR = "generator_steps", "batch_size", "latent", "width", "lr", "sheet_steps", "pooled"
@@ -68,11 +69,7 @@ def score(name: str, seed: int, text: str, arm: str, change: dict) -> None:
     row = dict(when=time.strftime("%m-%d %H:%M"), teacher=name, seed=seed, arm=arm, change=text)
     row |= dict(tuning_accuracy=f"{found:.4f}", generator_cpu_s=f"{between - begun:.0f}")
     row |= dict(student_cpu_s=f"{time.process_time() - between:.0f}", settings=settings)
-    with LOG.open("a", newline="") as file:
-        table = csv.DictWriter(file, row, lineterminator="\n")
-        if not file.tell():
-            table.writeheader()
-        table.writerow(row)
+    append_row(LOG, row)
     print(*list(row.values())[:-1], flush=True)
 
 

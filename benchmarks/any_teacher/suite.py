@@ -22,6 +22,7 @@ from rdskd_lab.evaluation.accuracy import accuracy, compare
 from rdskd_lab.methods.procedural_images import DeadLeaves
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.registry import Shape, make_student
+from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.recover import recovering
 from rdskd_lab.torch_state import frozen, seeded
 
@@ -140,11 +141,7 @@ def main(*given: str) -> None:
         if key in {tuple(r[n] for n in ("preset", "arm", "teacher", "seed")) for r in rows()}:
             continue
         row = measure(*what)
-        with TABLE.open("a", newline="") as file:
-            table = csv.DictWriter(file, row, lineterminator="\n")
-            if not file.tell():
-                table.writeheader()
-            table.writerow(row)
+        append_row(TABLE, row)
         print(*row.values(), flush=True)
 
 

@@ -87,16 +87,6 @@ def curve(out: Path) -> list[tuple[int, float]]:
     return [(step, float(right)) for step, right in found if right]
 
 
-def append(path: Path, row: dict) -> None:
-    """Add a row to a table, which gets its header with the first."""
-    with path.open("a", newline="") as file:
-        table = csv.DictWriter(file, row, lineterminator="\n")
-        if not file.tell():
-            table.writeheader()
-        table.writerow(row)
-    print(*row.values(), flush=True)
-
-
 def prepare() -> None:
     """Make the benchmark's sets known, and take one thread."""
     colour_sets.register()

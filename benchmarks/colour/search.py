@@ -13,9 +13,10 @@ import hashlib
 import sys
 import time
 
-from colour_runs import Clock, append, configure, curve, prepare, run
+from colour_runs import Clock, configure, curve, prepare, run
 from colour_sets import KEPT, TOP
 
+from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.config import resolve
 from rdskd_lab.runs.reuse import SETTINGS
 
@@ -69,7 +70,8 @@ def look(data: str, method: str, seed: int, change: str) -> None:
     row |= dict(tuning_accuracy=f"{result['student_accuracy']:.4f}", agreement=f"{result['agreement']:.4f}")
     row |= dict(generator_cpu_s=f"{generator:.0f}", student_cpu_s=f"{result['cpu']['distill']:.0f}")
     row |= dict(curve=" ".join(f"{step}:{right:.3f}" for step, right in curve(out)), settings=said)
-    append(LOG, row)
+    append_row(LOG, row)
+    print(*row.values(), flush=True)
 
 
 def read_seconds(pool) -> float:

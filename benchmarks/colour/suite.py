@@ -9,8 +9,10 @@ import argparse
 import csv
 import sys
 
-from colour_runs import append, configure, curve, prepare, run
+from colour_runs import configure, curve, prepare, run
 from colour_sets import KEPT, TOP
+
+from rdskd_lab.runs.compare import append_row
 
 TABLE = TOP / "results" / "colour.csv"
 SEEDS = 0, 1, 2
@@ -78,7 +80,9 @@ def main(words: list[str]) -> None:
         if asked.list:
             print(*row, "done" if row in done else "to do")
         elif row not in done:
-            append(TABLE, measure(*row))
+            found = measure(*row)
+            append_row(TABLE, found)
+            print(*found.values(), flush=True)
 
 
 if __name__ == "__main__":

@@ -188,6 +188,15 @@ def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
     return text.getvalue().encode()
 
 
+def append_row(path: Path, row: dict) -> None:
+    """Add a row to a table on disk, which gets its header with the first; so who is stopped keeps what was measured."""
+    with path.open("a", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, row, lineterminator="\n")
+        if not file.tell():
+            table.writeheader()
+        table.writerow(row)
+
+
 def read_table(path: Path | str) -> list[dict]:
     """Read what `as_csv` wrote: what is blank as None, the columns TEXTS as text, numbers as numbers."""
     with open(path, newline="", encoding="utf-8") as file:

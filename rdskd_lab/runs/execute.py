@@ -73,10 +73,10 @@ def execute(
         folder, source = Folder(out, run, describe(setup, run, fingerprint)), Path(config.from_run)
         if config.from_run and not resume:
             refuse_misfit(run, folder.facts, source)
+        if setup.config.data != NO_DATA and not resume:
+            tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))
         with _disk_errors(out), _enough_memory("what comes after a stage", "student_batch_size", RESUME):
             folder.restore() if resume else folder.start()
-            if setup.config.data != NO_DATA and not resume:
-                tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))
             if config.from_run and not any(run.done.values()):
                 take_generator(run, folder, source)
                 folder.save()

@@ -244,3 +244,11 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
     ]
     (tmp_path / "t.csv").write_bytes(C.as_csv(rows, rows[0]))
     assert C.read_table(tmp_path / "t.csv") == [rows[0], rows[1] | {"version": None}]
+
+
+def test_a_table_that_grows_row_by_row_has_one_header_and_reads_back(tmp_path):
+    rows = [{"method": "rdskd", "seed": 0.0}, {"method": "dafl", "seed": 1.0}]
+    for row in rows:
+        C.append_row(tmp_path / "table.csv", row)
+    assert (tmp_path / "table.csv").read_text() == "method,seed\nrdskd,0.0\ndafl,1.0\n"
+    assert C.read_table(tmp_path / "table.csv") == rows

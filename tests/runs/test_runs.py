@@ -718,3 +718,14 @@ def test_a_teacher_near_chance_is_told_before_anything_is_trained():
         execution.tell_accuracy(load_weights(LeNet5(), "lenet5"), test, True)
     with warnings.catch_warnings(action="error"):
         execution.tell_accuracy(load_weights(LeNet5(), "lenet5"), test, False)
+
+
+def test_a_first_test_that_fails_leaves_nothing_and_a_resumed_run_is_not_tested_again(copy, tmp_path, monkeypatch):
+    def fails(teacher, split, always):
+        raise RunError("a network failed in the first test")
+
+    monkeypatch.setattr(execution, "tell_accuracy", fails)
+    with pytest.raises(RunError, match="first test"):
+        execute(POOLED, tmp_path / "new")
+    assert not (tmp_path / "new").exists() or not any((tmp_path / "new").iterdir())
+    assert execute(POOLED, copy, resume=True)["student_accuracy"] >= 0

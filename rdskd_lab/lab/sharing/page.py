@@ -29,17 +29,7 @@ from ..session.twin import Band, Twin, stored_band
 
 DIGITS = 9  # significant ones of a number in the file: with 7, one in some hundreds is shown rounded the other way
 QUALITY = 8  # of the images, WebP's, 0 to 100
-LEFT_OUT = (
-    "step",
-    "speed",
-    "playing",
-    "reason",
-    "slow",
-    "stage",
-    "told",
-    "charts",
-    "twin_shares",
-)  # page.js adds these
+LEFT_OUT = tuple("step speed playing reason slow stage told charts twin_shares".split())  # page.js adds these
 
 
 @dataclass
