@@ -30,8 +30,7 @@ from rdskd_lab.course import begin, five_boxes, sheet
 from rdskd_lab.reporting import charts
 from rdskd_lab.reporting.history import history_of
 
-lesson = begin("08_rdskd")
-device = lab.find_device()  # a GPU if there is one
+lesson = begin("08_rdskd", device="auto")  # a GPU if there is one
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 for name, net in (("teacher", teacher), ("student", lab.LeNet5Half())):
     print(f"{name}: {sum(p.numel() for p in net.parameters()):6,} parameters")
@@ -200,7 +199,7 @@ lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 # %%
 settings = replace(lab.PRESETS["classroom"], generator_steps=300, student_steps=1000)
 student = lab.seeded(lesson.seed, lab.LeNet5Half)
-run = lab.Distillation(teacher, student, lab.rdskd(), settings, seed=lesson.seed, device=device)
+run = lab.Distillation(teacher, student, lab.rdskd(), settings, seed=lesson.seed, device=lesson.device)
 
 history, pictures = [], [run.picture()]
 for step in run.synthesise():
