@@ -321,7 +321,9 @@ def test_begin_finds_a_device_says_it_in_a_word_and_takes_another(capsys, monkey
     assert found == lab.find_device() and f" {found.type}." in capsys.readouterr().out
     with monkeypatch.context() as patched:
         patched.setattr(lesson, "find_device", lambda name: torch.device("cuda" if name == "auto" else name))
-        assert course.begin("04_authenticity", device="auto").device.type == "cuda" and " cuda." in capsys.readouterr().out
+        assert (
+            course.begin("04_authenticity", device="auto").device.type == "cuda" and " cuda." in capsys.readouterr().out
+        )
         assert course.begin("04_authenticity", device="cpu").device.type == "cpu"
     with pytest.raises(ValueError, match="cannot be used here"):
         course.begin("04_authenticity", device="abacus")
