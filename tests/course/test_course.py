@@ -316,17 +316,19 @@ def test_begin_finds_a_device_says_it_in_a_word_and_takes_another(capsys, monkey
     monkeypatch.setattr(lesson, "look", lambda: None)
     monkeypatch.setattr(lesson, "diagnose", lambda facts: [])
     monkeypatch.setattr(lesson, "estimate", lambda facts: {})
-    assert course.begin("04_authenticity").device.type == "cpu" and " cpu." in capsys.readouterr().out
-    found = course.begin("04_authenticity", device="auto").device
+
+    def begun(**where):
+        return course.begin("04_authenticity", **where)
+
+    assert begun().device.type == "cpu" and " cpu." in capsys.readouterr().out
+    found = begun(device="auto").device
     assert found == lab.find_device() and f" {found.type}." in capsys.readouterr().out
     with monkeypatch.context() as patched:
         patched.setattr(lesson, "find_device", lambda name: torch.device("cuda" if name == "auto" else name))
-        assert (
-            course.begin("04_authenticity", device="auto").device.type == "cuda" and " cuda." in capsys.readouterr().out
-        )
-        assert course.begin("04_authenticity", device="cpu").device.type == "cpu"
+        assert begun(device="auto").device.type == "cuda" and " cuda." in capsys.readouterr().out
+        assert begun(device="cpu").device.type == "cpu"
     with pytest.raises(ValueError, match="cannot be used here"):
-        course.begin("04_authenticity", device="abacus")
+        begun(device="abacus")
 
 
 def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):

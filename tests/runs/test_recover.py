@@ -16,18 +16,8 @@ from rdskd_lab.runs.execute import execute, prepare
 from rdskd_lab.runs.recover import Unrecovered, recovering
 from rdskd_lab.runs.run_folder import Folder, read_json
 
-TINY = Settings(
-    generator_steps=24,
-    batch_size=8,
-    latent=LATENT,
-    width=WIDTH,
-    student_steps=12,
-    student_batch_size=8,
-    student_schedule="cosine",
-    pooled=True,
-    procedural=0.5,
-    bank=32,
-)
+SIZES = dict(generator_steps=24, batch_size=8, latent=LATENT, width=WIDTH, student_steps=12, student_batch_size=8)
+TINY = Settings(**SIZES, student_schedule="cosine", pooled=True, procedural=0.5, bank=32)
 METHOD = METHODS["any-teacher"]
 
 
