@@ -8,6 +8,8 @@ import build_notebooks as build
 import nbformat
 import pytest
 
+from rdskd_lab.course.lesson import find_exercises
+
 NOTEBOOKS = build.NOTEBOOKS
 
 
@@ -133,6 +135,7 @@ def test_it_has_as_many_exercises_as_its_place_asks_for(lesson, request):
     blanks = [cell for cell in lesson.cells if build.exercise(cell)]
     few = {"00", "01", "02", "09", "10", "11", "ro"}
     assert len(tasks) == len(blanks) == (1 if name[:2] in few else 5 if name[:2] == "07" else 3)
+    assert [line.partition(": ")[2] for line in tasks] == [exercise.title for exercise in find_exercises(name)]
 
 
 def test_every_blank_was_left_blank_and_met_kindly(lesson):

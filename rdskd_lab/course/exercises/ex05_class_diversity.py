@@ -1,4 +1,4 @@
-"""Exercises of notebook 05: the entropy of the mean answer, a batch that both losses like, a weight that cures."""
+"""Exercises of notebook 05: the entropy of the mean answer, a batch for both losses, a weight that cures."""
 
 import math
 import warnings
@@ -255,7 +255,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        title="a batch that both losses like",
+        title="a batch that is good for both losses",
         hints=(
             "L_IE is lowest when the mean answer is 1/3 for each class. L_OH is lowest when each answer is nearly 1.",
             "Six images, three classes: how many images of each? And what must a row look like if the teacher is sure?",
@@ -283,7 +283,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        title="cure a collapse without touching authenticity",
+        title="cure a collapse and keep authenticity",
         hints=(
             "Look at the figure of weights above. Which weight is enough for 8 classes, and what does it cost?",
             "The loss is already minus the entropy, so its weight has to be positive.",

@@ -1,4 +1,4 @@
-"""Exercises of notebook 06: the quotient, the quotient without its trap, and how loud a loss is."""
+"""Exercises of notebook 06: the quotient, the quotient without the trap, and how hard a loss pulls."""
 
 import math
 
@@ -288,7 +288,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        title="the quotient without its trap",
+        title="the quotient without the trap",
         hints=(
             "Follow the numbers: when |a| is 0, what is |b| / |a|? And what is infinity times 0 in the backward pass?",
             "If a denominator may be 0, add a small number to it. One division is safer than two.",
@@ -332,7 +332,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        title="how loud a loss is",
+        title="how hard a loss pulls",
         hints=(
             "What changes a generator is the gradient, not the value: adding a large constant to a loss changes "
             "nothing.",

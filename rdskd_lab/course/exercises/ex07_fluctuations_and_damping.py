@@ -1,4 +1,4 @@
-"""Exercises of notebook 07: rises per step, noise floor, a look that changes nothing, damped loss, constant weight."""
+"""Exercises of notebook 07: rises per step, noise floor, a harmless measurement, damped loss, constant weight."""
 
 import torch
 
@@ -303,7 +303,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        title="a look that changes nothing",
+        title="a measurement that changes nothing",
         hints=(
             "The generator has BatchNorm. What does a forward pass in training mode leave behind?",
             "Eval mode leaves nothing behind, but its images are not those that training sees, because BatchNorm then "
@@ -363,7 +363,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        title="the constant weight to compare with",
+        title="the constant weight for a fair comparison",
         hints=(
             "By what was the gradient multiplied in each step? Take the mean of that.",
             "The gain of a step is exp(L - a), with the anchor that applies in that step.",

@@ -252,7 +252,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        title="when an anchor is taken",
+        title="when the anchor is set",
         hints=(
             "Steps are counted from 0. What is the number of the second step of the first epoch, and of the next one?",
             "With 120 steps in an epoch, these are steps 1, 121, 241: the remainder of i divided by 120 is 1.",

@@ -1,4 +1,4 @@
-"""The exercise of notebook 11: a network that can teach."""
+"""The exercise of notebook 11: a network that can be a teacher."""
 
 import torch
 from torch import nn
@@ -140,7 +140,7 @@ def _all_one(sums):
 
 EXERCISES = (
     Exercise(
-        title="a network that can teach",
+        title="a network that can be a teacher",
         hints=(
             "Write down the sizes as you go. A 5 x 5 convolution without padding shortens each side by 4 pixels, and "
             "pooling halves it. What is left of 28 before the last layer?",
