@@ -174,7 +174,7 @@ charts.Panels(
 # %% [markdown]
 # With authenticity alone, the teacher becomes surer, but classes disappear. With class diversity alone, all classes
 # are there, but the teacher is less sure than it was of the *untrained* generator's images. With both losses, all
-# classes are there too, at a price in authenticity: on the left, compare where the lines of `oh alone` and `oh + ie`
+# classes are there too, but the images are a little less authentic: on the left, compare where the lines of `oh alone` and `oh + ie`
 # end.
 #
 # Here are images from the three generators, made from the same latents:
@@ -325,14 +325,14 @@ lesson[3].check(weights_that_cure)
 # * Class diversity alone accepts images that tell the teacher nothing. Authenticity alone accepts a single class.
 #   Each loss sees what the other cannot.
 # * $e^{-L_{IE}}$ is a number of classes. It is easier to read than nats.
-# * Diversity has a price in authenticity, and the weight determines how high it is.
+# * Diversity costs authenticity. The weight decides how much.
 #
 # ## The paper, the code, and what we measured
 #
 # * *Code.* RDSKD's released code computes $\sum_k \bar p_k \ln \bar p_k$ over the whole batch, with weight 1. DAFL's
 #   code uses $\log_{10}$, so its weight of 5 corresponds to 2.17 in nats. Both give NaN if a class never occurs. Ours
 #   does not.
-# * *Paper.* We have not read its body. Its abstract says that authenticity and class diversity often conflict, and that the
+# * *Paper.* We have read its abstract only. It says that authenticity and class diversity often conflict, and that the
 #   losses therefore fluctuate. Notebook 07 measures this.
 # * *Measured.* With `oh` alone, a generator of this size does not collapse to one class in 150 steps: it goes from
 #   about 5 effective classes to about 3 (ten seeds; the range is above). With `ie` it keeps 9 or more, and the

@@ -325,10 +325,10 @@ Lab(seed=lesson.seed, steps=40, only="ds", learn=False)
 # * *Code.* RDSKD: `1 / (pixels / answers + 1e-20)`, with both norms over half a batch, added with weight 1 and
 #   without damping. MSGAN's term uses means of absolute differences and adds 1e-5. We know of no released code for
 #   MSKD. Our version adds MSGAN's term to DAFL's losses.
-# * *Paper.* We have not read its body. Its abstract names inter-sample diversity as one of its three aims.
+# * *Paper.* We have read its abstract only. It names inter-sample diversity as one of its three aims.
 # * *Measured.* With the MNIST teacher, the published `ds` pulls at least 50 times less than `oh`, and more than nine
-#   tenths of its pull brings answers nearer. With weight 1, the mean distance between images stays within the range
-#   over seeds of a run without it (ten seeds; the ranges are above). With weight 300, the answers collapsed with both
+#   tenths of its pull brings answers nearer. With weight 1, the mean distance between images is as large
+#   as without `ds`: it stays within the range of ten seeds that is printed above. With weight 300, the answers collapsed with both
 #   seeds that we tried. Mode seeking with weight 1 moves images further apart. This does not show what it does for a
 #   *student*, or for colour images; we did not measure either here.
 #

@@ -268,8 +268,8 @@ lesson.band("mean cosine of the two gradients", float(np.mean(cosines)), "", 2, 
 print(f"one rises and the other falls in: yours {opposed:.0f} % of the steps")
 
 # %% [markdown]
-# If the two losses had nothing to do with each other, the cosine would be about 0, and one would rise while the other falls in
-# about half of the steps.
+# If the two losses had nothing to do with each other, the cosine would be about 0. In about half
+# of the steps, one would rise while the other falls.
 #
 # **Verdict on claim 2: there is a conflict, but here it is weak.** The cosine jumps up and down, and its mean is
 # close to 0. For each of our ten stored seeds, the mean was below 0 (yours is given above). The increments are
@@ -615,7 +615,7 @@ Lab(seed=lesson.seed, steps=40, learn=False)
 # ## The paper, the code, and what we measured
 #
 # * *Paper.* Its abstract says that authenticity and class diversity often conflict, causing frequent fluctuations,
-#   and that exponentially penalising increments mitigates them. We have not read its body. We know neither on which
+#   and that exponentially penalising increments mitigates them. We have read the abstract only. We know neither on which
 #   batches its losses were measured nor what its anchor is.
 # * *Code.* The released code logs the losses on the training batches, each of 512 fresh images. It has two damped
 #   terms and one plain term, without weights. The anchors start at 0 and are set once every 120 steps, at the second

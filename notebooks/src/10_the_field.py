@@ -262,7 +262,7 @@ Figure("stored results under one budget", figure, alt)
 # ## The paper, the code, and what we measured
 #
 # * **Papers**: RDSKD's abstract says that it is more accurate and more robust than DAFL, MSKD, ZSKD and DeepInversion on MNIST,
-#   CIFAR-10 and SVHN. We have not read its body and know none of its accuracies. For this pair of networks, DAFL published 98.2
+#   CIFAR-10 and SVHN. We have read the abstract only, and know none of the paper's accuracies. For this pair of networks, DAFL published 98.2
 #   %, with its own teacher.
 # * **Measured here**: the stored table. The five tiny runs only show images.
 # * **Where they differ**: ZSKD and DeepInversion were published for colour images, and we chose the settings used

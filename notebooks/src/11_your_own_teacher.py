@@ -275,7 +275,7 @@ sheet({"generated": shown, "nearest\ntraining picture": seen[which]})
 # memory? If so, the sign should change when the teacher is trained on the other set. We tried this with five seeds
 # and 400 pictures each time. The cosine with the first set minus the cosine with the second set was 0.002 ± 0.003 for
 # a teacher trained on the first set and 0.001 ± 0.004 for a teacher trained on the second (mean ± standard
-# deviation). The sign does not change, so we found no memory.
+# deviation). The sign does not change: nothing shows that the teacher remembers its images.
 #
 # This was one small teacher, 800 simple pictures and one measure. It does not prove that a model reveals nothing.
 # Fredrikson and others (2015) used model inversion to recover recognisable faces from a face recogniser. And if a
@@ -312,7 +312,7 @@ print("harmed:", (folder / "harmed").exists())
 # %% [markdown]
 # A teacher's *code* is different. `--teacher my_module:make` imports this module and runs it with all your
 # permissions, and every forward pass runs its code again. The package cannot check it beforehand. Use only code that
-# you trust enough to run yourself. Weights alone, without a stranger's module, run nothing.
+# you trust enough to run yourself. If you load only weights, and no module, no foreign code runs.
 #
 # ## What to remember
 #

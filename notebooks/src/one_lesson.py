@@ -102,7 +102,7 @@ five_boxes(untrained, digits)
 #
 # This is 0 if the teacher is sure of every image. It is $\ln 10 = 2.3$ if the teacher has no idea.
 #
-# ### Exercise 1: the one-hot loss
+# ### Exercise 1: the one-hot loss from scratch
 #
 # Write this loss in two or three short lines. Use `log_softmax`; it is safer than `softmax` followed by `log`.
 
@@ -165,7 +165,7 @@ charts.samples(alone, list("0123456789"))
 #
 # It lies between $-\ln 10 = -2.3$ (all digits equally often) and 0 (only one digit).
 #
-# ### Exercise 2: the loss that sees the whole batch
+# ### Exercise 2: the class-diversity loss from scratch
 #
 # Compute first the softmax, then the mean over the images, then the sum. There is one trap: $0 \cdot \ln 0$ is `nan`
 # in PyTorch, and so is its gradient. Using `clamp_min` inside the logarithm avoids both.
@@ -209,7 +209,7 @@ charts.samples(both, list("0123456789"))
 # A low value means that the images differ more than the answers to them do. So a three may look different from the
 # next three.
 #
-# ### Exercise 3: far apart
+# ### Exercise 3: the diversity-seeking loss from scratch
 #
 # `images.chunk(2)` gives both halves. Each norm is taken over a whole half. If the two halves were equal, you would
 # divide by 0, so add `1e-8` to the denominator.

@@ -347,7 +347,7 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 # ## The paper, the code, and what we measured
 #
 # * **Paper**: its abstract claims damped fluctuations, authentic and diverse samples, better accuracy than DAFL,
-#   MSKD, ZSKD and DeepInversion, and more robustness over hyper-parameters. We have not read its body. So we do not
+#   MSKD, ZSKD and DeepInversion, and more robustness over hyper-parameters. We have read the abstract only. So we do not
 #   know how the authors measured this, over which settings, or with which seeds.
 # * **Released code**: MNIST, SVHN and CIFAR-10. It comes without tables, logs or weights.
 # * **Measured here**: the four tables above, on MNIST's digits, with a LeNet-5 as the teacher and generators an

@@ -114,7 +114,7 @@ def five_boxes(images: Tensor, real: Tensor):
     ]
     words = (
         "Five boxes. Random numbers go into the generator, which makes images. The teacher answers each image and "
-        "never changes. The losses ask: is the teacher sure, are there all ten classes, do images differ? "
+        "never changes. The losses ask: is the teacher sure, are all ten classes there, do images differ? "
         "Their gradient goes back to the generator. The student learns the teacher's answers to the same images. Real "
         "digits are used for the test only."
     )

@@ -240,8 +240,8 @@ EXERCISES = (
                 "Your K numbers sum to N, not to 1. So they are not probabilities, and your result is not an entropy. "
                 "Take the mean over the images."),
             Misconception(unguarded, "0 times ln 0",
-                "Your loss is right if all classes occur. If one never does, its mean is 0, ln 0 is minus infinity, "
-                "and 0 times that is NaN. Keep the mean above 0 inside the logarithm: "
+                "Your loss is right if all classes occur. If a class never occurs, its mean is 0, ln 0 is minus "
+                "infinity, and 0 times that is NaN. Keep the mean above 0 inside the logarithm: "
                 "mean.clamp_min(torch.finfo(mean.dtype).tiny)."),
             Misconception(unguarded_gradient, "NaN in the gradient only",
                 "The value is right everywhere, since xlogy(0, 0) is 0. But where a class never occurs, the gradient "

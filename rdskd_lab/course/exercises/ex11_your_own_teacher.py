@@ -143,7 +143,7 @@ EXERCISES = (
         title="a network that can be a teacher",
         hints=(
             "Write down the sizes as you go. A 5 x 5 convolution without padding shortens each side by 4 pixels, and "
-            "pooling halves it. What is left of 28 before the last layer?",
+            "pooling halves it. How many of the 28 pixels remain before the last layer?",
             "Use nn.Sequential with convolution, ReLU and pooling, twice; then nn.Flatten() and one nn.Linear with 10 "
             "outputs. What should come after the linear layer?",
             "The sizes are 28, 24, 12, 8, 4. With 16 channels at the end, add nn.Flatten() and nn.Linear(16 * 4 * 4, "

@@ -6,8 +6,4 @@ from .ex04_authenticity import EXERCISES as AUTHENTICITY
 from .ex05_class_diversity import EXERCISES as CLASS_DIVERSITY
 from .ex06_inter_sample_diversity import EXERCISES as SAMPLE_DIVERSITY
 
-EXERCISES = (
-    replace(AUTHENTICITY[0], title="the one-hot loss"),
-    replace(CLASS_DIVERSITY[0], title="the loss that sees the whole batch"),
-    replace(SAMPLE_DIVERSITY[0], title="far apart"),
-)
+EXERCISES = tuple(replace(each[0]) for each in (AUTHENTICITY, CLASS_DIVERSITY, SAMPLE_DIVERSITY))
