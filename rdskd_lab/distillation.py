@@ -31,11 +31,11 @@ SCHEDULES = {"cosine": cosine, "steps": stepwise, "late": partial(stepwise, at=(
 SHOWN = 40  # images in every picture
 
 
-def find_device(name: str = "auto") -> torch.device:
+def find_device(name: torch.device | str = "auto") -> torch.device:
     """Return CUDA, else MPS, else CPU; or the device that `name` says, if this machine has it."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name.split(":")[0] not in ("cpu", "cuda", "mps"):  # torch knows more, some of which hold no numbers
+    if str(name).split(":")[0] not in ("cpu", "cuda", "mps"):  # torch knows more, some of which hold no numbers
         raise ValueError(f"device {name!r} cannot be used here; say auto, cpu, cuda or mps")
     try:
         torch.empty(1, device=name)

@@ -15,7 +15,9 @@
 # **Time.** About 15 minutes, of which 15 seconds are computing (two CPU cores).
 #
 # The first code cell of each notebook checks your machine. If something needs fixing, it tells you what to type. Then
-# it estimates how long the notebook will take on your machine. Run a cell with Shift + Enter.
+# it estimates how long the notebook will take on your machine, and says where the networks train: on a GPU if it finds
+# one, else on the CPU. (`begin("00_start_here", device="cpu")` keeps them on the CPU. No notebook was tested on a GPU.)
+# Run a cell with Shift + Enter.
 
 # %%
 import numpy as np
@@ -68,7 +70,7 @@ lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 # %%
 noise = torch.randn(500, 1, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 with torch.no_grad():
-    logits = teacher.double()(noise)  # (500, 10)
+    logits = teacher.cpu().double()(noise)  # (500, 10)
 p = logits.softmax(1)  # (500, 10), each row sums to 1
 answers = torch.bincount(p.argmax(1), minlength=10)
 
@@ -143,7 +145,9 @@ def distil(method, generator_steps):
     """A short run of a method; the run, with its student, and pictures before and after."""
     settings = replace(method.presets["classroom"], generator_steps=generator_steps, student_steps=400, width=8)
     fresh = lab.seeded(lesson.seed, lab.LeNet5Half)
-    run = lab.Distillation(teacher, fresh, method.terms(), settings, method=method, seed=lesson.seed)
+    run = lab.Distillation(
+        teacher, fresh, method.terms(), settings, method=method, seed=lesson.seed, device=lesson.device
+    )
     before = run.picture()
     for step in run:
         pass

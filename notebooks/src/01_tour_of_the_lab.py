@@ -39,7 +39,7 @@ lesson = begin("01_tour_of_the_lab")
 lesson.predict(1, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-live = Lab(seed=lesson.seed, steps=40)
+live = Lab(seed=lesson.seed, device=lesson.device, steps=40)
 live
 
 # %% [markdown]

@@ -243,7 +243,7 @@ def learn(name):
     method = lab.METHODS[name]
     settings = replace(method.presets["classroom"], student_steps=STEPS)
     student = lab.seeded(lesson.seed, lab.LeNet5Half)
-    options = dict(method=method, seed=lesson.seed, data=digits)
+    options = dict(method=method, seed=lesson.seed, device=lesson.device, data=digits)
     run = lab.Distillation(teacher, student, method.terms(), settings, **options)
     return [lab.accuracy(student, test) for step in run.distill() if (step.i + 1) % 50 == 0]
 
@@ -280,7 +280,8 @@ lesson.predict(5, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 with torch.no_grad():
-    share = 100 * teacher(noise).argmax(1).bincount(minlength=10).numpy() / len(noise)
+    answers = teacher(noise.to(lesson.device)).argmax(1).cpu()  # (1000,)
+share = 100 * answers.bincount(minlength=10).numpy() / len(noise)
 bars = [charts.Line("share of 1,000 images of noise", np.arange(10), share, 0, "bars")]
 even, classes = (10.0, "even share: 10 %"), list("0123456789")
 charts.Curves("what noise is to the teacher", bars, "the teacher's answer", level=even, unit=" %", ticks=classes)
@@ -298,7 +299,7 @@ charts.Curves("what noise is to the teacher", bars, "the teacher's answer", leve
 # student stays as it is.
 
 # %% tags=["not-banded"]
-Lab(seed=lesson.seed, steps=40, only="student")
+Lab(seed=lesson.seed, device=lesson.device, steps=40, only="student")
 
 # %% [markdown]
 # ## What to remember

@@ -154,7 +154,7 @@ lesson[2].check(standardise)
 lesson.predict(2, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).eval().requires_grad_(False)
+teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"]).eval().requires_grad_(False).to(lesson.device)
 digits = lab.load_data("digits", "train")
 rng = torch.Generator().manual_seed(lesson.seed)
 with torch.no_grad():  # in single precision: a thousand images in double would take 2 GB
@@ -163,7 +163,7 @@ with torch.no_grad():  # in single precision: a thousand images in double would 
         "blots": generator.float()(torch.randn(1000, 100, generator=rng, dtype=torch.float64).float()),
         "digits": digits.normalise(digits.images[::4]),  # 100 of each class
     }
-    p = {name: teacher(images).softmax(1) for name, images in shown.items()}  # (1000, 10) each
+    p = {name: teacher(x.to(lesson.device)).softmax(1).cpu() for name, x in shown.items()}  # (1000, 10) each
 shares = {name: 100 * q.argmax(1).bincount(minlength=10).numpy() / len(q) for name, q in p.items()}
 
 lesson.band("certainty of blots", p["blots"].max(1).values.mean(), "%", look_at="the generator's last layer")
@@ -201,7 +201,7 @@ charts.Panels("what the teacher takes them for", rows)
 lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
-teacher = teacher.double()
+teacher = teacher.cpu().double()
 targets = torch.arange(10).repeat(4)  # 40 images, four of each class
 start = torch.randn(40, 1, 32, 32, generator=torch.Generator().manual_seed(lesson.seed), dtype=torch.float64)
 
@@ -333,7 +333,7 @@ lesson.band("what still differs that was the start's noise", apart, "", 2, look_
 # %% tags=["not-banded"]
 from rdskd_lab.lab import Lab
 
-readable = Lab("rdskd+bn", seed=lesson.seed, steps=1, only="bn", learn=False)
+readable = Lab("rdskd+bn", seed=lesson.seed, device=lesson.device, steps=1, only="bn", learn=False)
 readable.example("readable")
 readable
 

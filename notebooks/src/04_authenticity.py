@@ -189,15 +189,17 @@ run = lab.Distillation(
     objective,
     lab.Settings(generator_steps=STEPS, batch_size=32, width=8, lr=4e-3),
     seed=lesson.seed,
+    device=lesson.device,
 )
 losses, certainty, classes, pictures = [], [], [], [run.picture()]
 for step in run.synthesise():
     p = step.batch.probs  # (32, 10)
     losses.append(step.raw["oh"])
-    certainty.append(p.max(1).values.mean().item())
-    classes.append(torch.special.entr(p.mean(0)).sum().exp().item())
+    certainty.append(p.max(1).values.mean())
+    classes.append(torch.special.entr(p.mean(0)).sum().exp())
     if step.i + 1 in (100, STEPS):
         pictures.append(run.picture())
+certainty, classes = torch.stack(certainty).tolist(), torch.stack(classes).tolist()
 
 wrong = "look whether oh is on and ie and ds are off"
 lesson.band("certainty at the end", np.mean(certainty[-30:]), "%", look_at=wrong)
@@ -205,7 +207,7 @@ lesson.band("effective classes at the start", np.mean(classes[:5]), digits=1, lo
 lesson.band("effective classes at the end", np.mean(classes[-30:]), digits=1, look_at=wrong)
 
 # %%
-steps, losses, classes = np.arange(STEPS), np.array(losses), np.array(classes)
+steps, losses, classes = np.arange(len(losses)), np.array(losses), np.array(classes)
 charts.Panels(
     "a generator that is asked for authenticity alone",
     [
@@ -244,7 +246,7 @@ sheet({"before": pictures[0], "after\n300 steps": pictures[-1], "real digits": t
 # images.
 
 # %% tags=["not-banded"]
-Lab(seed=lesson.seed, steps=40, only="oh", learn=False)
+Lab(seed=lesson.seed, device=lesson.device, steps=40, only="oh", learn=False)
 
 # %% [markdown]
 # ### Exercise 3: two batches that it cannot tell apart

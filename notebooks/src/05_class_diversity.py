@@ -149,7 +149,7 @@ def train(asked, steps=150):
         term.damped, term.on, term.weight = False, name in asked, asked.get(name, 0.0)
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, pooled=False)
     student = lab.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here, so no images are pooled
-    run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed)
+    run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed, device=lesson.device)
     return run, history_of([step.row() for step in run.synthesise()])
 
 
@@ -205,7 +205,7 @@ def shares(run):
     """How much of each class the teacher sees in 1,000 images, in percent, (K,)."""
     with torch.no_grad(), torch_state.buffers_kept(run.generator):
         images = run.generator(run.generator.latents(1000, torch.Generator().manual_seed(1)))
-    return torch.bincount(run.teacher(images).argmax(1), minlength=10).numpy() / 10
+    return torch.bincount(run.teacher(images).argmax(1).cpu(), minlength=10).numpy() / 10
 
 
 def bars(name, style):
@@ -225,7 +225,7 @@ charts.Panels("what the teacher sees in 1,000 images", [bars("oh alone", 0), bar
 # nearly equal.
 
 # %% tags=["not-banded"]
-Lab(seed=lesson.seed, steps=40, only="ie", learn=False)
+Lab(seed=lesson.seed, device=lesson.device, steps=40, only="ie", learn=False)
 
 # %% [markdown]
 # ## The conflict, in one step

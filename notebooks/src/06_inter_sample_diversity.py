@@ -241,7 +241,7 @@ def train(ds=0.0, ms=0.0, steps=150):
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, width=8, batch_size=32)
     settings = replace(settings, pooled=False)
     student = lab.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here
-    run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed)
+    run = lab.Distillation(teacher, student, objective, settings, seed=lesson.seed, device=lesson.device)
     for _ in run.synthesise():
         pass
     return run
@@ -252,7 +252,7 @@ def look(run):
     with torch.no_grad(), torch_state.buffers_kept(run.generator):
         images = run.generator(run.generator.latents(500, torch.Generator().manual_seed(5)))
         answers = run.teacher(images).softmax(1)
-    return distance(images), distance(answers)
+    return distance(images.cpu()), distance(answers.cpu())
 
 
 asked = {"nothing": {}, "ds x 1": {"ds": 1}, "ms x 1": {"ms": 1}}
@@ -308,7 +308,7 @@ sheet(ends | {"real digits": test.normalise(test.images[::100])}, teacher, most=
 # set its weight to 100.
 
 # %% tags=["not-banded"]
-Lab(seed=lesson.seed, steps=40, only="ds", learn=False)
+Lab(seed=lesson.seed, device=lesson.device, steps=40, only="ds", learn=False)
 
 # %% [markdown]
 # ## What to remember

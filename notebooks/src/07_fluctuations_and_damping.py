@@ -107,7 +107,7 @@ def start():
     for name, term in objective.items():
         term.damped, term.on = False, name in ("oh", "ie")
     student = lab.seeded(lesson.seed, lab.LeNet5Half)  # it does not learn here
-    return lab.Distillation(teacher, student, objective, settings, seed=lesson.seed)
+    return lab.Distillation(teacher, student, objective, settings, seed=lesson.seed, device=lesson.device)
 
 
 run = start()
@@ -417,7 +417,7 @@ def train(rule, seed, constant=None, strength=1.0, steps=100):
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, width=8, batch_size=32)
     settings = replace(settings, pooled=False)
     student = lab.seeded(seed, lab.LeNet5Half)  # it does not learn here
-    run = lab.Distillation(teacher, student, objective, settings, seed=seed)
+    run = lab.Distillation(teacher, student, objective, settings, seed=seed, device=lesson.device)
     probe = image_quality.Probe(run.teacher, run.generator, objective, n=64, seed=1000)
     probed, gain = [probe.measure()], []
     for step in run.synthesise():
@@ -597,7 +597,7 @@ charts.Panels(
 # Wait for 300 steps and read the sentence below the curves. Then try another seed.
 
 # %% tags=["not-banded"]
-Lab(seed=lesson.seed, steps=40, learn=False)
+Lab(seed=lesson.seed, device=lesson.device, steps=40, learn=False)
 
 # %% [markdown]
 # ## What to remember

@@ -30,7 +30,7 @@ from rdskd_lab.course import begin, five_boxes, sheet
 from rdskd_lab.reporting import charts
 from rdskd_lab.reporting.history import history_of
 
-lesson = begin("08_rdskd", device="auto")  # a GPU if there is one
+lesson = begin("08_rdskd")
 teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
 for name, net in (("teacher", teacher), ("student", lab.LeNet5Half())):
     print(f"{name}: {sum(p.numel() for p in net.parameters()):6,} parameters")

@@ -40,7 +40,7 @@ lesson = begin("09_experiments")
 
 # %%
 small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
-live = Lab(settings=small, seed=lesson.seed, steps=40)
+live = Lab(settings=small, seed=lesson.seed, device=lesson.device, steps=40)
 live
 
 # %% [markdown]
@@ -58,21 +58,21 @@ def play(edits=None, steps=120, seed=lesson.seed):
     """Train with edits {step: [(term, field, value), ...]}; return oh, certainty and effective classes of each step."""
     teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
     settings = replace(small, generator_steps=steps, pooled=False)
-    run = lab.Distillation(teacher, lab.LeNet5Half(), lab.rdskd(), settings, seed=seed)
+    run = lab.Distillation(teacher, lab.LeNet5Half(), lab.rdskd(), settings, seed=seed, device=lesson.device)
 
     def edit(step):
         for term, field, value in (edits or {}).get(step, []):
             setattr(run.objective[term], field, value)
 
     edit(0)
-    rows = []
+    oh, answers = [], []
     for step in run.synthesise():
         p = step.batch.probs  # (64, 10)
-        effective = torch.special.entr(p.mean(0)).sum().exp().item()
-        rows.append((step.raw["oh"], p.max(1).values.mean().item(), effective))
+        oh.append(step.raw["oh"])
+        answers.append(torch.stack([p.max(1).values.mean(), torch.special.entr(p.mean(0)).sum().exp()]))
         edit(step.i + 1)
     pictures.append(run.picture())
-    return np.array(rows)  # (steps, 3)
+    return np.column_stack([oh, torch.stack(answers).tolist()])  # (steps, 3)
 
 
 def compare(title, runs, column, ylabel):

@@ -158,11 +158,12 @@ for name in NAMES:
         replace(method.presets["classroom"], **TINY[name]),
         method=method,
         seed=lesson.seed,
+        device=lesson.device,
     )
     for step in run:
-        if step.phase == "synthesise" and (step.i + 1) % TINY[name].get("sheet_steps", 1) == 0:
+        if step.phase == "synthesise" and (step.i + 1) % run.settings.sheet_steps == 0:
             shown = step.batch  # a generator's last batch, or a sheet when it is done
-    generated[name] = shown
+    generated[name] = shown.map(torch.Tensor.cpu)
     right_answers.append(lab.accuracy(run.student, test))
 lesson.band("mean of the five tiny students", np.mean(right_answers), "%", look_at="TINY")
 

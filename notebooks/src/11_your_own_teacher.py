@@ -118,13 +118,14 @@ class Outlines(nn.Module):
         return self.answer(self.look(images).flatten(1))
 
 
-teacher = lab.seeded(lesson.seed, Outlines, 12)
+teacher = lab.seeded(lesson.seed, Outlines, 12).to(lesson.device)
 student = lab.seeded(lesson.seed, Outlines, 4)
 for name, net in (("teacher", teacher), ("student", student)):
     print(name, sum(p.numel() for p in net.parameters()), "parameters")
 
 optimizer = torch.optim.Adam(teacher.parameters(), lr=2e-3)
-batches = train_teacher.labelled_batches(train, torch.Generator().manual_seed(lesson.seed), "cpu")  # the only use of its data
+order = torch.Generator().manual_seed(lesson.seed)
+batches = train_teacher.labelled_batches(train, order, lesson.device)  # the only use of its data
 for step in training.fit(teacher, batches, optimizer):
     if step.i == 149:
         break
@@ -188,7 +189,9 @@ lesson.predict(3, ...)  # type your guess in quotes, in place of the dots
 
 # %%
 settings = replace(lab.PRESETS["classroom"], generator_steps=200, student_steps=400)
-run = lab.Distillation(teacher, student, lab.rdskd(), settings, seed=lesson.seed, channels=1, size=28)
+run = lab.Distillation(
+    teacher, student, lab.rdskd(), settings, seed=lesson.seed, device=lesson.device, channels=1, size=28
+)
 pictures = [run.picture()]
 for step in run.synthesise():
     if step.i + 1 in (50, 200):
@@ -256,7 +259,7 @@ def nearest(images, others):
     return (a @ b.T).max(1)
 
 
-made = run.pool.images[-2000:].float()  # the last images that trained the generator
+made = run.pool.images[-2000:].float().cpu()  # the last images that trained the generator
 seen, unseen = train.normalise(train.images[::2]), test.normalise(test.images)  # 400 each, 100 of each class
 lesson.band("nearest training picture", nearest(made, seen)[0].mean(), "", 2, look_at="whether there are 2000 images")
 lesson.band("nearest unseen picture", nearest(made, unseen)[0].mean(), "", 2, look_at="whether there are 2000 images")

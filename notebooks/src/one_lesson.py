@@ -135,12 +135,12 @@ def train(*names, steps=150):
     for name, term in objective.items():
         term.on, term.damped = name in names, False
     settings = replace(lab.PRESETS["classroom"], generator_steps=steps, width=8, pooled=False)
-    run = lab.Distillation(teacher, lab.LeNet5Half(), objective, settings, seed=lesson.seed)
+    run = lab.Distillation(teacher, lab.LeNet5Half(), objective, settings, seed=lesson.seed, device=lesson.device)
     shown, last = [run.picture()], []
     for step in run.synthesise():
         p = step.batch.probs  # (64, 10)
-        last = [*last, (p.max(1).values.mean().item(), torch.special.entr(p.mean(0)).sum().exp().item())][-30:]
-    certainty, classes = torch.tensor(last).mean(0).tolist()
+        last = [*last, torch.stack([p.max(1).values.mean(), torch.special.entr(p.mean(0)).sum().exp()])][-30:]
+    certainty, classes = torch.stack(last).mean(0).tolist()
     return [*shown, run.picture()], certainty, classes
 
 
@@ -244,7 +244,7 @@ lesson[3].check(diversity)
 
 # %% tags=["not-banded"]
 small = replace(lab.PRESETS["classroom"], width=8)  # a narrow generator, for slow machines too
-live = Lab(settings=small, seed=lesson.seed, steps=40)
+live = Lab(settings=small, seed=lesson.seed, device=lesson.device, steps=40)
 live
 
 # %% [markdown]
@@ -269,7 +269,9 @@ def distil(method, generator_steps):
     """Run a method from beginning to end; the run, with its student."""
     settings = replace(method.presets["classroom"], generator_steps=generator_steps, student_steps=600, width=8)
     student = lab.seeded(lesson.seed, lab.LeNet5Half)
-    run = lab.Distillation(teacher, student, method.terms(), settings, method=method, seed=lesson.seed)
+    run = lab.Distillation(
+        teacher, student, method.terms(), settings, method=method, seed=lesson.seed, device=lesson.device
+    )
     for step in run:
         pass
     return run

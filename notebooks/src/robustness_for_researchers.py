@@ -290,7 +290,9 @@ def student_of(name, factor):
     teacher = lab.load_weights(lab.LeNet5(), lab.SHIPPED["lenet5"])
     settings = replace(usual, **short, lr=usual.lr * factor)
     student = lab.seeded(lesson.seed, lab.LeNet5Half)
-    run = lab.Distillation(teacher, student, method.terms(), settings, method=method, seed=lesson.seed)
+    run = lab.Distillation(
+        teacher, student, method.terms(), settings, method=method, seed=lesson.seed, device=lesson.device
+    )
     try:
         for _ in run:
             pass

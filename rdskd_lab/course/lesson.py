@@ -21,7 +21,7 @@ NOTEBOOKS = sorted(name[2:] for _, name, _ in iter_modules(exercises.__path__) i
 class Lesson(dict[int, Exercise]):
     """`lesson[1].check(answer)`, `.hint()`, `.example()`, `.solution()`; `.seed`, `.device`; `.band(name, value)`."""
 
-    def __init__(self, notebook: str, seed: int = 0, device: str = "cpu"):
+    def __init__(self, notebook: str, seed: int = 0, device: str = "auto"):
         super().__init__(enumerate(find_exercises(notebook), 1))
         self.notebook, self.seed, self.device = notebook, seed, find_device(device)
         self.found: dict[str, float] = {}  # the results that `band` was told
@@ -91,12 +91,11 @@ class Lesson(dict[int, Exercise]):
         )
 
 
-def begin(notebook: str, student: str | None = None, device: str = "cpu") -> Lesson:
+def begin(notebook: str, student: str | None = None, device: str = "auto") -> Lesson:
     """Begin a notebook: say what needs fixing on this machine, how long it takes and where; return its exercises.
 
     A `student` gets a seed of their own, the same for the same name. RDSKD_LAB_SEED sets the seed for all others.
-    `device` is where the notebook's cells train, as `lesson.device`: a notebook whose cells pass that on may say
-    "auto", which takes a GPU if there is one.
+    `device` is where the notebook's cells and labs train, as `lesson.device`: "auto" takes a GPU if there is one.
     Raises ValueError for an unknown notebook, for an empty name and for a device that is not there.
     """
     seed = int(os.environ.get("RDSKD_LAB_SEED", 0)) if student is None else student_seed(student)

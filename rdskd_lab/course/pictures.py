@@ -94,16 +94,11 @@ def five_boxes(images: Tensor, real: Tensor):
         *[_text(664, 98 + 24 * n, line, "") for n, line in enumerate(LOSSES)],
         _text(0, 100, "random", ""),
         _text(0, 118, "numbers", ""),
-        *[
-            _arrow(*ends)
-            for ends in (
-                (66, 107, 92, 107),
-                (228, 107, 270, 107),
-                (432, 107, 474, 107),
-                (602, 107, 644, 107),
-                (540, 148, 540, 224),
-            )
-        ],
+        _arrow(66, 107, 92, 107),
+        _arrow(228, 107, 270, 107),
+        _arrow(432, 107, 474, 107),
+        _arrow(602, 107, 644, 107),
+        _arrow(540, 148, 540, 224),
         _text(550, 192, "the answers to learn", "q"),
         '<path class="arrow" d="M353 166V268H474" marker-end="url(#tip)"/>',
         _text(362, 258, "same images", "q"),
@@ -136,7 +131,7 @@ def _answered(row: Tensor | dict, teacher: nn.Module | None, most: int):
 
 
 def _stretched(images: Tensor) -> np.ndarray:
-    images = images.detach().double()
+    images = images.detach().cpu().double()
     low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
     return ((images - low) / (high - low).clamp_min(1e-8) * 255).round().to(torch.uint8).numpy()
 

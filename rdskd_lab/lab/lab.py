@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 import ipywidgets as widgets
+import torch
 import traitlets
 from torch import nn
 
@@ -91,7 +92,7 @@ class Lab(CellOutput, widgets.VBox):
         steps: int = 120,
         teacher: nn.Module | None = None,
         settings: Settings | None = None,
-        device: str = "auto",
+        device: torch.device | str = "auto",
         data: str | Split | None = None,
         classes: Sequence[str] | None = None,
         learn: bool = True,

@@ -43,7 +43,7 @@ def dirichlet_targets(head: torch.nn.Module, n: int, beta: float = 1.0, rng: tor
     r = w @ w.T
     low, high = r.amin(1, keepdim=True), r.amax(1, keepdim=True)
     alpha = (beta * (r - low) / (high - low) + 1e-4)[torch.arange(n) % len(w)]
-    gamma = torch._standard_gamma(alpha.double().cpu(), generator=rng).clamp_min(1e-300)
+    gamma = torch._standard_gamma(alpha.cpu().double(), generator=rng).clamp_min(1e-300)
     return (gamma / gamma.sum(1, keepdim=True)).to(w)
 
 

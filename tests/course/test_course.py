@@ -226,13 +226,7 @@ def test_of_forty_wrong_ideas_at_least_34_are_told_by_their_name():
 
 def test_an_epsilon_of_any_size_that_changes_the_value_is_recognised_and_a_small_one_is_right():
     quotient = lesson.find_exercises("06_inter_sample_diversity")[1]
-    for epsilon, kind in (
-        (1e-8, "right"),
-        (1e-12, "right"),
-        (3e-4, "misconception"),
-        (0.7, "misconception"),
-        (40.0, "misconception"),
-    ):
+    for epsilon, kind in [(1e-8, "right"), (1e-12, "right"), *((e, "misconception") for e in (3e-4, 0.7, 40.0))]:
         verdict = quotient.examine(lambda a, b, epsilon=epsilon: a.norm() / (b.norm() + epsilon))
         assert verdict.kind == kind, (epsilon, verdict.says)
         if kind == "misconception":
@@ -313,22 +307,15 @@ def test_begin_tells_the_time_gives_the_exercises_and_a_seed(capsys, monkeypatch
 
 
 def test_begin_finds_a_device_says_it_in_a_word_and_takes_another(capsys, monkeypatch):
-    monkeypatch.setattr(lesson, "look", lambda: None)
-    monkeypatch.setattr(lesson, "diagnose", lambda facts: [])
-    monkeypatch.setattr(lesson, "estimate", lambda facts: {})
-
-    def begun(**where):
-        return course.begin("04_authenticity", **where)
-
-    assert begun().device.type == "cpu" and " cpu." in capsys.readouterr().out
-    found = begun(device="auto").device
-    assert found == lab.find_device() and f" {found.type}." in capsys.readouterr().out
-    with monkeypatch.context() as patched:
-        patched.setattr(lesson, "find_device", lambda name: torch.device("cuda" if name == "auto" else name))
-        assert begun(device="auto").device.type == "cuda" and " cuda." in capsys.readouterr().out
-        assert begun(device="cpu").device.type == "cpu"
+    for name, stand_in in (("look", None), ("diagnose", []), ("estimate", {})):
+        monkeypatch.setattr(lesson, name, lambda *facts, stand_in=stand_in: stand_in)
+    assert course.begin("04_authenticity").device == lab.find_device()
     with pytest.raises(ValueError, match="cannot be used here"):
-        begun(device="abacus")
+        course.begin("04_authenticity", device="abacus")
+    monkeypatch.setattr(lesson, "find_device", lambda name: torch.device("cuda" if name == "auto" else name))
+    for where, found in (({}, "cuda"), ({"device": "cpu"}, "cpu")):
+        assert course.begin("04_authenticity", **where).device.type == found
+        assert f" {found}." in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
@@ -352,19 +339,14 @@ def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
 # ---- bands -------------------------------------------------------------------------------------------------------------
 
 TEN = [0.964, 0.97, 0.974, 0.966, 0.969, 0.971, 0.972, 0.968, 0.967, 0.969]  # mean 0.969, sd 0.0029
-LUCK = f"outside the typical range; {bands.LUCK}"
+LUCK = f"outside the typical range; {bands.LUCK}; if you changed something: see a; b"
 
 
 @pytest.mark.parametrize(
     "value, unit, digits, said",
     [
         (0.969, "%", 3, "acc: yours 96.9 %, typical 96.2 to 97.6 % (10 seeds)"),
-        (
-            0.95,
-            "%",
-            3,
-            f"acc: yours 95.0 % ({LUCK}; if you changed something: see a; b), typical 96.2 to 97.6 % (10 seeds)",
-        ),
+        (0.95, "%", 3, f"acc: yours 95.0 % ({LUCK}), typical 96.2 to 97.6 % (10 seeds)"),
         (0.97, "", 2, "acc: yours 0.97, typical 0.96 to 0.98 (10 seeds)"),
     ],
 )
@@ -400,10 +382,7 @@ def test_each_stored_run_left_out_lies_outside_the_other_nine_in_at_most_one_of_
 
 
 def _inside(value, nine):
-    mean, half = (
-        np.mean(nine),
-        2.306 * (1 + 1 / 9) ** 0.5 * np.std(nine, ddof=1),
-    )  # Student's t with 8 degrees of freedom
+    mean, half = np.mean(nine), 2.306 * (1 + 1 / 9) ** 0.5 * np.std(nine, ddof=1)  # Student's t, 8 degrees of freedom
     if mean < half and min(nine) > 0:
         return _inside(np.log(value), list(np.log(nine)))
     return mean - half <= value <= mean + half
@@ -436,11 +415,8 @@ def test_stored_results_are_read_from_a_clone_or_from_the_installed_package(tmp_
     monkeypatch.setattr(tables, "PLACES", (clone, installed))
     installed.mkdir()
     (installed / "toy.csv").write_text("method,accuracy,budget\nrdskd,0.975,90s\nnoise,,\n")
-    installed_rows = [
-        dict(method="rdskd", accuracy=0.975, budget="90s"),
-        dict(method="noise", accuracy=None, budget=None),
-    ]
-    assert stored("toy") == installed_rows
+    noise = dict(method="noise", accuracy=None, budget=None)
+    assert stored("toy") == [dict(method="rdskd", accuracy=0.975, budget="90s"), noise]
     clone.mkdir()
     (clone / "toy.csv").write_text("method,accuracy\nrdskd,0.5\n")
     assert stored("toy") == [dict(method="rdskd", accuracy=0.5)]
@@ -449,16 +425,12 @@ def test_stored_results_are_read_from_a_clone_or_from_the_installed_package(tmp_
 
 
 def test_what_notebooks_read_travels_with_the_installed_package():
-    top = Path(__file__).resolve().parents[2]
-    wheel = tomllib.loads((top / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    hook = (top / wheel["hooks"]["custom"]["path"]).read_text()
-    read = {
-        name
-        for path in (top / "notebooks" / "src").glob("*.py")
-        for name in re.findall(r'stored\("(\w+)"\)', path.read_text())
-    }
+    wheel = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    hook = (TOP / wheel["hooks"]["custom"]["path"]).read_text()
+    sources = "".join(path.read_text() for path in build.sources())
+    read = set(re.findall(r'stored\("(\w+)"\)', sources))
     assert set(ast.literal_eval(re.search(r"TABLES = (.*)", hook)[1])) == read
-    assert read and all((top / "results" / f"{name}.csv").is_file() for name in read)
+    assert read and all((TOP / "results" / f"{name}.csv").is_file() for name in read)
 
 
 def test_a_students_seed_is_the_names_alone():
