@@ -259,8 +259,8 @@ def _finished(trial: Trial, out: Path) -> dict:
 
 
 def write_table(study: Study, out: Path) -> Path:
-    """Write NAME.csv with the finished trials."""
-    found = rows(study, out)
+    """Write NAME.csv with the finished trials; a measure that no trial has is no column."""
+    found = [{name: value for name, value in r.items() if value is not None} for r in rows(study, out)]
     names = dict.fromkeys([*FIRST, *(n for r in found for n in r if n not in FIRST + LAST), *LAST])
     path = Path(out) / f"{study.name}.csv"
     write_whole(path, as_csv(found, names))

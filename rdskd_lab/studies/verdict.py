@@ -91,7 +91,7 @@ def paired(rows: list[dict], a: dict, b: dict, column: str, change: Callable = f
     """Subtract `column` of the rows that match `b` from that of those that match `a`, seed by seed."""
 
     def of(wanted: dict) -> dict:
-        found = {r["seed"]: r[column] for r in rows if all(r[k] == v for k, v in wanted.items())}
+        found = {r["seed"]: r.get(column) for r in rows if all(r[k] == v for k, v in wanted.items())}
         return {seed: change(v) for seed, v in found.items() if v is not None}
 
     one, other = of(a), of(b)
