@@ -60,7 +60,7 @@ CLAIMS = [
     ("05_class_diversity", "from about 5 effective classes to about 3",
      lambda n: abs(fmean(ten(n, OH05)) - 3) < 0.5 and abs(fmean(ten("04_authenticity", "effective classes at the start")) - 5) < 0.5),
     ("05_class_diversity", "With `ie` it keeps 9 or more", lambda n: min(ten(n, IE05)) >= 9 and yours(n, IE05) >= 9),
-    ("05_class_diversity", "at a price in authenticity", lambda n: min(ten(n, "L_OH of oh + ie, less that of oh alone")) > 0),
+    ("05_class_diversity", "but the images are a little less authentic", lambda n: min(ten(n, "L_OH of oh + ie, less that of oh alone")) > 0),
     ("05_class_diversity", "the angle between the two slopes is slightly more than a right angle",
      lambda n: -0.3 < number(n, r"cosine of the two slopes: ([-+\d.]+)") < 0),
     ("06_inter_sample_diversity", "pulls at least 50 times less than `oh`", lambda n: number(n, r"oh +([\d.]+)") / number(n, FLOOR) >= 50),
