@@ -5,10 +5,10 @@ PY       := .venv/bin/python
 WORKERS  ?= 2
 CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome-stable google-chrome; do command -v $$name; done; true))
 PYTEST    = OMP_NUM_THREADS=1 $(PY) -m pytest $(PYTEST_ARGS)
-# Tests and notebooks in processes of one thread each; a file, and so a notebook, stays in one process.
+# Tests, notebooks and browser tests in processes of one thread each; a file, and so a notebook, stays in one process.
 PARALLEL  = JUPYTER_PATH="$(CURDIR)/tests" $(PYTEST) tests notebooks -n $(WORKERS) --dist loadfile \
 	--nbval --nbval-kernel-name offline --nbval-cell-timeout 100 --nbval-sanitize-with tests/nbval_sanitize.cfg
-BROWSER   = $(if $(CHROMIUM),$(PYTEST) tests/browser,@echo "Browser tests were left out: no Chromium found; install it or name one with CHROMIUM=/path/to/it."; true)
+BROWSER   = $(if $(CHROMIUM),$(PYTEST) tests/browser -n $(WORKERS) --dist loadfile,@echo "Browser tests were left out: no Chromium found; install it or name one with CHROMIUM=/path/to/it."; true)
 # As rdskd_lab/__init__.py says; here for kernels that import torch first.
 GOMP_SPINCOUNT ?= 1000
 export CHROMIUM PYTHON NEED_GB GOMP_SPINCOUNT

@@ -58,7 +58,7 @@ def test_every_control_of_the_museum(page):
     wait_for(lambda: page.ask("museum.step") == 400)
     page.key("scrubber").focus()
     page.view.keyboard.press("Home")
-    wait_for(lambda: page.ask("museum.step") == 0)
+    wait_for(lambda: page.key("scrubber").input_value() == "0" and page.status().startswith("Step 0"))  # the screen too
     page.view.keyboard.press("End")
     wait_for(lambda: page.ask("museum.step") == 400)
     page.key("rate").fill("10")
