@@ -626,8 +626,8 @@ Lab(seed=lesson.seed, device=lesson.device, steps=40, learn=False)
 #   probe, the fluctuation is a fraction of that on training batches. The mean cosine of the two gradients is slightly
 #   below 0 for all ten stored seeds. In no setting did the published rule reduce the fluctuation of `oh` or `ie` by
 #   more than the spread over ten seeds.
-# * *Not measured here.* Whether a *student* learns better with damping; the published size (width 128, batches of
-#   512, 2,400 steps); colour images; long runs.
+# * *Not measured here.* Whether a *student* learns better with damping (five seeds showed no gain,
+#   [damping.md](../docs/damping.md)); the published size (width 128, batches of 512, 2,400 steps); colour images; long runs.
 #
 # ## New words
 #
