@@ -7,7 +7,7 @@ import textwrap
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated
@@ -596,7 +596,8 @@ def _stoppable() -> Iterator:
         asked.append(number)
         if len(asked) > 1:
             raise KeyboardInterrupt
-        print("\nrdskd-lab: stopping after this step (once more: at once) ...", file=sys.stderr)
+        with suppress(OSError):  # of a closed terminal.  No print: the signal may come while one writes to stderr
+            os.write(2, b"\nrdskd-lab: stopping after this step (once more: at once) ...\n")
 
     before = {number: signal.signal(number, ask) for number in numbers}
     try:

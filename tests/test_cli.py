@@ -1,6 +1,7 @@
 """The command line as a person meets it: help, progress, results, Ctrl-C, and one sentence where something is wrong."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -600,6 +601,15 @@ def test_a_second_ctrl_c_stops_at_once_and_a_second_process_is_told_of_the_first
     _, err = process.communicate(timeout=60)
     assert process.returncode in (130, 143) and "Traceback" not in err and "--resume" in err
     assert lab("distill --resume --out", out)[0] == 0
+
+
+def test_ctrl_c_while_a_line_is_written_stops_the_run_too(monkeypatch):
+    acts = {"writable": lambda _: True, "write": lambda _, data: signal.raise_signal(signal.SIGINT) or len(data)}
+    stderr = io.TextIOWrapper(io.BufferedWriter(type("Raw", (io.RawIOBase,), acts)()), line_buffering=True)
+    with cli._stoppable() as stopped:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        print("generator: 3/6", file=sys.stderr)
+        assert stopped() == signal.SIGINT
 
 
 def test_ctrl_c_before_anything_was_begun_leaves_nothing(tmp_path, lab, monkeypatch):

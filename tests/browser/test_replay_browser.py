@@ -190,11 +190,7 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     page.press("Step")
     is_(page, done, [a + 1, a + 1])
     leaves(page, "Keep as it was")
-    is_(
-        page,
-        "lab.inner is None and (lab.experiment.done, lab.experiment.objective['oh'].strength)",
-        (a + 1, 1.0),
-    )
+    is_(page, "lab.inner is None and (lab.experiment.done, lab.experiment.objective['oh'].strength)", (a + 1, 1.0))
 
     fork_here(page, "ds", "on")
     is_(page, "lab.inner is not None and lab.inner.branches[1].name", "ds off", 60)

@@ -220,10 +220,7 @@ needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKI
 # in a new run, config.json); fresh, history and checkpoint.  The last write of all is result.json.
 @needs_kill
 @pytest.mark.parametrize(
-    ("whole", "deaths"),
-    [(POOLED, (2, 5, 3, 27)), (FRESH, (3, 11))],
-    ids=["pooled", "fresh"],
-    indirect=["whole"],
+    ("whole", "deaths"), [(POOLED, (2, 5, 3, 27)), (FRESH, (3, 11))], ids=["pooled", "fresh"], indirect=["whole"]
 )
 def test_a_killed_run_goes_on_to_the_same_bytes(whole, deaths, tmp_path):
     config, straight = whole
