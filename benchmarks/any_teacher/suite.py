@@ -35,11 +35,12 @@ LISTS = {
     "controls": ("classroom", ("real", "procedural", "untrained")),
     "long": ("long", ("any-teacher", "rdskd")),
     "rivals": ("classroom", ("dafl", "dfad")),
-    "ablation": ("classroom", ("-procedural", "-blend", "-contrast", "-bn", "-warps", "-generator")),
+    "ablation": ("classroom", ("-procedural", "-strokes", "-blend", "-contrast", "-bn", "-warps", "-generator")),
 }
 HARD = "bn-warped", "fashion", "warped", "groupnorm", "fashion-bn", "28-pixels"  # of the ablation
 LEFT_OUT = {
     "-procedural": {"procedural": 0.0},
+    "-strokes": {"strokes": 0.0},
     "-blend": {"blend": 0.0},
     "-contrast": {"contrast": 0.0},
     "-warps": {"augment": 0.0},

@@ -18,11 +18,11 @@ from ..objective import Objective
 from .building_blocks import bn_term, finished
 from .image_pool import answered, rounds, warp
 from .method import Method
-from .procedural_images import DeadLeaves, Things
+from .procedural_images import DeadLeaves, Things, strokes, things
 from .rdskd import RDSKD, rdskd
 
 ROUND = 12_800  # images of a round, as in the pool
-TIE = 0.03  # nats
+TIE, CLEAR = 0.03, 0.1  # nats
 
 
 def any_teacher() -> Objective:
@@ -59,9 +59,13 @@ def draw_bank(run) -> Tensor:
     """Draw the run's procedural images (N, C, S, S), in half precision; the seed decides them."""
     s, rng = run.settings, torch.Generator().manual_seed(run.seed + 5)
     plain, shape = round(s.bank * s.things), (run.channels, run.size)
-    counts = {DeadLeaves(*shape): s.bank - plain, Things(*shape, bright_share(run) if plain else 0.0): plain}
+    bright = bright_share(run) if plain else 0.0
+    drawn = round(plain * s.strokes) if plain and s.strokes and takes_strokes(run, bright) else 0
+    sources = (DeadLeaves(*shape), Things(*shape, bright), Things(*shape, bright, strokes))
     parts = [
-        source.sample(256, rng).images.half()[: n - start] for source, n in counts.items() for start in range(0, n, 256)
+        source.sample(256, rng).images.half()[: n - start]
+        for source, n in zip(sources, (s.bank - plain, plain - drawn, drawn), strict=True)
+        for start in range(0, n, 256)
     ]
     return torch.cat(parts).to(run.device)
 
@@ -71,9 +75,20 @@ def bright_share(run) -> float:
 
     Of 1,000 things on either ground those are taken for which the teacher's mean answer has the larger entropy.
     """
-    dark = Things(run.channels, run.size, 0.0).sample(1_000, torch.Generator().manual_seed(run.seed + 8)).images
-    less = [information_entropy(_answers(run, sign * dark.to(run.device))).item() for sign in (1, -1)]
-    return 0.5 if abs(less[0] - less[1]) < TIE else float(less[1] < less[0])
+    dark, bright = (_diversity(run, Things(run.channels, run.size, share)) for share in (0.0, 1.0))
+    return 0.5 if abs(dark - bright) < TIE else float(bright > dark)
+
+
+def takes_strokes(run, bright: float) -> bool:
+    """Say whether strokes show the teacher its classes about as evenly as things do, by the same measure."""
+    made, drawn = (_diversity(run, Things(run.channels, run.size, bright, kind)) for kind in (things, strokes))
+    return drawn > made - CLEAR
+
+
+def _diversity(run, source: DeadLeaves) -> float:
+    """Compute the entropy, in nats, of the teacher's mean answer to 1,000 images."""
+    images = source.sample(1_000, torch.Generator().manual_seed(run.seed + 8)).images
+    return -information_entropy(_answers(run, images.to(run.device))).item()
 
 
 def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
@@ -126,7 +141,7 @@ def _pick(images: Tensor, chances: Tensor | None, n: int, rng: torch.Generator) 
     return images[rows.to(images.device)]
 
 
-ADDED = dict(procedural=0.5, things=1.0, balance=0.7, blend=0.5, contrast=0.5, temperature=4.0)
+ADDED = dict(procedural=0.5, things=1.0, strokes=0.5, balance=0.7, blend=0.5, contrast=0.5, temperature=4.0)
 PRESETS = RDSKD.presets | {
     "classroom": replace(RDSKD.presets["classroom"], **ADDED, student_steps=4_500, reuse=3),
     "long": replace(RDSKD.presets["long"], **ADDED, bank=25_600),

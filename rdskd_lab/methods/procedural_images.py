@@ -5,6 +5,7 @@ real image they test a student.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from .baselines import PRESETS, OnDevice
 from .method import Method
 
 SHAPES = 24  # drawn into an image at most, each with probability 0.6
+LINES = 12  # straight ones that make a stroke
 
 
 @torch.no_grad()
@@ -45,6 +47,31 @@ def things(n: int, channels: int, size: int, rng: torch.Generator | None = None)
     for _ in range(SHAPES // 2):
         images = _cover(images, draw, x, y, share=share, reach=(0.6, 0.8), half=(0.08, 0.7), aspect=1.0)
     return images
+
+
+@torch.no_grad()
+def strokes(n: int, channels: int, size: int, rng: torch.Generator | None = None) -> Tensor:
+    """Draw `n` images, (N, C, S, S) in [0, 1]: on a black ground, one to three white strokes of a pen.
+
+    A stroke is a cubic Bezier curve with random control points, 0.14 to 0.32 of the half width thick; the second and
+    the third begin where the last one ends with probability 0.6.
+    """
+    draw, x, y = _drawing(size, rng)
+    t = torch.linspace(0, 1, LINES + 1)
+    bezier = torch.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], 1)
+    ink, count, width = torch.zeros(n, size, size), draw(n, 1, 1, high=3), draw(n, 1, 1, low=0.07, high=0.16)
+    ends = torch.zeros(n, 2)
+    for k in range(3):
+        control = draw(n, 4, 2, low=-1) * torch.tensor([0.75, 0.85])
+        control[:, 0] = torch.where(draw(n, 1) < 0.6 * (k > 0), ends, control[:, 0])
+        ends, far = control[:, 3], torch.full((n, size, size), math.inf)
+        points = (bezier @ control)[..., None, None]
+        for a, b in zip(points[:, :-1].unbind(1), points[:, 1:].unbind(1), strict=True):
+            px, py, (dx, dy) = x - a[:, 0], y - a[:, 1], (b - a).unbind(1)
+            along = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-9)).clamp(0, 1)
+            far = torch.minimum(far, (px - along * dx) ** 2 + (py - along * dy) ** 2)
+        ink = torch.where(count > k, torch.maximum(ink, ((width - far.sqrt()) / 0.05 + 0.5).clamp(0, 1)), ink)
+    return ink[:, None].expand(n, channels, size, size)
 
 
 def _drawing(size: int, rng: torch.Generator | None):
@@ -87,14 +114,14 @@ class DeadLeaves(nn.Module):
 
 
 class Things(DeadLeaves):
-    """The same of things on a plain ground: dark or, since a share of the images is negated, bright."""
+    """The same of things, or strokes, on a plain ground: dark or, since a share of the images is negated, bright."""
 
-    def __init__(self, channels: int, size: int, bright: float = 0.5):
+    def __init__(self, channels: int, size: int, bright: float = 0.5, drawn: Callable = things):
         super().__init__(channels, size)
-        self.bright = bright
+        self.bright, self.drawn = bright, drawn
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
-        images = _standardised(things(n, *self.shape, rng))
+        images = _standardised(self.drawn(n, *self.shape, rng))
         return Batch(torch.where(torch.rand(n, 1, 1, 1, generator=rng) < self.bright, -images, images))
 
 

@@ -207,3 +207,11 @@ def test_the_bank_is_of_both_kinds_as_the_settings_say():
     corners = torch.stack([bank[:, 0, 0, 0], bank[:, 0, -1, 0], bank[:, 0, 0, -1], bank[:, 0, -1, -1]])
     plain = (corners == corners[0]).all(0)
     assert len(bank) == 400 and plain[300:].float().mean() > 2 * plain[:300].float().mean()
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_strokes_are_their_share_of_the_things_unless_they_show_the_teacher_fewer_classes(telling, monkeypatch):
+    if not telling:
+        monkeypatch.setattr(any_teacher, "strokes", lambda n, channels, size, rng: torch.zeros(n, channels, size, size))
+    some, none = (draw_bank(run(bank=400, things=0.5, strokes=s, teacher=Brightness(-1.0))) for s in (0.5, 0.0))
+    assert torch.equal(some[:300], none[:300]) and torch.equal(some[300:], none[300:]) == (not telling)

@@ -1,9 +1,11 @@
 """Procedural images: the same from the same seed, in range, of any size and channels, and with shapes in them."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import distance_transform_edt, label
 
-from rdskd_lab.methods.procedural_images import DeadLeaves, Things, dead_leaves, things
+from rdskd_lab.methods.procedural_images import DeadLeaves, Things, dead_leaves, strokes, things
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 32), (3, 9)])
@@ -39,3 +41,13 @@ def test_the_source_of_things_shows_dark_and_bright_grounds():
     images = Things(1, 32).sample(300, torch.Generator().manual_seed(0)).images
     corner = images[:, 0, 0, 0]
     assert 0.4 < (corner < 0).float().mean() < 0.6 and images.abs().std() < 1.5
+
+
+def test_strokes_are_one_to_three_lines_of_a_pens_width_on_black():
+    images = strokes(300, 3, 32, torch.Generator().manual_seed(0))
+    assert torch.equal(images, strokes(300, 3, 32, torch.Generator().manual_seed(0)))
+    assert images.min() == 0 and images.max() == 1 and (images == images[:, :1]).all()
+    ink = images[:, 0].numpy() > 0.5
+    assert {label(one, np.ones((3, 3)))[1] for one in ink} <= {1, 2, 3}  # pieces that hang together
+    inside = np.array([distance_transform_edt(one).max() for one in ink])  # half of the width in pixels, or a crossing
+    assert inside.min() >= 1 and np.quantile(inside, 0.5) < 0.16 * 16 + 1
