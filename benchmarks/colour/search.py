@@ -61,7 +61,8 @@ def look(data: str, method: str, seed: int, change: str) -> None:
     pool = None
     if setup.settings.generator_steps and setup.settings.pooled:
         pool = KEPT / "pools" / f"{method}-{seed}-{name(data, decisive)}"
-        run(config, pool, stop_at_student=True)
+        made = [pair for pair in change.split(",") if pair.split("=")[0] in SETTINGS or pair.startswith("w:")]
+        run(configure(f"{data}-look", method, seed, ",".join(made) or "-"), pool, stop_at_student=True)
         config = configure(f"{data}-look", method, seed, change, pool)
     out = KEPT / "looks" / f"{method}-{seed}-{name(data, said)}"
     result = run(config, out)

@@ -142,9 +142,11 @@ def _pick(images: Tensor, chances: Tensor | None, n: int, rng: torch.Generator) 
 
 
 ADDED = dict(procedural=0.5, things=1.0, strokes=0.5, balance=0.7, blend=0.5, contrast=0.5, temperature=4.0)
+STROKES = dict(procedural=0.3, things=1.0, strokes=1.0, balance=0.7)  # for digits; RDSKD's otherwise
 PRESETS = RDSKD.presets | {
     "classroom": replace(RDSKD.presets["classroom"], **ADDED, student_steps=4_500, reuse=3),
     "long": replace(RDSKD.presets["long"], **ADDED, bank=25_600),
+    "best": replace(RDSKD.presets["long"], **STROKES, bank=51_200, student_steps=60_000),
 }
 METHODS = {
     "any-teacher": Method(
