@@ -41,7 +41,7 @@ def test_a_page_has_medians_ranges_minutes_and_a_figure(tables):
     row = lambda seed, right: ("svhn-8000", "rdskd", seed, right, 0.9455, 0.9, 7999, 60, 540, "50:0.2 100:0.8")  # noqa: E731
     write(tables.TABLE, row(0, 0.9), row(1, 0.92), row(2, 0.95))
     page = tables.page()
-    assert "Not finished: 45 runs" in page and "7,999 images; the teacher reads 94.55 % of them" in page
+    assert "Not finished: 45 runs" in page and "7,999 images, of which the teacher reads 94.55 %" in page
     assert "| **92.0** | 90.0 to 95.0 | 0, 1, 2 | 10 | 90 |" in page
     minutes, right = tables.points(tables.read(tables.TABLE)[0])
     assert minutes.tolist() == [5.5, 10] and right.tolist() == [20, 80]  # a minute of the generator comes first
