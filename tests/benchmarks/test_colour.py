@@ -9,6 +9,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "colour"))
 import colour_networks
 import colour_sets
+import damping_cell
 from colour_runs import configure
 
 from rdskd_lab.datasets import SETS, DataError
@@ -60,3 +61,8 @@ def test_a_network_in_bfloat16_is_itself_when_it_is_tested_and_its_weights_stay_
 def test_a_change_is_of_settings_and_of_weights(sets):
     config = configure("svhn-look", "rdskd+bn", 10, "width=32,w:bn=0.3")
     assert config.change == (("width", "32"),) and config.weight == (("bn", 0.3),) and config.data == "svhn-look"
+
+
+def test_of_the_damping_cells_four_verdicts_one_holds():
+    (held,) = [v for v in damping_cell.verdicts(damping_cell.rows()) if v.verdict == "holds"]
+    assert "F of oh" in held.claim and "b = 20" in held.claim and round(held.estimate, 3) == 0.281
