@@ -33,6 +33,7 @@ from rdskd_lab.lab.sharing.page import player
 TOP = Path(__file__).resolve().parents[1]
 OUT = TOP / "site"
 RECORDED = TOP / "results" / "page"
+PICTURES = ".png", ".gif", ".svg"
 TEXTS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "results/*.md", "notebooks/*.md")
 NAV = (
     ("index.html", "Play"),
@@ -137,7 +138,7 @@ def resolve(source: str, url: str) -> str:
     target = PurePosixPath(relpath(TOP / folder / path, TOP)).as_posix()
     if target in pages():
         return relpath(pages()[target], folder) + mark + anchor
-    if target.startswith("results/") and target.endswith((".png", ".gif")):
+    if target.startswith("results/") and target.endswith(PICTURES):
         return path
     repository = address()
     return f"https://github.com/{repository}/blob/main/{target}" if repository and (TOP / target).exists() else ""
@@ -288,8 +289,9 @@ def text_pages(out: Path) -> None:
             text = (TOP / source).read_text(encoding="utf-8")
             title = re.search("^# (.+)", text, re.MULTILINE)[1]
             write(out, place, re.sub("[`*]", "", title), text_to_html(source, text))
-    for picture in [*(TOP / "results").glob("*.png"), *(TOP / "results").glob("*.gif")]:
-        shutil.copy(picture, out / "results" / picture.name)
+    for path in (TOP / "results").iterdir():
+        if path.suffix in PICTURES:
+            shutil.copy(path, out / "results" / path.name)
 
 
 def font(out: Path) -> None:
