@@ -547,8 +547,8 @@ sheet(rows, teacher, most=10)
 #
 # ### A stronger dose
 #
-# Why is there no visible effect? A loss of the generator changes by 0.1 nats or less between two anchors, so its gain
-# stays between 0.9 and 1.1. A **strength** $b$ makes the effect larger: minimise $e^{b (L - a)} / b$. The gain is
+# Why is there no visible effect? From one step to the next, a loss of the generator changes by 0.1 nats or less. So with
+# the anchor `previous` its gain stays between 0.9 and 1.1. A **strength** $b$ makes the effect larger: minimise $e^{b (L - a)} / b$. The gain is
 # then $e^{b(L-a)}$. The released code uses $b = 1$. The other strengths are our own addition, and we limit their
 # gains to between 1/20 and 20.
 #
