@@ -21,7 +21,7 @@ from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
 from .config import Config, Setup, describe, resolve
 from .memory import check_memory
-from .recover import recovering
+from .recover import Watch, recovering
 from .result import class_histogram, conclude, read_result, warn_of_collapse
 from .reuse import refuse_misfit, take_generator
 from .run_folder import NO_DATA, POOL, Folder, RunError, held, sweep
@@ -149,7 +149,8 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
     lower = {"synthesise": "batch_size or width", "distill": "student_batch_size"}.get(phase, "batch_size")
     first = run.done.get(phase, sum(run.done.values()))
     steps = (lambda: iter(run)) if phase == "together" else getattr(run, phase)
-    remaining = recovering(run, steps, folder.undo) if run.method.recovers else steps()
+    folder.watch = folder.watch if first else Watch()  # it looks at one stage
+    remaining = recovering(run, steps, folder.undo, folder.watch) if run.method.recovers else steps()
     with _enough_memory(f"the {STAGES[phase]} stage", lower, RESUME), _foreign_errors(f"{STAGES[phase]} stage"):
         try:
             for step in progress(remaining, phase, first, total):
@@ -188,9 +189,10 @@ def _disk_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        saved = (out / "config.json").exists()
-        then = "the last checkpoint is intact: fix this and run again with --resume" if saved else "nothing was begun"
-        raise RunError(f"cannot write in {out} ({why(error)}); {then}") from error
+        then = "fix this and run again with --resume" if (out / "config.json").exists() else "nothing was begun"
+        if (out / "checkpoint.pt").exists():
+            then = f"the last checkpoint is intact: {then}"
+        raise RunError(f"cannot read or write {error.filename or out} ({why(error)}); {then}") from error
 
 
 @contextmanager

@@ -63,11 +63,16 @@ def refuse_misfit(run: Distillation, facts: dict, source: Path) -> dict | None:
             f"the generator in {source} is not finished ({done:,} of {total:,} steps); finish it: "
             f"{command('distill', '--out', source, '--resume')}"
         )
-    if not (checkpoint and checkpoint["state"]["filled"]) and not isinstance(run.source, Generator):
+    pooled = bool(checkpoint and checkpoint["state"]["filled"])
+    if not pooled and not isinstance(run.source, Generator):
         raise RunError(
             f"{source} has deleted the images that its student learned from, as a finished run does, and its method "
             "has no generator to make new ones; start a run without --from"
         )
+    needed = POOL if pooled else () if checkpoint else ("generator.safetensors", "samples.npz")
+    for name in (*needed, "history.csv"):
+        if not (source / name).is_file():
+            raise RunError(f"{source / name} is missing; put it back, {instead}")
     return checkpoint
 
 

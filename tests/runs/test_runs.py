@@ -172,7 +172,7 @@ def test_terms_are_switched_weighed_and_anchored_as_asked(tmp_path):
 # ---- killed --------------------------------------------------------------------------------------------------------
 
 
-def break_write(n, strike):
+def break_write(n, strike, patch=setattr):
     """Let the `n`-th write to the folder from now on be half done when `strike` is called.  n = 0: none."""
     add, whole, fsync, number = run_folder.Growing.add, weights.write_whole, os.fsync, count(1)
 
@@ -192,7 +192,12 @@ def break_write(n, strike):
         finally:
             os.fsync = fsync
 
-    run_folder.Growing.add, run_folder.write_whole, weights.write_whole = half_add, half_whole, half_whole
+    for module, name, half in (
+        (run_folder.Growing, "add", half_add),
+        (run_folder, "write_whole", half_whole),
+        (weights, "write_whole", half_whole),
+    ):
+        patch(module, name, half)
 
 
 def child(config, out, resume, write):
@@ -301,15 +306,14 @@ def test_a_full_disk_stops_the_run_in_a_sentence_and_it_goes_on(what, whole, tmp
 
     out = tmp_path / "run"
     with monkeypatch.context() as patched:
-        for module, name in (run_folder.Growing, "add"), (run_folder, "write_whole"), (weights, "write_whole"):
-            patched.setattr(module, name, getattr(module, name))  # so that it is put back
-        break_write(WRITES[what] % (total + 1), full)
+        break_write(WRITES[what] % (total + 1), full, patched.setattr)
         with pytest.raises(RunError, match="the disk is full") as error:
             execute(config, out)
     if what == "config.json":
         assert "nothing was begun" in str(error.value) and not out.exists()
     else:
-        assert "--resume" in str(error.value)
+        said, saved = str(error.value), (out / "checkpoint.pt").exists()
+        assert "run again with --resume" in said and ("the last checkpoint is intact" in said) == saved
         assert not (out / "result.json").exists()
         assert not [path for path in out.iterdir() if path.name.startswith(".")]
         execute(config, out, resume=True)
