@@ -149,11 +149,8 @@ def _in_its_own_process(config: Config, place: Path) -> None:
         process.start()
         process.join()
         if process.exitcode:
-            reason = (
-                Path(said.name).read_text(encoding="utf-8", errors="backslashreplace")
-                or f"its process ended with status {process.exitcode}"
-            )
-            raise RunError(f"{place}: {reason}")
+            reason = Path(said.name).read_text(encoding="utf-8", errors="backslashreplace")
+            raise RunError(f"{place}: {reason or f'its process ended with status {process.exitcode}'}")
 
 
 def _run(config: Config, place: Path, said: str) -> None:

@@ -99,21 +99,10 @@ def prepare(config: Config) -> Prepared:
     teacher, student = setup.networks(test)
     fingerprint = fingerprint_in_memory(teacher)
     channels, size = test.images.shape[1:3]
-    data = setup.load("train") if setup.method.real_images else None
+    how = dict(method=setup.method, seed=config.seed, channels=channels, size=size, device=device, head=config.head)
+    how["data"] = setup.load("train") if setup.method.real_images else None
     with _enough_memory("the images that the student will learn from", "generator_steps or batch_size"):
-        run = Distillation(
-            teacher,
-            student,
-            setup.objective,
-            setup.settings,
-            method=setup.method,
-            seed=config.seed,
-            channels=channels,
-            size=size,
-            device=device,
-            data=data,
-            head=config.head,
-        )
+        run = Distillation(teacher, student, setup.objective, setup.settings, **how)
     if run.classes != len(test.classes):
         said = "--classes says" if setup.config.data == NO_DATA else f"{config.data} has"
         raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
@@ -189,9 +178,8 @@ def _disk_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        then = "fix this and run again with --resume" if (out / "config.json").exists() else "nothing was begun"
-        if (out / "checkpoint.pt").exists():
-            then = f"the last checkpoint is intact: {then}"
+        saved = "the last checkpoint is intact: " if (out / "checkpoint.pt").exists() else ""
+        then = f"{saved}fix this and run again with --resume" if (out / "config.json").exists() else "nothing was begun"
         raise RunError(f"cannot read or write {error.filename or out} ({why(error)}); {then}") from error
 
 

@@ -9,6 +9,7 @@ the one before where the last did not help.
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import torch
 
@@ -39,11 +40,11 @@ class Unrecovered(FloatingPointError):
     """No remedy is left."""
 
 
-def slower_generator(run: Distillation) -> None:
-    """Divide the generator's learning rate by 4."""
-    run.settings = replace(run.settings, lr=run.settings.lr / 4)
-    for group in run.source_optimizer.param_groups:
-        group["lr"] = run.settings.lr
+def slower(run: Distillation, rate: str, optimizer: str) -> None:
+    """Divide a learning rate by 4."""
+    run.settings = replace(run.settings, **{rate: getattr(run.settings, rate) / 4})
+    for group in getattr(run, optimizer).param_groups:
+        group["lr"] = getattr(run.settings, rate)
 
 
 def more_classes(run: Distillation) -> None:
@@ -60,13 +61,8 @@ def stop_generator(run: Distillation) -> None:
         run.settings = replace(run.settings, procedural=1.0)
 
 
-def slower_student(run: Distillation) -> None:
-    """Divide the student's learning rate by 4."""
-    run.settings = replace(run.settings, student_lr=run.settings.student_lr / 4)
-    for group in run.student_optimizer.param_groups:
-        group["lr"] = run.settings.student_lr
-
-
+slower_generator = partial(slower, rate="lr", optimizer="source_optimizer")
+slower_student = partial(slower, rate="student_lr", optimizer="student_optimizer")
 REMEDIES: dict[str, tuple[tuple[str, Callable], ...]] = {
     "synthesise": (
         ("with a quarter of the generator's learning rate", slower_generator),

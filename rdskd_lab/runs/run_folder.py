@@ -42,6 +42,7 @@ FORMAT = 2  # of the folder; another one is refused
 SAVE_EVERY = 5.0  # seconds
 LOCK, HOLDER = ".lock", ".holder"
 POOL = ("pool.images", "pool.logits")
+AGAIN = "put it back as it was, or start again in a new folder"
 
 
 class RunError(ValueError):
@@ -114,11 +115,12 @@ class Growing:
         if not size:
             return
         if not self.path.is_file():
-            raise RunError(f"{self.path} is missing")
+            raise RunError(f"{self.path} is missing; {AGAIN}")
         with open(self.path, "rb") as file:
             while left := size - file.tell():
                 if not (part := file.read(min(left, 1 << 20))):
-                    raise RunError(f"{self.path} has {file.tell():,} bytes where the checkpoint counts {size:,}")
+                    found = f"{file.tell():,} bytes where the checkpoint counts {size:,}"
+                    raise RunError(f"{self.path} has {found}; {AGAIN}")
                 self.crc = zlib.crc32(part, self.crc)
 
 
@@ -268,41 +270,25 @@ class Folder:
         checkpoint = read_checkpoint(path)
         try:
             _agree(self.facts, checkpoint["facts"], path)
-            self._cut(checkpoint["sizes"])
+            for file in self.history, self.images, self.logits:
+                size, crc = checkpoint["sizes"][file.path.name]
+                file.count(size)
+                if file.crc != crc:
+                    raise RunError(f"{file.path} has changed since it was written; {AGAIN}")
+                if size:
+                    os.truncate(file.path, size)
             self.run.pool.filled = checkpoint["state"]["filled"]  # which a remedy goes by
             for facts in checkpoint.get("recovered", ()):  # what a remedy sets beside the state
                 apply(self.run, Recovery(**facts))
             self.run.restore(checkpoint["state"])
             self.seconds, self.pictures = checkpoint["seconds"], checkpoint["pictures"]
             self.reused, self.watch = checkpoint.get("reused", {}), Watch(**checkpoint.get("watch", {}))  # if not older
-            self._read_pool()
+            if self.run.pool.filled:
+                read_pool(self.run, self.path, checkpoint, AGAIN)
+            self.pooled = self.run.pool.filled
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise RunError(f"{path} is damaged ({error!r}); start again in a new folder") from error
         self.tick = self.saved = time.monotonic()
-
-    def _cut(self, sizes: dict) -> None:
-        for file in self.history, self.images, self.logits:
-            size, crc = sizes[file.path.name]
-            try:
-                file.count(size)
-                if file.crc != crc:
-                    raise RunError(f"{file.path} has changed since it was written")
-                if size:
-                    os.truncate(file.path, size)
-            except RunError as error:
-                raise RunError(f"{error}; put it back as it was, or start again in a new folder") from error
-
-    def _read_pool(self) -> None:
-        pool = self.run.pool
-        self.pooled = pool.filled
-        if self.pooled:
-            for file, kept in (self.images, pool.images), (self.logits, pool.logits):
-                rows = kept[: self.pooled].cpu()  # on the CPU this is the pool's own memory
-                if rows.nbytes != file.size:
-                    raise RuntimeError(f"{file.path.name} holds another number of images than the pool")
-                with open(file.path, "rb") as source:
-                    source.readinto(memoryview(rows.numpy()).cast("B"))
-                kept[: self.pooled] = rows
 
     def finish(self, result: dict) -> None:
         """Write the networks, the samples and last the result; delete what only resuming needs."""
@@ -316,6 +302,20 @@ class Folder:
         write_whole(self.path / "samples.npz", samples.getbuffer())
         write_json(self.path / "result.json", result)
         sweep(self.path, "checkpoint.pt", *POOL)
+
+
+def read_pool(run: Distillation, path: Path, checkpoint: dict, instead: str) -> None:
+    """Fill a run's pool with the rows in the folder `path` that its `checkpoint` counts."""
+    filled = checkpoint["state"]["filled"]
+    for name, kept in zip(POOL, (run.pool.images, run.pool.logits), strict=True):
+        rows, (size, crc) = kept[:filled].cpu(), checkpoint["sizes"][name]  # on the CPU the pool's own memory
+        into = memoryview(rows.numpy()).cast("B")
+        with open(path / name, "rb") as file:
+            read = file.readinto(into)
+        if (read, into.nbytes) != (size, size) or zlib.crc32(into) != crc:
+            raise RunError(f"{path / name} has changed since it was written; {instead}")
+        kept[:filled] = rows
+    run.pool.filled = filled
 
 
 def sweep(path: Path, *names: str) -> None:

@@ -89,7 +89,7 @@ def test_killed_before_its_first_save_it_takes_the_generator_again(runs, tmp_pat
 
     source = shutil.copytree(runs / "cut", tmp_path / "cut")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(reuse, "_copy_pool", killed)
+        patched.setattr(reuse, "read_pool", killed)
         execute(like(source, {}), tmp_path / "b")
     assert {path.name for path in (tmp_path / "b").iterdir()} == {"config.json"}
     source.rename(tmp_path / "away")
