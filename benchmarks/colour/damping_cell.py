@@ -6,7 +6,6 @@ Everything is the study's own (steps, probe, arms, what is measured, how it is j
 WRN-16-2, as for the other rows here.  The generator has 32 channels, and no student is trained.
 """
 
-import csv
 import math
 from dataclasses import replace
 from tempfile import TemporaryDirectory
@@ -14,21 +13,22 @@ from tempfile import TemporaryDirectory
 from colour_runs import configure, prepare
 from colour_sets import TOP
 
-from rdskd_lab.runs.compare import append_row
-from rdskd_lab.studies.strength import SMALL, STEPS, Measure
+from rdskd_lab.runs.compare import append_row, read_table
+from rdskd_lab.studies.strength import DAMPED, SMALL, STEPS, Measure
 from rdskd_lab.studies.verdict import holm, judge, paired
 
 TABLE = TOP / "results" / "strength_cifar10.csv"
 SEEDS = range(100, 105)
+COLUMNS = [
+    *("arm", "seed", "outcome", "seconds", "classes"),
+    *(f"{name}_{what}" for name in DAMPED for what in ("probe", "spread", "end", "reached", "equal", "clamped")),
+]
 ARMS = {"none": ("none", 1.0), "b = 1": ("damped", 1.0), "b = 20": ("damped", 20.0)}
 
 
 def rows() -> list[dict]:
-    """Return the finished runs, numbers as numbers."""
-    if not TABLE.exists():
-        return []
-    words = "arm", "outcome", "oh_reached", "ie_reached", "oh_equal", "ie_equal"
-    return [{k: v if k in words else float(v) for k, v in row.items()} for row in csv.DictReader(TABLE.open())]
+    """Return the runs that have a row, numbers as numbers."""
+    return read_table(TABLE) if TABLE.exists() else []
 
 
 def measure(arm: str, seed: int) -> dict:
@@ -38,7 +38,8 @@ def measure(arm: str, seed: int) -> dict:
     with TemporaryDirectory() as place:
         found = Measure(name)(replace(config, anchor="previous", strength=strength), place)
     found.pop("curves", None)
-    return dict(arm=arm, seed=seed) | {k: f"{v:.5g}" if isinstance(v, float) else v for k, v in found.items()}
+    row = {k: f"{v:.5g}" if isinstance(v, float) else v for k, v in found.items()}
+    return dict.fromkeys(COLUMNS) | dict(arm=arm, seed=seed) | row  # blank where it did not come to its end
 
 
 def verdicts(found: list[dict]) -> list:

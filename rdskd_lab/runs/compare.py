@@ -1,6 +1,6 @@
 """Methods side by side: methods x seeds -> ordinary runs in folders, one table, one CSV, one page.
 
-    OUT/plan.json          the steps that a budget came to, per method; measured once, then kept
+    OUT/plan.json          the steps that a budget came to, per method and all else that was asked; measured once
     OUT/METHOD-SEED/       a run as `execute` leaves it, in a process of its own so that its memory can be measured
     OUT/compare.csv        one row a run
     OUT/compare.html       the page
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 
+from ..distillation import find_device
 from ..evaluation.image_quality import coverage, of_run
 from ..methods.registry import METHODS
 from ..networks.registry import is_foreign
@@ -129,15 +130,17 @@ def compare(plan: Plan, out: Path) -> Iterator[str]:
 
 
 def _budgets(plan: Plan, out: Path) -> dict[str, dict]:
-    """Return the steps per method, from plan.json or, the first time, by timing."""
-    path = out / "plan.json"
+    """Return the steps per method, from plan.json or, the first time with all that decides the time, by timing."""
+    path, budgets = out / "plan.json", {}
     known_steps = read_json(path) if path.exists() else {}
     for method in plan.methods:
-        key = f"{method} {plan.budget:g}"
+        config = plan.config(method, plan.seeds[0])
+        key = repr(replace(config, seed=0, device=str(find_device(config.device))))
         if key not in known_steps:
-            known_steps[key] = fitted(plan.config(method, plan.seeds[0]), plan.budget) if plan.budget else {}
+            known_steps[key] = fitted(config, plan.budget) if plan.budget else {}
             write_json(path, known_steps)
-    return {method: known_steps[f"{method} {plan.budget:g}"] for method in plan.methods}
+        budgets[method] = known_steps[key]
+    return budgets
 
 
 def _in_its_own_process(config: Config, place: Path) -> None:
@@ -146,11 +149,8 @@ def _in_its_own_process(config: Config, place: Path) -> None:
         process.start()
         process.join()
         if process.exitcode:
-            reason = (
-                Path(said.name).read_text(encoding="utf-8", errors="backslashreplace")
-                or f"its process ended with status {process.exitcode}"
-            )
-            raise RunError(f"{place}: {reason}")
+            reason = Path(said.name).read_text(encoding="utf-8", errors="backslashreplace")
+            raise RunError(f"{place}: {reason or f'its process ended with status {process.exitcode}'}")
 
 
 def _run(config: Config, place: Path, said: str) -> None:
@@ -189,10 +189,17 @@ def as_csv(rows: Iterable[dict], names: Iterable[str]) -> bytes:
 
 
 def append_row(path: Path, row: dict) -> None:
-    """Add a row to a table on disk, which gets its header with the first; so who is stopped keeps what was measured."""
-    with path.open("a", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, row, lineterminator="\n")
-        if not file.tell():
+    """Add a row to a table on disk, which gets its header with the first; so who is stopped keeps what was measured.
+
+    What the row lacks is blank; `RunError` if the table has no column for something in it.
+    """
+    with path.open("a+", newline="", encoding="utf-8") as file:
+        file.seek(0)
+        names = next(csv.reader(file), None)
+        if unknown := row.keys() - (names or row):
+            raise RunError(f"{path} has no column {', '.join(sorted(unknown))}; move it away to begin a new table")
+        table = csv.DictWriter(file, names or row, lineterminator="\n")
+        if not names:
             table.writeheader()
         table.writerow(row)
 

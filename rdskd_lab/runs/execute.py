@@ -21,7 +21,7 @@ from ..networks.weights import fingerprint_in_memory, why
 from ..training import Step
 from .config import Config, Setup, describe, resolve
 from .memory import check_memory
-from .recover import recovering
+from .recover import Watch, recovering
 from .result import class_histogram, conclude, read_result, warn_of_collapse
 from .reuse import refuse_misfit, take_generator
 from .run_folder import NO_DATA, POOL, Folder, RunError, held, sweep
@@ -99,21 +99,10 @@ def prepare(config: Config) -> Prepared:
     teacher, student = setup.networks(test)
     fingerprint = fingerprint_in_memory(teacher)
     channels, size = test.images.shape[1:3]
-    data = setup.load("train") if setup.method.real_images else None
+    how = dict(method=setup.method, seed=config.seed, channels=channels, size=size, device=device, head=config.head)
+    how["data"] = setup.load("train") if setup.method.real_images else None
     with _enough_memory("the images that the student will learn from", "generator_steps or batch_size"):
-        run = Distillation(
-            teacher,
-            student,
-            setup.objective,
-            setup.settings,
-            method=setup.method,
-            seed=config.seed,
-            channels=channels,
-            size=size,
-            device=device,
-            data=data,
-            head=config.head,
-        )
+        run = Distillation(teacher, student, setup.objective, setup.settings, **how)
     if run.classes != len(test.classes):
         said = "--classes says" if setup.config.data == NO_DATA else f"{config.data} has"
         raise RunError(f"the teacher answers with {run.classes} classes, and {said} {len(test.classes)}")
@@ -149,7 +138,8 @@ def _train(run, folder, tune, phase, total, progress, stop) -> None:
     lower = {"synthesise": "batch_size or width", "distill": "student_batch_size"}.get(phase, "batch_size")
     first = run.done.get(phase, sum(run.done.values()))
     steps = (lambda: iter(run)) if phase == "together" else getattr(run, phase)
-    remaining = recovering(run, steps, folder.undo) if run.method.recovers else steps()
+    folder.watch = folder.watch if first else Watch()  # it looks at one stage
+    remaining = recovering(run, steps, folder.undo, folder.watch) if run.method.recovers else steps()
     with _enough_memory(f"the {STAGES[phase]} stage", lower, RESUME), _foreign_errors(f"{STAGES[phase]} stage"):
         try:
             for step in progress(remaining, phase, first, total):
@@ -188,9 +178,9 @@ def _disk_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        saved = (out / "config.json").exists()
-        then = "the last checkpoint is intact: fix this and run again with --resume" if saved else "nothing was begun"
-        raise RunError(f"cannot write in {out} ({why(error)}); {then}") from error
+        saved = "the last checkpoint is intact: " if (out / "checkpoint.pt").exists() else ""
+        then = f"{saved}fix this and run again with --resume" if (out / "config.json").exists() else "nothing was begun"
+        raise RunError(f"cannot read or write {error.filename or out} ({why(error)}); {then}") from error
 
 
 @contextmanager

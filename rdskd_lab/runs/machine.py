@@ -64,11 +64,9 @@ def usable_cores(root: Path = Path("/")) -> float:
 
 def peak_rss_mb() -> float | None:
     """Return the most memory this process has held, in MB; None on Windows, which does not say."""
-    try:  # Linux's other figure, `ru_maxrss`, begins with that of the process which started this one
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        pass
+    for line in _text(Path("/proc/self/status")).splitlines():
+        if line.startswith("VmHWM"):  # Linux's other figure, `ru_maxrss`, begins with that of who started this process
+            return int(line.split()[1]) * 1024 / 1e6
     try:
         import resource
     except ImportError:
@@ -81,13 +79,9 @@ def machine(device: torch.device) -> str:
     """Name what a run is computed on, without names of persons or hosts."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{model}, {torch.get_num_threads()} threads"
+    lines = _text(Path("/proc/cpuinfo")).splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), None)
+    return f"{model or platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:

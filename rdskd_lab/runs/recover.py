@@ -3,12 +3,13 @@
     for step in recovering(run): ...          # in place of `for step in run`
     run.recovered                             # what happened, one Recovery each
 
-The remedies are tried in the order of the list, each from the last good state, and stay once they were tried.
+The remedies are tried in the order of the list and stay once they were tried: each from the last good state, or from
+the one before where the last did not help.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import torch
 
@@ -39,11 +40,11 @@ class Unrecovered(FloatingPointError):
     """No remedy is left."""
 
 
-def slower_generator(run: Distillation) -> None:
-    """Divide the generator's learning rate by 4."""
-    run.settings = replace(run.settings, lr=run.settings.lr / 4)
-    for group in run.source_optimizer.param_groups:
-        group["lr"] = run.settings.lr
+def slower(run: Distillation, rate: str, optimizer: str) -> None:
+    """Divide a learning rate by 4."""
+    run.settings = replace(run.settings, **{rate: getattr(run.settings, rate) / 4})
+    for group in getattr(run, optimizer).param_groups:
+        group["lr"] = getattr(run.settings, rate)
 
 
 def more_classes(run: Distillation) -> None:
@@ -60,13 +61,8 @@ def stop_generator(run: Distillation) -> None:
         run.settings = replace(run.settings, procedural=1.0)
 
 
-def slower_student(run: Distillation) -> None:
-    """Divide the student's learning rate by 4."""
-    run.settings = replace(run.settings, student_lr=run.settings.student_lr / 4)
-    for group in run.student_optimizer.param_groups:
-        group["lr"] = run.settings.student_lr
-
-
+slower_generator = partial(slower, rate="lr", optimizer="source_optimizer")
+slower_student = partial(slower, rate="student_lr", optimizer="student_optimizer")
 REMEDIES: dict[str, tuple[tuple[str, Callable], ...]] = {
     "synthesise": (
         ("with a quarter of the generator's learning rate", slower_generator),
@@ -84,23 +80,24 @@ def recovering(
     run: Distillation,
     steps: Callable[[], Iterator[Step]] | None = None,
     undone: Callable[[Recovery], None] = lambda recovery: None,
+    watch: "Watch | None" = None,
 ) -> Iterator[Step]:
     """Yield the run's remaining steps, or those of `steps()`; undo those that lead into trouble and try again.
 
     Steps that were undone have been yielded; `undone(recovery)` is called after each undoing.  Without trouble the run
-    is bit for bit the same as without this.  Raises `Unrecovered` when all remedies were tried.
+    is bit for bit the same as without this.  One that was cut needs its `watch` back to go the same way.  Raises
+    `Unrecovered` when all remedies were tried.
     """
-    steps, good = steps or (lambda: iter(run)), deque([run.state()], maxlen=2)
-    watch = _Watch(run)
+    steps, watch = steps or (lambda: iter(run)), watch or Watch()
+    if not watch.good:
+        watch.keep(run)
     while True:
         trouble, phase = "", "synthesise"
         try:
             for step in steps():
                 phase = step.phase
-                if trouble := watch(step):
+                if trouble := watch.look(run, step):
                     break
-                if watch.healthy:
-                    good.append(run.state())
                 yield step
         except FloatingPointError as error:
             if isinstance(error, Unrecovered):
@@ -114,14 +111,8 @@ def recovering(
             raise Unrecovered(
                 f"{trouble}; all {tried} remedies were tried before: " + "; ".join(map(str, run.recovered))
             )
-        at, back = run.done[phase], good[0 if tried else -1]  # further back, if the last good state did not help
-        run.restore(back)
-        recovery = Recovery(phase, at, trouble, run.done[phase], REMEDIES[phase][tried][0])
-        apply(run, recovery)
-        good.clear()
-        good.append(run.state())
-        watch = _Watch(run)
-        undone(recovery)
+        watch.go_back(run, phase, trouble, REMEDIES[phase][tried][0])
+        undone(run.recovered[-1])
 
 
 def apply(run: Distillation, recovery: Recovery) -> None:
@@ -130,34 +121,55 @@ def apply(run: Distillation, recovery: Recovery) -> None:
     run.recovered = [*run.recovered, recovery]
 
 
-class _Watch:
-    """Looks at the steps that pass, every EVERY of them; says what is wrong with them, or that they are healthy."""
+@dataclass
+class Watch:
+    """Looks at the steps that pass, every EVERY of them, and keeps the last two good states; goes into a checkpoint."""
 
-    def __init__(self, run: Distillation):
-        self.run, self.healthy, self.seen = run, False, {"synthesise": [], "distill": []}
-        self.had = False  # half of the classes before
+    good: list[dict] = field(default_factory=list)
+    seen: dict[str, list] = field(default_factory=dict)  # the answers since the last look, by phase
+    had: bool = False  # half of the classes before
 
-    def __call__(self, step: Step) -> str:
-        self.healthy = False
-        self.seen[step.phase].append(self._labels(step))
-        if len(self.seen[step.phase]) < EVERY:
+    def keep(self, run: Distillation) -> None:
+        """Take the run as it is now for a good one."""
+        now = {"state": run.state(), "settings": asdict(run.settings), "remedies": len(run.recovered)}
+        self.good = [*self.good[-1:], now]
+
+    def go_back(self, run: Distillation, phase: str, trouble: str, remedy: str) -> None:
+        """Put the run back to a good state, with the remedies that were tried since then and a new one."""
+        at, tried = run.done[phase], run.recovered
+        if any(recovery.phase == phase for recovery in tried[self.good[-1]["remedies"] :]):  # it did not help
+            self.good = self.good[:1]
+        back = self.good[-1]
+        run.restore(back["state"])
+        run.settings, run.recovered = replace(run.settings, **back["settings"]), tried[: back["remedies"]]
+        for recovery in [*tried[back["remedies"] :], Recovery(phase, at, trouble, run.done[phase], remedy)]:
+            apply(run, recovery)
+        self.seen, self.had = {}, False
+
+    def look(self, run: Distillation, step: Step) -> str:
+        """Return what is wrong with the steps since the last look, in words; "" if nothing is, or before the next."""
+        seen = self.seen.setdefault(step.phase, [])
+        seen.append(_labels(step))
+        if len(seen) < EVERY:
             return ""
-        labels, half = torch.cat(self.seen[step.phase]), self.run.classes / 2
-        self.seen[step.phase] = []
-        share = torch.bincount(labels, minlength=self.run.classes) / len(labels)
+        labels = torch.cat([part.cpu() for part in seen])
+        seen.clear()
+        share = torch.bincount(labels, minlength=run.classes) / len(labels)
         classes = int((share >= RARE).sum())
-        self.healthy = classes >= half if step.phase == "synthesise" else classes > 1
+        healthy = classes >= run.classes / 2 if step.phase == "synthesise" else classes > 1
         late = step.i + 1 >= GRACE or self.had
-        self.had |= step.phase == "synthesise" and self.healthy
-        if self.healthy or not late:
+        self.had |= step.phase == "synthesise" and healthy
+        if healthy:
+            self.keep(run)
+        if healthy or not late:
             return ""
         if step.phase == "synthesise":
-            return f"the teacher takes the generator's images for {classes} of {self.run.classes} classes"
+            return f"the teacher takes the generator's images for {classes} of {run.classes} classes"
         return "the student gives the same answer to every image"
 
-    def _labels(self, step: Step) -> torch.Tensor:
-        logits = step.batch.logits if step.phase == "synthesise" else step.batch.student
-        return logits.argmax(1)
+
+def _labels(step: Step) -> torch.Tensor:
+    return (step.batch.logits if step.phase == "synthesise" else step.batch.student).argmax(1)
 
 
 def _turn(run: Distillation) -> str:

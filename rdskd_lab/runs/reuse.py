@@ -4,7 +4,6 @@ Where RUN was stopped in its student stage its pool is still there, so the same 
 bit.  A finished run has deleted its pool; as many fresh images of its generator take its place.
 """
 
-import zlib
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..generator import Generator
 from ..networks.weights import load_weights
 from ..training import painted
 from .config import Config, read_config
-from .run_folder import POOL, Folder, RunError, command, read_checkpoint, read_json
+from .run_folder import POOL, Folder, RunError, command, read_checkpoint, read_json, read_pool
 
 # What decides the generator; all other settings are the student's, and may differ.
 SETTINGS = ("generator_steps", "batch_size", "latent", "width", "lr", "sheet_steps", "jitter")
@@ -63,11 +62,16 @@ def refuse_misfit(run: Distillation, facts: dict, source: Path) -> dict | None:
             f"the generator in {source} is not finished ({done:,} of {total:,} steps); finish it: "
             f"{command('distill', '--out', source, '--resume')}"
         )
-    if not (checkpoint and checkpoint["state"]["filled"]) and not isinstance(run.source, Generator):
+    pooled = bool(checkpoint and checkpoint["state"]["filled"])
+    if not pooled and not isinstance(run.source, Generator):
         raise RunError(
             f"{source} has deleted the images that its student learned from, as a finished run does, and its method "
             "has no generator to make new ones; start a run without --from"
         )
+    needed = POOL if pooled else () if checkpoint else ("generator.safetensors", "samples.npz")
+    for name in (*needed, "history.csv"):
+        if not (source / name).is_file():
+            raise RunError(f"{source / name} is missing; put it back, {instead}")
     return checkpoint
 
 
@@ -94,27 +98,12 @@ def take_generator(run: Distillation, folder: Folder, source: Path) -> None:
     else:
         load_weights(run.source, source / "generator.safetensors")
     if run.settings.pooled:
-        _copy_pool(run, source, checkpoint) if pooled else _fill_pool(run)
+        read_pool(run, source, checkpoint, "start a run without --from") if pooled else _fill_pool(run)
     run.done["synthesise"] = run.settings.generator_steps
     folder.pictures = checkpoint["pictures"] if checkpoint else _read_pictures(source / "samples.npz")
     _copy_history(folder, source / "history.csv")
     made = "its pool" if pooled else "fresh images of its generator"
     folder.reused = {"generator_from": {"run": source.name, "images": made}}
-
-
-def _copy_pool(run: Distillation, source: Path, checkpoint: dict) -> None:
-    """Read the pool of an unfinished run, whose checkpoint says how many bytes count."""
-    pool, filled = run.pool, checkpoint["state"]["filled"]
-    for name, kept in zip(POOL, (pool.images, pool.logits), strict=True):
-        size, crc = checkpoint["sizes"][name]
-        rows = kept[:filled].cpu()  # on the CPU this is the pool's own memory
-        into = memoryview(rows.numpy()).cast("B")
-        with open(source / name, "rb") as file:
-            read = file.readinto(into)
-        if (read, into.nbytes) != (size, size) or zlib.crc32(into) != crc:
-            raise RunError(f"{source / name} has changed since it was written; start a run without --from")
-        kept[:filled] = rows
-    pool.filled = filled
 
 
 def _fill_pool(run: Distillation) -> None:

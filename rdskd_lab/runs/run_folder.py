@@ -35,13 +35,14 @@ from ..distillation import Distillation
 from ..generator import Generator
 from ..networks.weights import save_weights, write_whole
 from ..training import Step
-from .recover import Recovery, apply
+from .recover import Recovery, Watch, apply
 
 NO_DATA = "none"  # the name of no data: procedural images and the teacher's answers take the place of a test set
 FORMAT = 2  # of the folder; another one is refused
 SAVE_EVERY = 5.0  # seconds
 LOCK, HOLDER = ".lock", ".holder"
 POOL = ("pool.images", "pool.logits")
+AGAIN = "put it back as it was, or start again in a new folder"
 
 
 class RunError(ValueError):
@@ -108,19 +109,19 @@ class Growing:
                 os.fsync(file.fileno())
         self.size, self.crc = self.size + memoryview(rows).nbytes, zlib.crc32(rows, self.crc)
 
-    def cut(self, size: int, crc: int) -> None:
-        """Go back to the first `size` bytes, if they are still those that had checksum `crc`."""
-        found, self.size, self.crc = 0, size, crc
+    def count(self, size: int) -> None:
+        """Let the first `size` bytes count, and no others."""
+        self.size, self.crc = size, 0
+        if not size:
+            return
         if not self.path.is_file():
-            raise RunError(f"{self.path} is missing")
+            raise RunError(f"{self.path} is missing; {AGAIN}")
         with open(self.path, "rb") as file:
             while left := size - file.tell():
                 if not (part := file.read(min(left, 1 << 20))):
-                    raise RunError(f"{self.path} has {file.tell():,} bytes where the checkpoint counts {size:,}")
-                found = zlib.crc32(part, found)
-        if found != crc:
-            raise RunError(f"{self.path} has changed since it was written")
-        os.truncate(self.path, size)
+                    found = f"{file.tell():,} bytes where the checkpoint counts {size:,}"
+                    raise RunError(f"{self.path} has {found}; {AGAIN}")
+                self.crc = zlib.crc32(part, self.crc)
 
 
 def read_json(path: Path) -> dict:
@@ -184,6 +185,7 @@ class Folder:
         self.columns.append(self.measured)
         self.rows = io.StringIO()  # of the history, not on disk yet
         self.table = csv.writer(self.rows, lineterminator="\n")
+        self.watch = Watch()
         self.tick = self.saved = time.monotonic()
 
     def start(self) -> None:
@@ -224,6 +226,7 @@ class Folder:
             "seconds": self.seconds,
             "pictures": self.pictures,
             "recovered": [asdict(recovery) for recovery in self.run.recovered],
+            "watch": vars(self.watch),
             "reused": self.reused,
             "sizes": {file.path.name: (file.size, file.crc) for file in (self.history, self.images, self.logits)},
         }
@@ -234,23 +237,26 @@ class Folder:
 
     def save_history(self) -> None:
         """Write the newest rows of the history; they can be read at once, but count only after the next checkpoint."""
-        self.history.add(self.rows.getvalue().encode(), sync=True)
-        self.rows.seek(0)
-        self.rows.truncate()
+        if rows := self.rows.getvalue().encode():  # else there may be some to cut, which the last checkpoint counts
+            self.history.add(rows, sync=True)
+            self.rows.seek(0)
+            self.rows.truncate()
 
     def undo(self, recovery: Recovery) -> None:
-        """Forget what was noted of steps that the run has undone, say so, and save."""
+        """Forget what was noted of steps that the run has undone, say so, and save.
+
+        What is kept is the beginning of each file, so until the new checkpoint is there the old one counts on the rest.
+        """
         print(f"rdskd-lab: note: {recovery}", file=sys.stderr)
         self.save_history()
-        (self.path / "checkpoint.pt").unlink(missing_ok=True)  # which counts on the files as they were
-        head, *rows = self.history.path.read_text().splitlines(keepends=True)
-        done = self.run.done
-        kept = [row for row in rows if int(row.split(",")[1]) < done[row.split(",")[0]]]
+        head, *rows = self.history.path.read_bytes().decode().splitlines(keepends=True)
+        done, pooled = self.run.done, min(self.pooled, self.run.pool.filled)
+        rows = [row for row in rows if int(row.split(",")[1]) < done[row.split(",")[0]]]
+        self.history.count(len("".join([head, *rows]).encode()))
         self.pictures = [picture for picture in self.pictures if picture["steps"] <= done["synthesise"]]
-        self.pooled = 0
-        for file in self.history, self.images, self.logits:
-            file.size = file.crc = 0
-        self.history.add("".join([head, *kept]).encode())
+        for file in self.images, self.logits:
+            file.count(file.size // max(self.pooled, 1) * pooled)
+        self.pooled = pooled
         self.save()
 
     def restore(self) -> None:
@@ -264,37 +270,25 @@ class Folder:
         checkpoint = read_checkpoint(path)
         try:
             _agree(self.facts, checkpoint["facts"], path)
-            self._cut(checkpoint["sizes"])
+            for file in self.history, self.images, self.logits:
+                size, crc = checkpoint["sizes"][file.path.name]
+                file.count(size)
+                if file.crc != crc:
+                    raise RunError(f"{file.path} has changed since it was written; {AGAIN}")
+                if size:
+                    os.truncate(file.path, size)
+            self.run.pool.filled = checkpoint["state"]["filled"]  # which a remedy goes by
             for facts in checkpoint.get("recovered", ()):  # what a remedy sets beside the state
                 apply(self.run, Recovery(**facts))
             self.run.restore(checkpoint["state"])
             self.seconds, self.pictures = checkpoint["seconds"], checkpoint["pictures"]
-            self.reused = checkpoint.get("reused", {})  # older ones have none
-            self._read_pool()
+            self.reused, self.watch = checkpoint.get("reused", {}), Watch(**checkpoint.get("watch", {}))  # if not older
+            if self.run.pool.filled:
+                read_pool(self.run, self.path, checkpoint, AGAIN)
+            self.pooled = self.run.pool.filled
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise RunError(f"{path} is damaged ({error!r}); start again in a new folder") from error
         self.tick = self.saved = time.monotonic()
-
-    def _cut(self, sizes: dict) -> None:
-        for file in self.history, self.images, self.logits:
-            size, crc = sizes[file.path.name]
-            try:
-                if size:
-                    file.cut(size, crc)
-            except RunError as error:
-                raise RunError(f"{error}; put it back as it was, or start again in a new folder") from error
-
-    def _read_pool(self) -> None:
-        pool = self.run.pool
-        self.pooled = pool.filled
-        if self.pooled:
-            for file, kept in (self.images, pool.images), (self.logits, pool.logits):
-                rows = kept[: self.pooled].cpu()  # on the CPU this is the pool's own memory
-                if rows.nbytes != file.size:
-                    raise RuntimeError(f"{file.path.name} holds another number of images than the pool")
-                with open(file.path, "rb") as source:
-                    source.readinto(memoryview(rows.numpy()).cast("B"))
-                kept[: self.pooled] = rows
 
     def finish(self, result: dict) -> None:
         """Write the networks, the samples and last the result; delete what only resuming needs."""
@@ -308,6 +302,20 @@ class Folder:
         write_whole(self.path / "samples.npz", samples.getbuffer())
         write_json(self.path / "result.json", result)
         sweep(self.path, "checkpoint.pt", *POOL)
+
+
+def read_pool(run: Distillation, path: Path, checkpoint: dict, instead: str) -> None:
+    """Fill a run's pool with the rows in the folder `path` that its `checkpoint` counts."""
+    filled = checkpoint["state"]["filled"]
+    for name, kept in zip(POOL, (run.pool.images, run.pool.logits), strict=True):
+        rows, (size, crc) = kept[:filled].cpu(), checkpoint["sizes"][name]  # on the CPU the pool's own memory
+        into = memoryview(rows.numpy()).cast("B")
+        with open(path / name, "rb") as file:
+            read = file.readinto(into)
+        if (read, into.nbytes) != (size, size) or zlib.crc32(into) != crc:
+            raise RunError(f"{path / name} has changed since it was written; {instead}")
+        kept[:filled] = rows
+    run.pool.filled = filled
 
 
 def sweep(path: Path, *names: str) -> None:

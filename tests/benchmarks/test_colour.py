@@ -1,5 +1,6 @@
 """The colour benchmarks: no photo chooses and is reported, and looks see no reported image."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from colour_runs import configure
 from rdskd_lab.datasets import SETS, DataError
 from rdskd_lab.datasets.dataset import find, places
 from rdskd_lab.networks.architectures import WideResNet
+from rdskd_lab.runs.compare import append_row
+from rdskd_lab.runs.config import Config
 from rdskd_lab.torch_state import seeded
 
 
@@ -63,6 +66,13 @@ def test_a_change_is_of_settings_and_of_weights(sets):
     assert config.change == (("width", "32"),) and config.weight == (("bn", 0.3),) and config.data == "svhn-look"
 
 
-def test_of_the_damping_cells_four_verdicts_one_holds():
-    (held,) = [v for v in damping_cell.verdicts(damping_cell.rows()) if v.verdict == "holds"]
+def test_of_the_damping_cells_four_verdicts_one_holds_and_a_run_that_ended_early_counts_for_none(tmp_path, monkeypatch):
+    before = damping_cell.verdicts(damping_cell.rows())
+    (held,) = [v for v in before if v.verdict == "holds"]
     assert "F of oh" in held.claim and "b = 20" in held.claim and round(held.estimate, 3) == 0.281
+    monkeypatch.setattr(damping_cell, "TABLE", Path(shutil.copy(damping_cell.TABLE, tmp_path)))
+    monkeypatch.setattr(damping_cell, "configure", lambda *_: Config())  # reads no data
+    monkeypatch.setattr(damping_cell.Measure, "__call__", lambda *_: {"outcome": "synthesise step 3: oh is nan."})
+    for arm in damping_cell.ARMS:
+        append_row(damping_cell.TABLE, damping_cell.measure(arm, 999))
+    assert len(damping_cell.rows()) == 18 and damping_cell.verdicts(damping_cell.rows()) == before

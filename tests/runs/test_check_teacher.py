@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
-from toys import CLASSES, SIZE, ToyTeacher, copied, same
+from toys import CLASSES, SIZE, ToyTeacher, copied, same, seeded
 
 from rdskd_lab.cli import main
 from rdskd_lab.methods.procedural_images import DeadLeaves
@@ -78,39 +78,18 @@ def test_saturated_and_flat_answers_are_noticed_and_usual_ones_are_not():
 
 
 def test_a_teacher_that_expects_bytes_is_noticed():
-    class Bytes(nn.Module):
-        """Sees nothing but its bias in images that are not of the size of bytes."""
-
-        def __init__(self):
-            super().__init__()
-            self.net = ToyTeacher(bn=False)
-
-        def forward(self, x):
-            return self.net(x / 255) * 20
-
-    assert any("up to 255" in note for note in found(Bytes()).notes)
+    of_bytes = Scaled(1 / 255, 20)  # sees nothing but its bias in images that are not of the size of bytes
+    assert any("up to 255" in note for note in found(of_bytes).notes)
     assert not any("up to 255" in note for note in found(ToyTeacher(bn=False)).notes)
 
 
 def test_a_teacher_that_shifts_do_not_move_keeps_its_classes_and_one_of_single_pixels_does_not():
-    class Mean(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.scale = nn.Parameter(torch.linspace(-1, 1, CLASSES))
-
-        def forward(self, x):
-            m = x.mean((1, 2, 3))[:, None]
-            return 9 * (m * self.scale - self.scale**2 / 2)
-
-    class Pixel(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.randn(CLASSES, SIZE * SIZE, generator=torch.Generator().manual_seed(0)))
-
-        def forward(self, x):
-            return (x - x.mean((2, 3), keepdim=True)).flatten(1) @ self.weight.T
-
-    assert found(Mean()).warped > 0.85 > found(Pixel()).warped
+    mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, CLASSES))
+    pixel = nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, CLASSES, bias=False))
+    scale, noise = torch.linspace(-1, 1, CLASSES), torch.randn(CLASSES, SIZE**2, generator=seeded(0))
+    mean[2].weight.data, mean[2].bias.data = 9 * scale[:, None], -9 / 2 * scale**2
+    pixel[1].weight.data = noise - noise.mean(1, keepdim=True)
+    assert found(mean).warped > 0.85 > found(pixel).warped
 
 
 def test_the_short_run_is_cut_when_time_is_up_and_says_so():
@@ -141,16 +120,10 @@ def test_a_configuration_names_the_teacher_and_its_text_and_row_say_all():
 
 
 def test_a_teacher_that_cannot_be_distilled_is_refused_as_by_a_run():
-    class Same(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.bias = nn.Parameter(torch.zeros(CLASSES))
-
-        def forward(self, x):
-            return self.bias.expand(len(x), -1)
-
+    teacher = ToyTeacher()
+    teacher[-1].weight.data.zero_()
     with pytest.raises(ValueError, match="same answer to every image"):
-        found(Same())
+        found(teacher)
 
 
 def test_the_command_line_prints_it(capsys):

@@ -110,6 +110,18 @@ def test_what_a_method_asked_for_is_told_with_the_weights_of_its_run():
     assert told.startswith("1 × one-hot loss") and "0.03 × activation" in told and "entropy" not in told
 
 
+def test_steps_are_timed_once_for_all_that_decides_the_time(tmp_path, monkeypatch):
+    timed = []
+    monkeypatch.setattr(C, "find_device", str)
+    monkeypatch.setattr(C, "fitted", lambda config, budget: timed.append(config) or {"student_steps": len(timed)})
+    (tmp_path / "plan.json").write_text(json.dumps({"rdskd 60": STEPS}))  # as an older version wrote it
+    others = dict(preset="long", data="mnist", teacher="wrn-16-2", weights="w.safetensors", device="cuda")
+    for n, change in enumerate([{}, *({name: value} for name, value in others.items())], 1):
+        for seeds in (0, 1), (5,):
+            steps = C._budgets(plan(methods=("rdskd",), seeds=seeds, base=replace(Config(), **change)), tmp_path)
+            assert steps == {"rdskd": {"student_steps": n}} and len(timed) == n
+
+
 @pytest.mark.parametrize(("text", "value"), [("60s", 60), ("2m", 120), ("1.5h", 5400), ("", 0)])
 def test_a_budget_is_read(text, value):
     assert C.seconds(text) == value
@@ -250,5 +262,8 @@ def test_a_table_that_grows_row_by_row_has_one_header_and_reads_back(tmp_path):
     rows = [{"method": "rdskd", "seed": 0.0}, {"method": "dafl", "seed": 1.0}]
     for row in rows:
         C.append_row(tmp_path / "table.csv", row)
-    assert (tmp_path / "table.csv").read_text() == "method,seed\nrdskd,0.0\ndafl,1.0\n"
-    assert C.read_table(tmp_path / "table.csv") == rows
+    C.append_row(tmp_path / "table.csv", {"seed": 2.0})
+    with pytest.raises(RunError, match="table.csv has no column outcome"):
+        C.append_row(tmp_path / "table.csv", rows[0] | {"outcome": "x"})
+    assert (tmp_path / "table.csv").read_text() == "method,seed\nrdskd,0.0\ndafl,1.0\n,2.0\n"
+    assert C.read_table(tmp_path / "table.csv") == [*rows, {"method": None, "seed": 2.0}]

@@ -1,9 +1,11 @@
 """Recovery: a run that collapses or loses its numbers goes back and on; one that does not is bit for bit as before."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
+from test_runs import Stop, break_write, essence, history, quick, rewrite
 from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, same
 
 from rdskd_lab.batch import Batch
@@ -14,7 +16,7 @@ from rdskd_lab.runs import recover
 from rdskd_lab.runs.config import Config
 from rdskd_lab.runs.execute import execute, prepare
 from rdskd_lab.runs.recover import Unrecovered, recovering
-from rdskd_lab.runs.run_folder import Folder, read_json
+from rdskd_lab.runs.run_folder import Folder, read_checkpoint
 
 SIZES = dict(generator_steps=24, batch_size=8, latent=LATENT, width=WIDTH, student_steps=12, student_batch_size=8)
 TINY = Settings(**SIZES, student_schedule="cosine", pooled=True, procedural=0.5, bank=32)
@@ -58,9 +60,8 @@ def test_without_trouble_nothing_is_different():
 def test_a_collapse_is_noticed_undone_and_tried_again_more_slowly():
     run = tiny()
     collapse(run, at=12)
-    told, seen = [], []
-    for step in recovering(run, undone=told.append):
-        seen.append((step.phase, step.i))
+    told = []
+    seen = [(step.phase, step.i) for step in recovering(run, undone=told.append)]
     assert len(run.recovered) == 1 and told == run.recovered
     met = run.recovered[0]
     assert met.phase == "synthesise" and 12 < met.step <= 18 and met.back_to <= 12
@@ -81,8 +82,7 @@ def test_what_was_undone_leaves_no_trace_in_generator_pool_and_random_numbers():
         broken.source_optimizer.param_groups[0]["lr"] = TINY.lr
 
     for run in broken, plain:
-        for _ in recovering(run, lambda run=run: run.synthesise(), as_before):
-            pass
+        list(recovering(run, lambda run=run: run.synthesise(), as_before))
     assert len(broken.recovered) == 1
     assert same(copied(broken.source), copied(plain.source)) and torch.equal(broken.pool.images, plain.pool.images)
 
@@ -90,9 +90,9 @@ def test_what_was_undone_leaves_no_trace_in_generator_pool_and_random_numbers():
 def test_after_the_last_remedy_the_generator_is_left_and_the_student_trains():
     run = tiny()
     collapse(run, at=6, times=3)
-    for _ in recovering(run):
-        pass
+    list(recovering(run))
     assert [r.remedy for r in run.recovered] == [words for words, _ in recover.REMEDIES["synthesise"]]
+    assert [r.back_to for r in run.recovered] == [6, 3, 6]  # 6 did not help, until it was reached again from 3
     assert run.done["distill"] == 12 and run.objective["ie"].weight == 3 and not run.objective["ie"].damped
     assert run.pool.filled <= 12 * 8  # nothing of the collapse
 
@@ -107,8 +107,7 @@ def test_when_no_remedy_is_left_it_says_all_that_happened():
 
     run.distill = broken
     with pytest.raises(Unrecovered, match="kd.*2 remedies.*quarter.*sixteenth"):
-        for _ in recovering(run):
-            pass
+        list(recovering(run))
 
 
 def test_a_loss_that_is_not_finite_is_undone_too():
@@ -121,8 +120,7 @@ def test_a_loss_that_is_not_finite_is_undone_too():
         return out * float("nan") if len(calls) == 20 else out
 
     run.teacher.forward = forward
-    for _ in recovering(run):
-        pass
+    list(recovering(run))
     assert len(run.recovered) == 1 and "nan" in run.recovered[0].trouble and run.recovered[0].phase == "synthesise"
     assert run.done == {"synthesise": 24, "distill": 12}
     assert all(p.isfinite().all() for p in run.source.parameters())
@@ -139,57 +137,69 @@ def test_a_student_that_answers_one_class_is_noticed():
             yield replace(step, batch=replace(step.batch, student=one)) if len(tries) == 1 else step
 
     run.distill = flat
-    for _ in recovering(run):
-        pass
+    list(recovering(run))
     assert "same answer" in run.recovered[0].trouble and run.recovered[0].phase == "distill"
     assert run.settings.student_lr == TINY.student_lr / 4 and run.done["distill"] == 12
 
 
 FACTS = {"data": "digits"}
 SMALL = dict(generator_steps=12, batch_size=8, width=4, student_steps=6, student_batch_size=8, bank=64)
+SMALL |= dict(procedural=0, blend=0, contrast=0, augment=0)  # which take time
 CONFIG = Config(method="any-teacher", change=tuple((k, str(v)) for k, v in SMALL.items()))
 
 
-def test_a_run_on_disk_forgets_what_was_undone_and_reports_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(recover, "GRACE", 4)
-    show = Distillation.synthesise
+def test_a_run_on_disk_forgets_what_was_undone_and_goes_the_same_way_wherever_it_is_cut(tmp_path, monkeypatch, capsys):
+    quick(monkeypatch.setattr, save_every=99.0)
+    synthesise, undo = Distillation.synthesise, Folder.undo
 
     def broken(self, endless=False):
-        for step in show(self, endless):
-            if step.i >= 6 and not self.recovered:
-                step = replace(step, batch=Batch(step.batch.images, logits=torch.eye(10)[[0] * 8]))
-            yield step
+        for step in synthesise(self, endless):
+            seen = [0] * 8 if step.i >= 6 and len(self.recovered) < 2 else range(8)  # classes
+            yield replace(step, batch=Batch(step.batch.images, logits=torch.eye(10)[seen]))
+
+    def dies(*_):
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(Distillation, "synthesise", broken)
-    monkeypatch.setattr(recover, "RARE", 1e-9)
-    monkeypatch.setattr(recover._Watch, "_labels", lambda self, step: _all_or_one(step))
+    monkeypatch.setattr(recover, "GRACE", 12)
     result = execute(CONFIG, tmp_path / "run")
-    assert len(result["recovered"]) == 1 and "1 of 10 classes" in result["recovered"][0]
-    assert "undone to step" in capsys.readouterr().err
-    rows = (tmp_path / "run" / "history.csv").read_text().splitlines()[1:]
-    steps = [tuple(row.split(",")[:2]) for row in rows]
-    assert steps == [("synthesise", str(i)) for i in range(12)] + [("distill", str(i)) for i in range(6)]
-    assert sum(read_json(tmp_path / "run" / "result.json")["class_histogram"]) == 12 * 8
+    assert len(result["recovered"]) == 2 and "1 of 10 classes; undone to step 6," in result["recovered"][0]
+    assert "undone to step 3," in result["recovered"][1] and "undone to step 3," in capsys.readouterr().err
+    steps = [(row["phase"], int(row["step"])) for row in history(tmp_path / "run")]
+    assert steps == [("synthesise", i) for i in range(12)] + [("distill", i) for i in range(6)]
+    assert sum(result["class_histogram"]) == 12 * 8
+    quick(monkeypatch.setattr)
+    for write, stop in [(0, stop) for stop in (7, 8, 24)] + [(write, 99) for write in (1, 2, 3)]:
+        place = tmp_path / f"{write}-{stop}"
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            cut = partial(break_write, write, dies, patched.setattr)
+            patched.setattr(Folder, "undo", lambda *given, cut=cut: (cut(), undo(*given)))
+            execute(CONFIG, place, stop=Stop(stop))
+        assert read_checkpoint(place / "checkpoint.pt")["state"]["done"]["synthesise"] >= 3  # no more than this is lost
+        if stop == 24:
+            rewrite(place / "checkpoint.pt", lambda checkpoint: checkpoint.pop("watch"))  # which older ones lack
+        assert execute(CONFIG, place, resume=True)["recovered"] == result["recovered"]
+        assert essence(place) == essence(tmp_path / "run")
 
 
-def _all_or_one(step):
-    one = step.batch.logits is not None and step.phase == "synthesise" and bool((step.batch.logits[:, 0] == 1).all())
-    return torch.zeros(8, dtype=torch.long) if one else torch.arange(10)
+TRIED = [(phase, words, 64) for phase, remedies in recover.REMEDIES.items() for words, _ in remedies]
 
 
-def test_a_checkpoint_keeps_what_a_remedy_set(tmp_path):
+@pytest.mark.parametrize(("phase", "words", "filled"), [*TRIED, ("synthesise", TRIED[2][1], 7)])
+def test_a_checkpoint_keeps_what_a_remedy_set(phase, words, filled, tmp_path):
     run = prepare(CONFIG).run
-    recover.apply(run, recover.Recovery("synthesise", 9, "x", 6, recover.REMEDIES["synthesise"][0][0]))
-    place = tmp_path / "run"
-    place.mkdir()
-    folder = Folder(place, run, FACTS)
+    run.pool.filled = filled
+    recover.apply(run, recover.Recovery(phase, 9, "x", 6, words))
+    folder = Folder(tmp_path, run, FACTS)
     folder.start()
-    folder.pictures.append(run.picture())
     folder.save()
     fresh = prepare(CONFIG).run
-    Folder(place, fresh, FACTS).restore()
-    assert fresh.settings.lr == run.settings.lr == 1.6e-2 / 4 == fresh.source_optimizer.param_groups[0]["lr"]
-    assert fresh.recovered == run.recovered
+    Folder(tmp_path, fresh, FACTS).restore()
+    assert fresh.settings == run.settings and fresh.recovered == run.recovered
+    for part in "terms", "done", "filled":
+        assert fresh.state()[part] == run.state()[part]
+    for part in "source_optimizer", "student_optimizer":
+        assert getattr(fresh, part).param_groups[0]["lr"] == getattr(run, part).param_groups[0]["lr"]
 
 
 def test_only_a_method_that_says_so_recovers():

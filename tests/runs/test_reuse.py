@@ -87,11 +87,17 @@ def test_killed_before_its_first_save_it_takes_the_generator_again(runs, tmp_pat
     def killed(*args):
         raise KeyboardInterrupt
 
-    config = like(runs / "cut", {})
+    source = shutil.copytree(runs / "cut", tmp_path / "cut")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(reuse, "_copy_pool", killed)
-        execute(config, tmp_path / "b")
+        patched.setattr(reuse, "read_pool", killed)
+        execute(like(source, {}), tmp_path / "b")
     assert {path.name for path in (tmp_path / "b").iterdir()} == {"config.json"}
+    source.rename(tmp_path / "away")
+    with pytest.raises(
+        RunError, match=rf"{source / 'config.json'} \(No such .*\); fix this and run again with --resume"
+    ):
+        execute(read_config(tmp_path / "b"), tmp_path / "b", resume=True)
+    (tmp_path / "away").rename(source)
     execute(read_config(tmp_path / "b"), tmp_path / "b", resume=True)
     assert essence(tmp_path / "b") == essence(runs / "finished")
 
@@ -119,6 +125,11 @@ def test_a_run_whose_generator_cannot_be_used_is_refused(runs, tmp_path):
         execute(like(runs / "early", {}), tmp_path / "b")
     with pytest.raises(RunError, match="there is no run in"):
         like(tmp_path, {})
+    for name in "samples.npz", "history.csv", "generator.safetensors":
+        source = shutil.copytree(runs / "finished", tmp_path / name)
+        (source / name).unlink()
+        with pytest.raises(RunError, match=f"{source / name} is missing; put it back"):
+            execute(like(source, {}), tmp_path / "b")
     sheets = STEPS | {"generator_steps": "8", "sheet_steps": "4", "student_steps": "2"}
     turns = STEPS | {"student_steps": "6", "student_turn": "1"}
     for method, words, change in (

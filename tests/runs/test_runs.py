@@ -129,10 +129,8 @@ def test_a_run_leaves_its_files_and_nothing_else(whole):
     assert {path.name for path in out.iterdir()} == LEFT
     assert list(out.parent.iterdir()) == [out]  # and nothing beside it
     result = json.loads((out / "result.json").read_text())
-    keys = (
-        "method preset seed data test_images teacher_accuracy student_accuracy agreement seconds peak_rss_mb versions"
-    )
-    assert {*keys.split(), "class_histogram", "machine"} <= set(result)
+    keys = "method preset seed data test_images teacher_accuracy student_accuracy agreement seconds peak_rss_mb".split()
+    assert {*keys, "versions", "class_histogram", "machine"} <= set(result)
     assert set(result["seconds"]) == {"generator", "student", "total"} and result["test_images"] == 100
     assert result["preset"] == config.preset and result["teacher_accuracy"] > 0.98
     with np.load(out / "samples.npz") as samples:
@@ -172,7 +170,7 @@ def test_terms_are_switched_weighed_and_anchored_as_asked(tmp_path):
 # ---- killed --------------------------------------------------------------------------------------------------------
 
 
-def break_write(n, strike):
+def break_write(n, strike, patch=setattr):
     """Let the `n`-th write to the folder from now on be half done when `strike` is called.  n = 0: none."""
     add, whole, fsync, number = run_folder.Growing.add, weights.write_whole, os.fsync, count(1)
 
@@ -192,7 +190,9 @@ def break_write(n, strike):
         finally:
             os.fsync = fsync
 
-    run_folder.Growing.add, run_folder.write_whole, weights.write_whole = half_add, half_whole, half_whole
+    patch(run_folder.Growing, "add", half_add)
+    for module in run_folder, weights:
+        patch(module, "write_whole", half_whole)
 
 
 def child(config, out, resume, write):
@@ -294,22 +294,21 @@ WRITES = {"config.json": 1, "history": 2, "images": 7, "logits": 8, "checkpoint"
 @pytest.mark.parametrize("what", WRITES)
 def test_a_full_disk_stops_the_run_in_a_sentence_and_it_goes_on(what, whole, tmp_path, monkeypatch):
     config, straight = whole
-    total = 1 + 6 * 4 + 1 * 2 + 8 * 2 + 2 + 4  # config, saves of each stage and at their ends, four files at the end
+    total = 1 + 6 * 4 + 1 + 8 * 2 + 1 + 4  # config, saves of each stage and at their ends, four files at the end
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     out = tmp_path / "run"
     with monkeypatch.context() as patched:
-        for module, name in (run_folder.Growing, "add"), (run_folder, "write_whole"), (weights, "write_whole"):
-            patched.setattr(module, name, getattr(module, name))  # so that it is put back
-        break_write(WRITES[what] % (total + 1), full)
+        break_write(WRITES[what] % (total + 1), full, patched.setattr)
         with pytest.raises(RunError, match="the disk is full") as error:
             execute(config, out)
     if what == "config.json":
         assert "nothing was begun" in str(error.value) and not out.exists()
     else:
-        assert "--resume" in str(error.value)
+        said, saved = str(error.value), (out / "checkpoint.pt").exists()
+        assert "run again with --resume" in said and ("the last checkpoint is intact" in said) == saved
         assert not (out / "result.json").exists()
         assert not [path for path in out.iterdir() if path.name.startswith(".")]
         execute(config, out, resume=True)
@@ -482,16 +481,8 @@ def test_another_network_of_the_same_factory_is_refused_and_paths_are_whole(tmp_
 
 def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(configuration, "load", None)  # which reads pictures
-    config = replace(
-        POOLED,
-        data="",
-        teacher="rdskd_lab.networks.architectures:LeNet5",
-        student="lenet5-half",
-        channels=1,
-        size=32,
-        classes=10,
-    )
-    found = execute(replace(config, weights="lenet5"), tmp_path / "run")
+    teacher = dict(teacher="rdskd_lab.networks.architectures:LeNet5", weights="lenet5", channels=1, size=32, classes=10)
+    found = execute(replace(POOLED, data="", student="lenet5-half", **teacher), tmp_path / "run")
     assert read_config(tmp_path / "run").data == found["data"] == "none"
     for name in "generated", "procedural", "noise":
         made = found["without_data"][name]
@@ -557,21 +548,10 @@ def test_a_method_that_matches_statistics_takes_the_shipped_teacher_that_has_som
 
 
 BEGUN = replace(POOLED, seed=3, teacher="lenet5", off=("ds",), weight=(("ie", 5.0),))
-SAME = {
-    "seed": 3,
-    "preset": "classroom",
-    "teacher": "lenet5",
-    "off": ("ds",),
-    "weight": (("ie", 5.0), ("oh", 1.0)),
-    "change": (("width", "4"), ("temperature", "10")),
-}
-OTHER = {
-    "seed": (4, "--seed 3.* 4"),
-    "preset": ("long", "--preset classroom.* long"),
-    "off": (("ie",), "--off ie"),
-    "weight": ((("ie", 4.0),), "ie = 5.0.* 4.0"),
-    "change": ((("width", "8"),), "width = 4.* 8"),
-}
+SAME = {"seed": 3, "preset": "classroom", "teacher": "lenet5", "off": ("ds",)}
+SAME |= {"weight": (("ie", 5.0), ("oh", 1.0)), "change": (("width", "4"), ("temperature", "10"))}
+OTHER = {"seed": (4, "--seed 3.* 4"), "preset": ("long", "--preset classroom.* long"), "off": (("ie",), "--off ie")}
+OTHER |= {"weight": ((("ie", 4.0),), "ie = 5.0.* 4.0"), "change": ((("width", "8"),), "width = 4.* 8")}
 
 
 def test_what_a_run_was_started_with_may_be_said_again_in_full_or_in_part():
