@@ -209,7 +209,7 @@ def distill(
     """Distil a student without any data; DISTILL is what a person reads."""
     from .networks.registry import WITH_BATCHNORM
     from .reporting.run_report import PROMISE
-    from .runs.config import Config, check_same, read_config, resolve
+    from .runs.config import Config, check_code, check_same, read_config, resolve
     from .runs.execute import execute
     from .runs.reuse import like
     from .runs.run_folder import NO_DATA, command
@@ -222,6 +222,7 @@ def distill(
     given = {name: asked[name] for name in asked if _was_given(context, name)}
     if resume:
         config = read_config(out)
+        check_code(config, out)
         config = replace(config, device=given.pop("device", config.device))
         check_same(config, given)
     elif from_run:
@@ -267,8 +268,8 @@ def evaluate(
     network: Annotated[
         str,
         typer.Option(
-            help="Of a student's weights file: its network by name, or package.module:factory; pair: the one that "
-            "belongs to the teacher."
+            help="The student's network by name, or package.module:factory; else the run's own, or of a weights file "
+            "the one that belongs to the teacher (pair)."
         ),
     ] = "pair",
     channels: Channels = 0,
@@ -291,19 +292,25 @@ def evaluate(
     from .evaluation.accuracy import compare
     from .methods.checks import as_logits
     from .networks.weights import load_weights
-    from .runs.config import Config, read_config, resolve
+    from .runs.config import Config, check_code, read_config, resolve
     from .runs.result import read_result
     from .runs.run_folder import NO_DATA, RunError, command
 
     of_run, path = student.is_dir(), student / "student.safetensors" if student.is_dir() else student
-    config = read_config(student) if of_run else Config(student=network)
+    config = read_config(student) if of_run else Config()
     if of_run and not path.exists():
         finish = command("distill", "--out", student, "--resume")
         raise RunError(f"the run in {student} is not finished; finish it: {finish}")
     asked, without = _asked(context), config.data == NO_DATA
     given = {name: asked[name] for name in asked if _was_given(context, name) and name not in ("student", "device")}
+    given |= {"student": network} if _was_given(context, "network") else {}
+    if of_run:
+        config = check_code(config, student, given, ", or name the networks yourself (--teacher, --network)")
     config = replace(config, **({"weights": ""} if teacher else {}) | given)
-    if without and config.data != NO_DATA and config.teacher not in SHIPPED and not (config.mean and config.std):
+    if without and config.data != NO_DATA and config.takes != "normalised":
+        shown = resolve(replace(config, data=NO_DATA)).load("test")  # as in training
+        config = replace(config, mean=shown.mean, std=shown.std)
+    elif without and config.data != NO_DATA and config.teacher not in SHIPPED and not (config.mean and config.std):
         usual = (0.5,) * config.channels  # what a folder's pictures are taken to be, too
         config = replace(config, mean=config.mean or usual, std=config.std or usual)
         print(
@@ -335,6 +342,7 @@ def evaluate(
 
 @app.command("check-teacher")
 def check_teacher(
+    context: typer.Context,
     teacher: Teacher = "",
     weights: Weights = "",
     channels: Annotated[int, typer.Option(min=0, help="As for distill.")] = 0,
@@ -354,9 +362,7 @@ def check_teacher(
     from .runs.check_teacher import check
     from .runs.config import Config
 
-    scale = dict(mean=_numbers("--mean", mean), std=_numbers("--std", std))
-    shape = dict(channels=channels, size=size, classes=classes)
-    print(check(Config(teacher=teacher, weights=weights, takes=takes, head=head, seed=seed, **shape, **scale)).text())
+    print(check(Config(**_asked(context))).text())
 
 
 @app.command("train-teacher")

@@ -294,20 +294,8 @@ def test_want_of_memory_outside_the_stages_is_told_too(tmp_path, lab, monkeypatc
 def test_the_command_that_started_a_run_resumes_it_and_what_differs_is_refused(done, lab):
     before = content(done)
     assert lab("distill --resume --device cpu --out", done)[0] == 0  # the device may be another
-    again = [
-        *TINY.split(),
-        "--off",
-        "ds",
-        "--weight",
-        "ie=5",
-        "--anchor",
-        "previous",
-        "--seed",
-        "3",
-        "--data",
-        "digits",
-    ]
-    assert lab("distill --out", done, *again, "--resume")[0] == 0
+    again = f"{TINY} --off ds --weight ie=5 --anchor previous --seed 3 --data digits --resume"
+    assert lab("distill --out", done, again)[0] == 0
     for other, words in (("--seed 4", ("--seed 3", "4")), ("--set width=8", ("width = 4", "8")), ("--off oh", ("oh",))):
         status, out, err = lab("distill --resume --out", done, other)
         assert (status, out) == (1, "") and err.count("\n") == 1 and all(word in err for word in words)
@@ -426,7 +414,7 @@ def own(tmp_path, monkeypatch):
     sys.modules.pop("ours", None)
 
 
-def test_a_teacher_that_normalises_inside_is_shown_pixels_by_every_command(own, tmp_path, lab):
+def test_a_teacher_that_normalises_inside_is_shown_pixels_by_every_command(own, tmp_path, lab, monkeypatch):
     shown = "--teacher ours:inside --takes pixels --data digits", INPUT
     assert lab("distill --out", tmp_path / "a", TINY, *shown, "--student lenet5-half")[0] == 0
     assert lab("distill --out", tmp_path / "b", TINY, "--teacher ours:plain --data digits", SHAPE)[0] == 0
@@ -439,8 +427,42 @@ def test_a_teacher_that_normalises_inside_is_shown_pixels_by_every_command(own, 
     assert lab("evaluate", student, *shown, "--network lenet5-half")[1] == said
     wrong = lab("evaluate", student, "--teacher ours:inside --data digits", INPUT, "--network lenet5-half")[1]
     assert wrong.startswith("1,000 images") and wrong != said  # normalised twice
+    shape = "--channels 1 --size 32 --classes 10 --student lenet5-half"
+    assert lab("distill --out", tmp_path / "d", TINY, "--teacher ours:inside --takes pixels", shape)[0] == 0
+    shown, seen = config.resolve(config.read_config(tmp_path / "d")).load("test"), []
+    monkeypatch.setattr(config, "load", lambda *data, **how: seen.append(how) or load(*data, **how))
+    assert lab("evaluate", tmp_path / "d", "--data digits")[::2] == (0, "")
+    assert (seen[0]["mean"], seen[0]["std"]) == (shown.mean, shown.std)  # the student sees real images as it did those
     status, _, err = lab("distill --out", tmp_path / "c", "--teacher ours:inside --takes pixel", SHAPE)
     assert status == 1 and "no form of images 'pixel'" in err and not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "student"),
+    [("foreign", "evil:net"), ("", "foreign.evil:net"), (".", "nets:net"), ("HERE", "foreign.evil:net")],
+)
+def test_code_that_a_run_brings_along_is_not_run(folder, student, done, tmp_path, lab, monkeypatch):
+    """Whatever folder somebody else's config.json says: another, a relative one, or the right one and a module below."""
+    run = shutil.copytree(done, tmp_path / "foreign/run")
+    for place in run, run.parent:
+        (place / "evil.py").write_text("raise SystemExit('it ran')\n")
+    monkeypatch.chdir(tmp_path)
+    facts = json.loads((run / "config.json").read_text())
+    folder = str(tmp_path) if folder == "HERE" else folder
+    (run / "config.json").write_text(json.dumps(facts | {"student": student, "folder": folder}))
+    for words in "evaluate foreign/run", "distill --resume --out foreign/run", "distill --from foreign/run --out new":
+        status, out, err = lab(words)
+        assert (status, out, err.count("\n")) == (1, "", 1) and f"names {student} in the folder {folder!r}" in err
+    assert lab("report foreign/run")[0] == 0  # which runs none
+    assert lab("evaluate foreign/run --network lenet5-half")[::2] == (0, "")
+    status, _, err = lab("evaluate foreign/run --network evil:net")
+    assert status == 1 and "cannot find evil:net" in err  # it is looked for here alone
+    setup = config.resolve(config.Config(folder="foreign"))
+    setup.networks(setup.load("test"))
+    assert "foreign" not in sys.path  # where no module of somebody's is needed
+    (run / "config.json").write_text(json.dumps(facts | {"student": "evil:net", "folder": str(run)}))
+    monkeypatch.chdir(run)
+    assert "must not be the run's own" in lab("evaluate .")[2] and not (tmp_path / "new").exists()
 
 
 def test_the_head_is_named_and_a_wrong_name_is_told_the_nearest(own, tmp_path, lab):
@@ -519,13 +541,8 @@ def test_compare_and_study_take_a_teacher_by_the_options_of_distill(own, tmp_pat
     words = "--teacher ours:inside --takes pixels --head net.fc2", SHAPE
     assert lab("compare --out", tmp_path / "c", *words, "--data digits")[0] == 0
     base = seen[0]
-    assert (base.teacher, base.takes, base.head, base.channels, base.mean) == (
-        "ours:inside",
-        "pixels",
-        "net.fc2",
-        1,
-        (0.1307,),
-    )
+    own_teacher = ("ours:inside", "pixels", "net.fc2", 1, (0.1307,))
+    assert (base.teacher, base.takes, base.head, base.channels, base.mean) == own_teacher
     monkeypatch.setattr("rdskd_lab.studies.engine.run", lambda study, out, **how: seen.append(study) or iter(()))
     monkeypatch.setattr("rdskd_lab.studies.scoreboard.page", lambda study, out: "")
     assert lab("study run accuracy --out", tmp_path / "s", *words, "--data digits")[0] == 0

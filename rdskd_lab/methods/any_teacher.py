@@ -38,11 +38,11 @@ def mixed(run, start: int) -> Iterator[Batch]:
     s, pool, size = run.settings, run.pool, run.settings.student_batch_size
     if not (s.procedural or s.blend or s.contrast):
         return (yield from finished(run, start))
-    if not s.pooled:
-        raise ValueError("procedural, blend and contrast mix with pooled images; add pooled=true, or leave them out")
     bank = draw_bank(run) if s.procedural else pool.images[:0]
     kept = pool.images[: pool.filled]
-    chances = [_chances(answers, s.balance) for answers in (_answers(run, bank), pool.logits[: pool.filled])]
+    chances = [None, None]
+    if s.balance:
+        chances = [_chances(answers, s.balance) for answers in (_answers(run, bank), pool.logits[: pool.filled])]
     n = max(1, ROUND // size) * size
     made = round(n * s.procedural) if pool.filled else n
 
@@ -114,16 +114,16 @@ def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
 @torch.no_grad()
 def _answers(run, images: Tensor) -> Tensor:
     """Return the teacher's answers to images, (N, K)."""
-    parts = [read(run.teacher, Batch(part.float())).logits for part in images.split(256)]
+    parts = [read(run.teacher, Batch(part.float())).logits for part in images.split(256) if len(part)]
     return torch.cat(parts) if parts else images.new_zeros(0, run.classes)
 
 
 def _chances(logits: Tensor, balance: float) -> Tensor | None:
-    """Return how likely each image is to be drawn, (N,), by how many have its class; None for all alike.
+    """Return how likely each image is to be drawn, (N,), by how many have its class; None if there are none.
 
     A class with less than a tenth of an even share is taken to have that, so that no image comes too often.
     """
-    if not balance or not len(logits):
+    if not len(logits):
         return None
     label, classes = logits.argmax(1), logits.shape[1]
     count = torch.bincount(label, minlength=classes).clamp_min(len(logits) / (10 * classes))

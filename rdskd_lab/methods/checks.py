@@ -37,10 +37,20 @@ def check_arguments(teacher, student, objective, settings, size, seed, device) -
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
         raise ValueError(f"device {str(device)!r} cannot be used here ({str(error).splitlines()[0]})") from error
     if settings.batch_size % 2:
-        raise ValueError(f"batch_size must be even, since diversity pairs its two halves; it is {settings.batch_size}")
+        raise ValueError(f"setting batch_size must be even, for diversity pairs its halves, not {settings.batch_size}")
     pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
     if settings.pooled and settings.student_batch_size > pooled:
-        raise ValueError(f"student_batch_size, {settings.student_batch_size}, exceeds the pool of {pooled} images")
+        raise ValueError(
+            "setting student_batch_size must not exceed the pool, generator_steps / sheet_steps x batch_size = "
+            f"{pooled} images; it is {settings.student_batch_size}"
+        )
+    for name in "procedural", "things", "strokes", "balance", "blend", "contrast":
+        if not 0 <= getattr(settings, name) <= 1:
+            raise ValueError(f"setting {name} must be from 0 to 1, not {getattr(settings, name)}")
+    if settings.bank < 1:
+        raise ValueError(f"setting bank must be at least 1, not {settings.bank}; procedural=0 leaves such images out")
+    if not settings.pooled and (settings.procedural or settings.blend or settings.contrast):
+        raise ValueError("procedural, blend and contrast mix with pooled images; add pooled=true, or leave them out")
 
 
 def check_networks(

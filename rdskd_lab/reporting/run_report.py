@@ -12,6 +12,9 @@ from .history import number, phases, read_history, terms
 from .html_page import Html, figure, numbers, page, paragraph, picture, table, write_page
 
 DIGITS = ("mnist", "digits")
+# The options of distill in a run's config.json, and with which value each may be left out.
+OPTIONS = dict.fromkeys("method preset data seed anchor teacher weights mean std head from".split(), "")
+OPTIONS |= dict(channels=0, size=0, classes=0, takes="normalised", student="pair", strength=1, device="auto")
 PROMISE = (
     "No real image was used. Agreement on made images says how well the student has learned what such images can show "
     "of the teacher; it is no forecast of its accuracy on real images, which can be far lower. For example, two "
@@ -54,17 +57,14 @@ def percent(fraction: float | None) -> str:
 
 def command(config: dict) -> str:
     """Return the command line that repeats a run, from its config.json."""
-    given = {key: config.get(key) for key in ("method", "preset", "data", "seed", "anchor")}
-    given |= {"teacher": (config.get("teacher") or {}).get("name")}
-    named = ("weights", "channels", "size", "classes", "head")
-    given |= {key: config[key] for key in named if config.get(key)}
-    given |= {"takes": config["takes"]} if config.get("takes", "normalised") != "normalised" else {}
-    given |= {"from": config["from_run"]} if config.get("from_run") else {}
-    given |= {"student": config["student"]} if config.get("student", "pair") not in ("pair", "lenet5_half") else {}
-    given |= {key: ",".join(map(str, config[key])) for key in ("mean", "std") if config.get(key)}
-    words = [word for key, value in given.items() if value not in (None, "") for word in (f"--{key}", value)]
+    given = config | {"teacher": (config.get("teacher") or {}).get("name"), "from": config.get("from_run")}
+    given |= {key: ",".join(map(str, config.get(key) or ())) for key in ("mean", "std")}
+    said = {key: given.get(key) for key in OPTIONS}
+    usual = OPTIONS if not said["from"] else {}  # beside --from, what is left out is as in the other run
+    said = {key: value for key, value in said.items() if value not in (None, "", usual.get(key))}
+    words = [word for key, value in said.items() for word in (f"--{key}", value)]
     words += [word for key in config.get("off", ()) for word in ("--off", key)]
-    words += [word for key, value in config.get("weight", ()) for word in ("--weight", f"{key}={value:g}")]
+    words += [word for key, value in config.get("weight", ()) for word in ("--weight", f"{key}={value}")]
     words += [word for key, value in config.get("change", ()) for word in ("--set", f"{key}={value}")]
     return shlex.join(map(str, ["rdskd-lab", "distill", *words, "--out", "DIR"]))
 

@@ -88,7 +88,10 @@ class Setup:
         rng = torch.Generator().manual_seed(SPLITS.index(split))
         parts = max(1, min(10, 10 * 32**2 // size**2))
         images = torch.cat([dead_leaves(100, channels, size, rng) for _ in range(parts)])
-        mean, std = (tuple(f(images, (0, 2, 3)).tolist()) for f in (torch.mean, torch.std))
+        usual = (tuple(f(images, (0, 2, 3)).tolist()) for f in (torch.mean, torch.std))
+        mean, std = (given or own for given, own in zip((self.config.mean, self.config.std), usual, strict=True))
+        if {len(mean), len(std)} != {channels}:
+            raise RunError(f"give {channels} number(s) as --mean and as --std, one per channel, not {mean} and {std}")
         labels = torch.zeros(len(images), dtype=torch.long)
         names = tuple(map(str, range(classes)))
         return Split((images * 255).round().byte(), labels, mean, std, names, f"procedural {split}")
@@ -100,7 +103,8 @@ class Setup:
     def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
         """Return the trained teacher, and a student with the initial weights that the seed gives."""
         shape = Shape(*test.images.shape[1:3], len(test.classes))
-        if self.config.folder and self.config.folder not in sys.path:
+        own = is_foreign(self.config.teacher) or is_foreign(self.student)
+        if own and self.config.folder not in sys.path:
             sys.path.append(self.config.folder)
         teacher = make_teacher(self.config.teacher, self.config.weights, shape)
         teacher = adapt_input(teacher, self.config.takes, test.mean, test.std)
@@ -230,24 +234,12 @@ def check(settings: Settings, generates: bool = True) -> Settings:
             raise RunError(f"setting {name} must be a number above 0, not {getattr(settings, name)}")
     if not 0 <= settings.augment < math.inf:
         raise RunError(f"setting augment must be 0 or a number above, not {settings.augment}")
-    if settings.batch_size % 2:
-        raise RunError(
-            "setting batch_size must be even, since diversity seeking pairs the two halves of a batch, not "
-            f"{settings.batch_size}"
-        )
     known("student_schedule", settings.student_schedule, ("constant", *SCHEDULES))
     known("student_optimizer", settings.student_optimizer, ("adam", "sgd"))
     if settings.generator_steps % settings.sheet_steps:
         raise RunError(
             f"setting generator_steps must be a multiple of sheet_steps = {settings.sheet_steps}, so that the last "
             f"sheet is finished, not {settings.generator_steps}"
-        )
-    pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
-    each = " / sheet_steps" if settings.sheet_steps > 1 else ""
-    if settings.pooled and settings.student_batch_size > pooled:
-        raise RunError(
-            f"setting student_batch_size must not exceed the pool, generator_steps x batch_size{each} = {pooled} "
-            f"images; it is {settings.student_batch_size}"
         )
     return settings
 
@@ -270,22 +262,48 @@ def describe(setup: Setup, run: Distillation, fingerprint: str) -> dict:
     return {**facts, "student_network": setup.student, "settings": asdict(run.settings), "terms": terms}
 
 
-def read_config(out: Path | str) -> Config:
-    """Return the configuration of the run in folder `out`."""
+NEWER = {"budget": "", "folder": "", "takes": "normalised", "head": "", "from_run": "", "strength": 1.0}
+
+
+def read_facts(out: Path | str) -> dict:
+    """Return what config.json says of the run in folder `out`, with NEWER's where the run is older."""
     path = Path(out) / "config.json"
     if not path.is_file():
         raise RunError(f"there is no run in {out}, for it has no config.json; give a run's folder")
-    facts = read_json(path)
+    return NEWER | read_json(path)
+
+
+def read_config(out: Path | str) -> Config:
+    """Return the configuration of the run in folder `out`."""
+    path, facts = Path(out) / "config.json", read_facts(out)
     try:
         check_format(path, facts["format"], facts["version"])
-        newer = {"folder": "", "takes": "normalised", "head": "", "from_run": ""}  # what older runs do not have
-        kept = {field.name: (newer | facts)[field.name] for field in fields(Config)}
+        kept = {field.name: facts[field.name] for field in fields(Config)}
         kept |= {"teacher": facts["teacher"]["name"]}
         kept |= {name: tuple(kept[name]) for name in ("mean", "std", "off")}
         kept |= {name: tuple(map(tuple, kept[name])) for name in ("weight", "change")}
         return Config(**kept)
     except (KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged ({error!r}); put it back as it was, or start in a new folder") from error
+
+
+def check_code(config: Config, out: Path | str, given: Iterable[str] = (), instead: str = "") -> Config:
+    """Refuse a run in folder `out` whose config.json names code that is not the working directory's, or lies in `out`.
+
+    Somebody else may have written all of the folder, and such a network is imported and run.  One that is `given` on
+    the command line is not the run's.  Returns `config` with no other folder to look for modules in.
+    """
+    here, own = Path.cwd(), Path(config.folder) == Path.cwd()
+    for name in (getattr(config, who) for who in ("teacher", "student") if who not in given):
+        package = (here / name.partition(":")[0].partition(".")[0]).resolve()
+        apart = own and Path(out).resolve() != here.resolve() and not Path(out).resolve().is_relative_to(package)
+        if is_foreign(name) and not apart:
+            raise RunError(
+                f"the run in {out} names {name} in the folder {config.folder!r}, and this code would run with all your "
+                "permissions; if you trust it, run the command in that folder, which must not be the run's own"
+                f"{instead}"
+            )
+    return config if own else replace(config, folder="")
 
 
 def check_same(config: Config, given: dict) -> None:

@@ -15,17 +15,18 @@ from ..distillation import Distillation
 from ..generator import Generator
 from ..networks.weights import load_weights
 from ..training import painted
-from .config import Config, read_config
-from .run_folder import POOL, Folder, RunError, command, read_checkpoint, read_json, read_pool
+from .config import Config, check_code, read_config, read_facts
+from .run_folder import POOL, Folder, RunError, command, read_checkpoint, read_pool
 
 # What decides the generator; all other settings are the student's, and may differ.
 SETTINGS = ("generator_steps", "batch_size", "latent", "width", "lr", "sheet_steps", "jitter")
-IMAGES = ("channels", "size", "classes", "takes")
+IMAGES = ("channels", "size", "classes", "takes", "head")
 
 
 def like(source: Path, given: dict) -> Config:
     """Return the configuration of the run in `source`, with what is `given` in its place."""
     config, lists = read_config(source), ("off", "weight", "change")
+    config = check_code(config, source, given, ", or name the networks yourself (--teacher, --student)")
     given = given | {name: getattr(config, name) + given[name] for name in lists if name in given}
     return replace(config, **given | {"from_run": str(source.absolute()), "budget": ""})
 
@@ -35,7 +36,7 @@ def refuse_misfit(run: Distillation, facts: dict, source: Path) -> dict | None:
 
     Returns the checkpoint of `source`; None if it is finished.
     """
-    there = read_json(source / "config.json")
+    there = read_facts(source)
     instead = "or start a run without --from"
     if there["teacher"]["sha256"] != facts["teacher"]["sha256"]:
         found, own = (which["teacher"]["sha256"][:12] for which in (there, facts))
@@ -78,8 +79,9 @@ def refuse_misfit(run: Distillation, facts: dict, source: Path) -> dict | None:
 def _decisive(there: dict, facts: dict):
     """Yield (option, value there, value here) of all that decides a generator, beside its teacher and the seed."""
     yield "--method", there["method"], facts["method"]
-    for name in IMAGES:
-        yield f"--{name}", there[name], facts[name]
+    inside = facts["takes"] != "normalised"  # then what is generated is made pixels by its mean and std
+    for name in (*IMAGES, *("mean", "std") * inside, *("data",) * (inside and not (facts["mean"] and facts["std"]))):
+        yield f"--{name}", *(which[name] or "as it was, not given" for which in (there, facts))
     for name in SETTINGS:
         yield f"setting {name}", there["settings"][name], facts["settings"][name]
     for name, term in facts["terms"].items():
@@ -87,6 +89,7 @@ def _decisive(there: dict, facts: dict):
         yield f"the weight of {name}", before.get("weight"), term["weight"]
         yield f"term {name}", *("on" if t.get("on") else "off" for t in (before, term))
         yield f"the anchor rule of {name}", before.get("rule"), term["rule"]
+        yield f"the strength of {name}", *(t.get("strength", 1.0) for t in (before, term))
 
 
 def take_generator(run: Distillation, folder: Folder, source: Path) -> None:

@@ -130,9 +130,14 @@ def test_contrast_is_a_factor_and_an_offset_within_the_bounds():
     assert offset[touched].abs().max() < 0.51 and offset[touched].std() > 0.2
 
 
-def test_images_that_are_not_pooled_cannot_be_mixed():
-    with pytest.raises(ValueError, match="pooled=true"):
-        next(run(pooled=False).batches())
+@pytest.mark.parametrize(("share", "balance", "asked"), [(0.0, 0.7, 0), (0.5, 0.0, 0), (0.5, 0.7, 30)])
+def test_the_teacher_is_asked_about_the_bank_where_classes_are_balanced_and_never_about_no_images(
+    share, balance, asked
+):
+    made, seen = generated(procedural=share, balance=balance), []
+    made.teacher.register_forward_pre_hook(lambda net, given: seen.append(len(given[0])))
+    next(made.batches())
+    assert sum(seen) == asked + 40 and min(seen) > 0  # 40: the round itself
 
 
 def test_presets_add_to_rdskds_and_leave_the_published_ones_alone():
@@ -157,7 +162,6 @@ def test_rare_classes_are_drawn_more_often_up_to_a_tenth_of_an_even_share(balanc
     each = [part[0].item() for part in of_class]
     assert each[1] / each[0] == pytest.approx((800 / 190) ** balance, rel=1e-5)
     assert each[2] / each[0] == pytest.approx((800 / 25) ** balance, rel=1e-5)  # 25: a tenth of a quarter of 1,000
-    assert any_teacher._chances(logits, 0.0) is None
 
 
 def test_a_balanced_round_holds_more_of_what_the_teacher_calls_rare():

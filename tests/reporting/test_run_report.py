@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import asdict, fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,8 +12,13 @@ import numpy as np
 import pytest
 from fake_run import make_run
 
+from rdskd_lab.cli import main
 from rdskd_lab.networks import weights
 from rdskd_lab.reporting import charts, html_page, run_report
+from rdskd_lab.runs import execute
+from rdskd_lab.runs.config import Config, resolve
+from rdskd_lab.runs.reuse import like
+from rdskd_lab.runs.run_folder import FORMAT
 
 pytest.importorskip("plotly")
 pytest.importorskip("matplotlib")
@@ -150,13 +156,24 @@ def test_terms_of_other_methods_and_terms_that_are_off(small):
     assert "phase “joint”" in text and "no description" in text and "off in this run" in text and "xx: always 1" in text
 
 
-def test_command_repeats_the_run():
-    config = {"method": "rdskd", "preset": "class room", "data": "mnist", "seed": 3, "anchor": "none"}
-    config |= {"off": ["ds"], "weight": [["ie", 5.0]], "change": [["width", "32"]]}
-    config |= {"teacher": {"name": "lenet5", "sha256": "0"}}
-    expected = "--data mnist --seed 3 --anchor none --teacher lenet5 --off ds --weight ie=5 --set width=32 --out DIR"
-    start = ["rdskd-lab", "distill", "--method", "rdskd", "--preset", "class room"]
-    assert shlex.split(run_report.command(config)) == start + expected.split()
+def test_command_repeats_the_run_with_every_option(tmp_path, monkeypatch):
+    """A run in which nothing is as usual; and one with its generator, in which what may be is as usual again."""
+    named = dict(teacher="nets:net", weights="my w.pt", student="nets:small", head="fc", channels=1, size=28, classes=7)
+    named |= dict(mean=(0.1,), std=(0.3,), takes="bytes", anchor="none", strength=2.5, device="cpu", seed=3)
+    lists = dict(off=("ds",), weight=(("ie", 0.123456789),), change=(("width", "32"), ("lr", "1e-3")))
+    asked = resolve(Config(method="rdskd+bn", preset="long", data="mnist", **named, **lists)).config
+    kept = ("from_run", "budget")  # the second decides nothing
+    assert not [f.name for f in fields(asked) if getattr(asked, f.name) == f.default and f.name not in kept]
+    described = {"format": FORMAT, "version": "", "teacher": {"name": asked.teacher}}
+    (tmp_path / "config.json").write_text(json.dumps(asdict(asked) | described))
+    usual = {name: getattr(Config(), name) for name in ("preset", "student", "takes", "strength", "device", "seed")}
+    other, seen = resolve(like(tmp_path, {**usual, "data": "digits"})).config, []
+    monkeypatch.setattr(execute, "execute", lambda config, out, **how: seen.append(config) or 1 / 0)
+    for config in asked, other:
+        with pytest.raises(SystemExit):
+            main(shlex.split(run_report.command(asdict(config) | described))[1:])
+    once = {name: tuple(dict.fromkeys(getattr(seen[1], name))) for name in lists}  # --from has them already
+    assert [seen[0], replace(seen[1], **once)] == [asked, other]
 
 
 def test_written_all_or_nothing(small, monkeypatch):

@@ -117,6 +117,8 @@ def test_a_configuration_names_the_teacher_and_its_text_and_row_say_all():
     assert "10 classes" in text and f"{got.forecast:.0%}" in text and f"{got.warped:.0%}" in text
     assert row["agreement procedural"] == got.agreement["procedural"]
     assert row["seen noise confidence"] == got.seen["noise"].confidence
+    shown = [Config(teacher="lenet5", takes="pixels", mean=mean, std=mean) for mean in ((0.1,), (0.9,))]
+    assert check(shown[0]).logits != check(shown[1]).logits
 
 
 def test_a_teacher_that_cannot_be_distilled_is_refused_as_by_a_run():

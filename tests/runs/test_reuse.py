@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from test_runs import POOLED, STEPS, Stop, content, essence, history, quick
 
 from rdskd_lab.networks.weights import load_weights
 from rdskd_lab.runs import reuse
-from rdskd_lab.runs.config import read_config
+from rdskd_lab.runs.config import NEWER, Config, read_config
 from rdskd_lab.runs.execute import execute, prepare
 from rdskd_lab.runs.reuse import like
 from rdskd_lab.runs.run_folder import RunError
@@ -93,9 +94,7 @@ def test_killed_before_its_first_save_it_takes_the_generator_again(runs, tmp_pat
         execute(like(source, {}), tmp_path / "b")
     assert {path.name for path in (tmp_path / "b").iterdir()} == {"config.json"}
     source.rename(tmp_path / "away")
-    with pytest.raises(
-        RunError, match=rf"{source / 'config.json'} \(No such .*\); fix this and run again with --resume"
-    ):
+    with pytest.raises(RunError, match=f"there is no run in {source}"):
         execute(read_config(tmp_path / "b"), tmp_path / "b", resume=True)
     (tmp_path / "away").rename(source)
     execute(read_config(tmp_path / "b"), tmp_path / "b", resume=True)
@@ -118,6 +117,45 @@ def test_what_would_need_another_generator_is_refused_and_nothing_is_left(what, 
     with pytest.raises(RunError, match=words):
         execute(like(runs / "finished", given), tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
+
+
+# What config.json says and may be another beside the same generator: the first shows in the settings and terms.
+FREE = (
+    "format version off weight change anchor strength preset data seed weights mean std student student_network device "
+    "folder from_run budget name damped student_steps student_turn student_batch_size student_optimizer student_lr "
+    "student_schedule temperature pooled augment reuse procedural bank things strokes balance blend contrast"
+).split()
+
+
+@pytest.mark.parametrize(
+    ("takes", "mean", "decide"),
+    [("normalised", [], ""), ("pixels", [0.5], "mean std"), ("pixels", [], "mean std data")],
+)
+def test_what_is_not_known_to_be_the_students_alone_decides_the_generator(takes, mean, decide, runs, tmp_path):
+    source, run = shutil.copytree(runs / "finished", tmp_path / "a"), prepare(POOLED).run
+    facts = json.loads((source / "config.json").read_text()) | {"takes": takes, "mean": mean, "std": mean}
+    for term in facts["terms"].values():
+        term["strength"] = 20.0
+    (source / "config.json").write_text(json.dumps(facts))
+    assert reuse.refuse_misfit(run, facts, source) is None
+    for part in facts, facts["teacher"], facts["settings"], *facts["terms"].values():
+        for name in [name for name in part if not isinstance(part[name], dict)]:
+            free = name in set(FREE) - set(decide.split()) and (name not in ("weight", "strength") or part is facts)
+            before, part[name] = part[name], False if part[name] is True else "another"
+            with nullcontext() if free else pytest.raises(RunError, match="another|must stay"):
+                reuse.refuse_misfit(run, facts, source)
+            part[name] = before
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_a_run_that_is_older_than_a_field_is_read_and_lends_its_generator(name, runs, tmp_path):
+    source, run = shutil.copytree(runs / "finished", tmp_path / "a"), prepare(POOLED).run
+    facts = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({key: value for key, value in facts.items() if key != name}))
+    assert read_config(source) == read_config(runs / "finished")
+    assert reuse.refuse_misfit(run, facts, source) is None
+    first = "method preset data seed teacher weights student channels size classes mean std off weight anchor change"
+    assert {field.name for field in fields(Config)} == {*first.split(), "device", *NEWER}  # of the first of FORMAT 2
 
 
 def test_a_run_whose_generator_cannot_be_used_is_refused(runs, tmp_path):

@@ -44,6 +44,7 @@ from rdskd_lab.runs.run_folder import RunError, held
 STEPS = {"generator_steps": "6", "student_steps": "8", "batch_size": "16", "width": "4", "student_batch_size": "16"}
 POOLED = Config(change=tuple(STEPS.items()))  # as the preset classroom: pool, warps, cosine
 FRESH = replace(POOLED, preset="paper-mnist")  # as the published one: fresh images, constant rate
+OWN = dict(data="none", teacher="rdskd_lab:LeNet5", student="lenet5-half", channels=1, size=32, classes=10)
 LEFT = {"config.json", "history.csv", "generator.safetensors", "student.safetensors", "samples.npz", "result.json"}
 
 
@@ -479,10 +480,22 @@ def test_another_network_of_the_same_factory_is_refused_and_paths_are_whole(tmp_
         execute(read_config(tmp_path / "run"), tmp_path / "run", resume=True)
 
 
+@pytest.mark.parametrize(("mean", "std"), [((), ()), ((0.9,), ()), ((0.1307,), (0.3081,))])
+def test_without_data_what_takes_pixels_sees_them_as_the_given_mean_and_std_say(mean, std):
+    setup = resolve(Config(data="none", takes="pixels", mean=mean, std=std))
+    test = setup.load("test")
+    pixels = test.images[:100] / 255
+    usual = pytest.approx(test.images.double().mean().item() / 255, abs=1e-3), pytest.approx(0.309, abs=1e-3)
+    assert (test.mean, test.std) == (mean or (usual[0],), std or (usual[1],))
+    made = torch.randn(100, 1, 32, 32)  # as a generator's
+    net = setup.networks(test)[0].eval()
+    assert torch.allclose(net(test.normalise(test.images[:100])), net.net(pixels), atol=1e-3)
+    assert torch.allclose(net(made), net.net(made * test.std[0] + test.mean[0]), atol=1e-3)
+
+
 def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(configuration, "load", None)  # which reads pictures
-    teacher = dict(teacher="rdskd_lab.networks.architectures:LeNet5", weights="lenet5", channels=1, size=32, classes=10)
-    found = execute(replace(POOLED, data="", student="lenet5-half", **teacher), tmp_path / "run")
+    found = execute(replace(POOLED, **OWN | {"data": "", "weights": "lenet5"}), tmp_path / "run")
     assert read_config(tmp_path / "run").data == found["data"] == "none"
     for name in "generated", "procedural", "noise":
         made = found["without_data"][name]
@@ -496,7 +509,9 @@ def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path,
 
 # ---- what is refused before it begins ------------------------------------------------------------------------------
 
+SHARES = dict(procedural="1.5", things="2", strokes="-1", balance="nan", blend="-0.1", contrast="1.01")
 REFUSED = {
+    **{f"{name}={value}": (None, f"{name} must be from 0 to 1, not {float(value)}") for name, value in SHARES.items()},
     "preset": ({"preset": "clasroom"}, "no preset 'clasroom'; .*Did you mean 'classroom'"),
     "method": ({"method": "rdsk"}, "no method 'rdsk'; .* Did you mean 'rdskd'"),
     "term off": ({"off": ("de",)}, "no term 'de'; there are oh, ie, ds"),
@@ -527,6 +542,12 @@ REFUSED = {
     "batch_size=15": (None, "batch_size must be even.* 15"),
     "student_batch_size=97": (None, "student_batch_size must not exceed the pool, .* = 96 images; it is 97"),
     "student_schedule=line": (None, "no student_schedule 'line'; there are constant, cosine"),
+    "bank=0": (None, "bank must be at least 1, not 0"),
+    "mixed afresh": (
+        {"preset": "paper-mnist", "change": (("blend", "0.1"),)},
+        "mix with pooled images; add pooled=true",
+    ),
+    "std": ({**OWN, "std": (0.3, 0.3)}, r"give 1 number.* per channel, not \(0\.5\d*,\) and \(0\.3, 0\.3\)"),
 }
 
 
