@@ -14,6 +14,7 @@ from rdskd_lab.course.classroom import HandIn, class_figure, read_hand_ins, stud
 
 NOTEBOOK = "04_authenticity"
 NAMES = [f"Student {i:02}" for i in range(28)]
+ROW = {"number": 1, "title": "", "state": "solved", "tries": 1, "hints": 0, "solution seen": False, "last error": ""}
 STUCK = "softmax over the batch axis"
 
 
@@ -28,6 +29,7 @@ def made_up(name, rng, seed=None, shown=True):
         done.append(row | {"solution seen": hints == 3, "last error": error})
     bands = read_bands(NOTEBOOK)
     found = {key: rng.gauss(sum(values) / 10, 0.3 * (max(values) - min(values))) for key, values in bands.items()}
+    found[r"$\frac$"] = 1.0  # to matplotlib, a broken formula
     guesses = {"1": "90 %", "2": "", "3": '=HYPERLINK("x")'}
     seed = student_seed(name) if seed is None else seed
     return HandIn(NOTEBOOK, seed, name if shown else "", done, guesses, found, token=f"{rng.randrange(16**6):06x}")
@@ -50,7 +52,7 @@ def folder(tmp_path):
 
 def test_thirty_hand_ins_become_a_table_with_what_to_look_at(folder, tmp_path):
     roster = tmp_path / "names.txt"
-    roster.write_text("\n".join(NAMES))
+    roster.write_text("\n".join(NAMES), encoding="utf-8-sig")  # as Notepad saves it
     table = read_class(folder, roster)
     text = table.text()
     assert len(table.hand_ins) == 29 and text.startswith(f"Hand-ins: 29, from {NOTEBOOK}.")
@@ -114,12 +116,19 @@ def test_results_outside_the_typical_range_are_counted(tmp_path):
         {"exercises": [{"number": 1}]},
         {"more": 1},
         {"name": None},
+        {"name": "\ud800"},
+        {"found": {"a": [1.0]}},
+        {"found": {"a": 1.7e308}},
+        {"found": dict.fromkeys(map(str, range(999)), 1.0)},
+        {"exercises": [ROW | {"hints": 10**400}]},
+        b"[" * 200_000,
     ],
 )
 def test_a_file_with_a_wrong_entry_is_refused_and_the_others_are_read(change, tmp_path):
     write_hand_in(tmp_path, HandIn(NOTEBOOK, 5, "", [], {}, {}, "good"))
     path = write_hand_in(tmp_path, HandIn(NOTEBOOK, 5, "", [], {}, {}, "bad"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    entry = path.read_bytes()
+    path.write_bytes(change if isinstance(change, bytes) else json.dumps(json.loads(entry) | change).encode())
     good, refused = read_hand_ins(tmp_path)
     assert len(good) == 1 and list(refused) == [path.name]
 

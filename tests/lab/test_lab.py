@@ -153,6 +153,26 @@ def test_steps_that_end_or_raise_end_in_a_sentence_and_can_be_played_again():
     assert (ended.pulled, ended.reason) == (2, "There are no more steps.")
 
 
+@pytest.mark.parametrize("where", ["on_step", "on_show"])
+def test_an_error_in_what_follows_a_step_ends_in_a_sentence_too(where):
+    def plot(_):
+        if play.pulled and fails:
+            raise fails.pop()
+
+    fails, play = [IndexError()], Player(range(99), mode="inline", **{where: plot})
+    play.play(5)
+    assert (play.playing, play.reason) == (False, "Stopped. IndexError")
+    play.play(1)
+    assert (play.pulled, play.reason) == (2 if where == "on_step" else 6, "Paused.")
+
+
+@pytest.mark.parametrize("steps", [0, -1, 2.5])
+def test_steps_that_cannot_be_counted_down_are_refused(steps):
+    for asked in lambda: Player(range(9)).play(steps), lambda: Player(range(9), at_once=steps):
+        with pytest.raises(ValueError, match=f"not {steps}"):
+            asked()
+
+
 def test_an_interrupt_in_the_foreground_pauses():
     def interrupted():
         yield 1
