@@ -1,6 +1,7 @@
 """What a run refuses, or warns of, before its first step: networks that cannot do what it will ask of them.
 
-Each network is run once forward and backward on random images, and is afterwards as it was.
+Each network is run forward and backward on a few random images.  It is afterwards as it was, but lies on the run's
+device and in the format of the run's numbers: it is itself moved and converted, as `nn.Module.to` does.
 """
 
 from collections.abc import Callable, Iterator

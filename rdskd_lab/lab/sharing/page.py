@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import math
+from copy import copy
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
@@ -91,7 +92,7 @@ def past_twin(twin: Twin, trace: Trace) -> RecordedTwin:
     alone = trace.until(twin.since, twin.experiment)
     last = max(alone.moments)
     alone.moments, alone.checkpoints = {last: alone.moments[last]}, {}
-    alone.record = twin.record
+    alone.record = copy(twin.record)
     if not twin.edits:  # it goes without damping
         damped = [name for name, term in StepOfLab(trace, twin.since).objective.items() if term.damped]
         alone.record.edits = [*alone.record.edits, *(Edit(twin.since, name, "damped", False) for name in damped)]

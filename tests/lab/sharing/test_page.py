@@ -115,7 +115,9 @@ def test_a_twin_without_damping_is_kept_too(lab):
     lab.play(4)
     lab.compare()
     lab.play(120)
-    shown = lab.state()["live"]
+    shown, edits = lab.state()["live"], [*lab.twin.record.edits]
+    recording(lab)
+    assert lab.twin.record.edits == edits  # what is written changes nothing
     lab.compare(False)
     lab.play(6)
     found = packed(
