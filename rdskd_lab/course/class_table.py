@@ -24,8 +24,7 @@ class ClassTable:
 
     def text(self) -> str:
         """Write the tables for each notebook, and a list of what to check by hand."""
-        count = len(self.hand_ins)
-        parts = [f"Hand-ins: {count}, from {', '.join(self._notebooks())}."]
+        parts = [f"Hand-ins: {len(self.hand_ins)}, from {', '.join(self._notebooks())}."]
         if self.refused:
             parts.append("\n".join(["Not read:"] + [f"    {name}: {why}" for name, why in self.refused.items()]))
         for notebook, hand_ins in self._notebooks().items():

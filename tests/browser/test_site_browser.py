@@ -131,13 +131,11 @@ def test_no_page_loads_anything_from_elsewhere(site, address, view):
 def test_formulas_are_drawn_with_the_letters_that_are_there(address, view):
     view.goto(address + FORMULAS)
     view.evaluate("document.fonts.ready")
-    assert view.evaluate("[...document.fonts].filter((f) => f.family.includes('STIX')).map((f) => f.status)") == [
-        "loaded"
-    ]
+    fonts = "[...document.fonts].filter((f) => f.family.includes('STIX')).map((f) => f.status)"
+    assert view.evaluate(fonts) == ["loaded"]
     assert view.locator("math").count() > 10 and "$" not in view.inner_text("main").replace("$(", "")
-    sizes = view.evaluate(
-        "[...document.querySelectorAll('.display mfrac')].map((e) => e.getBoundingClientRect()).map((r) => [r.width, r.height])"
-    )
+    boxes = "[...document.querySelectorAll('.display mfrac')].map((e) => e.getBoundingClientRect())"
+    sizes = view.evaluate(f"{boxes}.map((r) => [r.width, r.height])")
     assert sizes and all(high > 30 for _, high in sizes), "a fraction stands on two lines"
     assert any(wide > 30 for wide, _ in sizes), sizes
 

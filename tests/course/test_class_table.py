@@ -196,8 +196,7 @@ def test_begin_refuses_what_it_cannot_begin_before_it_prints(capsys):
     for wrong, said in (("4", "'04_authenticity'"), ("03_authentic", "'04_authenticity'"), ("zzz", "00_start_here")):
         with pytest.raises(ValueError, match=said):
             lessons.begin(wrong)
-    with pytest.raises(ValueError, match="name is empty"):
-        lessons.begin(NOTEBOOK, student="  ")
-    with pytest.raises(ValueError, match="name is empty"):
-        lessons.begin(NOTEBOOK, student="")
+    for empty in "  ", "":
+        with pytest.raises(ValueError, match="name is empty"):
+            lessons.begin(NOTEBOOK, student=empty)
     assert capsys.readouterr().out == ""

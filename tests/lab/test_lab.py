@@ -504,15 +504,10 @@ def test_a_wrong_edit_is_refused_in_a_sentence(lab, edit):
 @pytest.mark.timeout(300)
 def test_a_storm_of_a_thousand_actions(lab):
     rng = random.Random(0)
-    often = [lambda: ("step", {})] * 4
 
     def edit():
         field = rng.choice(["on", "weight", "damped", "rule", "strength"])
-        values = {
-            "weight": [-5, 0, 0.3, 1, 2, 1000],
-            "rule": ["epoch", "previous", "average"],
-            "strength": [0, 1, 20, 99],
-        }
+        values = dict(weight=[-5, 0, 0.3, 1, 2, 1000], rule=["epoch", "previous", "average"], strength=[0, 1, 20, 99])
         term, value = rng.choice(list(lab.experiment.objective)), rng.choice(values.get(field, [True, False]))
         return "edit", dict(term=term, field=field, value=value)
 
@@ -531,7 +526,7 @@ def test_a_storm_of_a_thousand_actions(lab):
                 lambda: ("reset" if rare < 0.02 else "step", {}),
                 lambda: ("next_seed" if rare < 0.02 else "step", {}),
                 lambda: ("seed", {"value": "one"}),
-                *often,
+                *[lambda: ("step", {})] * 4,
             ]
         )()
 
@@ -582,13 +577,15 @@ def test_the_words_say_what_is_shown(lab):
     assert lab.liveness.sentence == words
 
 
-def test_the_run_is_sent_again_only_when_it_has_changed(lab):
+def test_the_run_is_sent_again_only_when_it_has_changed_and_a_toggle_is_marked_on_the_axis(lab):
     sent = []
     lab.screen.observe(lambda change: sent.append(change["name"]))
     lab.play(3)
     assert set(sent) == {"live"}
     lab.edit("ie", "on", False)
     assert "run" in sent  # its edits
+    lab.play(3)
+    assert [3, "class diversity off", "ie"] in lab.screen.run["edits"]
 
 
 def test_the_charts_show_terms_and_gains(lab):
@@ -612,13 +609,6 @@ def moves(lab) -> int:
 def test_an_anchor_that_moves_is_marked_once(lab):
     lab.play(30)
     assert moves(lab) == 1  # the rule "epoch" has moved both anchors at once
-
-
-def test_a_toggle_is_marked_on_the_axis(lab):
-    lab.play(3)
-    lab.edit("ie", "on", False)
-    lab.play(3)
-    assert [3, "class diversity off", "ie"] in lab.screen.run["edits"]
 
 
 def test_the_output_is_two_bundles_the_second_with_pictures_and_words(lab, monkeypatch):
