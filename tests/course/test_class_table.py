@@ -41,7 +41,8 @@ def folder(tmp_path):
     rng, where = random.Random(0), tmp_path / "class"
     for i, name in enumerate(NAMES[:-2]):
         write_hand_in(where / f"upload {i}", made_up(name, rng, shown=i % 3 > 0))
-    write_hand_in(where, made_up(NAMES[1], rng))  # the second of one name
+    second = write_hand_in(where, made_up(NAMES[1], rng))  # of one name
+    second.write_bytes(b"\xef\xbb\xbf" + second.read_bytes())  # saved anew by Notepad
     for _ in range(2):
         write_hand_in(where, made_up("", rng, seed=0))
     whole = write_hand_in(where, made_up("damaged", rng))
@@ -101,7 +102,10 @@ def test_results_outside_the_typical_range_are_counted(tmp_path):
     for token, value in (("a", low - 1e-6), ("b", (low + high) / 2), ("c", high + 1e-6)):
         write_hand_in(tmp_path, HandIn(NOTEBOOK, 5, token, [], {}, {name: value}, token))
     assert [row["results outside"] for row in read_class(tmp_path).rows()] == ["1 of 1", "0 of 1", "1 of 1"]
-    assert "3 students" in class_figure(tmp_path).alt_text() and "1 of them inside" in class_figure(tmp_path).alt_text()
+    figure, mean = class_figure(tmp_path), (low + high) / 2
+    assert figure.values[name].tolist() == [low - 1e-6, mean, high + 1e-6]
+    words = f"{name}: 3 students, mean {mean:.4g}, from {low:.4g} to {high:.4g}; 1 of them inside the typical range"
+    assert words in figure.alt_text()
 
 
 @pytest.mark.parametrize(
