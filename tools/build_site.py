@@ -1,5 +1,7 @@
 """Build the site: `make site`, or `python tools/build_site.py [FOLDER]`.  It needs no network, and nor does the site.
 
+FOLDER is new, empty, or a site made before, which the new one replaces; nothing else is ever removed.
+
 The front page plays the recorded runs of results/page/ (tools/record_tree.py made them).  The other pages are the
 notebooks as they were executed and the texts of README, docs/ and results/, each at its own path with .html.  nbconvert
 turns notebooks into HTML, mistune texts, latex2mathml formulas into MathML, which browsers draw; the letters for that

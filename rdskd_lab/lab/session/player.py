@@ -85,7 +85,7 @@ class Player:
     # ---- requests: callable from any thread at any time
 
     def play(self, count: int | None = None, reason: str = "") -> None:
-        """Train on; `count` steps, or until somebody pauses.  `reason`: why, as a sentence."""
+        """Train on; `count` steps, 1 or more, or until somebody pauses.  `reason`: why, as a sentence."""
         self.ask(partial(self._start, None if count is None else _counted(count), reason))
 
     def pause(self, reason: str = "Paused.") -> None:
