@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -23,13 +24,11 @@ from rdskd_lab.torch_state import seeded
 
 
 @pytest.fixture
-def sets(monkeypatch):
+def sets():
     """Add the benchmarks' sets, for one test."""
-    before = dict(SETS)
-    colour_sets.register()
-    yield SETS
-    SETS.clear()
-    SETS.update(before)
+    with patch.dict(SETS):
+        colour_sets.register()
+        yield SETS
 
 
 def test_whole_photos_choose_and_about_two_thousand_images_do():
@@ -75,8 +74,8 @@ def test_of_the_damping_cells_four_verdicts_one_holds():
 def test_a_run_that_ended_before_its_first_checkpoint_goes_on_and_all_its_seconds_are_kept(tmp_path, monkeypatch):
     few = dict(generator_steps=4, batch_size=8, student_steps=2, student_batch_size=8, width=4)
     config = Config(data="digits", change=tuple((name, str(n)) for name, n in few.items()))
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(colour_runs.Clock, "count", lambda *_: sys.exit())
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(colour_runs.Clock, "count", lambda *_: sys.exit())
         colour_runs.run(config, tmp_path / "one")
     assert not (tmp_path / "one" / "checkpoint.pt").exists()
     result = colour_runs.run(config, tmp_path / "one")

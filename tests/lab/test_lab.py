@@ -272,12 +272,11 @@ def test_below_a_step_a_second_the_lab_offers_recorded_runs(lab):
 
 
 def test_an_unknown_mode_is_refused(monkeypatch):
-    monkeypatch.setenv("RDSKD_LAB_MODE", "thread")
-    with pytest.raises(ValueError, match="unset it"):
-        player.find_mode()
-    monkeypatch.setenv("RDSKD_LAB_MODE", "replay")  # of which the doctor speaks: it is no way to train
-    with pytest.raises(ValueError, match="Replay\\(path\\) plays it without training"):
-        player.find_mode()
+    words = r"Replay\(path\) plays it without training"  # the doctor speaks of replay: it is no way to train
+    for mode, said in ("thread", "unset it"), ("replay", words):
+        monkeypatch.setenv("RDSKD_LAB_MODE", mode)
+        with pytest.raises(ValueError, match=said):
+            player.find_mode()
 
 
 def test_a_forced_drawing_is_never_lost_and_drawings_keep_their_distance(monkeypatch):
