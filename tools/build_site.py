@@ -1,5 +1,7 @@
 """Build the site: `make site`, or `python tools/build_site.py [FOLDER]`.  It needs no network, and nor does the site.
 
+FOLDER is new, empty, or a site made before, which the new one replaces; nothing else is ever removed.
+
 The front page plays the recorded runs of results/page/ (tools/record_tree.py made them).  The other pages are the
 notebooks as they were executed and the texts of README, docs/ and results/, each at its own path with .html.  nbconvert
 turns notebooks into HTML, mistune texts, latex2mathml formulas into MathML, which browsers draw; the letters for that
@@ -15,6 +17,7 @@ from html import escape, unescape
 from importlib.resources import files
 from os.path import relpath
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import nbformat
 from badges import BINDER, COLAB, find_repository
@@ -34,6 +37,7 @@ TOP = Path(__file__).resolve().parents[1]
 OUT = TOP / "site"
 RECORDED = TOP / "results" / "page"
 PICTURES = ".png", ".gif", ".svg"
+FIXED = "index.html", "course.html", "play", "math.woff", "site.css"  # at the top, besides pages of texts
 TEXTS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "results/*.md", "notebooks/*.md")
 NAV = (
     ("index.html", "Play"),
@@ -59,9 +63,9 @@ file</a> ({megabytes:.1f} MB) to copy onto a stick: it needs no network.</p>
 COURSE = """<h1>The course</h1>
 <p>The notebooks with their outputs, to read. To run them, <a href="docs/install.html">install the
 package</a>{links}.</p>
-<ol class="course">
+<ul class="course">
 {rows}
-</ol>
+</ul>
 <p>For teachers of a class: <a href="notebooks/INSTRUCTOR.html">the instructor’s guide</a>, <a
 href="docs/class-setup.html">setting up a class</a>.</p>"""
 PAGE = """<!doctype html>
@@ -153,8 +157,10 @@ def pages() -> dict[str, str]:
 
 @cache
 def notebooks() -> list[Path]:
-    """The notebooks, in their order."""
-    return sorted((TOP / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    """The notebooks, in the order of README's table; those that it does not name come last."""
+    named = re.findall(r"\(notebooks/(\w+)\.ipynb\)", (TOP / "README.md").read_text(encoding="utf-8"))
+    found = sorted((TOP / "notebooks").glob("*.ipynb"))
+    return sorted(found, key=lambda path: named.index(path.stem) if path.stem in named else len(named))
 
 
 @cache
@@ -190,6 +196,7 @@ def notebook_to_html(path: Path) -> tuple[str, str]:
     body = re.sub(r'(<div class="output_html[^"]*")>(?=<style>)', r'\1 tabindex="0">', body).replace(
         "<pre>", '<pre tabindex="0">'
     )
+    body = re.sub(r'(celltag_(picture-[\w-]+)[^"]*" id=")[^"]*', r"\1\2", body)  # which docs/slides.md links to
     return title_of(notebook), body
 
 
@@ -307,11 +314,37 @@ def font(out: Path) -> None:
     whole.save(out / "math.woff")
 
 
+def refuse(out: Path) -> None:
+    """Refuse a place where something lies that is not a site made before: it would be lost."""
+    if TOP.is_relative_to(out):
+        raise SystemExit(f"{out} holds the repository, which the site would replace; name a new folder")
+    if not out.exists():
+        return
+    there = {path.name for path in out.iterdir()} if out.is_dir() else {out.name}
+    ours = {PurePosixPath(place).parts[0] for place in (*pages().values(), *FIXED)}
+    if there and not (there <= ours and there >= {"index.html", "site.css", "math.woff"}):
+        other = ", ".join(sorted(there - ours)[:3]) or "other files"
+        raise SystemExit(f"{out} is no site made before (it holds {other}), so it stays as it is; name a new folder")
+
+
 def build(out: Path) -> None:
-    """Build the whole site anew, and only then put it in the place of the old one."""
-    draft = out.with_name(out.name + ".new")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    """Build the whole site anew, and only then put it in the place of the old one; refuse any other place."""
+    refuse(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{out.name}.new-", dir=out.parent) as held:
+        draft = Path(held) / "site"
+        draft.mkdir()
+        size = write_site(draft)
+        if out.exists():
+            out.rename(Path(held) / "old")
+        draft.rename(out)
+    total = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
+    front = (out / "index.html").stat().st_size / 1e6
+    print(f"{out}: {total:.1f} MB; the front page {front:.2f} MB, all runs in one file {size:.1f} MB")
+
+
+def write_site(draft: Path) -> float:
+    """Write the whole site into an empty folder.  Return the MB of the file of all runs."""
     size = play_pages(draft)
     course_pages(draft)
     text_pages(draft)
@@ -323,11 +356,7 @@ def build(out: Path) -> None:
     (draft / "site.css").write_text(
         f"{page_css}\n{style}\n{code}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n", "utf-8"
     )
-    shutil.rmtree(out, ignore_errors=True)
-    draft.rename(out)
-    total = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
-    front = (out / "index.html").stat().st_size / 1e6
-    print(f"{out}: {total:.1f} MB; the front page {front:.2f} MB, all runs in one file {size:.1f} MB")
+    return size
 
 
 if __name__ == "__main__":

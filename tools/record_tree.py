@@ -1,6 +1,6 @@
 """Record what the page plays: runs of named seeds, and forks of one of them.  Writes results/page/NAME.json.
 
-    python tools/record_tree.py                   # all: half an hour of one core
+    python tools/record_tree.py                   # all: 15 minutes of one core
     python tools/record_tree.py tree collapse     # some of them anew
 
 `tree` is one: at three moments every switch is pressed in a fork, which goes on from the same weights, optimiser and

@@ -66,8 +66,8 @@ def reveal() -> tuple[list[str], list[str]]:
     wheel = TARGET.parent / WHEEL
     if not wheel.is_file():
         name, version = WHEEL.split("-")[:2]
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"{name}=={version}"]
-        if subprocess.run([*pip, "--dest", wheel.parent]).returncode:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        if subprocess.run([*pip, f"{name}=={version}", "--dest", wheel.parent]).returncode:
             raise SystemExit(f"reveal.js is needed once: put {WHEEL} into {wheel.parent}, or run this with a network")
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != SHA256:
         raise SystemExit(f"{wheel} is not the file that was expected; delete it and run this again")

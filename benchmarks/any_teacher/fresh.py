@@ -91,10 +91,12 @@ def make(name: str) -> nn.Module:
     return net
 
 
-def main() -> None:
-    """Make, forecast and distil each; what has a row is not repeated."""
-    for name, (network, *_) in FRESH.items():
-        T.TEACHERS[name] = T.Teacher("fresh", network, name)
+def main(*names: str) -> None:
+    """Make, forecast and distil each, or those named; what has a row is not repeated."""
+    if unknown := set(names) - set(FRESH):
+        raise SystemExit(f"the fresh teachers are {', '.join(FRESH)}, not {', '.join(unknown)}")
+    for name in names or FRESH:
+        T.TEACHERS[name] = T.Teacher("fresh", FRESH[name][0], name)
         path = Path(T.PLACE) / f"{name}.safetensors"
         if not path.exists():
             save_weights(make(name), path, command=f"python benchmarks/any_teacher/fresh.py {name}")
@@ -104,7 +106,7 @@ def main() -> None:
             write(name, "forecast", "", found.forecast, read, "")
     for seed in suite.SEEDS:
         for arm in "rdskd", "any-teacher":
-            for name in FRESH:
+            for name in names or FRESH:
                 if not done(name, arm, seed):
                     row = suite.measure("fresh", "classroom", arm, name, seed)
                     write(name, arm, seed, row["test_accuracy"], "", row["settings"])

@@ -1,7 +1,6 @@
 """One run of the colour benchmarks, resumable, and the row that it leaves: used by search.py and suite.py here."""
 
 import csv
-import json
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 
 from rdskd_lab.runs.config import Config
 from rdskd_lab.runs.execute import execute
+from rdskd_lab.runs.run_folder import read_json, write_json
 
 STUDENT = "colour_networks:student"
 SHAPE = dict(channels=3, size=32, classes=10)
@@ -41,7 +41,6 @@ def configure(data: str, method: str, seed: int, change: str, pool: Path | None 
 def run(config: Config, out: Path, stop_at_student: bool = False) -> dict | None:
     """Execute a run or go on with it; return its result with its CPU seconds, or None if it was stopped on purpose."""
     clock = Clock(out.with_suffix(".cpu.json"))
-    resume = (out / "checkpoint.pt").exists() or (out / "result.json").exists()
     reached = {"phase": ""}
 
     def progress(steps, phase, first, total):
@@ -55,11 +54,13 @@ def run(config: Config, out: Path, stop_at_student: bool = False) -> dict | None
 
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        result = execute(config, out, resume=resume, progress=progress, stop=stop)
+        result = execute(config, out, resume=(out / "config.json").exists(), progress=progress, stop=stop)
     except KeyboardInterrupt:
         if stop():
             return None
         raise
+    finally:
+        clock.write()
     return result | {"cpu": clock.seconds}
 
 
@@ -68,7 +69,7 @@ class Clock:
 
     def __init__(self, path: Path):
         self.path, self.before, self.written = path, time.process_time(), 0.0
-        self.seconds = json.loads(path.read_text()) if path.exists() else {"synthesise": 0.0, "distill": 0.0}
+        self.seconds = read_json(path) if path.exists() else {"synthesise": 0.0, "distill": 0.0}
 
     def count(self, phase: str) -> None:
         """Add what was computed since the last call, and keep it on disk every few seconds."""
@@ -76,8 +77,12 @@ class Clock:
         self.seconds[phase] += now - self.before
         self.before = now
         if now - self.written > 5:
-            self.path.write_text(json.dumps(self.seconds))
-            self.written = now
+            self.write()
+
+    def write(self) -> None:
+        """Keep the seconds on disk."""
+        write_json(self.path, self.seconds)
+        self.written = self.before
 
 
 def curve(out: Path) -> list[tuple[int, float]]:

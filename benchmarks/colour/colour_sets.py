@@ -6,6 +6,7 @@ Nothing of either is in the repository.  `svhn-test-first10000.npz` lies where R
 overlap, so a photo's digits are all in one part: about 2,000 images choose, the other 8,000 are reported.
 """
 
+import hashlib
 import subprocess
 import sys
 import zipfile
@@ -24,6 +25,8 @@ from rdskd_lab.runs.train_teacher import train
 TOP = Path(__file__).resolve().parents[2]
 KEPT = TOP / "runs" / "colour"
 FILE, WEIGHTS = "svhn-test-first10000.npz", "ccexam/weights/svhn.pth"
+WHEEL = "ccexam-1.0.0-py3-none-any.whl"
+SHA256 = "9444f15096c0f8a28599705c8624cc68a9021ca625a32528f30bc8ba34bedc5d"
 CHOOSE, SEED = 2_000, 19
 
 
@@ -91,13 +94,14 @@ def register() -> None:
 
 def fetch() -> Path:
     """Return ccexam's weights for SVHN, downloaded with pip (no dependency, no code of it is run) if need be."""
-    path = KEPT / "svhn.pth"
+    path, wheel = KEPT / "svhn.pth", KEPT / WHEEL
     if not path.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "ccexam==1.0.0", "--no-deps", "-q", "-d", str(KEPT)], check=True
-        )
-        (wheel,) = KEPT.glob("ccexam-*.whl")
+        if not wheel.is_file():
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+            subprocess.run([*pip, "ccexam==1.0.0", "--dest", str(KEPT)], check=True)
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() != SHA256:
+            raise DataError(f"{wheel} is not the file that was expected; delete it and run this again")
         with zipfile.ZipFile(wheel) as file:
             part = path.with_suffix(".part")
             part.write_bytes(file.read(WEIGHTS))

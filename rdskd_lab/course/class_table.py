@@ -24,8 +24,7 @@ class ClassTable:
 
     def text(self) -> str:
         """Write the tables for each notebook, and a list of what to check by hand."""
-        count = len(self.hand_ins)
-        parts = [f"Hand-ins: {count}, from {', '.join(self._notebooks())}."]
+        parts = [f"Hand-ins: {len(self.hand_ins)}, from {', '.join(self._notebooks())}."]
         if self.refused:
             parts.append("\n".join(["Not read:"] + [f"    {name}: {why}" for name, why in self.refused.items()]))
         for notebook, hand_ins in self._notebooks().items():
@@ -100,7 +99,10 @@ def read_class(folder: Path | str, roster: Path | str | None = None) -> ClassTab
     if not Path(folder).is_dir():
         raise ValueError(f"{folder} is not a folder; pass the folder that holds the hand-ins")
     hand_ins, refused = read_hand_ins(folder)
-    names = Path(roster).read_text(encoding="utf-8").splitlines() if roster else []
+    try:
+        names = Path(roster).read_text(encoding="utf-8-sig").splitlines() if roster else []
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{roster} is not in UTF-8; save it as UTF-8, in Excel as CSV UTF-8") from error
     names = [" ".join(name.split()) for name in names if name.strip()]
     if not hand_ins:
         others = f" ({len(refused)} other .json files were not read)" if refused else ""
@@ -126,10 +128,8 @@ def _students(notebook: str, hand_ins: list[HandIn]) -> str:
 
 def _stuck(hand_ins: list[HandIn]) -> str:
     """Write one line per exercise: how many students solved it, and the most common errors of those who did not."""
-    head, rows = (
-        ["where students are stuck", "solved", "not yet", "not tried", "hints each", "most common last error"],
-        [],
-    )
+    head = ["where students are stuck", "solved", "not yet", "not tried", "hints each", "most common last error"]
+    rows = []
     exercises = max((one.exercises for one in hand_ins), key=len)
     for at, exercise in enumerate(exercises):
         of = [one.exercises[at] for one in hand_ins if at < len(one.exercises)]

@@ -1,6 +1,7 @@
 """What a run refuses, or warns of, before its first step: networks that cannot do what it will ask of them.
 
-Each network is run once forward and backward on random images, and is afterwards as it was.
+Each network is run forward and backward on a few random images.  It is afterwards as it was, but lies on the run's
+device and in the format of the run's numbers: it is itself moved and converted, as `nn.Module.to` does.
 """
 
 from collections.abc import Callable, Iterator
@@ -184,9 +185,7 @@ def _closed(net: nn.Module) -> str:
     return ""
 
 
-def draw_images(
-    n: int, channels: int, size: int, device, low: float = -1.0, high: float = 0.0, coarse: bool = False
-) -> Tensor:
+def draw_images(n: int, channels: int, size: int, device, low=-1.0, high=0.0, coarse=False) -> Tensor:
     """Draw images (n, C, S, S) of falling contrast, 10 ** high to 10 ** low: noise or coarse spots, always the same."""
     side = 4 if coarse else size
     noise = torch.randn(n, channels, side, side, generator=torch.Generator().manual_seed(0))

@@ -38,7 +38,9 @@ class Chart:
     def png(self) -> bytes:
         """Draw the matplotlib figure as a PNG file."""
         file = io.BytesIO()
-        self.matplotlib().savefig(file, format="png")
+        with load("matplotlib").rc_context({"text.parse_math": False}):  # a name that is not ours may hold a $
+            figure = self.matplotlib()
+        figure.savefig(file, format="png")
         return file.getvalue()
 
     def html(self) -> str:

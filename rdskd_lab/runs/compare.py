@@ -206,7 +206,7 @@ def append_row(path: Path, row: dict) -> None:
 
 def read_table(path: Path | str) -> list[dict]:
     """Read what `as_csv` wrote: what is blank as None, the columns TEXTS as text, numbers as numbers."""
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:  # Excel may have saved it anew
         return [{k: _value(v, k in TEXTS) for k, v in row.items()} for row in csv.DictReader(file)]
 
 

@@ -131,7 +131,7 @@ def read_json(path: Path) -> dict:
         if not isinstance(facts, dict):
             raise ValueError("no object")
         return facts
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error})") from error
 
 

@@ -1,34 +1,36 @@
 """The colour benchmarks: no photo chooses and is reported, and looks see no reported image."""
 
 import shutil
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "colour"))
 import colour_networks
+import colour_runs
 import colour_sets
 import damping_cell
-from colour_runs import configure
 
 from rdskd_lab.datasets import SETS, DataError
 from rdskd_lab.datasets.dataset import find, places
 from rdskd_lab.networks.architectures import WideResNet
 from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.config import Config
+from rdskd_lab.runs.run_folder import read_json
 from rdskd_lab.torch_state import seeded
 
 
 @pytest.fixture
-def sets(monkeypatch):
+def sets():
     """Add the benchmarks' sets, for one test."""
-    before = dict(SETS)
-    colour_sets.register()
-    yield SETS
-    SETS.clear()
-    SETS.update(before)
+    with patch.dict(SETS):
+        colour_sets.register()
+        yield SETS
 
 
 def test_whole_photos_choose_and_about_two_thousand_images_do():
@@ -62,7 +64,7 @@ def test_a_network_in_bfloat16_is_itself_when_it_is_tested_and_its_weights_stay_
 
 
 def test_a_change_is_of_settings_and_of_weights(sets):
-    config = configure("svhn-look", "rdskd+bn", 10, "width=32,w:bn=0.3")
+    config = colour_runs.configure("svhn-look", "rdskd+bn", 10, "width=32,w:bn=0.3")
     assert config.change == (("width", "32"),) and config.weight == (("bn", 0.3),) and config.data == "svhn-look"
 
 
@@ -76,3 +78,29 @@ def test_of_the_damping_cells_four_verdicts_one_holds_and_a_run_that_ended_early
     for arm in damping_cell.ARMS:
         append_row(damping_cell.TABLE, damping_cell.measure(arm, 999))
     assert len(damping_cell.rows()) == 18 and damping_cell.verdicts(damping_cell.rows()) == before
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_goes_on_and_all_its_seconds_are_kept(tmp_path, monkeypatch):
+    few = dict(generator_steps=4, batch_size=8, student_steps=2, student_batch_size=8, width=4)
+    config = Config(data="digits", change=tuple((name, str(n)) for name, n in few.items()))
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(colour_runs.Clock, "count", lambda *_: sys.exit())
+        colour_runs.run(config, tmp_path / "one")
+    assert not (tmp_path / "one" / "checkpoint.pt").exists()
+    result = colour_runs.run(config, tmp_path / "one")
+    assert result["cpu"] == read_json(tmp_path / "one.cpu.json") and min(result["cpu"].values()) > 0
+
+
+def test_a_wheel_that_is_not_the_expected_file_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(colour_sets, "KEPT", tmp_path)
+    with zipfile.ZipFile(tmp_path / "ccexam-1.0.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(colour_sets.WEIGHTS, "other weights")
+    with pytest.raises(DataError, match="not the file that was expected"):
+        colour_sets.fetch()
+
+
+def test_the_command_in_a_fresh_teachers_weights_makes_that_teacher(tmp_path):
+    code = "import fresh, sys; fresh.make = sys.exit; fresh.T.PLACE = sys.argv[1]; fresh.main('no-convolution')"
+    where = Path(colour_sets.__file__).parents[1] / "any_teacher"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=where, capture_output=True, text=True)
+    assert done.stderr == "no-convolution\n"

@@ -18,7 +18,8 @@ from jupyter import CHROMIUM, FLAGS  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
-SOME = ("index.html", "play/collapse.html", "course.html", "docs/own-teacher.html", "results/SCOREBOARD.html")
+GUIDE, FORMULAS = "notebooks/INSTRUCTOR.html", "notebooks/04_authenticity.html"
+SOME = ("index.html", "play/collapse.html", "course.html", "docs/own-teacher.html", "results/SCOREBOARD.html", FORMULAS)
 # No name is looked up, so whatever lies elsewhere cannot be reached, and whoever asks for it is seen.
 ALONE = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 
@@ -97,11 +98,24 @@ def test_all_links_lead_somewhere_and_all_sizes_are_kept(site):
             if not (site / path).is_file() or (target.fragment and target.fragment not in pages[path].places):
                 lost.append((place, url))
     assert lost == []
-    assert len([p for p in pages if p.startswith("notebooks/0") or p.startswith("notebooks/1")]) == len(
-        build_site.notebooks()
-    )
+    notebooks = {f"notebooks/{path.stem}.html" for path in (build_site.TOP / "notebooks").glob("*.ipynb")}
+    assert len(notebooks) >= 14
+    for place in "README.html", "course.html":
+        assert notebooks == {url for url in pages[place].named if "notebooks/" in url and url != GUIDE}
     assert (site / "index.html").stat().st_size <= 3e6
     assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) <= 30e6
+
+
+@pytest.mark.parametrize("holds", [["thesis.txt"], ["index.html", "site.css"], ["index.html", "math.woff", ".git"]])
+def test_only_a_site_made_before_gives_way(site, tmp_path, holds):
+    """A folder that holds the repository is only asked about: a test that fails must remove nothing."""
+    for name in holds:
+        (tmp_path / name).write_text("mine")
+    build, refuse = build_site.build, build_site.refuse
+    for act, place in (build, tmp_path), (build, tmp_path / holds[0]), (refuse, build_site.TOP.parent):
+        with pytest.raises(SystemExit, match="name a new folder"):
+            act(place)
+    assert refuse(site) is None and {path.name for path in tmp_path.iterdir()} == set(holds)
 
 
 def test_no_page_loads_anything_from_elsewhere(site, address, view):
@@ -115,17 +129,13 @@ def test_no_page_loads_anything_from_elsewhere(site, address, view):
 
 
 def test_formulas_are_drawn_with_the_letters_that_are_there(address, view):
-    view.goto(
-        address + "notebooks/" + next(p.stem for p in build_site.notebooks() if p.name.startswith("04")) + ".html"
-    )
+    view.goto(address + FORMULAS)
     view.evaluate("document.fonts.ready")
-    assert view.evaluate("[...document.fonts].filter((f) => f.family.includes('STIX')).map((f) => f.status)") == [
-        "loaded"
-    ]
+    fonts = "[...document.fonts].filter((f) => f.family.includes('STIX')).map((f) => f.status)"
+    assert view.evaluate(fonts) == ["loaded"]
     assert view.locator("math").count() > 10 and "$" not in view.inner_text("main").replace("$(", "")
-    sizes = view.evaluate(
-        "[...document.querySelectorAll('.display mfrac')].map((e) => e.getBoundingClientRect()).map((r) => [r.width, r.height])"
-    )
+    boxes = "[...document.querySelectorAll('.display mfrac')].map((e) => e.getBoundingClientRect())"
+    sizes = view.evaluate(f"{boxes}.map((r) => [r.width, r.height])")
     assert sizes and all(high > 30 for _, high in sizes), "a fraction stands on two lines"
     assert any(wide > 30 for wide, _ in sizes), sizes
 
@@ -136,7 +146,7 @@ def test_axe_finds_nothing_serious(address, view, wide, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     view.set_viewport_size({"width": wide, "height": 900})
     view.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    for place in (*SOME, f"notebooks/{build_site.notebooks()[3].stem}.html"):
+    for place in SOME:
         view.goto(address + place)
         said = axe.Axe().run(view).response["violations"]
         assert [

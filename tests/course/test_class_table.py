@@ -14,6 +14,7 @@ from rdskd_lab.course.classroom import HandIn, class_figure, read_hand_ins, stud
 
 NOTEBOOK = "04_authenticity"
 NAMES = [f"Student {i:02}" for i in range(28)]
+ROW = {"number": 1, "title": "", "state": "solved", "tries": 1, "hints": 0, "solution seen": False, "last error": ""}
 STUCK = "softmax over the batch axis"
 
 
@@ -28,6 +29,7 @@ def made_up(name, rng, seed=None, shown=True):
         done.append(row | {"solution seen": hints == 3, "last error": error})
     bands = read_bands(NOTEBOOK)
     found = {key: rng.gauss(sum(values) / 10, 0.3 * (max(values) - min(values))) for key, values in bands.items()}
+    found[r"$\frac$"] = 1.0  # to matplotlib, a broken formula
     guesses = {"1": "90 %", "2": "", "3": '=HYPERLINK("x")'}
     seed = student_seed(name) if seed is None else seed
     return HandIn(NOTEBOOK, seed, name if shown else "", done, guesses, found, token=f"{rng.randrange(16**6):06x}")
@@ -39,7 +41,8 @@ def folder(tmp_path):
     rng, where = random.Random(0), tmp_path / "class"
     for i, name in enumerate(NAMES[:-2]):
         write_hand_in(where / f"upload {i}", made_up(name, rng, shown=i % 3 > 0))
-    write_hand_in(where, made_up(NAMES[1], rng))  # the second of one name
+    second = write_hand_in(where, made_up(NAMES[1], rng))  # of one name
+    second.write_bytes(b"\xef\xbb\xbf" + second.read_bytes())  # saved anew by Notepad
     for _ in range(2):
         write_hand_in(where, made_up("", rng, seed=0))
     whole = write_hand_in(where, made_up("damaged", rng))
@@ -50,7 +53,7 @@ def folder(tmp_path):
 
 def test_thirty_hand_ins_become_a_table_with_what_to_look_at(folder, tmp_path):
     roster = tmp_path / "names.txt"
-    roster.write_text("\n".join(NAMES))
+    roster.write_text("\n".join(NAMES), encoding="utf-8-sig")  # as Notepad saves it
     table = read_class(folder, roster)
     text = table.text()
     assert len(table.hand_ins) == 29 and text.startswith(f"Hand-ins: 29, from {NOTEBOOK}.")
@@ -99,7 +102,10 @@ def test_results_outside_the_typical_range_are_counted(tmp_path):
     for token, value in (("a", low - 1e-6), ("b", (low + high) / 2), ("c", high + 1e-6)):
         write_hand_in(tmp_path, HandIn(NOTEBOOK, 5, token, [], {}, {name: value}, token))
     assert [row["results outside"] for row in read_class(tmp_path).rows()] == ["1 of 1", "0 of 1", "1 of 1"]
-    assert "3 students" in class_figure(tmp_path).alt_text() and "1 of them inside" in class_figure(tmp_path).alt_text()
+    figure, mean = class_figure(tmp_path), (low + high) / 2
+    assert figure.values[name].tolist() == [low - 1e-6, mean, high + 1e-6]
+    words = f"{name}: 3 students, mean {mean:.4g}, from {low:.4g} to {high:.4g}; 1 of them inside the typical range"
+    assert words in figure.alt_text()
 
 
 @pytest.mark.parametrize(
@@ -114,12 +120,19 @@ def test_results_outside_the_typical_range_are_counted(tmp_path):
         {"exercises": [{"number": 1}]},
         {"more": 1},
         {"name": None},
+        {"name": "\ud800"},
+        {"found": {"a": [1.0]}},
+        {"found": {"a": 1.7e308}},
+        {"found": dict.fromkeys(map(str, range(999)), 1.0)},
+        {"exercises": [ROW | {"hints": 10**400}]},
+        b"[" * 200_000,
     ],
 )
 def test_a_file_with_a_wrong_entry_is_refused_and_the_others_are_read(change, tmp_path):
     write_hand_in(tmp_path, HandIn(NOTEBOOK, 5, "", [], {}, {}, "good"))
     path = write_hand_in(tmp_path, HandIn(NOTEBOOK, 5, "", [], {}, {}, "bad"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    entry = path.read_bytes()
+    path.write_bytes(change if isinstance(change, bytes) else json.dumps(json.loads(entry) | change).encode())
     good, refused = read_hand_ins(tmp_path)
     assert len(good) == 1 and list(refused) == [path.name]
 
@@ -187,8 +200,7 @@ def test_begin_refuses_what_it_cannot_begin_before_it_prints(capsys):
     for wrong, said in (("4", "'04_authenticity'"), ("03_authentic", "'04_authenticity'"), ("zzz", "00_start_here")):
         with pytest.raises(ValueError, match=said):
             lessons.begin(wrong)
-    with pytest.raises(ValueError, match="name is empty"):
-        lessons.begin(NOTEBOOK, student="  ")
-    with pytest.raises(ValueError, match="name is empty"):
-        lessons.begin(NOTEBOOK, student="")
+    for empty in "  ", "":
+        with pytest.raises(ValueError, match="name is empty"):
+            lessons.begin(NOTEBOOK, student=empty)
     assert capsys.readouterr().out == ""

@@ -441,15 +441,6 @@ def test_a_students_seed_is_the_names_alone():
         student_seed("  ")
 
 
-def test_a_folder_of_hand_ins_becomes_one_figure(tmp_path):
-    for seed, value in ((11, 0.5), (12, 0.7), (13, 0.9)):
-        classroom.write_hand_in(tmp_path, classroom.HandIn("04_authenticity", seed, "", [], {}, {"classes": value}))
-    figure = class_figure(tmp_path)
-    assert figure.values["classes"].tolist() == [0.5, 0.7, 0.9]
-    assert all(words in figure.alt_text() for words in ("3 students", "0.7", "0.5 to 0.9"))
-    assert figure.png()[:4] == b"\x89PNG"
-
-
 def test_a_figure_of_nothing_or_of_several_notebooks_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(ValueError, match="no results"):
         class_figure(tmp_path)

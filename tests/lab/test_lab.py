@@ -153,6 +153,26 @@ def test_steps_that_end_or_raise_end_in_a_sentence_and_can_be_played_again():
     assert (ended.pulled, ended.reason) == (2, "There are no more steps.")
 
 
+@pytest.mark.parametrize("where", ["on_step", "on_show"])
+def test_an_error_in_what_follows_a_step_ends_in_a_sentence_too(where):
+    def plot(_):
+        if play.pulled and fails:
+            raise fails.pop()
+
+    fails, play = [IndexError()], Player(range(99), mode="inline", **{where: plot})
+    play.play(5)
+    assert (play.playing, play.reason) == (False, "Stopped. IndexError")
+    play.play(1)
+    assert (play.pulled, play.reason) == (2 if where == "on_step" else 6, "Paused.")
+
+
+@pytest.mark.parametrize("steps", [0, -1, 2.5])
+def test_steps_that_cannot_be_counted_down_are_refused(steps):
+    for asked in lambda: Player(range(9)).play(steps), lambda: Player(range(9), at_once=steps):
+        with pytest.raises(ValueError, match=f"not {steps}"):
+            asked()
+
+
 def test_an_interrupt_in_the_foreground_pauses():
     def interrupted():
         yield 1
@@ -252,12 +272,11 @@ def test_below_a_step_a_second_the_lab_offers_recorded_runs(lab):
 
 
 def test_an_unknown_mode_is_refused(monkeypatch):
-    monkeypatch.setenv("RDSKD_LAB_MODE", "thread")
-    with pytest.raises(ValueError, match="unset it"):
-        player.find_mode()
-    monkeypatch.setenv("RDSKD_LAB_MODE", "replay")  # of which the doctor speaks: it is no way to train
-    with pytest.raises(ValueError, match="Replay\\(path\\) plays it without training"):
-        player.find_mode()
+    words = r"Replay\(path\) plays it without training"  # the doctor speaks of replay: it is no way to train
+    for mode, said in ("thread", "unset it"), ("replay", words):
+        monkeypatch.setenv("RDSKD_LAB_MODE", mode)
+        with pytest.raises(ValueError, match=said):
+            player.find_mode()
 
 
 def test_a_forced_drawing_is_never_lost_and_drawings_keep_their_distance(monkeypatch):
@@ -484,15 +503,10 @@ def test_a_wrong_edit_is_refused_in_a_sentence(lab, edit):
 @pytest.mark.timeout(300)
 def test_a_storm_of_a_thousand_actions(lab):
     rng = random.Random(0)
-    often = [lambda: ("step", {})] * 4
 
     def edit():
         field = rng.choice(["on", "weight", "damped", "rule", "strength"])
-        values = {
-            "weight": [-5, 0, 0.3, 1, 2, 1000],
-            "rule": ["epoch", "previous", "average"],
-            "strength": [0, 1, 20, 99],
-        }
+        values = dict(weight=[-5, 0, 0.3, 1, 2, 1000], rule=["epoch", "previous", "average"], strength=[0, 1, 20, 99])
         term, value = rng.choice(list(lab.experiment.objective)), rng.choice(values.get(field, [True, False]))
         return "edit", dict(term=term, field=field, value=value)
 
@@ -511,7 +525,7 @@ def test_a_storm_of_a_thousand_actions(lab):
                 lambda: ("reset" if rare < 0.02 else "step", {}),
                 lambda: ("next_seed" if rare < 0.02 else "step", {}),
                 lambda: ("seed", {"value": "one"}),
-                *often,
+                *[lambda: ("step", {})] * 4,
             ]
         )()
 
@@ -562,13 +576,15 @@ def test_the_words_say_what_is_shown(lab):
     assert lab.liveness.sentence == words
 
 
-def test_the_run_is_sent_again_only_when_it_has_changed(lab):
+def test_the_run_is_sent_again_only_when_it_has_changed_and_a_toggle_is_marked_on_the_axis(lab):
     sent = []
     lab.screen.observe(lambda change: sent.append(change["name"]))
     lab.play(3)
     assert set(sent) == {"live"}
     lab.edit("ie", "on", False)
     assert "run" in sent  # its edits
+    lab.play(3)
+    assert [3, "class diversity off", "ie"] in lab.screen.run["edits"]
 
 
 def test_the_charts_show_terms_and_gains(lab):
@@ -592,13 +608,6 @@ def moves(lab) -> int:
 def test_an_anchor_that_moves_is_marked_once(lab):
     lab.play(30)
     assert moves(lab) == 1  # the rule "epoch" has moved both anchors at once
-
-
-def test_a_toggle_is_marked_on_the_axis(lab):
-    lab.play(3)
-    lab.edit("ie", "on", False)
-    lab.play(3)
-    assert [3, "class diversity off", "ie"] in lab.screen.run["edits"]
 
 
 def test_the_output_is_two_bundles_the_second_with_pictures_and_words(lab, monkeypatch):

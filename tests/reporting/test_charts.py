@@ -116,7 +116,7 @@ def test_labels_at_the_ends_do_not_overlap_and_stay_beside_the_axis(many):
 
 
 def test_mosaic_keeps_latents_in_place(run):
-    samples = charts.read_samples(run / "samples.npz", [str(k) for k in range(10)])
+    samples = charts.read_samples(run / "samples.npz", [rf"$\frac{k}$" for k in range(10)])
     samples.labels[-1] = np.where(samples.labels[-1] == 7, 1, samples.labels[-1])
     first, last = samples.mosaic(0), samples.mosaic(len(samples.steps) - 1)
     assert first.shape == last.shape == (340, 204, 3)

@@ -114,7 +114,7 @@ def test_importing_the_package_or_its_doctor_loads_no_plotting_widgets_or_torchv
 
 @pytest.mark.parametrize(
     "script",
-    [p for d in ("benchmarks", "tools", "notebooks/src") for p in sorted((TOP / d).glob("*.py"))],
+    [p for d in ("benchmarks", "tools", "notebooks/src") for p in sorted((TOP / d).rglob("*.py"))],
     ids=lambda path: path.name,
 )
 def test_scripts_and_notebooks_ask_the_package_for_names_that_it_has(script):

@@ -406,7 +406,7 @@ CASES = {
     "history too short": (cut_to("history.csv", 150), "history.csv has 150 bytes"),
     "torn line in the history": (edited("history.csv", b"\nsynthesise,4,", b"\n"), "history.csv .*bytes"),
     "another number in the history": (edited("history.csv", b"\nsynthesise,3,", b"\nsynthesise,9,"), "has changed"),
-    "result that is no JSON": (lambda out: (out / "result.json").write_text('{"stu'), "result.json .*--resume"),
+    "result that is no JSON": (lambda out: (out / "result.json").write_text("[" * 200_000), "result.json .*--resume"),
 }
 
 

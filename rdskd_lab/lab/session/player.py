@@ -63,7 +63,7 @@ class Player:
     ):
         self.take(steps)
         self.on_step, self.on_show = on_step or (lambda step: None), on_show or (lambda force: None)
-        self.mode, self.at_once, self.surround = mode or find_mode(), at_once, surround
+        self.mode, self.at_once, self.surround = mode or find_mode(), _counted(at_once), surround
         self.playing = False
         self.slow = False
         self.rest = SLOW  # s after each step, while `slow`
@@ -85,8 +85,8 @@ class Player:
     # ---- requests: callable from any thread at any time
 
     def play(self, count: int | None = None, reason: str = "") -> None:
-        """Train on; `count` steps, or until somebody pauses.  `reason`: why, as a sentence."""
-        self.ask(partial(self._start, count, reason))
+        """Train on; `count` steps, 1 or more, or until somebody pauses.  `reason`: why, as a sentence."""
+        self.ask(partial(self._start, None if count is None else _counted(count), reason))
 
     def pause(self, reason: str = "Paused.") -> None:
         """Stop before the next step."""
@@ -118,10 +118,10 @@ class Player:
     def _start(self, count, reason):
         for other in list(Player._playing - {self}):
             other.stop("Paused, because another lab in this notebook was started.")
-            other.on_show(True)
+            other._try(other.on_show, True)
         Player._playing.add(self)
-        if self.mode == "inline":
-            count = count or self.at_once
+        if self.mode == "inline" and count is None:
+            count = self.at_once
         self.playing, self.left = True, count
         steps = "" if count is None else f" {count} step{'s' * (count != 1)}"
         self.reason = reason or f"Training{steps}."
@@ -183,7 +183,7 @@ class Player:
             self._fail("Interrupted. Press Play to go on.")
         finally:
             self._busy = False
-        self.on_show(not self.playing)
+        self._try(self.on_show, not self.playing)
 
     def _step(self):
         begun = perf_counter()
@@ -192,17 +192,23 @@ class Player:
         except StopIteration:
             self.stop("There are no more steps.")
             return
-        except Exception as error:  # a learner's loop may raise anything: it ends in a sentence, not in a lost task
-            self._fail(f"Stopped. {error or type(error).__name__}")
+        except Exception as error:
+            self._fail(f"Stopped. {str(error) or type(error).__name__}")
             return
         self.pulled += 1
         self._took.append(perf_counter() - begun)
         self.threads.add(threading.current_thread().name)
-        self.on_step(step)
+        self._try(self.on_step, step)
         if self.left is not None:
             self.left -= 1
             if not self.left:
                 self.stop("Paused.")
+
+    def _try(self, act, *given):  # a learner's code may raise anything: it ends in a sentence, not in a lost task
+        try:
+            act(*given)
+        except Exception as error:
+            self.stop(f"Stopped. {str(error) or type(error).__name__}")
 
     def _fail(self, reason):
         self.stop(reason)
@@ -212,16 +218,19 @@ class Player:
     def _grant(self):
         granted = False
         while self._requests:
-            try:
-                self._requests.popleft()()
-            except Exception as error:
-                self.stop(f"Stopped. {error or type(error).__name__}")
+            self._try(self._requests.popleft())
             granted = True
         if granted:
-            self.on_show(True)
+            self._try(self.on_show, True)
 
     def _on_interrupt(self, *_):
         self._interrupted = self.playing
+
+
+def _counted(steps: int) -> int:
+    if steps < 1 or steps % 1:  # counting down would never end at 0
+        raise ValueError(f"one step or more can be played, a whole number of them, not {steps!r}")
+    return steps
 
 
 def _listen_for_interrupts(handler: Callable | None) -> None:

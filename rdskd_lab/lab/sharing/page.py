@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import math
+from copy import copy
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
@@ -91,7 +92,7 @@ def past_twin(twin: Twin, trace: Trace) -> RecordedTwin:
     alone = trace.until(twin.since, twin.experiment)
     last = max(alone.moments)
     alone.moments, alone.checkpoints = {last: alone.moments[last]}, {}
-    alone.record = twin.record
+    alone.record = copy(twin.record)
     if not twin.edits:  # it goes without damping
         damped = [name for name, term in StepOfLab(trace, twin.since).objective.items() if term.damped]
         alone.record.edits = [*alone.record.edits, *(Edit(twin.since, name, "damped", False) for name in damped)]
@@ -135,9 +136,7 @@ def save_page(lab, path: Path | str) -> Path:
     """Write the lab's run so far as one HTML file to play, whole or not at all, and return the path."""
     trace, title = lab.trace, f"{title_of_method(lab.experiment.method)}, seed {lab.experiment.seed}"
     changes = [f"{shortly_told(edit, trace.terms)} at step {edit.step:,}" for edit in trace.record.edits if edit.step]
-    words = (
-        f"A run of the live lab. Changed: {'; '.join(changes)}." if changes else "A run of the live lab, as it comes."
-    )
+    words = "A run of the live lab" + (f". Changed: {'; '.join(changes)}." if changes else ", as it comes.")
     made = f"rdskd-lab {__version__}, seed {lab.experiment.seed}"
     now = [past_twin(lab.twin, trace)] if lab.twin is not None else []
     branches, run = {"run": Branch(trace)}, about_run(lab.experiment)
@@ -189,18 +188,11 @@ mount(document.querySelector("#player"), JSON.parse(document.querySelector("#rec
 
 def packed(about: Recording) -> dict:
     """Return a recording as JSON can hold it: see `page.js` for how it is read."""
+    told = {name: getattr(about, name) for name in ("title", "words", "made", "every", "images", "run")}
     branches = {key: _branch(about, key) for key in about.branches}
-    ghosts = {twin.key: _ghost(twin) for twin in about.twins}
-    return {
-        "title": about.title,
-        "words": about.words,
-        "made": about.made,
-        "every": about.every,
-        "images": about.images,
-        "run": about.run,
-        "branches": branches,
-        "ghosts": ghosts,
-    }
+    # the curves of twins that are no branch
+    ghosts = {twin.key: {"since": twin.since, "course": _course(twin.trace, twin.since)} for twin in about.twins}
+    return told | {"branches": branches, "ghosts": ghosts}
 
 
 def about_run(experiment: Experiment) -> dict:
@@ -283,11 +275,6 @@ def _course(trace: Trace, since: int) -> dict:
             },
         }
     )
-
-
-def _ghost(twin: RecordedTwin) -> dict:
-    """The curves of a twin that is no branch."""
-    return {"since": twin.since, "course": _course(twin.trace, twin.since)}
 
 
 def band_for(trace: Trace, step: int) -> Band | None:

@@ -56,11 +56,9 @@ def played(lab):
     return lab, states
 
 
-def recording(lab, **more) -> dict:
-    twins = [*lab.past_twins, pages.past_twin(lab.twin, lab.trace)]
-    return packed(
-        Recording("A run", "Words.", about_run(lab.experiment), {"run": Branch(lab.trace)}, 10, 10, twins=twins)
-    )
+def recording(lab) -> dict:
+    now, run = [pages.past_twin(lab.twin, lab.trace)] if lab.twin else [], about_run(lab.experiment)
+    return packed(Recording("A run", "Words.", run, {"run": Branch(lab.trace)}, 10, 10, twins=lab.past_twins + now))
 
 
 def test_every_frame_is_what_the_lab_showed_after_that_step(played):
@@ -89,15 +87,8 @@ def test_the_curves_are_those_of_the_lab(played):
     for name in "oh", "ie", "ds":
         assert course["terms"][name]["probe"] == rounded(charts["terms"][name]["probe"])
         assert course["terms"][name]["anchor"] == rounded(charts["terms"][name]["anchor"])
-    ghosts = recording(lab)["ghosts"]
-    last = charts["terms"]["ie"]["twin"]
-    mine = dict(
-        zip(
-            ghosts["twin at 252"]["course"]["steps"],
-            ghosts["twin at 252"]["course"]["terms"]["ie"]["probe"],
-            strict=True,
-        )
-    )
+    ghost, last = recording(lab)["ghosts"]["twin at 252"]["course"], charts["terms"]["ie"]["twin"]
+    mine = dict(zip(ghost["steps"], ghost["terms"]["ie"]["probe"], strict=True))
     assert [mine.get(step) for step in charts["terms"]["ie"]["steps"] if step > 252] == rounded(last[-len(mine) + 1 :])
 
 
@@ -115,14 +106,13 @@ def test_a_twin_without_damping_is_kept_too(lab):
     lab.play(4)
     lab.compare()
     lab.play(120)
-    shown = lab.state()["live"]
+    shown, edits = lab.state()["live"], [*lab.twin.record.edits]
+    recording(lab)
+    assert lab.twin.record.edits == edits  # what is written changes nothing
     lab.compare(False)
     lab.play(6)
-    found = packed(
-        Recording("", "", about_run(lab.experiment), {"run": Branch(lab.trace)}, 10, 10, twins=lab.past_twins)
-    )
-    frames = found["branches"]["run"]["frames"]
-    at = found["branches"]["run"]["steps"].index(120)
+    run = recording(lab)["branches"]["run"]
+    frames, at = run["frames"], run["steps"].index(120)
     frame = unpacked(frames, at)
     assert frame["twin"]["kind"] == "without damping" and set(frame["fluctuation"]["terms"]) == {"oh", "ie"}
     assert frame["fluctuation"]["terms"]["oh"]["twin"] is not None
