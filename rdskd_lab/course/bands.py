@@ -17,7 +17,7 @@ LUCK = "luck alone causes this in 1 run in 20"
 
 def read_bands(notebook: str) -> dict[str, list[float]]:
     """Return the stored values of each result of a notebook; an empty dict if none are stored."""
-    return json.loads(FILE.read_text()).get(notebook, {}) if FILE.is_file() else {}
+    return json.loads(FILE.read_text("utf-8")).get(notebook, {}) if FILE.is_file() else {}
 
 
 def typical(values: list[float]) -> tuple[float, float]:

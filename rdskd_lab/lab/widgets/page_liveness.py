@@ -20,7 +20,7 @@ UNWATCHED = 90.0  # s without a sign of life from any page, after which nobody s
 class PageLiveness(anywidget.AnyWidget):
     """Speaks `sentence` to screen readers, and keeps the time at which a page last gave a sign of life."""
 
-    _esm = (files(__package__) / "page_liveness.js").read_text()
+    _esm = (files(__package__) / "page_liveness.js").read_text("utf-8")
     sentence = traitlets.Unicode("").tag(sync=True)
     focus = traitlets.Bool(False).tag(sync=True)  # whether its page takes the keyboard's focus, when nothing has it
 

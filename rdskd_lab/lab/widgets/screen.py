@@ -14,8 +14,8 @@ import traitlets
 class Screen(anywidget.AnyWidget):
     """`act(action)` is called with each action of the page, a dict as {"do": "play"}."""
 
-    _esm = (files(__package__) / "screen.js").read_text()
-    _css = (files(__package__) / "screen.css").read_text()
+    _esm = (files(__package__) / "screen.js").read_text("utf-8")
+    _css = (files(__package__) / "screen.css").read_text("utf-8")
     run = traitlets.Dict().tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
     stage = traitlets.Dict().tag(sync=True)
