@@ -155,7 +155,7 @@ def small_student(channels: int, classes: int) -> nn.Module:
 
 
 # Least squares over the seven MNIST teachers of the tuning half (benchmarks/any_teacher/forecast.py): RDSKD's student's
-# accuracy relative to its teacher's, seed 0, from the agreement on procedural images and from BatchNorm, whose
+# accuracy relative to its teacher's, one seed, from the agreement on procedural images and from BatchNorm, whose
 # statistics RDSKD does not look at: both teachers that failed had it.
 ORIGIN, SLOPE, BATCHNORM = 0.83, 0.26, -0.30
 
