@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from toys import (
+    CLASSES,
     F64,
     LATENT,
     SIZE,
@@ -204,6 +205,15 @@ def test_an_anchor_rule_by_name_reaches_the_damped_terms_only():
 def test_an_unknown_anchor_rule_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="no anchor rule 'epok'; there are epoch, previous, average, none"):
         use_anchor(rdskd(), "epok")
+
+
+def test_asking_how_many_classes_leaves_the_teacher_as_it_was():
+    teacher = ToyTeacher().train()
+    before = copied(teacher)
+    assert run(teacher=teacher).classes == CLASSES
+    assert (
+        teacher.training and same(teacher.state_dict(), before) and all(p.requires_grad for p in teacher.parameters())
+    )
 
 
 def test_a_device_that_is_not_there_is_refused_in_a_sentence():
