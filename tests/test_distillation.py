@@ -207,35 +207,6 @@ def test_an_unknown_anchor_rule_is_refused_with_those_there_are():
         use_anchor(rdskd(), "epok")
 
 
-class Says(nn.Module):
-    def __init__(self, answer):
-        super().__init__()
-        self.answer = answer
-
-    def forward(self, x):
-        return self.answer(x)
-
-
-ANSWERS = {
-    "a map": (lambda x: x, r"two images gave \(2, 1, 8, 8\)"),
-    "one answer for all": (lambda x: x.flatten(1)[:1, :4], r"two images gave \(1, 4\)"),
-    "a list of words": (lambda x: ["a", "b"], "two images gave list of str"),
-}
-
-
-@pytest.mark.parametrize("case", ANSWERS)
-def test_a_teacher_that_answers_in_another_shape_is_refused_in_a_sentence(case):
-    answer, sentence = ANSWERS[case]
-    with pytest.raises(ValueError, match=rf"must answer N images with logits \(N, K\); {sentence}"):
-        run(teacher=Says(answer))
-
-
-@pytest.mark.parametrize("teacher", [ToyTeacher(channels=3), LeNet5()])
-def test_a_teacher_of_other_channels_or_sizes_is_refused_in_a_sentence(teacher):
-    with pytest.raises(ValueError, match="the teacher cannot read images of 1 x 8 x 8: "):
-        run(teacher=teacher)
-
-
 def test_asking_how_many_classes_leaves_the_teacher_as_it_was():
     teacher = ToyTeacher().train()
     before = copied(teacher)

@@ -65,14 +65,7 @@ def load(data, split, root=None, *, size=None, channels=None, mean=None, std=Non
 def table() -> str:
     """Return which images each split of each set holds, as a Markdown table."""
     rows = [("data", *SPLITS), ("---",) * 4, *((name, *record.words) for name, record in SETS.items())]
-    rows.append(
-        (
-            "a folder",
-            "the pictures in train/CLASS/",
-            "as train, or as test",
-            "the pictures in test/CLASS/",
-        )
-    )
+    rows.append(("a folder", "the pictures in train/CLASS/", "as train, or as test", "the pictures in test/CLASS/"))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -15,7 +15,7 @@ from ..objective import Objective
 from ..torch_state import train_mode
 from ..training import labels
 from .building_blocks import generator
-from .method import SMALL_CIFAR10, Method, Settings
+from .method import CLASSROOM, SMALL_CIFAR10, Method, Settings
 
 
 class Noise(nn.Module):
@@ -76,14 +76,7 @@ def untrained(run) -> Generator:
 # ---- the controls, as methods ---------------------------------------------------------------------------------------
 
 PRESETS = {
-    "classroom": Settings(
-        generator_steps=0,
-        width=16,
-        student_steps=4_000,
-        student_batch_size=128,
-        student_lr=4e-3,
-        student_schedule="cosine",
-    ),
+    "classroom": replace(CLASSROOM, generator_steps=0, pooled=False, augment=0.0),
     "paper-mnist": Settings(generator_steps=0),
     "paper-svhn": Settings(generator_steps=0, latent=1000),
     "paper-cifar10": Settings(generator_steps=0, latent=1000, student_schedule="late"),

@@ -1,7 +1,7 @@
 """What a method is: a table of terms, what is optimised, when the student trains, and its settings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..objective import Objective
 from ..training import imitation
@@ -54,17 +54,7 @@ CLASSROOM = Settings(
     pooled=True,
     augment=1.0,
 )
-SMALL_CIFAR10 = Settings(
-    batch_size=128,
-    latent=256,
-    width=64,
-    lr=2e-3,
-    student_steps=4_000,
-    student_batch_size=128,
-    student_schedule="cosine",
-    pooled=True,
-    augment=1.0,
-)
+SMALL_CIFAR10 = replace(CLASSROOM, batch_size=128, latent=256, width=64, lr=2e-3, student_lr=2e-3)
 
 
 @dataclass(frozen=True)

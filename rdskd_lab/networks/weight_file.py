@@ -19,8 +19,7 @@ from torch import Tensor
 SAVE = "save the network's state dict where you trust the file: torch.save(net.state_dict(), 'weights.pt')"
 BEGINNINGS = (  # of a file in lower case -> what it is, and what to do
     (b"version https://git-lfs", "a Git LFS pointer, not the weights themselves; fetch them with: git lfs pull"),
-    (b"<!doctype", "a web page (HTML), probably a sign-in or an error page; download the file again"),
-    (b"<html", "a web page (HTML), probably a sign-in or an error page; download the file again"),
+    ((b"<!doctype", b"<html"), "a web page (HTML), probably a sign-in or an error page; download the file again"),
     (b"\x89hdf", f"an HDF5 file, as Keras writes; rebuild the network in PyTorch and {SAVE}"),
     (b"\x93numpy", f"a numpy array without names; {SAVE}"),
     (b"\x1f\x8b", "packed with gzip; unpack it and give the file inside"),

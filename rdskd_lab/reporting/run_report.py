@@ -218,9 +218,8 @@ def _student(history: dict, config: dict, result: dict) -> Html:
 
 
 def _errors(result: dict) -> Html:
-    text, kind = paragraph("This run recorded no confusion table."), "test"
-    if result.get("without_data"):
-        kind = "procedural"
+    text = paragraph("This run recorded no confusion table.")
+    kind = "procedural" if result.get("without_data") else "test"
     if result.get("confusion"):
         heat = charts.confusion(result)
         rows = [(f"{t} → {s}", f"{n:,}", f"{share:.2f} %") for t, s, n, share in heat.worst()]

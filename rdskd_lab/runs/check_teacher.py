@@ -25,6 +25,7 @@ from ..methods.rdskd import PRESETS, RDSKD
 from ..networks.foreign import NetworkWarning
 from ..torch_state import frozen, seeded
 from .config import NO_DATA, Config, resolve
+from .run_folder import flat
 
 IMAGES = 1_000  # of each kind that the teacher is shown
 SHORT = replace(PRESETS["classroom"], generator_steps=150, student_steps=600)  # 15 s of computing
@@ -77,15 +78,7 @@ class CheckUp:
 
     def row(self) -> dict:
         """Return all of it as one flat row of a table."""
-        flat = {}
-        for name, value in asdict(self).items():
-            if isinstance(value, dict):
-                for key, inner in value.items():
-                    parts = inner.items() if isinstance(inner, dict) else [("", inner)]
-                    flat |= {" ".join(filter(None, (name, str(key), part))): number for part, number in parts}
-            else:
-                flat[name] = value
-        return flat
+        return dict(flat(asdict(self)))
 
 
 def check(config: Config) -> CheckUp:

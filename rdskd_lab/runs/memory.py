@@ -49,8 +49,7 @@ def needs(run: Distillation) -> list[Need]:
 
 def check_memory(run: Distillation) -> None:
     """Refuse a run that needs more memory than there is; warn of one that needs more than is free just now."""
-    found = needs(run)
-    *kept, source, student = found
+    *kept, source, student = needs(run)
     step = max((source, student), key=lambda need: need.size)
     total = sum(need.size for need in kept) + step.size
     largest = max((*kept, step), key=lambda need: need.size)

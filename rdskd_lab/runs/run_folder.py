@@ -327,19 +327,20 @@ def sweep(path: Path, *names: str) -> None:
 
 def _agree(facts: dict, found: dict, path: Path) -> None:
     """Refuse a file that describes another run than `facts` does."""
-    flat, other = ({key: value for key, value in _flat(which)} for which in (facts, found))
-    for key in [*flat, *other]:
-        if key not in ("version", "device") and flat.get(key) != other.get(key):
+    asked, other = dict(flat(facts)), dict(flat(found))
+    for key in [*asked, *other]:
+        if key not in ("version", "device") and asked.get(key) != other.get(key):
             raise RunError(
-                f"{path} belongs to another run: {key} is {other.get(key)!r} there and {flat.get(key)!r} in the run "
+                f"{path} belongs to another run: {key} is {other.get(key)!r} there and {asked.get(key)!r} in the run "
                 "that was asked for; put back what was changed (config.json, the teacher's file, or the version of "
                 "rdskd-lab), or start again in a new folder"
             )
 
 
-def _flat(facts: dict, before: str = "") -> Iterator[tuple[str, object]]:
+def flat(facts: dict, before: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the values of nested tables, each with its keys in one: "settings width", 16."""
     for key, value in facts.items():
-        yield from _flat(value, f"{before}{key} ") if isinstance(value, dict) else [(before + key, value)]
+        yield from flat(value, f"{before}{key} ") if isinstance(value, dict) else [(f"{before}{key}", value)]
 
 
 def _is_part(path: Path) -> bool:

@@ -80,11 +80,8 @@ def do(trial: Trial, out: str) -> str:
         begun = time.perf_counter()
         place.mkdir(parents=True, exist_ok=True)
         found = trial.measure(trial.config, place)
-        found = (
-            {"seconds": time.perf_counter() - begun}
-            | found
-            | {"version": __version__, "machine": machine(torch.device("cpu"))}
-        )
+        found = {"seconds": time.perf_counter() - begun} | found
+        found |= {"version": __version__, "machine": machine(torch.device("cpu"))}
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, (json.dumps(found) + "\n").encode())
     shutil.rmtree(place, ignore_errors=True)

@@ -101,13 +101,9 @@ def page(study: Study, out: Path) -> Path:
     for title, caption, charts in study.figures(rows, read_table(curves) if curves.exists() else []):
         sections.append((title, figure(caption, *charts)))
     sections.append(("All settings in numbers", _settings(study, rows)))
-    stopped = sum(r["outcome"] != "finished" for r in rows)
-    lead = paragraph(
-        "{} of {} trials are finished; {} stopped, since a value was not finite.",
-        len(rows),
-        len(study.trials()),
-        stopped,
-    ) + paragraph("{}", study.how_to_read)
+    counts = len(rows), len(study.trials()), sum(r["outcome"] != "finished" for r in rows)
+    lead = paragraph("{} of {} trials are finished; {} stopped, since a value was not finite.", *counts)
+    lead += paragraph("{}", study.how_to_read)
     sections = [section for section in sections if section[1]]
     return write_page(out / f"{study.name}.html", whole_page(study.question, lead, sections))
 

@@ -291,17 +291,13 @@ def verdicts(rows: list[dict]) -> list[Verdict]:
         for arm, words in CONTROLS.items()
     ]
     also += [_less(rows, "ie", "probe", {"arm": "damped"}, {"arm": arm}, words) for arm, words in CONTROLS.items()]
-    also.append(_less(rows, "oh", "probe", {"arm": "friction"}, {"arm": "none"}, "with momentum 0.9 and no damping"))
-    also.append(
-        _less(
-            rows,
-            "oh",
-            "probe",
-            {"arm": "damped, no momentum"},
-            {"arm": "no momentum"},
-            "without it, both without momentum",
+    also += [
+        _less(rows, "oh", "probe", {"arm": arm}, {"arm": rival}, words)
+        for arm, rival, words in (
+            ("friction", "none", "with momentum 0.9 and no damping"),
+            ("damped, no momentum", "no momentum", "without it, both without momentum"),
         )
-    )
+    ]
     points = dict.fromkeys(r["point"] for r in rows if r["kind"] in ("strength", "teacher") and r["arm"] == "damped")
     for point, term in product(points, DAMPED):
         base = "teacher lenet5-bn" if "lenet5-bn" in point else DEFAULT

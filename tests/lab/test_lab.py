@@ -20,6 +20,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import ipywidgets as widgets  # noqa: E402
+from recorded import SMALL  # noqa: E402
 
 from rdskd_lab.datasets import Split  # noqa: E402
 from rdskd_lab.lab import Lab, PlaybackButtons, Player
@@ -30,7 +31,6 @@ from rdskd_lab.lab.session.experiment import PLAYABLE, Experiment  # noqa: E402
 from rdskd_lab.lab.session.record import Edit  # noqa: E402
 from rdskd_lab.lab.session.tracefile import open_trace, save  # noqa: E402
 from rdskd_lab.lab.widgets import redraw_throttle
-from rdskd_lab.methods.method import Settings  # noqa: E402
 from rdskd_lab.methods.rdskd import PRESETS
 from rdskd_lab.methods.registry import METHODS  # noqa: E402
 from rdskd_lab.networks.architectures import LeNet5  # noqa: E402
@@ -39,16 +39,7 @@ from rdskd_lab.reporting.history import number  # noqa: E402
 from rdskd_lab.runs import check_teacher
 from rdskd_lab.torch_state import seeded  # noqa: E402
 
-SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
 SMALL_CHECK = replace(SMALL, generator_steps=4, student_steps=4)
-
-
-@pytest.fixture
-def lab():
-    """A small lab in inline mode: a request is granted before the control's callback returns."""
-    made = Lab(mode="inline", settings=SMALL, steps=5, learn=False)
-    yield made
-    made.close()
 
 
 def test_a_lab_about_one_loss_says_which_and_another_method_may_lack_it():

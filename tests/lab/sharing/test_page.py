@@ -12,9 +12,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 pytestmark = pytest.mark.timeout(300)  # hundreds of steps on a busy machine
 
-from recorded import SMALL  # noqa: E402
 
-from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.sharing import page as pages  # noqa: E402
 from rdskd_lab.lab.sharing.page import LEFT_OUT, Branch, Recording, about_run, packed, rounded, transposed  # noqa: E402
 
@@ -26,12 +24,10 @@ def unpacked(columns: dict, i: int):
 
 
 @pytest.fixture
-def lab():
-    made = Lab(mode="inline", settings=SMALL, learn=False)
-    made.trace.stride, made.trace.shown = 10, 40
-    made.trace.keep_moment(made.experiment)
-    yield made
-    made.close()
+def lab(lab):
+    lab.trace.stride, lab.trace.shown = 10, 40
+    lab.trace.keep_moment(lab.experiment)
+    return lab
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ from toys import copied, same  # noqa: F401
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+from recorded import SMALL  # noqa: E402
+
 from rdskd_lab.lab import Lab
 from rdskd_lab.lab.session.experiment import PLAYABLE  # noqa: E402
 from rdskd_lab.lab.session.record import STUDENT, Edit  # noqa: E402
 from rdskd_lab.lab.sharing import share_string  # noqa: E402
 from rdskd_lab.lab.sharing.share_string import LONGEST, Recipe, ShareError, read, write  # noqa: E402
-from rdskd_lab.methods.method import Settings  # noqa: E402
 from rdskd_lab.objective import Objective, Term  # noqa: E402
 
 CASES = int(os.environ.get("RDSKD_FUZZ", 1000))  # mutated strings
-SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
 VALUES = {
     "on": (True, False),
     "weight": (0.0, 0.3, 2.171, 12.34),
@@ -27,13 +27,6 @@ VALUES = {
     "rule": ("epoch", "previous", "average"),
     "strength": (0, 1, 20, 7.5),
 }
-
-
-@pytest.fixture
-def lab():
-    made = Lab(mode="inline", settings=SMALL, learn=False)
-    yield made
-    made.close()
 
 
 def random_edit(rng: random.Random, step: int, names: list[str]) -> Edit:

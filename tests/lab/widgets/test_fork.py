@@ -21,13 +21,6 @@ from rdskd_lab.lab.widgets.fork import courses, split  # noqa: E402
 from rdskd_lab.methods.registry import METHODS  # noqa: E402
 
 
-@pytest.fixture
-def lab():
-    made = Lab(mode="inline", settings=SMALL, steps=5, learn=False)
-    yield made
-    made.close()
-
-
 def column(branch, name: str) -> list[float]:
     return branch.trace.record.columns[name].tolist()
 

@@ -10,20 +10,12 @@ from toys import copied, same  # noqa: F401
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+from recorded import SMALL  # noqa: E402
+
 from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session.record import Edit  # noqa: E402
 from rdskd_lab.lab.widgets.fork import split  # noqa: E402
 from rdskd_lab.lab.widgets.run_log import ORDERS  # noqa: E402
-from rdskd_lab.methods.method import Settings  # noqa: E402
-
-SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
-
-
-@pytest.fixture
-def lab():
-    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -145,19 +137,7 @@ def test_the_controls_sort_and_the_table_says_which_row_is_on_the_page(three):
     assert ["(now)" in row for row in rows] == [False, False, True]
     assert f"<code>Lab.from_share(&#x27;{three.share()}&#x27;)</code>" in three.run_log.table.value
     text = str(three.run_log).splitlines()
-    assert text[0].split() == [
-        "try",
-        "method",
-        "seed",
-        "changed",
-        "steps",
-        "classes",
-        "student",
-        "oh",
-        "ie",
-        "act",
-        "ds",
-    ]
+    assert text[0].split() == "try method seed changed steps classes student oh ie act ds".split()
     assert len(text) == 4 and text[1].startswith("3    dafl")
 
 

@@ -15,13 +15,13 @@ from waiting import until
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+from recorded import SMALL  # noqa: E402
+
 from rdskd_lab import losses  # noqa: E402
 from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session.experiment import PLAYABLE  # noqa: E402
 from rdskd_lab.lab.widgets.step_inspector import Rehearsal, functions_of, push  # noqa: E402
-from rdskd_lab.methods.method import Settings  # noqa: E402
 
-SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
 RDSKD = [
     "latents",
     "generator",
@@ -34,13 +34,6 @@ RDSKD = [
     "gradients",
     "step",
 ]
-
-
-@pytest.fixture
-def lab():
-    made = Lab(mode="inline", settings=SMALL, learn=False, steps=5)
-    yield made
-    made.close()
 
 
 def state(lab) -> tuple:
