@@ -10,7 +10,6 @@ Either requests an edit, the player grants it between two steps, the experiment 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -28,7 +27,7 @@ from ..runs.check_teacher import check_teacher
 from .drawing.sheet import encode
 from .drawing.view import every_chart, sentence
 from .session.cores import leave_a_core
-from .session.experiment import PLAYABLE, Experiment
+from .session.experiment import PLAYABLE, Experiment, played
 from .session.player import Player
 from .session.record import FIELDS, STUDENT, Edit, checked, rule_of
 from .session.screen_state import numbers, screen_state, terms
@@ -143,7 +142,7 @@ class Lab(CellOutput, widgets.VBox):
         trace.resume(trace.last_checkpoint(step), teacher, **place)  # before anything is built that would be closed
         lab = cls.__new__(cls)  # in whatever cell this is called, it replaces nothing
         settings = Settings(**trace.settings)
-        usual = settings == replace(PLAYABLE[trace.method].presets["classroom"], pooled=False)
+        usual = settings == played(PLAYABLE[trace.method].presets["classroom"])
         own = dict(teacher=teacher, settings=None if usual else settings, device=find_device(), **place)
         lab._build(trace.method, trace.seed, mode, 120, own)
         lab.player.ask(partial(lab._go_back, trace, step))

@@ -57,6 +57,11 @@ class Measured:
     classes: float  # effective ones of the latest training batches, in [1, K]; NaN before the first
 
 
+def played(settings: Settings) -> Settings:
+    """Return settings as the lab plays them: without a pool, which would fill 100 MB, and what is mixed with one."""
+    return replace(settings, pooled=False, procedural=0.0, blend=0.0, contrast=0.0)
+
+
 class Experiment:
     """Teacher, generator, objective and student from one seed.  `learning`: does the student train as well?
 
@@ -84,7 +89,7 @@ class Experiment:
         data = "digits" if data is None and teacher is None else data
         self.test = datasets.load(data, "test") if isinstance(data, str) else data
         how = replace(PLAYABLE[method], turns=building_blocks.after)  # the student trains when the learner says so
-        settings = replace(settings or how.presets["classroom"], pooled=False)  # a pool would fill 100 MB, then stay so
+        settings = played(settings or how.presets["classroom"])
         terms = how.objective(settings)
         if self.test is None:
             teacher, shape = _format(teacher, device)

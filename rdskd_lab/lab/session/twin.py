@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from .experiment import PLAYABLE, Experiment
+from .experiment import PLAYABLE, Experiment, played
 from .record import STUDENT, Edit, Record, words_of
 
 SMOOTH = 10  # measurements whose mean is compared: 20 steps
@@ -39,7 +39,7 @@ class Band:
             return False
         table = ours.terms().weigh(ours.presets["classroom"].weights)
         same = all((t.on, t.weight) == (table[n].on, table[n].weight) for n, t in experiment.objective.items())
-        return same and experiment.run.settings == replace(ours.presets["classroom"], pooled=False)
+        return same and experiment.run.settings == played(ours.presets["classroom"])
 
     def beyond(self, name: str, lag: int, difference: float) -> bool:
         """Return whether a smoothed difference after `lag` steps is more than luck."""
