@@ -16,12 +16,12 @@ from rdskd_lab.runs.compare import append_row
 
 TABLE = TOP / "results" / "colour.csv"
 SEEDS = 0, 1, 2
-# Where the budget goes: at a quarter of it, 1,600 generator steps gave SVHN's student 90.1 % instead of 86.8 with 400,
-# with 1,500 student steps both times (search.py).  About 20 minutes of one core a run, and less than 30 with BatchNorm.
+# Where the budget goes: at a quarter of it, 1,600 generator steps gave SVHN's student 90.0 % instead of 86.8 with 400,
+# with 1,500 student steps both times (search.py).  21 minutes of one core for SVHN's RDSKD, 40 for CIFAR-10's best.
 LONG = "generator_steps=4000,width=32,student_steps=6000"
 STUDENT = "generator_steps=0,width=32,student_steps=6000"
 # data -> recipe -> method, and changes to its `classroom`, as chosen by search.py on tuning images: with SVHN nothing
-# that was added to RDSKD helped, so the best is RDSKD with twice the steps; with CIFAR-10 all of it helped.
+# that was added to RDSKD helped, so the best is RDSKD with twice the steps; with CIFAR-10 it helped as a whole.
 RECIPES = {
     "svhn-8000": {
         "rdskd": ("rdskd", LONG),

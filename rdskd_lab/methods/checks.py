@@ -185,7 +185,9 @@ def _closed(net: nn.Module) -> str:
     return ""
 
 
-def draw_images(n: int, channels: int, size: int, device, low=-1.0, high=0.0, coarse=False) -> Tensor:
+def draw_images(
+    n: int, channels: int, size: int, device, low: float = -1.0, high: float = 0.0, coarse: bool = False
+) -> Tensor:
     """Draw images (n, C, S, S) of falling contrast, 10 ** high to 10 ** low: noise or coarse spots, always the same."""
     side = 4 if coarse else size
     noise = torch.randn(n, channels, side, side, generator=torch.Generator().manual_seed(0))
