@@ -1,6 +1,6 @@
 """Search the recipe on the tuning half, openly: `python benchmarks/any_teacher/search.py TEACHERS SEEDS CHANGE ...`.
 
-A change is NAME=VALUE,NAME=VALUE beside any-teacher's `classroom`, "-" for none: `bn,fashion 10 - blend=0`.
+A change is NAME=VALUE,NAME=VALUE beside any-teacher's `classroom`, "-" for none: `bn,fashion 10 - balance=0`.
 Students are scored on tuning images only; no test image is looked at.  Each look is a row of any_teacher_log.csv.
 The generator's pool is kept in runs/pools, since most changes leave the generator as it is.
 """

@@ -1,6 +1,7 @@
 """Distil every teacher of the suite: `python benchmarks/any_teacher/suite.py [WORKER/WORKERS] [LIST ...]`.
 
-    results/any_teacher.csv      one row a run, written when it is finished; what has a row is not run again
+    results/any_teacher.csv           one row a run, written when it is finished; what has a row is not run again
+    results/any_teacher_blended.csv   rows of the recipe as it was until it lost blends and contrast
 
 Students are tested on official test images here, with seeds 0, 1 and 2; nothing is chosen by that.  Seed after seed,
 the lists come in the order of their worth, so that whatever time there is gives whole columns first.  Two workers (1/2
@@ -26,7 +27,7 @@ from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.recover import recovering
 from rdskd_lab.torch_state import frozen, seeded
 
-TABLE = TOP / "results" / "any_teacher.csv"
+TABLE, BLENDED = (TOP / "results" / f"any_teacher{part}.csv" for part in ("", "_blended"))
 SEEDS = 0, 1, 2
 # list -> preset, arms.  An arm is a method, or a method and what is left out of it.
 LISTS = {
@@ -35,14 +36,12 @@ LISTS = {
     "controls": ("classroom", ("real", "procedural", "untrained")),
     "long": ("long", ("any-teacher", "rdskd")),
     "rivals": ("classroom", ("dafl", "dfad")),
-    "ablation": ("classroom", ("-procedural", "-strokes", "-blend", "-contrast", "-bn", "-warps", "-generator")),
+    "ablation": ("classroom", ("-procedural", "-strokes", "-bn", "-warps", "-generator")),
 }
 HARD = "bn-warped", "fashion", "warped", "groupnorm", "fashion-bn", "28-pixels"  # of the ablation
 LEFT_OUT = {
     "-procedural": {"procedural": 0.0},
     "-strokes": {"strokes": 0.0},
-    "-blend": {"blend": 0.0},
-    "-contrast": {"contrast": 0.0},
     "-warps": {"augment": 0.0},
     "-generator": {"procedural": 1.0},
     "-bn": {},
@@ -126,9 +125,9 @@ def measure(name: str, preset: str, arm: str, teacher: str, seed: int) -> dict:
     }
 
 
-def rows() -> list[dict]:
+def rows(path: Path = TABLE) -> list[dict]:
     """Return the finished rows."""
-    return list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
+    return list(csv.DictReader(path.open())) if path.exists() else []
 
 
 def main(*given: str) -> None:

@@ -2,8 +2,8 @@
 
 A generator satisfies every teacher, and its student then agrees with the teacher on all that was generated; but on real
 images it may not, since nothing asks for coverage.  So the student sees procedural images too, which know nothing of
-the teacher; images are blended and their contrast is changed, always before the teacher answers; and where the teacher
-has BatchNorm statistics, the generator matches them.  Each addition is a setting or a term, so that it can be left out.
+the teacher, and more often those of classes that are rare; and where the teacher has BatchNorm statistics, the
+generator matches them.  Each addition is a setting or a term, so that it can be left out.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ def any_teacher() -> Objective:
 
 
 def mixed(run, start: int) -> Iterator[Batch]:
-    """Yield batches of pooled and procedural images, changed as the settings say and then answered by the teacher.
+    """Yield batches of pooled and procedural images, warped and then answered by the teacher.
 
     A pure function of the pool, the seed and `start`, as the pool's own batches, which come where nothing is added.
     """
     s, pool, size = run.settings, run.pool, run.settings.student_batch_size
-    if not (s.procedural or s.blend or s.contrast):
+    if not (s.procedural or s.balance):
         return (yield from finished(run, start))
     bank = draw_bank(run) if s.procedural else pool.images[:0]
     kept = pool.images[: pool.filled]
@@ -50,7 +50,7 @@ def mixed(run, start: int) -> Iterator[Batch]:
         drawn = zip((bank, kept), chances, (made, n - made), strict=True)
         images = torch.cat([_pick(*what, rng) for what in drawn])
         images = images[torch.randperm(n, generator=rng).to(images.device)]
-        return answered(run.teacher, images, lambda part, rng: change(part, s, rng), rng)
+        return answered(run.teacher, images, lambda part, rng: warp(part, s.augment, rng) if s.augment else part, rng)
 
     yield from rounds(draw, n, size, seed=run.seed, start=start, reuse=s.reuse)
 
@@ -91,26 +91,6 @@ def _diversity(run, source: DeadLeaves) -> float:
     return -information_entropy(_answers(run, images.to(run.device))).item()
 
 
-def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
-    """Warp each image, blend a share of them with another, and change the contrast and brightness of a share.
-
-    A blend has a share uniform in [0, 1] of either image.  Contrast is multiplied by exp(u) and u' is added to the
-    brightness, with u and u' uniform within 0.7 and 0.5, in units of normalised pixels.
-    """
-
-    def draw(low: float = 0.0, high: float = 1.0) -> Tensor:
-        return (low + (high - low) * torch.rand(len(images), 1, 1, 1, generator=rng)).to(images)
-
-    if s.augment:
-        images = warp(images, s.augment, rng)
-    if s.blend:
-        other = images[torch.randperm(len(images), generator=rng).to(images.device)]
-        images = torch.where(draw() < s.blend, torch.lerp(images, other, draw()), images)
-    if s.contrast:
-        images = torch.where(draw() < s.contrast, images * draw(-0.7, 0.7).exp() + draw(-0.5, 0.5), images)
-    return images
-
-
 @torch.no_grad()
 def _answers(run, images: Tensor) -> Tensor:
     """Return the teacher's answers to images, (N, K)."""
@@ -141,7 +121,7 @@ def _pick(images: Tensor, chances: Tensor | None, n: int, rng: torch.Generator) 
     return images[rows.to(images.device)]
 
 
-ADDED = dict(procedural=0.5, things=1.0, strokes=0.5, balance=0.7, blend=0.5, contrast=0.5, temperature=4.0)
+ADDED = dict(procedural=0.5, things=1.0, strokes=0.5, balance=0.7, temperature=4.0)
 STROKES = dict(procedural=0.3, things=1.0, strokes=1.0, balance=0.7)  # for digits; RDSKD's otherwise
 PRESETS = RDSKD.presets | {
     "classroom": replace(RDSKD.presets["classroom"], **ADDED, student_steps=4_500, reuse=3),
@@ -154,6 +134,6 @@ METHODS = {
         PRESETS,
         batches=mixed,
         recovers=True,
-        seen="images that a generator made and procedural ones, blended and changed, and the teacher's answers to them",
+        seen="images that a generator made and procedural ones, and the teacher's answers to them",
     )
 }

@@ -73,6 +73,8 @@ def refuse_misfit(run: Distillation, facts: dict, source: Path) -> dict | None:
     for name in (*needed, "history.csv"):
         if not (source / name).is_file():
             raise RunError(f"{source / name} is missing; put it back, {instead}")
+    if "samples.npz" in needed:
+        _read_pictures(source / "samples.npz")
     return checkpoint
 
 
@@ -118,10 +120,13 @@ def _fill_pool(run: Distillation) -> None:
 
 def _read_pictures(path: Path) -> list[dict]:
     """Return what `Folder.finish` has stacked."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: torch.from_numpy(file[name]) for name in file.files}
-    pictures = [{name: rows[i] for name, rows in arrays.items()} for i in range(len(arrays["steps"]))]
-    return [picture | {"steps": int(picture["steps"])} for picture in pictures]
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: torch.from_numpy(file[name]) for name in file.files}
+        pictures = [{name: rows[i] for name, rows in arrays.items()} for i in range(len(arrays["steps"]))]
+        return [picture | {"steps": int(picture["steps"])} for picture in pictures]
+    except Exception as error:  # a foreign file can fail in any way
+        raise RunError(f"{path} is damaged ({error}); put it back as it was, or start a run without --from") from error
 
 
 def _copy_history(folder: Folder, path: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_student_that_answers_one_class_is_noticed():
 
 FACTS = {"data": "digits"}
 SMALL = dict(generator_steps=12, batch_size=8, width=4, student_steps=6, student_batch_size=8, bank=64)
-SMALL |= dict(procedural=0, blend=0, contrast=0, augment=0)  # which take time
+SMALL |= dict(procedural=0, balance=0, augment=0)  # which take time
 CONFIG = Config(method="any-teacher", change=tuple((k, str(v)) for k, v in SMALL.items()))
 
 

@@ -123,7 +123,7 @@ def test_what_would_need_another_generator_is_refused_and_nothing_is_left(what, 
 FREE = (
     "format version off weight change anchor strength preset data seed weights mean std student student_network device "
     "folder from_run budget name damped student_steps student_turn student_batch_size student_optimizer student_lr "
-    "student_schedule temperature pooled augment reuse procedural bank things strokes balance blend contrast"
+    "student_schedule temperature pooled augment reuse procedural bank things strokes balance"
 ).split()
 
 
@@ -168,6 +168,10 @@ def test_a_run_whose_generator_cannot_be_used_is_refused(runs, tmp_path):
         (source / name).unlink()
         with pytest.raises(RunError, match=f"{source / name} is missing; put it back"):
             execute(like(source, {}), tmp_path / "b")
+    whole = (runs / "finished" / "samples.npz").read_bytes()
+    (tmp_path / "samples.npz" / "samples.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match="samples.npz is damaged .*; put it back"):
+        execute(like(tmp_path / "samples.npz", {}), tmp_path / "b")
     sheets = STEPS | {"generator_steps": "8", "sheet_steps": "4", "student_steps": "2"}
     turns = STEPS | {"student_steps": "6", "student_turn": "1"}
     for method, words, change in (

@@ -228,7 +228,7 @@ def _settings(found: dict) -> dict:
             _need(0 < value <= largest[name], f"its {name}")
         elif kind in (int, float):
             _need(0 <= value < 1e9, f"its {name}")
-    return settings
+    return {name: value for name, value in settings.items() if name in known or value}  # 0: an addition since given up
 
 
 def _edit(found: dict, objective, n: int) -> Edit:
