@@ -30,7 +30,7 @@ PLAN = [
         (("rdskd", QUARTER, "generator_steps=400,student_steps=3400"), ("any-teacher", MIXED, "temperature=10")),
         (("rdskd", QUARTER, "generator_steps=1600,student_steps=2500"), ("any-teacher", MIXED, "w:bn=0.01")),
         (("rdskd", QUARTER, "temperature=4"), ("any-teacher", MIXED, "procedural=0.25")),
-        (("rdskd", QUARTER, "augment=0.5"), ("any-teacher", MIXED, "balance=0")),
+        (("rdskd", QUARTER, "augment=0.5"), ("any-teacher", MIXED, "blend=0.5")),
         (
             ("rdskd", QUARTER, "reuse=1,student_steps=2500"),
             ("any-teacher", MIXED, "generator_steps=1600,student_steps=2500"),

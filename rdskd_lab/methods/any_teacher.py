@@ -3,7 +3,8 @@
 A generator satisfies every teacher, and its student then agrees with the teacher on all that was generated; but on real
 images it may not, since nothing asks for coverage.  So the student sees procedural images too, which know nothing of
 the teacher, and more often those of classes that are rare; and where the teacher has BatchNorm statistics, the
-generator matches them.  Each addition is a setting or a term, so that it can be left out.
+generator matches them.  Each addition is a setting or a term, so that it can be left out.  Blends are off in the
+presets, since they help in colour only.
 """
 
 from collections.abc import Iterator
@@ -31,12 +32,12 @@ def any_teacher() -> Objective:
 
 
 def mixed(run, start: int) -> Iterator[Batch]:
-    """Yield batches of pooled and procedural images, warped and then answered by the teacher.
+    """Yield batches of pooled and procedural images, warped, blended and then answered by the teacher.
 
     A pure function of the pool, the seed and `start`, as the pool's own batches, which come where nothing is added.
     """
     s, pool, size = run.settings, run.pool, run.settings.student_batch_size
-    if not (s.procedural or s.balance):
+    if not (s.procedural or s.balance or s.blend):
         return (yield from finished(run, start))
     bank = draw_bank(run) if s.procedural else pool.images[:0]
     kept = pool.images[: pool.filled]
@@ -50,7 +51,7 @@ def mixed(run, start: int) -> Iterator[Batch]:
         drawn = zip((bank, kept), chances, (made, n - made), strict=True)
         images = torch.cat([_pick(*what, rng) for what in drawn])
         images = images[torch.randperm(n, generator=rng).to(images.device)]
-        return answered(run.teacher, images, lambda part, rng: warp(part, s.augment, rng) if s.augment else part, rng)
+        return answered(run.teacher, images, lambda part, rng: change(part, s, rng), rng)
 
     yield from rounds(draw, n, size, seed=run.seed, start=start, reuse=s.reuse)
 
@@ -89,6 +90,17 @@ def _diversity(run, source: DeadLeaves) -> float:
     """Compute the entropy, in nats, of the teacher's mean answer to 1,000 images."""
     images = source.sample(1_000, torch.Generator().manual_seed(run.seed + 8)).images
     return -information_entropy(_answers(run, images.to(run.device))).item()
+
+
+def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
+    """Warp each image, and blend a share of them with another, which has a share uniform in [0, 1] of the pixels."""
+    if s.augment:
+        images = warp(images, s.augment, rng)
+    if s.blend:
+        other = images[torch.randperm(len(images), generator=rng).to(images.device)]
+        some, share = (torch.rand(len(images), 1, 1, 1, generator=rng).to(images) for _ in range(2))
+        images = torch.where(some < s.blend, torch.lerp(images, other, share), images)
+    return images
 
 
 @torch.no_grad()

@@ -45,13 +45,13 @@ def check_arguments(teacher, student, objective, settings, size, seed, device) -
             "setting student_batch_size must not exceed the pool, generator_steps / sheet_steps x batch_size = "
             f"{pooled} images; it is {settings.student_batch_size}"
         )
-    for name in "procedural", "things", "strokes", "balance":
+    for name in "procedural", "things", "strokes", "balance", "blend":
         if not 0 <= getattr(settings, name) <= 1:
             raise ValueError(f"setting {name} must be from 0 to 1, not {getattr(settings, name)}")
     if settings.bank < 1:
         raise ValueError(f"setting bank must be at least 1, not {settings.bank}; procedural=0 leaves such images out")
-    if not settings.pooled and (settings.procedural or settings.balance):
-        raise ValueError("procedural and balance need pooled images; add pooled=true, or leave them out")
+    if not settings.pooled and (settings.procedural or settings.balance or settings.blend):
+        raise ValueError("procedural, balance and blend need pooled images; add pooled=true, or leave them out")
 
 
 def check_networks(

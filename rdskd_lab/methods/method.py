@@ -38,6 +38,7 @@ class Settings:
     things: float = 0.0  # share of them that is a thing on a plain ground; the rest are dead leaves
     strokes: float = 0.0  # share of the things that is strokes of a pen, unless they show the teacher fewer classes
     balance: float = 0.0  # how far the teacher's rare classes are preferred: 1 draws all classes equally often
+    blend: float = 0.0  # share that is blended with another image
 
     weights: tuple[tuple[str, float], ...] = ()  # of terms, where they differ from the table's
 

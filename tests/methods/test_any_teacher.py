@@ -6,12 +6,12 @@ from itertools import islice
 import pytest
 import torch
 from torch import nn
-from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher
+from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, seeded
 
 from rdskd_lab.distillation import Distillation
 from rdskd_lab.losses import bn_statistics
 from rdskd_lab.methods import any_teacher
-from rdskd_lab.methods.any_teacher import draw_bank
+from rdskd_lab.methods.any_teacher import change, draw_bank
 from rdskd_lab.methods.method import Settings
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.registry import shipped_teacher
@@ -29,6 +29,7 @@ SMALL = Settings(
     reuse=2,
     procedural=0.5,
     bank=30,
+    blend=0.5,
 )
 
 
@@ -69,7 +70,7 @@ def test_without_batchnorm_the_generator_trains_as_rdskds_bit_for_bit():
 
 
 def test_with_nothing_added_the_student_sees_what_rdskds_sees():
-    ours, pure = generated(procedural=0.0), run("rdskd", procedural=0.0)
+    ours, pure = generated(procedural=0.0, blend=0.0), run("rdskd", procedural=0.0, blend=0.0)
     pure.pool = ours.pool
     for a, b in islice(zip(ours.batches(), pure.batches(), strict=True), 20):
         assert torch.equal(a.images, b.images) and torch.equal(a.logits, b.logits)
@@ -77,7 +78,7 @@ def test_with_nothing_added_the_student_sees_what_rdskds_sees():
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_round_holds_the_share_of_procedural_images_that_was_asked_for(share):
-    made = generated(procedural=share, augment=0.0, balance=1e-9)
+    made = generated(procedural=share, augment=0.0, balance=1e-9, blend=0.0)
     drawn = draw_bank(replace_settings(made, procedural=share)).float().flatten(1)
     bank = {tuple(image) for image in drawn.tolist()}
     assert len(bank) == SMALL.bank
@@ -103,6 +104,17 @@ def test_batches_from_the_kth_on_are_the_tail_of_all(start):
     every = list(islice(made.batches(), 30))
     for a, b in zip(every[start:], made.batches(start), strict=False):
         assert torch.equal(a.images, b.images) and torch.equal(a.logits, b.logits)
+
+
+def test_blends_lie_between_two_images_and_the_rest_are_as_they_were():
+    images = torch.stack([torch.full((1, SIZE, SIZE), float(k)) for k in (0, 10)] * 500)
+    settings = Settings(augment=0.0, blend=0.3)
+    changed = change(images, settings, seeded(0))
+    assert torch.equal(changed, changed[:, :, :1, :1].expand_as(changed))  # one share for all pixels
+    touched = (changed != images)[:, 0, 0, 0]
+    assert 0.1 < touched.float().mean() < 0.2  # 0.3, and half of them met an image like themselves
+    values = changed[touched][:, 0, 0, 0]
+    assert 0 < values.min() and values.max() < 10 and values.std() > 2
 
 
 @pytest.mark.parametrize(("share", "balance", "asked"), [(0.0, 0.7, 0), (0.5, 0.0, 0), (0.5, 0.7, 30)])
@@ -141,7 +153,7 @@ def test_rare_classes_are_drawn_more_often_up_to_a_tenth_of_an_even_share(balanc
 
 def test_a_balanced_round_holds_more_of_what_the_teacher_calls_rare():
     def rarest(balance):
-        made = generated(procedural=1.0, bank=200, balance=balance, augment=0.0)
+        made = generated(procedural=1.0, bank=200, balance=balance, augment=0.0, blend=0.0)
         with torch.no_grad():
             rare = made.teacher(draw_bank(made).float()).argmax(1).bincount(minlength=5)
         seen = torch.cat([batch.logits.argmax(1) for batch in islice(made.batches(), 100)]).bincount(minlength=5)

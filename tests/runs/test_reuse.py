@@ -123,7 +123,7 @@ def test_what_would_need_another_generator_is_refused_and_nothing_is_left(what, 
 FREE = (
     "format version off weight change anchor strength preset data seed weights mean std student student_network device "
     "folder from_run budget name damped student_steps student_turn student_batch_size student_optimizer student_lr "
-    "student_schedule temperature pooled augment reuse procedural bank things strokes balance"
+    "student_schedule temperature pooled augment reuse procedural bank things strokes balance blend"
 ).split()
 
 

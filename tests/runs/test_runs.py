@@ -509,7 +509,7 @@ def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path,
 
 # ---- what is refused before it begins ------------------------------------------------------------------------------
 
-SHARES = dict(procedural="1.5", things="2", strokes="-1", balance="nan")
+SHARES = dict(procedural="1.5", things="2", strokes="-1", balance="nan", blend="-0.1")
 REFUSED = {
     **{f"{name}={value}": (None, f"{name} must be from 0 to 1, not {float(value)}") for name, value in SHARES.items()},
     "preset": ({"preset": "clasroom"}, "no preset 'clasroom'; .*Did you mean 'classroom'"),
@@ -544,7 +544,7 @@ REFUSED = {
     "student_schedule=line": (None, "no student_schedule 'line'; there are constant, cosine"),
     "bank=0": (None, "bank must be at least 1, not 0"),
     "mixed afresh": (
-        {"preset": "paper-mnist", "change": (("balance", "0.1"),)},
+        {"preset": "paper-mnist", "change": (("blend", "0.1"),)},
         "need pooled images; add pooled=true",
     ),
     "std": ({**OWN, "std": (0.3, 0.3)}, r"give 1 number.* per channel, not \(0\.5\d*,\) and \(0\.3, 0\.3\)"),

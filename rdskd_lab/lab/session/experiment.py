@@ -59,7 +59,7 @@ class Measured:
 
 def played(settings: Settings) -> Settings:
     """Return settings as the lab plays them: without a pool, which would fill 100 MB, and what is mixed with one."""
-    return replace(settings, pooled=False, procedural=0.0, balance=0.0)
+    return replace(settings, pooled=False, procedural=0.0, balance=0.0, blend=0.0)
 
 
 class Experiment:
