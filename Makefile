@@ -35,7 +35,7 @@ lab: .venv/.ready  ## open JupyterLab on notebooks/
 	@PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks \
 	$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
-test: .venv/.ready  ## lint, tests, four notebooks, a browser test where Chromium is found
+test: .venv/.ready  ## lint, tests, four notebooks, quick browser tests where Chromium is found
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	$(PARALLEL) -m "not slow and not measure and not browser"
 	$(BROWSER) -m "not slow and not measure"

@@ -4,7 +4,7 @@
 
 Without an option writes results/notebooks.csv: CPU seconds, seconds by the clock and peak memory of each notebook's
 nbval pass, and how many of the generator's steps (preset classroom, measured here in the same minute) the CPU seconds
-are worth, which is what WORK in `rdskd_lab/doctor.py` wants to know.
+are worth, which is what WORK in `rdskd_lab/doctor/report.py` wants to know.
 
 --small writes results/small.csv: the same pass on one core and one thread, where no process may have more than 2 GB of
 data. That limit is RLIMIT_DATA: heap and all that is private and writable, so an allocation beyond it fails. (RLIMIT_AS
