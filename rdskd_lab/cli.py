@@ -554,7 +554,7 @@ def _report(folder: Path) -> None:
     except OSError as error:
         again = f"the other files of the run are intact: free some space, then {command('report', folder)}"
         raise RunError(f"cannot make the report in {folder} ({why(error)}); {again}") from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
     print(f"report:  {written}")
 

@@ -178,12 +178,11 @@ def test_report_writes_the_page_again(done, lab):
 
 def test_a_report_of_damaged_files_is_refused_in_a_sentence(done, tmp_path, lab):
     text = (done / "history.csv").read_text()
-    for name, damaged in {"history.csv": text.replace("synthesise,3,", "synthesise,3x,"), "result.json": "{"}.items():
-        (tmp_path / name).mkdir()
-        for path in done.iterdir():
-            (tmp_path / name / path.name).write_bytes(path.read_bytes())
-        (tmp_path / name / name).write_text(damaged)
-        status, out, err = lab("report", tmp_path / name)
+    wrong = [("history.csv", text.replace("synthesise,3,", "synthesise,3x,")), ("samples.npz", "PK\3\4, cut short")]
+    for n, (name, damaged) in enumerate((*wrong, ("samples.npz", ""), ("result.json", "{"), ("result.json", "[]"))):
+        run = shutil.copytree(done, tmp_path / str(n))
+        (run / name).write_text(damaged)
+        status, out, err = lab("report", run)
         assert status == 1 and out == "" and err.count("\n") == 1 and "damaged" in err
 
 
