@@ -325,12 +325,14 @@ def evaluate(
     trained_teacher, trained_student = setup.networks(test)
     load_weights(trained_student, path)
     shape = test.images.shape[1:3]
-    trained_teacher, trained_student = (
-        as_logits(who, net, *shape, place)[0]
-        for who, net in (("teacher", trained_teacher), ("student", trained_student))
-    )
-    test = setup.labelled(trained_teacher, test)
-    found = compare(trained_teacher, trained_student, test)
+    networks = []
+    for who, net in ("teacher", trained_teacher), ("student", trained_student):
+        net, count = as_logits(who, net, *shape, place)
+        if count != len(test.classes):
+            said = f"the {who} answers with {count} classes, and {test.name} has {len(test.classes)}"
+            raise RunError(f"{said}; give another --data, or another network")
+        networks.append(net)
+    found = compare(*networks, setup.labelled(networks[0], test))
     if setup.config.data == NO_DATA:
         print(f"{found['test_images']:,} images of {test.name}: same answer {found['agreement']:.2%}")
         return

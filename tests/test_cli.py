@@ -389,6 +389,9 @@ def inside():  # takes pixels in [0, 1]
 def answers_tuple():
     return Wrapped(after=lambda z: (z, z.relu()))
 
+def twelve():
+    return Wrapped(after=lambda z: torch.cat([z, z[:, :2] + 9], 1))
+
 class Fails(Wrapped):
     def forward(self, x):
         if self.calls > LIMIT:
@@ -493,6 +496,9 @@ def test_a_teacher_that_answers_a_tuple_is_evaluated_without_data_and_with(own, 
     assert status == 0 and "no mean and std" in err and "0.5" in err and "student " in out
     status, right, err = lab("evaluate", tmp_path / "run", "--data digits --mean 0.1307 --std 0.3081")
     assert (status, err) == (0, "") and float(right.split("teacher ")[1].split("%")[0]) > 98
+    other = "--teacher ours:twelve --data digits --network lenet5-half", INPUT
+    status, out, err = lab("evaluate", tmp_path / "run/student.safetensors", *other)
+    assert (status, out) == (1, "") and "the teacher answers with 12 classes, and digits test has 10" in err
     page = (tmp_path / "run/report.html").read_text()
     assert "is no forecast" in page and "no result yet" not in page and "none: a student" not in page
 
