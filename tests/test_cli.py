@@ -239,6 +239,8 @@ SENTENCES = [
     ("train-teacher --out DIR/pickle.pt/x", 1, "cannot write"),
     ("train-teacher --out DIR/new --network lenet6", 1, "no network 'lenet6'"),
     ("train-teacher --out DIR/new --epochs 0", 2, "Invalid value for '--epochs'"),
+    ("train-teacher --out DIR/new --data digits --seed 99999999999999999999", 2, "Invalid value for '--seed'"),
+    ("study run fluctuation --out DIR/new --workers -1 --preset none", 2, "Invalid value for '--workers'"),
 ]
 
 
