@@ -322,16 +322,13 @@ def evaluate(
     place, test = find_device(device), setup.load("test")
     if of_run and set(answered := read_result(student)["classes"]) == set(test.classes):
         test = test.numbered_as(answered)  # other data may have the same classes in another order
-    trained_teacher, trained_student = setup.networks(test)
-    load_weights(trained_student, path)
-    shape = test.images.shape[1:3]
-    networks = []
-    for who, net in ("teacher", trained_teacher), ("student", trained_student):
-        net, count = as_logits(who, net, *shape, place)
+    networks = list(setup.networks(test))
+    load_weights(networks[1], path)
+    for i, who in enumerate(("teacher", "student")):
+        networks[i], count = as_logits(who, networks[i], *test.images.shape[1:3], place)
         if count != len(test.classes):
             said = f"the {who} answers with {count} classes, and {test.name} has {len(test.classes)}"
             raise RunError(f"{said}; give another --data, or another network")
-        networks.append(net)
     found = compare(*networks, setup.labelled(networks[0], test))
     if setup.config.data == NO_DATA:
         print(f"{found['test_images']:,} images of {test.name}: same answer {found['agreement']:.2%}")

@@ -32,15 +32,15 @@ def read_folder(place: Path, part: str, size: int, channels: int | None = None) 
         )
     paths, labels = [], []
     for name in found:
-        pictures = _listing(folder / name, _is_picture)
+        pictures = _listing(folder / name, lambda path: path.suffix.lower() in SUFFIXES)
         if not pictures:
             raise DataError(
                 f"{folder / name} has no pictures; put some in ({' '.join(SUFFIXES)}), or remove the folder."
             )
         paths += [folder / name / picture for picture in pictures]
         labels += [classes.index(name)] * len(pictures)
-    first = next((path for path in sorted((place / "train" / classes[0]).glob("[!.]*")) if _is_picture(path)), paths[0])
-    channels = channels or len(_picture(first, size, None, []))
+    first = [p for p in sorted((place / "train" / classes[0]).glob("[!.]*")) if p.suffix.lower() in SUFFIXES] or paths
+    channels = channels or len(_picture(first[0], size, None, []))
     squeezed = []
     images = torch.stack([_picture(path, size, channels, squeezed) for path in paths])
     if squeezed:
@@ -82,10 +82,6 @@ def _of_name(record: DataSet, part: str, places: list[Path]) -> Path | None:
 def _listing(folder: Path, kind) -> list[str]:
     """Return the names in `folder` of one kind, sorted; hidden ones (.ipynb_checkpoints, ._copy.png) are left out."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".") and kind(path))
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
 
 
 def _picture(path: Path, size: int, channels: int | None, squeezed: list[str]) -> Tensor:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..batch import find_head
 from ..losses import soft_cross_entropy
@@ -34,15 +34,13 @@ def of_dirichlet(run) -> Sheets:
     return Sheets(draw, run.channels, run.size, s.jitter, run.rng)
 
 
-def dirichlet_targets(
-    head: torch.nn.Module, n: int, beta: float = 1.0, rng: torch.Generator | None = None, k: int = 0
-) -> Tensor:
+def dirichlet_targets(head: nn.Module, n: int, beta=1.0, rng: torch.Generator | None = None, k: int = 0) -> Tensor:
     """Draw the k-th sheet of ZSKD's soft targets (n, K): Dirichlet draws whose concentration is class similarity.
 
     alpha_c = beta (r - min r) / (max r - min r) + 1e-4, where r is row c of the cosines between the rows of the head's
     weight (K, D).  The released code stretches once more after multiplying, so that its beta of 0.1 did nothing.
     """
-    w = torch.nn.functional.normalize(head.weight.detach().flatten(1), dim=1)
+    w = nn.functional.normalize(head.weight.detach().flatten(1), dim=1)
     r = w @ w.T
     low, high = r.amin(1, keepdim=True), r.amax(1, keepdim=True)
     alpha = (beta * (r - low) / (high - low) + 1e-4)[classes_of(k, n, len(w))]
