@@ -16,7 +16,11 @@ def answers(net: nn.Module, split: Split, batch_size: int = 250) -> Tensor:
     """The class that `net` gives each image of a split, (N,) on the CPU.  Modes of `net` are as before afterwards."""
     device = getattr(next(net.parameters(), None), "device", "cpu")
     with frozen(net):
-        return torch.cat([pick_logits(net(images)).argmax(1) for images, _ in split.batches(batch_size, device)]).cpu()
+        logits = torch.cat([pick_logits(net(images)) for images, _ in split.batches(batch_size, device)])
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        shape = tuple(logits.shape)
+        raise ValueError(f"{shape[0]} images gave answers {shape}; give a network with a number for each class, (N, K)")
+    return logits.argmax(1).cpu()
 
 
 def accuracy(net: nn.Module, split: Split) -> float:
