@@ -327,8 +327,7 @@ def evaluate(
     for i, who in enumerate(("teacher", "student")):
         networks[i], count = as_logits(who, networks[i], *test.images.shape[1:3], place)
         if count != len(test.classes):
-            said = f"the {who} answers with {count} classes, and {test.name} has {len(test.classes)}"
-            raise RunError(f"{said}; give another --data, or another network")
+            raise RunError(f"the {who} answers {count} classes, {test.name} has {len(test.classes)}; give other --data")
     found = compare(*networks, setup.labelled(networks[0], test))
     if setup.config.data == NO_DATA:
         print(f"{found['test_images']:,} images of {test.name}: same answer {found['agreement']:.2%}")
@@ -501,6 +500,8 @@ def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the stud
     tables = [(study, read_table(path)) for study, path in paths if path.exists()]
     if not tables:
         raise ValueError(f"there is no study's table in {folder}; make one: rdskd-lab study run fluctuation")
+    if bad := [study.name for study, rows in tables if rows and "outcome" not in rows[0]]:
+        raise ValueError(f"{folder / bad[0]}.csv has no column outcome; was it saved with other separators than commas?")
     write_whole(folder / "SCOREBOARD.md", scoreboard(tables).encode())
     print(folder / "SCOREBOARD.md")
 

@@ -215,6 +215,7 @@ def made(folder):
     torch.save({"fc2.bias": Code(folder / "ran")}, folder / "pickle.pt")
     (folder / "full").mkdir()
     (folder / "full" / "thesis.txt").write_text("dear")
+    (folder / "full" / "fluctuation.csv").write_text("study;method;outcome\nfluctuation;rdskd;finished\n")
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -240,6 +241,7 @@ SENTENCES = [
     ("train-teacher --out DIR/new --network lenet6", 1, "no network 'lenet6'"),
     ("train-teacher --out DIR/new --epochs 0", 2, "Invalid value for '--epochs'"),
     ("train-teacher --out DIR/new --data digits --seed 99999999999999999999", 2, "Invalid value for '--seed'"),
+    ("study scoreboard DIR/full", 1, "fluctuation.csv has no column outcome"),
     ("study run fluctuation --out DIR/new --workers -1 --preset none", 2, "Invalid value for '--workers'"),
 ]
 
@@ -500,7 +502,7 @@ def test_a_teacher_that_answers_a_tuple_is_evaluated_without_data_and_with(own, 
     assert (status, err) == (0, "") and float(right.split("teacher ")[1].split("%")[0]) > 98
     other = "--teacher ours:twelve --data digits --network lenet5-half", INPUT
     status, out, err = lab("evaluate", tmp_path / "run/student.safetensors", *other)
-    assert (status, out) == (1, "") and "the teacher answers with 12 classes, and digits test has 10" in err
+    assert (status, out) == (1, "") and "the teacher answers 12 classes, digits test has 10" in err
     page = (tmp_path / "run/report.html").read_text()
     assert "is no forecast" in page and "no result yet" not in page and "none: a student" not in page
 

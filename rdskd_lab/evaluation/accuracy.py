@@ -18,8 +18,7 @@ def answers(net: nn.Module, split: Split, batch_size: int = 250) -> Tensor:
     with frozen(net):
         logits = torch.cat([pick_logits(net(images)) for images, _ in split.batches(batch_size, device)])
     if logits.ndim != 2 or logits.shape[1] < 2:
-        shape = tuple(logits.shape)
-        raise ValueError(f"{shape[0]} images gave answers {shape}; give a network with a number for each class, (N, K)")
+        raise ValueError(f"the network answers {tuple(logits.shape)}; give one with a number for each class, (N, K)")
     return logits.argmax(1).cpu()
 
 
