@@ -501,7 +501,7 @@ def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the stud
     if not tables:
         raise ValueError(f"there is no study's table in {folder}; make one: rdskd-lab study run fluctuation")
     if bad := [study.name for study, rows in tables if rows and "outcome" not in rows[0]]:
-        raise ValueError(f"{folder / bad[0]}.csv has no column outcome; was it saved with other separators than commas?")
+        raise ValueError(f"{folder / bad[0]}.csv has no column outcome; was it saved without commas?")
     write_whole(folder / "SCOREBOARD.md", scoreboard(tables).encode())
     print(folder / "SCOREBOARD.md")
 
