@@ -322,15 +322,13 @@ def evaluate(
     place, test = find_device(device), setup.load("test")
     if of_run and set(answered := read_result(student)["classes"]) == set(test.classes):
         test = test.numbered_as(answered)  # other data may have the same classes in another order
-    trained_teacher, trained_student = setup.networks(test)
-    load_weights(trained_student, path)
-    shape = test.images.shape[1:3]
-    trained_teacher, trained_student = (
-        as_logits(who, net, *shape, place)[0]
-        for who, net in (("teacher", trained_teacher), ("student", trained_student))
-    )
-    test = setup.labelled(trained_teacher, test)
-    found = compare(trained_teacher, trained_student, test)
+    networks = list(setup.networks(test))
+    load_weights(networks[1], path)
+    for i, who in enumerate(("teacher", "student")):
+        networks[i], count = as_logits(who, networks[i], *test.images.shape[1:3], place)
+        if count != len(test.classes):
+            raise RunError(f"the {who} answers {count} classes, {test.name} has {len(test.classes)}; give other --data")
+    found = compare(*networks, setup.labelled(networks[0], test))
     if setup.config.data == NO_DATA:
         print(f"{found['test_images']:,} images of {test.name}: same answer {found['agreement']:.2%}")
         return
@@ -370,7 +368,7 @@ def train_teacher(
     out: Annotated[Path, typer.Option(help="The safetensors file to write; replaced only at the end.")],
     data: Data = "mnist",
     network: Annotated[str, typer.Option(help=f"{', '.join(NETWORKS)}.")] = "lenet5",
-    seed: Annotated[int, typer.Option(help="Decides initial weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Decides initial weights and order.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 10,
     device: Device = "auto",
 ):
@@ -452,8 +450,8 @@ def study_run(
     name: Annotated[str, typer.Argument(help="fluctuation, strength, diversity, accuracy or robustness.")],
     out: Annotated[Path, typer.Option(help="Folder for finished runs, NAME.csv and NAME.html.")] = Path("runs/studies"),
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, as tcp://HOST:PORT; else this machine.")] = "",
-    workers: Annotated[int, typer.Option(help="Processes on this machine; 0: one for each core.")] = 0,
-    minutes: Annotated[float, typer.Option(help="Start no new run after this time; 0: no limit.")] = 0.0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0: one for each core.")] = 0,
+    minutes: Annotated[float, typer.Option(min=0, help="Start no new run after this time; 0: no limit.")] = 0.0,
     preset: Annotated[str, typer.Option(help="classroom, or a paper's; use another --out for each.")] = "classroom",
     device: Annotated[str, typer.Option(help="For each run: cpu, cuda, mps or auto.")] = "cpu",
     data: Annotated[str, typer.Option(help="Real images for all runs, as for distill; else the study's own.")] = "",
@@ -502,6 +500,8 @@ def study_scoreboard(folder: Annotated[Path, typer.Argument(help="Where the stud
     tables = [(study, read_table(path)) for study, path in paths if path.exists()]
     if not tables:
         raise ValueError(f"there is no study's table in {folder}; make one: rdskd-lab study run fluctuation")
+    if bad := [study.name for study, rows in tables if rows and "outcome" not in rows[0]]:
+        raise ValueError(f"{folder / bad[0]}.csv has no column outcome; was it saved without commas?")
     write_whole(folder / "SCOREBOARD.md", scoreboard(tables).encode())
     print(folder / "SCOREBOARD.md")
 
@@ -554,7 +554,7 @@ def _report(folder: Path) -> None:
     except OSError as error:
         again = f"the other files of the run are intact: free some space, then {command('report', folder)}"
         raise RunError(f"cannot make the report in {folder} ({why(error)}); {again}") from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RunError(f"the files in {folder} are damaged, so there is no report of them ({error})") from error
     print(f"report:  {written}")
 

@@ -178,12 +178,11 @@ def test_report_writes_the_page_again(done, lab):
 
 def test_a_report_of_damaged_files_is_refused_in_a_sentence(done, tmp_path, lab):
     text = (done / "history.csv").read_text()
-    for name, damaged in {"history.csv": text.replace("synthesise,3,", "synthesise,3x,"), "result.json": "{"}.items():
-        (tmp_path / name).mkdir()
-        for path in done.iterdir():
-            (tmp_path / name / path.name).write_bytes(path.read_bytes())
-        (tmp_path / name / name).write_text(damaged)
-        status, out, err = lab("report", tmp_path / name)
+    wrong = [("history.csv", text.replace("synthesise,3,", "synthesise,3x,")), ("samples.npz", "PK\3\4, cut short")]
+    for n, (name, damaged) in enumerate((*wrong, ("samples.npz", ""), ("result.json", "{"), ("result.json", "[]"))):
+        run = shutil.copytree(done, tmp_path / str(n))
+        (run / name).write_text(damaged)
+        status, out, err = lab("report", run)
         assert status == 1 and out == "" and err.count("\n") == 1 and "damaged" in err
 
 
@@ -216,6 +215,7 @@ def made(folder):
     torch.save({"fc2.bias": Code(folder / "ran")}, folder / "pickle.pt")
     (folder / "full").mkdir()
     (folder / "full" / "thesis.txt").write_text("dear")
+    (folder / "full" / "fluctuation.csv").write_text("study;method;outcome\nfluctuation;rdskd;finished\n")
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -240,6 +240,9 @@ SENTENCES = [
     ("train-teacher --out DIR/pickle.pt/x", 1, "cannot write"),
     ("train-teacher --out DIR/new --network lenet6", 1, "no network 'lenet6'"),
     ("train-teacher --out DIR/new --epochs 0", 2, "Invalid value for '--epochs'"),
+    ("train-teacher --out DIR/new --data digits --seed 99999999999999999999", 2, "Invalid value for '--seed'"),
+    ("study scoreboard DIR/full", 1, "fluctuation.csv has no column outcome"),
+    ("study run fluctuation --out DIR/new --workers -1 --preset none", 2, "Invalid value for '--workers'"),
 ]
 
 
@@ -390,6 +393,9 @@ def inside():  # takes pixels in [0, 1]
 def answers_tuple():
     return Wrapped(after=lambda z: (z, z.relu()))
 
+def twelve():
+    return Wrapped(after=lambda z: torch.cat([z, z[:, :2] + 9], 1))
+
 class Fails(Wrapped):
     def forward(self, x):
         if self.calls > LIMIT:
@@ -494,6 +500,9 @@ def test_a_teacher_that_answers_a_tuple_is_evaluated_without_data_and_with(own, 
     assert status == 0 and "no mean and std" in err and "0.5" in err and "student " in out
     status, right, err = lab("evaluate", tmp_path / "run", "--data digits --mean 0.1307 --std 0.3081")
     assert (status, err) == (0, "") and float(right.split("teacher ")[1].split("%")[0]) > 98
+    other = "--teacher ours:twelve --data digits --network lenet5-half", INPUT
+    status, out, err = lab("evaluate", tmp_path / "run/student.safetensors", *other)
+    assert (status, out) == (1, "") and "the teacher answers 12 classes, digits test has 10" in err
     page = (tmp_path / "run/report.html").read_text()
     assert "is no forecast" in page and "no result yet" not in page and "none: a student" not in page
 

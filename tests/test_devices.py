@@ -10,6 +10,7 @@ from toys import SIZE, ToyStudent, ToyTeacher
 
 from rdskd_lab.batch import Batch
 from rdskd_lab.distillation import Distillation
+from rdskd_lab.evaluation import image_quality
 from rdskd_lab.generator import Generator
 from rdskd_lab.methods import baselines, building_blocks, image_pool
 from rdskd_lab.methods.method import Settings
@@ -68,6 +69,19 @@ def test_a_run_is_on_one_device_and_says_what_it_says_on_the_cpu(name):
         there = distil(name)
     assert len(there) == len(here)
     assert there[0] == pytest.approx(here[0], rel=1e-4, abs=1e-6)  # later steps: Adam rounds in another order there
+
+
+def test_images_are_measured_where_a_device_has_no_float64_as_apples_gpus(monkeypatch):
+    def double(tensor):
+        assert tensor.device.type != "lazy", "the device doesn't support float64"
+        return tensor.to(torch.float64)
+
+    here = image_quality.of_last(begin("noise", "cpu"), torch.ones(9, 1, SIZE, SIZE).cumsum(0))
+    monkeypatch.setattr(torch.Tensor, "double", double)
+    monkeypatch.setattr(image_quality, "SINGLE", ("lazy",))
+    with device_double():
+        there = image_quality.of_last(begin("noise"), torch.ones(9, 1, SIZE, SIZE).cumsum(0))
+    assert there == pytest.approx(here, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -18,7 +18,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm")
 
 
 def read_folder(place: Path, part: str, size: int, channels: int | None = None) -> Labelled:
-    """Read the pictures in `place`/`part`, "train" or "test", square; grey or RGB as the first is, or as asked."""
+    """Read the pictures in `place`/`part`, "train" or "test", square; grey or RGB as train's first is, or as asked."""
     folder = place / part
     if not folder.is_dir():
         raise DataError(f"{folder} is missing; an image folder is {LAYOUT}.")
@@ -39,7 +39,8 @@ def read_folder(place: Path, part: str, size: int, channels: int | None = None) 
             )
         paths += [folder / name / picture for picture in pictures]
         labels += [classes.index(name)] * len(pictures)
-    channels = channels or len(_picture(paths[0], size, None, []))
+    first = [p for p in sorted((place / "train" / classes[0]).glob("[!.]*")) if p.suffix.lower() in SUFFIXES] or paths
+    channels = channels or len(_picture(first[0], size, None, []))
     squeezed = []
     images = torch.stack([_picture(path, size, channels, squeezed) for path in paths])
     if squeezed:

@@ -28,7 +28,7 @@ def load(data, split, root=None, *, size=None, channels=None, mean=None, std=Non
                none of them has it, it is downloaded into the last.
     The rest replaces what the data bring, for a teacher that expects something else:
     size       pixels per side; pictures of a folder are made square, 32 by default
-    channels   1 (grey, by luma) or 3 (RGB); of a folder by default what the first picture has
+    channels   1 (grey, by luma) or 3 (RGB); of a folder by default what the first in train/ has
     mean, std  a number per channel, of pixel values in [0, 1]; of a folder by default 0.5, which maps 0..255 to -1..1
     """
     if split not in SPLITS:

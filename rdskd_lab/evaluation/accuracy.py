@@ -16,7 +16,10 @@ def answers(net: nn.Module, split: Split, batch_size: int = 250) -> Tensor:
     """The class that `net` gives each image of a split, (N,) on the CPU.  Modes of `net` are as before afterwards."""
     device = getattr(next(net.parameters(), None), "device", "cpu")
     with frozen(net):
-        return torch.cat([pick_logits(net(images)).argmax(1) for images, _ in split.batches(batch_size, device)]).cpu()
+        logits = torch.cat([pick_logits(net(images)) for images, _ in split.batches(batch_size, device)])
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        raise ValueError(f"the network answers {tuple(logits.shape)}; give one with a number for each class, (N, K)")
+    return logits.argmax(1).cpu()
 
 
 def accuracy(net: nn.Module, split: Split) -> float:

@@ -17,11 +17,12 @@ from ..torch_state import buffers_kept, train_mode
 from ..training import painted
 
 SURVEYED = 2_000  # images of a run at most
+SINGLE = ("mps",)  # kinds of devices that have no float64
 
 
 def coverage(histogram: Tensor) -> dict[str, float]:
     """Count the classes that occur, and compute the entropy in nats, at most ln K.  histogram (K,): images a class."""
-    p = histogram.double() / histogram.sum().clamp_min(1)
+    p = _where_doubles_are(histogram).double() / max(1, int(histogram.sum()))
     return {"classes": int((histogram > 0).sum()), "entropy": torch.special.entr(p).sum().item()}
 
 
@@ -32,7 +33,7 @@ def rare(histogram: Tensor) -> Tensor:
 
 def distance(images: Tensor) -> float:
     """Compute the mean 2-norm |x_i - x_j| over all pairs i < j.  (N, ...) -> number, in units of x."""
-    return nn.functional.pdist(images.flatten(1).double()).mean().item()
+    return nn.functional.pdist(_where_doubles_are(images).flatten(1).double()).mean().item()
 
 
 def fluctuation(values: list[float]) -> float:
@@ -98,13 +99,18 @@ def teacher_fid(teacher: nn.Module, real: Tensor, images: Tensor, batch_size: in
         from torchmetrics.image.fid import FrechetInceptionDistance
     except ImportError as error:
         raise ImportError("this needs torchmetrics: pip install 'rdskd-lab[metrics]'") from error
-    features = Features(deepcopy(teacher), *real.shape[1:3])  # a copy, which set_dtype takes to float64
+    real, images = _where_doubles_are(real), _where_doubles_are(images)
+    features = Features(deepcopy(teacher).to(real.device), *real.shape[1:3])  # a copy, which set_dtype takes to float64
     metric = FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
     metric = metric.to(real.device).set_dtype(torch.float64)
     for kind, is_real in (real, True), (images, False):
         for part in kind.split(batch_size):
             metric.update(part, real=is_real)
     return metric.compute().item()
+
+
+def _where_doubles_are(x: Tensor) -> Tensor:
+    return x.cpu() if x.device.type in SINGLE else x
 
 
 def seen(run, n: int = SURVEYED) -> Tensor:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import torch
 import torch.nn.functional as F
 
 from ..losses import competition, total_variation
@@ -10,7 +9,7 @@ from ..objective import Objective, Term, Words
 from ..training import CROSS_ENTROPY
 from . import building_blocks as blocks
 from .building_blocks import bn_term
-from .image_optimization import IMPRESSIONS, Sheets
+from .image_optimization import IMPRESSIONS, Sheets, classes_of
 from .method import CLASSROOM, SMALL_CIFAR10, Method, Settings
 
 TOTAL_VARIATION = Words(
@@ -49,8 +48,8 @@ def adaptive_deepinversion() -> Objective:
 def of_labels(run) -> Sheets:
     """Make sheets whose images should become class 0, 1, 2 ... and again.  Source: DeepInversion, released code."""
     s = run.settings
-    labels = torch.arange(s.batch_size) % run.classes
-    return Sheets(lambda k, rng: labels, run.channels, run.size, s.jitter, run.rng)
+    n, classes = s.batch_size, run.classes
+    return Sheets(lambda k, rng: classes_of(k, n, classes), run.channels, run.size, s.jitter, run.rng)
 
 
 # The released code has no student stage; temperature 3 and 256,000 images are the authors' word.

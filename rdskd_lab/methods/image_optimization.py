@@ -37,7 +37,7 @@ class Pixels(nn.Module):
 
     def sample(self, n: int | None = None, rng: torch.Generator | None = None) -> Batch:
         """Return all images, or `n` of them drawn without replacement."""
-        images, targets = self.images.clone(), self.targets
+        images, targets = self.images.clone(), self.targets.clone()
         if self.training and self.jitter:
             shift = torch.randint(-self.jitter, self.jitter + 1, (2,), generator=rng).tolist()
             images = images.roll(shift, (2, 3))
@@ -63,6 +63,11 @@ class Sheets(Pixels):
         self.targets.copy_(self.draw(k, rng))
         self.images.copy_(torch.randn(self.images.shape, generator=rng))
         self.lowest.fill_(math.inf)
+
+
+def classes_of(k: int, n: int, classes: int) -> Tensor:
+    """Return the classes of the k-th sheet of n images, (n,): 0, 1, 2 ..., or where the last ended if n is too few."""
+    return (torch.arange(n) + k * n * (n < classes)) % classes
 
 
 def keeping_best(steps: Iterable[Step], run) -> Iterator[Step]:

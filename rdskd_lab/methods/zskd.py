@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..batch import find_head
 from ..losses import soft_cross_entropy
 from ..objective import Objective, Term
 from ..training import CROSS_ENTROPY
-from .image_optimization import IMPRESSIONS, Sheets
+from .image_optimization import IMPRESSIONS, Sheets, classes_of
 from .method import CLASSROOM, SMALL_CIFAR10, Method, Settings
 
 
@@ -28,21 +28,22 @@ def of_dirichlet(run) -> Sheets:
         )
 
     def draw(k: int, rng: torch.Generator) -> Tensor:
-        return dirichlet_targets(head, s.batch_size, (1.0, 0.1)[k % 2], rng)
+        passes = k if s.batch_size >= run.classes else k * s.batch_size // run.classes  # over all classes
+        return dirichlet_targets(head, s.batch_size, (1.0, 0.1)[passes % 2], rng, k)
 
     return Sheets(draw, run.channels, run.size, s.jitter, run.rng)
 
 
-def dirichlet_targets(head: torch.nn.Module, n: int, beta: float = 1.0, rng: torch.Generator | None = None) -> Tensor:
-    """Draw ZSKD's soft targets (n, K): Dirichlet draws, class after class, whose concentration is class similarity.
+def dirichlet_targets(head: nn.Module, n: int, beta=1.0, rng: torch.Generator | None = None, k: int = 0) -> Tensor:
+    """Draw the k-th sheet of ZSKD's soft targets (n, K): Dirichlet draws whose concentration is class similarity.
 
     alpha_c = beta (r - min r) / (max r - min r) + 1e-4, where r is row c of the cosines between the rows of the head's
     weight (K, D).  The released code stretches once more after multiplying, so that its beta of 0.1 did nothing.
     """
-    w = torch.nn.functional.normalize(head.weight.detach().flatten(1), dim=1)
+    w = nn.functional.normalize(head.weight.detach().flatten(1), dim=1)
     r = w @ w.T
     low, high = r.amin(1, keepdim=True), r.amax(1, keepdim=True)
-    alpha = (beta * (r - low) / (high - low) + 1e-4)[torch.arange(n) % len(w)]
+    alpha = (beta * (r - low) / (high - low) + 1e-4)[classes_of(k, n, len(w))]
     gamma = torch._standard_gamma(alpha.cpu().double(), generator=rng).clamp_min(1e-300)
     return (gamma / gamma.sum(1, keepdim=True)).to(w)
 

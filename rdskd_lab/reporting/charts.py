@@ -513,9 +513,12 @@ def samples(pictures: list[dict], names: list[str] | None = None) -> Samples:
 
 
 def read_samples(path: str | Path, names: list[str] | None = None) -> Samples:
-    """Chart samples.npz. Without `names` the classes are called 0, 1, 2 and so on."""
-    with np.load(path, allow_pickle=False) as file:
-        return _samples(dict(file), names)
+    """Chart samples.npz. Without `names` the classes are called 0, 1, 2 and so on.  ValueError if it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return _samples(dict(file), names)
+    except Exception as error:  # a damaged archive can fail in any way
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def _samples(arrays: dict[str, np.ndarray], names: list[str] | None) -> Samples:

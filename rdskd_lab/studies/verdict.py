@@ -81,9 +81,11 @@ def judge(claim: str, study: str, value: str, differences: Iterable[float], **mo
 
 
 def p_value(differences: list[float]) -> float:
-    """Compute the two-sided p value of no difference, by Student's t; NaN of fewer than two pairs."""
+    """Compute the two-sided p value of no difference, by Student's t; NaN of fewer than two pairs, 1 if none differ."""
     from scipy.stats import ttest_1samp
 
+    if len(differences) > 1 and not any(differences):
+        return 1.0  # where scipy divides 0 by 0
     return float(ttest_1samp(differences, 0.0).pvalue) if len(differences) > 1 else math.nan
 
 

@@ -77,6 +77,9 @@ def test_grey_pictures_become_rgb_and_rgb_grey_when_asked_for(tmp_path):
     grey = load(tmp_path / "colour", "test", size=16, channels=1)
     luma = drawn @ np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow weighs the colours
     assert grey.images.shape[1] == 1 and np.abs(grey.images[:, 0].numpy() - luma).max() <= 1
+    shutil.rmtree(tmp_path / "colour" / "test")
+    shutil.move(tmp_path / "grey" / "test", tmp_path / "colour" / "test")  # as some programs save what looks grey
+    assert [load(tmp_path / "colour", split).images.shape[1] for split in SPLITS] == [3, 3, 3]
 
 
 def test_labels_follow_train_even_where_test_lacks_a_class(tmp_path):

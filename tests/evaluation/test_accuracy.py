@@ -76,3 +76,6 @@ def test_a_network_may_answer_more_than_logits_and_have_no_parameters():
     split = Split(images, torch.tensor([0, 1, 0]), (0.5,), (0.5,), ("a", "b", "c"), "made")
     for answer in (lambda z: z, lambda z: (z, -z), lambda z: {"logits": z}):
         assert accuracy.accuracy(Answer(answer), split) == pytest.approx(2 / 3)
+    for one in (lambda z: z[:, :1], lambda z: z[:, 0]):  # an image: no class can be read from it
+        with pytest.raises(ValueError, match="a number for each class"):
+            accuracy.accuracy(Answer(one), split)

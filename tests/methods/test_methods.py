@@ -300,6 +300,16 @@ def test_the_best_images_are_a_copy_and_really_the_best(double):
     assert torch.equal(r.pool.images[:6], seen[totals.index(min(totals))].half())
 
 
+@pytest.mark.parametrize("name", ["deepinversion", "zskd"])
+def test_sheets_that_are_smaller_than_the_classes_are_many_go_on_where_the_last_one_ended(name):
+    teacher = ToyTeacher()
+    teacher[-1].weight.data.copy_(torch.eye(*teacher[-1].weight.shape))  # each row is like itself alone
+    r = run(name, settings=replace(SHEET, batch_size=2, sheet_steps=1), teacher=teacher)
+    asked = [step.batch.targets for step in islice(r.synthesise(), 5)]
+    asked = torch.cat([y.argmax(1) if y.ndim == 2 else y for y in asked])
+    assert asked.tolist() == [*range(CLASSES), *range(CLASSES)]
+
+
 def test_zskd_descends_soft_cross_entropy_at_20_and_relabels_by_the_teacher(double):
     settings = replace(SHEET, jitter=0, temperature=20.0, augment=0.0)
     r = run("zskd", seed=1, settings=settings)

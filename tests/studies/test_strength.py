@@ -8,7 +8,7 @@ import torch
 
 from rdskd_lab.studies import strength
 from rdskd_lab.studies.strength import ARMS, adapted, gains_of, norms_of, rescaled, scheduled, summary, undamped
-from rdskd_lab.studies.verdict import Verdict, holm
+from rdskd_lab.studies.verdict import Verdict, holm, judge
 
 
 @pytest.fixture
@@ -81,6 +81,8 @@ def test_holm_multiplies_the_smallest_p_by_their_number_and_the_next_by_one_less
     found = holm([verdict(0.01), verdict(0.04), verdict(0.03), Verdict("", "", "", math.nan, math.nan, math.nan, 1)])
     assert [v.p for v in found[:3]] == pytest.approx([0.03, 0.06, 0.06])
     assert [v.verdict for v in found] == ["holds", "undecided", "undecided", "too few pairs"]
+    alike, apart = (judge("", "", "", differences) for differences in ([0.0, 0.0, 0.0], [1.0, 1.1, 0.9]))
+    assert [v.verdict for v in holm([alike, apart])] == ["undecided", "holds"]  # where no seed differs, scipy has no p
 
 
 def test_a_narrow_interval_around_0_says_how_small_the_difference_is():
