@@ -185,11 +185,6 @@ def test_a_student_that_is_watched_answers_in_the_mode_asked_for_and_keeps_its_s
     assert not torch.allclose(training, still)
 
 
-def test_the_head_is_the_last_linear_layer():
-    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, CLASSES))
-    assert find_head(net) is net[2] and find_head(nn.Sequential(nn.ReLU())) is None
-
-
 def test_gradients_flow_to_the_images_through_logits_features_and_bn_and_never_to_the_teacher():
     teacher, x = ToyTeacher().double(), images(grad=True)
     got = read(teacher, Batch(x), ["features", "bn"])

@@ -33,24 +33,6 @@ def test_it_has_as_many_parameters_as_published(d, channels, count):
     assert sum(p.numel() for p in Generator(d, channels).parameters()) == count
 
 
-def test_its_layers_are_those_of_the_specification():
-    layers = [m for m in Generator().modules() if not list(m.children())]
-    named = (
-        "Linear BatchNorm2d Upsample Conv2d BatchNorm2d LeakyReLU Upsample Conv2d BatchNorm2d LeakyReLU Conv2d Tanh "
-    )
-    assert [type(m).__name__ for m in layers] == (named + "BatchNorm2d").split()
-    bn = [m for m in layers if isinstance(m, nn.BatchNorm2d)]
-    assert [m.num_features for m in bn] == [128, 128, 64, 1] and [m.eps for m in bn] == [1e-5, 0.8, 0.8, 1e-5]
-    assert [m.affine for m in bn] == [True, True, True, False]
-    assert {m.momentum for m in bn} == {0.1} and all(m.track_running_stats for m in bn)
-    convs = [m for m in layers if isinstance(m, nn.Conv2d)]
-    assert [(m.in_channels, m.out_channels) for m in convs] == [(128, 128), (128, 64), (64, 1)]
-    assert all(m.kernel_size == (3, 3) and m.padding == (1, 1) and m.bias is not None for m in convs)
-    assert [m.mode for m in layers if isinstance(m, nn.Upsample)] == ["nearest", "nearest"]
-    assert (layers[0].in_features, layers[0].out_features) == (100, 8192) and layers[0].bias is not None
-    assert {m.negative_slope for m in layers if isinstance(m, nn.LeakyReLU)} == {0.2}
-
-
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("form", [lambda g: g, lean])
 @pytest.mark.parametrize("sizes", [{}, {"size": 4, "width": 2, "channels": 1}, {"size": 16, "width": 8, "channels": 3}])
@@ -141,13 +123,9 @@ def test_lean_keeps_parameters_names_and_shapes_and_loads_both_ways():
     third.load_state_dict(fast.state_dict())
     assert same(third.state_dict(), plain.state_dict())
     z = latents(3, 5)
-    assert torch.allclose(third(z), fast(z), rtol=0, atol=1e-12)
-
-
-def test_lean_twice_is_lean_once():
-    fast, z = lean(small()).eval(), latents(3, 5)
     want = fast(z)
-    assert torch.equal(lean(fast)(z), want)
+    assert torch.allclose(third(z), want, rtol=0, atol=1e-12)
+    assert torch.equal(lean(fast)(z), want)  # twice is once
 
 
 def test_lean_takes_nothing_from_the_global_random_state():

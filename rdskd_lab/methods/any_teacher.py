@@ -2,9 +2,8 @@
 
 A generator satisfies every teacher, and its student then agrees with the teacher on all that was generated; but on real
 images it may not, since nothing asks for coverage.  So the student sees procedural images too, which know nothing of
-the teacher, and more often those of classes that are rare; and where the teacher has BatchNorm statistics, the
-generator matches them.  Each addition is a setting or a term, so that it can be left out.  Blends are off in the
-presets, since they help in colour only.
+the teacher, more often those of rare classes; and where the teacher has BatchNorm statistics, the generator matches
+them.  Each addition is a setting or a term, so that it can be left out.  Blends, which help in colour only, are off.
 """
 
 from collections.abc import Iterator
@@ -94,8 +93,7 @@ def _diversity(run, source: DeadLeaves) -> float:
 
 def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
     """Warp each image, and blend a share of them with another, which has a share uniform in [0, 1] of the pixels."""
-    if s.augment:
-        images = warp(images, s.augment, rng)
+    images = warp(images, s.augment, rng) if s.augment else images
     if s.blend:
         other = images[torch.randperm(len(images), generator=rng).to(images.device)]
         some, share = (torch.rand(len(images), 1, 1, 1, generator=rng).to(images) for _ in range(2))

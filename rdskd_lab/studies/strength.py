@@ -29,7 +29,7 @@ LEVELS = {"oh": 0.3, "ie": -2.1}  # nats: fluctuation at equal loss is measured 
 BEFORE, SMOOTH = 60, 20  # steps: how long before that; of a running mean
 GRID = 1.0, 3.0, 10.0, 20.0, 50.0
 CELLS = ((20.0, "previous"), (3.0, "previous"), (20.0, "epoch"))  # with a student, named before any run
-RATE = 2.5  # times the usual rate: undamped, oh then ends where b = 20 ends; `match_rate` with seeds 110 to 112
+RATE = 2.5  # times the usual rate: undamped, oh then ends where b = 20 ends (seeds 110 to 112)
 FRICTION = 0.7  # Adam's beta 1 of an arm that is slowed as the toy in docs/damping.md is by b = 20; 0.9 otherwise
 SMALL = math.log(1.1)  # an interval that lies within this says "smaller than 10 %"
 
@@ -220,18 +220,7 @@ def train(run: Distillation, config: Config) -> dict:
     """Do the whole run and test its student."""
     for _ in run:
         pass
-    test = prepare(config).test
-    return {"student_accuracy": accuracy(run.student, test), "classes": classes(run)}
-
-
-def match_rate(seeds: Iterable[int], shares: Iterable[float] = (1.0, 0.7, 0.5, 0.35, 0.25)) -> dict[float, float]:
-    """Measure at which loss oh ends, in nats, minus where b = 20 ends: without damping, by share of the rate."""
-    seeds, found = list(seeds), {}
-    damped = [watch(ARMS["damped"](_config(seed, 20.0, "previous")))["oh_end"] for seed in seeds]
-    for share in shares:
-        plain = [watch(undamped(_config(seed, 20.0, "previous"), lr=share))["oh_end"] for seed in seeds]
-        found[share] = float(np.mean(plain) - np.mean(damped))
-    return found
+    return {"student_accuracy": accuracy(run.student, prepare(config).test), "classes": classes(run)}
 
 
 # ---- the plan --------------------------------------------------------------------------------------------------------

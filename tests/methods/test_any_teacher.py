@@ -79,16 +79,10 @@ def test_with_nothing_added_the_student_sees_what_rdskds_sees():
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_round_holds_the_share_of_procedural_images_that_was_asked_for(share):
     made = generated(procedural=share, augment=0.0, balance=1e-9, blend=0.0)
-    drawn = draw_bank(replace_settings(made, procedural=share)).float().flatten(1)
-    bank = {tuple(image) for image in drawn.tolist()}
+    bank = {tuple(image) for image in draw_bank(made).float().flatten(1).tolist()}
     assert len(bank) == SMALL.bank
     seen = [tuple(image) for batch in islice(made.batches(), 10) for image in batch.images.flatten(1).tolist()]
     assert sum(image in bank for image in seen) == 40 * share
-
-
-def replace_settings(made, **settings):
-    made.settings = replace(made.settings, **settings)
-    return made
 
 
 def test_every_answer_is_the_teachers_to_the_image_that_the_student_sees():
@@ -108,8 +102,7 @@ def test_batches_from_the_kth_on_are_the_tail_of_all(start):
 
 def test_blends_lie_between_two_images_and_the_rest_are_as_they_were():
     images = torch.stack([torch.full((1, SIZE, SIZE), float(k)) for k in (0, 10)] * 500)
-    settings = Settings(augment=0.0, blend=0.3)
-    changed = change(images, settings, seeded(0))
+    changed = change(images, Settings(augment=0.0, blend=0.3), seeded(0))
     assert torch.equal(changed, changed[:, :, :1, :1].expand_as(changed))  # one share for all pixels
     touched = (changed != images)[:, 0, 0, 0]
     assert 0.1 < touched.float().mean() < 0.2  # 0.3, and half of them met an image like themselves

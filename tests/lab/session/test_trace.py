@@ -4,6 +4,7 @@ import json
 import os
 import random
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 
@@ -149,6 +150,16 @@ def test_traces_open_whatever_becomes_of_their_terms_and_going_on_is_refused_in_
         replay.go_on()
         assert replay.lab is None and "only looked at" in replay.screen.live["reason"]
         replay.close()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_a_setting_that_is_gone_hinders_going_on_only_where_it_was_not_0(short, value, tmp_path):
+    arrays, old = dict(np.load(short[1])), tmp_path / "old.npz"
+    facts = json.loads(arrays["facts"].tobytes())
+    facts["settings"]["contrast"] = value
+    np.savez(old, **{**arrays, "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)})
+    with pytest.raises(TraceError, match="contrast") if value else nullcontext():
+        open_trace(old).resume(0)
 
 
 def test_a_file_brings_the_words_of_a_term_that_the_package_does_not_know(short, tmp_path):
