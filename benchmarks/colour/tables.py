@@ -112,7 +112,11 @@ def looks(rows: list[dict]) -> list[str]:
     """Return the log of what was tried on tuning images."""
     if not rows:
         return []
-    head = ["", "## Looks at tuning images", "", "Seeds 10 and more; [all settings](colour_log.csv).", ""]
+    said = (
+        "Seeds 10 and more; [all settings](colour_log.csv). `any-teacher` blended half of the images and changed the "
+    )
+    said += "contrast of half where a look does not say otherwise."
+    head = ["", "## Looks at tuning images", "", said, ""]
     head += ["| data | method | change | seed | tuning images right, % | CPU minutes |", "|---|---|---|---|--:|--:|"]
     return head + [
         f"| {r['data']} | `{r['method']}` | `{r['change']}` | {r['seed']} | {100 * float(r['tuning_accuracy']):.1f} | "
