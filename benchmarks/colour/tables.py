@@ -13,6 +13,7 @@ from colour_sets import KEPT, TOP
 from search import LOG
 from suite import RECIPES, SEEDS, TABLE
 
+from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.reporting.charts import Curves, Line
 
 TARGET = TOP / "results" / "colour.md"
@@ -96,7 +97,7 @@ def images(data: str) -> str:
     names, strips = [], []
     for recipe in RECIPES[data]:
         kept = KEPT / "suite" / f"{data}-{recipe}-0" / "samples.npz"
-        if kept.exists():
+        if kept.exists() and not METHODS[RECIPES[data][recipe][0]].real_images:  # nobody's photos are committed
             with np.load(kept, allow_pickle=False) as file:
                 strips.append(mosaic(file["images"][-1][:24], 12))
             names.append(recipe)
