@@ -55,9 +55,7 @@ SHEET = Settings(
 BARE = Settings(generator_steps=0, latent=LATENT, width=WIDTH, student_steps=5, student_batch_size=4)
 TINY = {
     **dict.fromkeys(("rdskd", "rdskd+bn"), replace(LIVE, student_steps=4, student_batch_size=4)),
-    "any-teacher": replace(
-        LIVE, student_steps=4, student_batch_size=4, pooled=True, procedural=0.5, bank=8, balance=0.5
-    ),
+    "any-teacher": replace(LIVE, student_steps=4, student_batch_size=4, pooled=True, procedural=0.5, bank=8, blend=0.5),
     **dict.fromkeys(("dafl", "mskd"), LIVE),
     **dict.fromkeys(("zskd", "deepinversion"), SHEET),
     "adaptive": replace(SHEET, student_turn=3, student_steps=6, augment=1.0),
