@@ -17,7 +17,7 @@ from rdskd_lab.runs.compare import append_row
 TABLE = TOP / "results" / "colour.csv"
 SEEDS = 0, 1, 2
 # Where the budget goes: at a quarter of it, 1,600 generator steps gave SVHN's student 90.0 % instead of 86.8 with 400,
-# with 1,500 student steps both times (search.py).  21 minutes of one core for SVHN's RDSKD, 40 for CIFAR-10's best.
+# with 1,500 student steps both times (search.py).  21 minutes of one core for SVHN's RDSKD, 38 for CIFAR-10's best.
 LONG = "generator_steps=4000,width=32,student_steps=6000"
 ADDED = ",things=0,temperature=10,blend=0.5"
 STUDENT = "generator_steps=0,width=32,student_steps=6000"

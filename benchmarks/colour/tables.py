@@ -114,9 +114,9 @@ def looks(rows: list[dict]) -> list[str]:
     if not rows:
         return []
     said = (
-        "Seeds 10 and more; [all settings](colour_log.csv). `any-teacher` blended half of the images and changed the "
+        "Seeds 10 and more; [all settings](colour_log.csv). Where a look of 27 November does not say otherwise, "
+        "`any-teacher` blended half of the images and changed the contrast of half."
     )
-    said += "contrast of half where a look does not say otherwise."
     head = ["", "## Looks at tuning images", "", said, ""]
     head += ["| data | method | change | seed | tuning images right, % | CPU minutes |", "|---|---|---|---|--:|--:|"]
     return head + [
