@@ -102,21 +102,22 @@ def main(*names: str) -> None:
                 rho = rank_correlation([float(r[column]) for r in some], [float(r["truth"]) for r in some])
                 print(f"{half} half, {len(some)} MNIST teachers, {words}: rank correlation {rho:.2f}")
     fresh = read_fresh()
-    some = [(float(r["forecast"]), float(r["teacher_accuracy"]), float(r["truth"])) for r in some] + fresh
-    for words, k in (("check-up: forecast", 0), ("the teacher's accuracy", 1)) if fresh else ():
-        rho = rank_correlation([row[k] for row in some], [row[2] for row in some])
-        print(f"reported half and {len(fresh)} fresh teachers, {words}: rank correlation {rho:.2f}")
+    for words, column in COLUMNS.items() if fresh else ():
+        if all(column in row for row in fresh):
+            rho = rank_correlation([float(r[column]) for r in some + fresh], [float(r["truth"]) for r in some + fresh])
+            print(f"reported half and {len(fresh)} fresh teachers, {words}: rank correlation {rho:.2f}")
 
 
-def read_fresh() -> list[tuple[float, float, float]]:
-    """Return (forecast, teacher's accuracy, pure RDSKD's student, median of its seeds) of each fresh teacher."""
+def read_fresh() -> list[dict]:
+    """Return a row of each fresh teacher: its check-up, and as `truth` RDSKD's student, median of its seeds."""
     rows = list(csv.DictReader(FRESH.open())) if FRESH.exists() else []
-    truth = {r["teacher"]: [] for r in rows}
-    for r in rows:
-        if r["what"] == "rdskd":
-            truth[r["teacher"]].append(float(r["value"]))
-    told = [r for r in rows if r["what"] == "forecast" and truth[r["teacher"]]]
-    return [(float(r["value"]), float(r["teacher_accuracy"]), median(truth[r["teacher"]])) for r in told]
+    found: dict[str, dict] = {}
+    for name in dict.fromkeys(r["teacher"] for r in rows):
+        own = [r for r in rows if r["teacher"] == name]
+        if truth := [float(r["value"]) for r in own if r["what"] == "rdskd"]:
+            told = {r["what"]: r["value"] for r in own if not r["seed"]}
+            found[name] = told | {"teacher_accuracy": own[0]["teacher_accuracy"], "truth": median(truth)}
+    return list(found.values())
 
 
 if __name__ == "__main__":

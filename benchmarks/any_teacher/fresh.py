@@ -29,6 +29,7 @@ from rdskd_lab.torch_state import seeded
 from rdskd_lab.training import cosine, fit
 
 TABLE = T.TOP / "results" / "any_teacher_fresh.csv"
+AGREED = "agreement generated"  # of the check-up's short run, as in any_teacher_forecast.csv
 
 
 class Tanh(LeNet5):
@@ -101,9 +102,11 @@ def main(*names: str) -> None:
         if not path.exists():
             save_weights(make(name), path, command=f"python benchmarks/any_teacher/fresh.py {name}")
         read = accuracy(T.trained(name), T.TEACHERS[name].split("test"))
-        if not done(name, "forecast", ""):
+        if not (done(name, "forecast", "") and done(name, AGREED, "")):
             found = check_teacher(T.trained(name), seconds=1e9)
-            write(name, "forecast", "", found.forecast, read, "")
+            for what, value in (("forecast", found.forecast), (AGREED, found.agreement["generated"])):
+                if not done(name, what, ""):
+                    write(name, what, "", value, read, "")
     for seed in suite.SEEDS:
         for arm in "rdskd", "any-teacher":
             for name in names or FRESH:

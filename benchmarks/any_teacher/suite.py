@@ -36,12 +36,13 @@ LISTS = {
     "controls": ("classroom", ("real", "procedural", "untrained")),
     "long": ("long", ("any-teacher", "rdskd")),
     "rivals": ("classroom", ("dafl", "dfad")),
-    "ablation": ("classroom", ("-procedural", "-strokes", "-bn", "-warps", "-generator")),
+    "ablation": ("classroom", ("-procedural", "-strokes", "-balance", "-bn", "-warps", "-generator")),
 }
 HARD = "bn-warped", "fashion", "warped", "groupnorm", "fashion-bn", "28-pixels"  # of the ablation
 LEFT_OUT = {
     "-procedural": {"procedural": 0.0},
     "-strokes": {"strokes": 0.0},
+    "-balance": {"balance": 0.0},
     "-warps": {"augment": 0.0},
     "-generator": {"procedural": 1.0},
     "-bn": {},
