@@ -145,8 +145,8 @@ def resolve(config: Config) -> Setup:
     if config.data == NO_DATA and not (config.channels and config.size and config.classes):
         if config.teacher not in SHIPPED:
             raise RunError(f"with --data {NO_DATA} give --channels, --size and --classes of the teacher")
-        record = SETS["digits"]
-        config = replace(config, channels=record.channels, size=record.size, classes=len(record.classes))
+        usual = dict(channels=SETS["digits"].channels, size=SETS["digits"].size, classes=len(SETS["digits"].classes))
+        config = replace(config, **{name: getattr(config, name) or value for name, value in usual.items()})
     for name, low in ("mean", -math.inf), ("std", 0):
         if not all(low < value < 2 for value in getattr(config, name)):  # of pixels in [0, 1]
             raise RunError(

@@ -491,6 +491,7 @@ def test_without_data_what_takes_pixels_sees_them_as_the_given_mean_and_std_say(
     net = setup.networks(test)[0].eval()
     assert torch.allclose(net(test.normalise(test.images[:100])), net.net(pixels), atol=1e-3)
     assert torch.allclose(net(made), net.net(made * test.std[0] + test.mean[0]), atol=1e-3)
+    assert resolve(Config(data="none", size=16)).load("test").images.shape[2:] == (16, 16)  # which no LeNet-5 takes
 
 
 def test_without_data_the_result_is_agreement_and_nothing_real_is_read(tmp_path, monkeypatch):

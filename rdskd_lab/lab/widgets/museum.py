@@ -148,7 +148,7 @@ def _dafl(trace):
     return (
         f"Every gain is {number(trace.record.column('oh_gain').max())}: nothing is damped, and no term compares two "
         f"images. The features grow, act from {act[0]} to {act[1]}; {classes(trace, len(trace))} classes are there at "
-        "the end. To paint these digits for this teacher, DAFL does not need what RDSKD adds."
+        "the end. To generate these digits for this teacher, DAFL does not need what RDSKD adds."
     )
 
 
@@ -162,7 +162,7 @@ def _explodes(trace):
 
 
 FIRST, LAST = (0, 5), (-20, None)  # steps
-LOST = 0.8  # nats of the one-hot loss, above which the generator no longer paints what the teacher knows
+LOST = 0.8  # nats of the one-hot loss, above which the generator no longer generates what the teacher knows
 _FIGHT = (Edit(122, "ds", "weight", 100.0), Edit(122, "oh", "weight", 0.3))
 _PLAIN = (Edit(0, "oh", "damped", False), Edit(0, "ie", "damped", False))
 _ASKED = "At step 122 diversity between samples is weighed 100, and authenticity 0.3. "
