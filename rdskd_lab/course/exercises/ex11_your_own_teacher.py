@@ -103,7 +103,7 @@ def watch(answer):
     return seen | {
         "BatchNorm layers": float(norms),
         "largest gradient at a pixel": float(gradient.abs().max()),
-        "largest answer to very bright images": float(net(1e4 * images.detach()).detach().abs().max()),
+        "largest answer to very bright images": float(net(1e4 * images.detach()).detach().nan_to_num(9e9).abs().max()),
         "sums of the rows": logits.detach().sum(1),
         "sums of the columns": logits.detach().sum(0),
         "how far the answers of images shown alone differ": float((alone - logits).abs().max().detach()),
