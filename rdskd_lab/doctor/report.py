@@ -99,7 +99,7 @@ def fits(name: str, version: str) -> bool:
 
 def _python(facts: Facts) -> Finding:
     says = f"{facts.python} on {facts.system}, rdskd-lab {facts.package}, in {facts.front_end}"
-    if Version(facts.python) < Version("3.11"):
+    if Version(facts.python.rstrip("+")) < Version("3.11"):  # "3.14.0+": built from what comes after 3.14.0
         return Finding("Python", FIX, f"{says}; 3.11 or later is needed", "Install Python 3.12, then make env.")
     return Finding("Python", OK, says)
 
