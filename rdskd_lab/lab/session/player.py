@@ -230,7 +230,7 @@ class Player:
 def _counted(steps: int) -> int:
     if steps < 1 or steps % 1:  # counting down would never end at 0
         raise ValueError(f"one step or more can be played, a whole number of them, not {steps!r}")
-    return steps
+    return int(steps)
 
 
 def _listen_for_interrupts(handler: Callable | None) -> None:

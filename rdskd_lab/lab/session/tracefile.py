@@ -192,7 +192,7 @@ def _moments(arrays: dict, record: Record, classes: int, n: int) -> dict[int, Mo
     m, terms = len(steps), len(record.names)
     _need(m and steps.ndim == 1 and steps.dtype == np.int64 and _ordered(steps, n), "the order of its moments")
     _need(images.dtype == np.uint8 and images.ndim == 5 and len(images) == m, "its images")
-    _need(images.shape[2] in (1, 3) and images.shape[3] == images.shape[4] <= 256, "its images")
+    _need(images.shape[2] in (1, 3) and 0 < images.shape[3] == images.shape[4] <= 256, "its images")
     shown = images.shape[1]
     _need(0 < shown <= IMAGES, "the number of its images")
     _need(

@@ -93,9 +93,6 @@ def past_twin(twin: Twin, trace: Trace) -> RecordedTwin:
     last = max(alone.moments)
     alone.moments, alone.checkpoints = {last: alone.moments[last]}, {}
     alone.record = copy(twin.record)
-    if not twin.edits:  # it goes without damping
-        damped = [name for name, term in StepOfLab(trace, twin.since).objective.items() if term.damped]
-        alone.record.edits = [*alone.record.edits, *(Edit(twin.since, name, "damped", False) for name in damped)]
     return RecordedTwin(alone, twin.since, twin.edits, twin.experiment.done, twin.band, f"twin at {twin.since}")
 
 

@@ -387,11 +387,7 @@ def push(images: Tensor, gradient: Tensor) -> str:
     colours = (
         np.maximum(down, 0)[:, None] * brighter[:, None, None] + np.maximum(-down, 0)[:, None] * darker[:, None, None]
     )
-    grey = (
-        np.broadcast_to(to_bytes(images[some]), colours.shape[:1] + (3,) + colours.shape[2:])
-        if images.shape[1] == 1
-        else to_bytes(images[some])
-    )
-    rows = np.concatenate([grey, colours.astype(np.uint8)])
+    shown = np.broadcast_to(to_bytes(images[some]), colours.shape)  # grey ones in three channels, too
+    rows = np.concatenate([shown, colours.astype(np.uint8)])
     words = "Eight images, and below each the pixels that the losses want brighter (orange) or darker (blue)."
     return f'<h5>{words}</h5><img alt="{words}" src="{source(mosaic(rows, 8))}">'

@@ -129,9 +129,8 @@ def test_changes_that_came_to_nothing_are_left_out(lab):
 def test_strings_that_are_out_there_mean_in_later_versions_what_they_meant():
     """If this fails because RDSKD's own settings were changed, strings of before are refused, and README needs a new one."""
     off = [(300, "ie", "on", False), (340, "ie", "on", True)]
-    assert read("rdskd1:rdskd:0:ie-off@300,ie-on@340:pzmu") == Recipe(
-        "rdskd", 0, tuple(Edit(*e) for e in off)
-    )  # README
+    readme = "rdskd1:rdskd:0:ie-off@300,ie-on@340:pzmu"
+    assert read(readme) == Recipe("rdskd", 0, tuple(Edit(*e) for e in off))
     edits = [
         (0, "ds", "damped", True),
         (0, "ds", "rule", "average"),
@@ -226,6 +225,19 @@ def test_too_many_edits_give_the_final_terms_and_say_so(lab):
     assert [term.weight for term in other.experiment.objective.values()] == [10.25, 11.25, 12.25]
     assert "too many" in other.screen.live["reason"]
     other.close()
+
+
+def test_weights_that_settings_bring_are_in_a_string_and_a_try_is_done_again_without_them():
+    lab = Lab(mode="inline", settings=replace(SMALL, weights=(("ie", 5.0),)), learn=False)
+    lab.play(3)
+    lab.edit("ie", "weight", 1)
+    assert read(lab.share()).edits == (Edit(0, "ie", "weight", 5.0), Edit(3, "ie", "weight", 1.0))
+    lab.reset()  # with weight 1
+    lab.play(2)
+    lab.reset(seed=1)
+    lab.run_log.open(2)
+    assert lab.experiment.objective["ie"].weight == 1
+    lab.close()
 
 
 def test_terms_that_were_changed_past_the_lab_stand_in_the_string_as_they_are(lab):

@@ -159,6 +159,8 @@ def test_the_cure_comes_after_the_question_and_every_number_is_the_traces(shown,
 def test_the_control_follows_what_is_shown(shown, monkeypatch):
     shown.show("collapse")
     assert shown.choice.value == "collapse" and EXHIBITS["collapse"].question in shown.caption.value
+    shown.show("conflict-off")  # which the control does not list
+    assert (shown.choice.value, shown.player.reason, shown.reveal.disabled) == (None, "Ready.", False)
     shown.load(open_exhibit("dafl"))  # as somebody's own trace
     shown.reveal.click()
     assert (shown.choice.value, shown.caption.value, shown.reveal.disabled) == (None, "", True)

@@ -22,18 +22,8 @@ from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session.experiment import PLAYABLE  # noqa: E402
 from rdskd_lab.lab.widgets.step_inspector import Rehearsal, functions_of, push  # noqa: E402
 
-RDSKD = [
-    "latents",
-    "generator",
-    "images",
-    "teacher",
-    "oh: one-hot loss",
-    "ie: information entropy loss",
-    "ds: diversity seeking loss",
-    "sum",
-    "gradients",
-    "step",
-]
+LOSSES = ["oh: one-hot loss", "ie: information entropy loss", "ds: diversity seeking loss"]
+RDSKD = [*"latents generator images teacher".split(), *LOSSES, "sum", "gradients", "step"]
 
 
 def state(lab) -> tuple:
