@@ -66,6 +66,8 @@ def tell_difference(seen: dict, right: dict, rtol: float = RTOL) -> str:
     key = differing(seen, right, rtol)
     if key not in seen or key not in right:
         return f"The check expected {_lower(key)}." if key in right else f"The check did not expect {_lower(key)}."
+    if isinstance(seen[key], str) and not isinstance(right[key], str):
+        return f"{upper(key)} should be a number; yours is a text, {seen[key][:20]!r}."
     if isinstance(right[key], str):
         return f"{upper(key)} should be {right[key]}; yours is {seen[key]}."
     got, want = as_number(seen[key]), as_number(right[key])

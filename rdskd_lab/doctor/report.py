@@ -186,9 +186,8 @@ def _data(facts: Facts) -> Finding:
 
 def _disk(facts: Facts) -> Finding:
     if facts.disk is None:
-        return Finding(
-            "disk", NOTE, "it is unknown how much is free in this folder", "Work in a folder of a local disk."
-        )
+        says = "it is unknown how much is free in this folder"
+        return Finding("disk", NOTE, says, "Work in a folder of a local disk.")
     if facts.disk < ROOM:
         level, cure = FIX if facts.disk < ROOM / 20 else NOTE, "Delete old runs (the folder runs/) or work elsewhere."
         full = "the disk is full" if facts.disk < ROOM / 200 else "little room"

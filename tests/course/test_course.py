@@ -9,6 +9,7 @@ import re
 import sys
 import tomllib
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import build_notebooks as build
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import wrong_ideas
+from torch import nn
 from torch.utils._pytree import tree_leaves
 
 import rdskd_lab as lab
@@ -24,6 +26,7 @@ from rdskd_lab.course import bands, class_figure, classroom, lesson, stored, stu
 from rdskd_lab.course.exercise import Exercise, Misconception, Wrong, value_and_gradient
 from rdskd_lab.course.relations import differing, relation, tell_difference, write_value
 from rdskd_lab.course.verdict import Verdict
+from rdskd_lab.objective import previous
 
 TOP = Path(__file__).resolve().parents[2]
 NOTEBOOKS = TOP / "notebooks"
@@ -171,8 +174,16 @@ def test_what_a_learner_really_wrote_is_met_as_it_should_be():
     def infinitely_sure():
         return [logits.where(logits == 0, torch.inf) for logits in batches.answer()]
 
-    asked = ("03_generator", 2), ("06_inter_sample_diversity", 2), ("08_rdskd", 1), ("04_authenticity", 3)
-    scale, quotient, loss, batches = (lesson.find_exercises(name)[number - 1] for name, number in asked)
+    def another_rule():
+        return lab.Objective({name: replace(term, rule=previous) for name, term in table.answer().items()})
+
+    def normalised():
+        return nn.Sequential(nn.Conv2d(1, 4, 5), nn.InstanceNorm2d(4), nn.Flatten(), nn.Linear(4 * 576, 10))
+
+    asked = ("03_generator", 2), ("06_inter_sample_diversity", 2), ("08_rdskd", 1), ("08_rdskd", 3)
+    scale, quotient, loss, table = (lesson.find_exercises(name)[number - 1] for name, number in asked)
+    (*_, batches), (net,) = map(lesson.find_exercises, ("04_authenticity", "11_your_own_teacher"))
+    assert table.examine(another_rule).kind == "wrong" and net.examine(normalised).kind == "right"
     assert "NaN or infinite" in batches.examine(infinitely_sure).says
     assert scale.examine(each_image_with_torchs_own_std).name == "each image, all channels together"
     assert quotient.examine(asks_first).kind == "right"
@@ -338,8 +349,6 @@ def test_begin_finds_a_device_says_it_in_a_word_and_takes_another(capsys, monkey
 
 
 def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
-    from dataclasses import replace
-
     from machines import WELL
 
     for facts, said in (

@@ -3,6 +3,7 @@
 import os
 import random
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from toys import copied, same  # noqa: F401
@@ -10,7 +11,7 @@ from toys import copied, same  # noqa: F401
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from recorded import SMALL  # noqa: E402
+from recorded import SMALL, trace_edit  # noqa: E402
 
 from rdskd_lab.lab import Lab
 from rdskd_lab.lab.session.experiment import PLAYABLE  # noqa: E402
@@ -20,20 +21,7 @@ from rdskd_lab.lab.sharing.share_string import LONGEST, Recipe, ShareError, read
 from rdskd_lab.objective import Objective, Term  # noqa: E402
 
 CASES = int(os.environ.get("RDSKD_FUZZ", 1000))  # mutated strings
-VALUES = {
-    "on": (True, False),
-    "weight": (0.0, 0.3, 2.171, 12.34),
-    "damped": (True, False),
-    "rule": ("epoch", "previous", "average"),
-    "strength": (0, 1, 20, 7.5),
-}
-
-
-def random_edit(rng: random.Random, step: int, names: list[str]) -> Edit:
-    if rng.random() < 0.1:
-        return Edit(step, STUDENT, "learns", rng.choice((True, False)))
-    field = rng.choice(list(VALUES))
-    return Edit(step, rng.choice(names), field, rng.choice(VALUES[field]))
+random_edit = partial(trace_edit, weights=(0.0, 0.3, 2.171, 12.34))
 
 
 def random_recipe(rng: random.Random, edits: int) -> Recipe:
