@@ -73,8 +73,8 @@ def read_hand_ins(folder: Path | str) -> tuple[list[HandIn], dict[str, str]]:
 
 def _read(path: Path, name: str) -> HandIn:
     """Read one file; raises ValueError with the reason if it is not a hand-in."""
-    if path.stat().st_size > LARGEST:
-        raise ValueError("too large for a hand-in")
+    if not path.is_file() or path.stat().st_size > LARGEST:  # a pipe would be waited for without end
+        raise ValueError("no file, or too large for a hand-in")
     try:
         given = json.loads(path.read_text(encoding="utf-8-sig"))
         json.dumps(given, ensure_ascii=False).encode()  # refuses half a letter, which no table could hold

@@ -4,7 +4,9 @@ import asyncio
 import base64
 import io
 import json
+import os
 import random
+import signal
 import threading
 from dataclasses import replace
 from itertools import islice
@@ -170,6 +172,21 @@ def test_an_interrupt_in_the_foreground_pauses():
     play = Player(interrupted, mode="inline")
     play.play(5)
     assert (play.playing, play.reason) == (False, "Interrupted. Press Play to go on.")
+
+
+def test_an_interrupt_waits_for_the_end_of_a_step_so_that_the_record_stays_whole(lab, tmp_path):
+    def interrupt(*_):
+        hook.remove()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    lab.learn()
+    lab.play(2)
+    hook, usual = lab.experiment.run.student.register_forward_hook(interrupt), signal.getsignal(signal.SIGINT)
+    lab.play(5)
+    assert lab.player.reason.startswith("Interrupted.") and signal.getsignal(signal.SIGINT) is usual
+    lab.play(2)
+    assert len(lab.record) == lab.experiment.done == 5 and len(open_trace(save(lab.trace, tmp_path / "run.npz"))) == 5
+    assert_replays(lab)
 
 
 def test_a_task_plays_pauses_and_hears_requests_from_another_thread():

@@ -128,7 +128,8 @@ class Player:
 
     def stop(self, reason: str) -> None:
         """Play no further.  Between two steps only, on the main thread: from a request, `on_step` or `on_show`."""
-        self.playing, self.left, self.reason = False, None, reason
+        self.playing = self._interrupted = False
+        self.left, self.reason = None, reason
         Player._playing.discard(self)
 
     def settle(self) -> None:
@@ -162,14 +163,12 @@ class Player:
 
     def _train(self, seconds: float) -> None:
         """Make steps for that long, at least one, and grant the requests before each; then show a picture."""
-        end, self._busy = perf_counter() + seconds, True
-        if self.mode == "task":
-            _listen_for_interrupts(self._on_interrupt)
+        end, self._busy, usual = perf_counter() + seconds, True, signal.getsignal(signal.SIGINT)
+        _listen_for_interrupts(self._on_interrupt, self.mode)
         try:
             while True:
                 self._grant()
                 if self._interrupted:
-                    self._interrupted = False
                     self.stop("Interrupted. Press Play to go on.")
                 if not self.playing:
                     break
@@ -183,6 +182,8 @@ class Player:
             self._fail("Interrupted. Press Play to go on.")
         finally:
             self._busy = False
+            if self.mode != "task":
+                _listen_for_interrupts(usual, self.mode)
         self._try(self.on_show, not self.playing)
 
     def _step(self):
@@ -223,7 +224,9 @@ class Player:
         if granted:
             self._try(self.on_show, True)
 
-    def _on_interrupt(self, *_):
+    def _on_interrupt(self, *_):  # a step that is made by half would be missing in the record
+        if self._interrupted:  # the second one does not wait for its end
+            raise KeyboardInterrupt
         self._interrupted = self.playing
 
 
@@ -233,12 +236,13 @@ def _counted(steps: int) -> int:
     return int(steps)
 
 
-def _listen_for_interrupts(handler: Callable | None) -> None:
-    """Hear the kernel's interrupt (SIGINT) while a task trains; a kernel ignores it while no cell runs.
+def _listen_for_interrupts(handler: Callable | None, mode: str = "task") -> None:
+    """Hear the interrupt (SIGINT) while steps are made; by itself a kernel ignores it while no cell runs.
 
     Asked anew for each slice, since a kernel puts its own handler back after each message.  `None`: ignore it again.
     """
-    if threading.current_thread() is not threading.main_thread() or "ipykernel" not in sys.modules:
+    kernel = mode != "task" or "ipykernel" in sys.modules
+    if threading.current_thread() is not threading.main_thread() or not kernel:
         return
     current = signal.getsignal(signal.SIGINT)
     if handler is None and getattr(current, "__func__", None) is Player._on_interrupt:

@@ -156,10 +156,8 @@ class Replay(CellOutput):
         playing, shown = self.player.playing, self.experiment
         of = "" if self.look.step == shown.done else f" The images are those of step {self.look.step:,}."
         what = f"Playing {'forwards' if self.direction > 0 else 'backwards'}." if playing else self.player.reason
-        how = dict(rate=self.rate, leave="Continue from here", playing=playing)
+        how = dict(rate=self.rate, leave="Continue from here", playing=playing, titles=self.titles)
         how["reason"] = f"{what} A recording of {len(self.trace):,} steps; nothing is trained.{of}"
-        if self.titles:
-            how["titles"] = self.titles
         return recorded_state(self.trace, self.step, how, self.beside)
 
     def _draw(self):
