@@ -72,16 +72,8 @@ def digits(n=20):
 
 def run(name, seed=0, settings=None, student=None, teacher=None):
     method = METHODS[name]
-    return Distillation(
-        teacher or ToyTeacher(),
-        student or ToyStudent(),
-        method.terms(),
-        settings or TINY[name],
-        method=method,
-        seed=seed,
-        size=SIZE,
-        data=digits() if method.real_images else None,
-    )
+    how = dict(method=method, seed=seed, size=SIZE, data=digits() if method.real_images else None)
+    return Distillation(teacher or ToyTeacher(), student or ToyStudent(), method.terms(), settings or TINY[name], **how)
 
 
 def test_every_method_and_control_is_tested_here():
