@@ -74,7 +74,7 @@ class Player:
         self.threads: set[str] = set()  # names of those that pulled steps: the main thread, and no other
         self._requests: deque[Callable[[], None]] = deque()
         self.loop = running_loop() if self.mode != "inline" else None
-        self._task: asyncio.Task | None = None
+        self._task: asyncio.Task | asyncio.TimerHandle | None = None
         self._busy = self._interrupted = self._closed = False
 
     def take(self, steps: Iterable | Callable[[], Iterable]) -> None:
@@ -143,9 +143,11 @@ class Player:
             if self._task is None or self._task.done():
                 self._task = self.loop.create_task(self._live())
         elif self.mode == "chunk":
+            if self._task is not None:  # one chunk waits at a time: with two, the kernel's other work has no turn
+                self._task.cancel()
             self._train(CHUNK)
             if self.playing and self.loop is not None:
-                self.loop.call_later(SLICE, self.settle)
+                self._task = self.loop.call_later(SLICE, self.settle)
         else:
             while self.playing:
                 self._train(SLICE)
