@@ -611,6 +611,9 @@ def test_the_charts_show_terms_and_gains(lab):
     assert np.allclose(gain, record.column("ie_gain"), rtol=1e-5)
     assert moves(lab) == 39  # one mark at a time, for an anchor of ie or of both
     assert "ie off" not in charts["ds: diversity seeking loss"]
+    lab.edit("ie", "strength", 5)
+    lab.play(1)
+    assert lab.charts()[-1].ylabel.startswith("exp(b (L - anchor))")
 
 
 def moves(lab) -> int:
