@@ -32,10 +32,10 @@ def recorded(steps: int, edits: int = 0, *, seed: int = 0, method: str = "rdskd"
     return kept, experiment
 
 
-def trace_edit(rng: random.Random, step: int, names: list[str]):
+def trace_edit(rng: random.Random, step: int, names: list[str], weights=(0.3, 1, 2)):
     kinds = {
         "on": (True, False),
-        "weight": (0.3, 1, 2),
+        "weight": weights,
         "damped": (True, False),
         "rule": ("epoch", "previous", "average"),
         "strength": (0, 1, 7.5, 50),

@@ -211,9 +211,8 @@ def test_asking_how_many_classes_leaves_the_teacher_as_it_was():
     teacher = ToyTeacher().train()
     before = copied(teacher)
     assert run(teacher=teacher).classes == CLASSES
-    assert (
-        teacher.training and same(teacher.state_dict(), before) and all(p.requires_grad for p in teacher.parameters())
-    )
+    assert teacher.training and same(teacher.state_dict(), before)
+    assert all(p.requires_grad for p in teacher.parameters())
 
 
 def test_a_device_that_is_not_there_is_refused_in_a_sentence():

@@ -81,9 +81,9 @@ class ClassTable:
                     which = f"{len(same)} files with the name {same[0].name}"
                     notes.append(f"{notebook}: {which}, from one student or from several: {files}")
             for seed, same in seeds.items():
-                if len({one.name.casefold() for one in same}) < len(same) and not same[0].name:
+                if (nameless := sum(not one.name for one in same)) > 1:
                     advice = 'begin(..., student="name") gives each of them a different seed'
-                    notes.append(f"{notebook}: {len(same)} students have seed {seed}; {advice}")
+                    notes.append(f"{notebook}: {nameless} students have seed {seed}; {advice}")
             here = [name for name in self.roster if student_seed(name) in seeds or name.casefold() in named]
             if missing := [name for name in self.roster if name not in here]:
                 notes.append(f"{notebook}: no hand-in from {', '.join(missing)}")

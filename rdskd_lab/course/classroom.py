@@ -52,7 +52,7 @@ class HandIn:
 
 def write_hand_in(folder: Path | str, hand_in: HandIn) -> Path:
     """Write one small JSON file into `folder`; a second call in the same session replaces it."""
-    path = Path(folder) / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
+    path = Path(folder).expanduser() / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {"kind": KIND} | {key: value for key, value in vars(hand_in).items() if key not in ("token", "file")}
     write_whole(path, json.dumps(kept, indent=1, ensure_ascii=False).encode())
@@ -73,8 +73,8 @@ def read_hand_ins(folder: Path | str) -> tuple[list[HandIn], dict[str, str]]:
 
 def _read(path: Path, name: str) -> HandIn:
     """Read one file; raises ValueError with the reason if it is not a hand-in."""
-    if path.stat().st_size > LARGEST:
-        raise ValueError("too large for a hand-in")
+    if not path.is_file() or path.stat().st_size > LARGEST:  # a pipe would be waited for without end
+        raise ValueError("no file, or too large for a hand-in")
     try:
         given = json.loads(path.read_text(encoding="utf-8-sig"))
         json.dumps(given, ensure_ascii=False).encode()  # refuses half a letter, which no table could hold
@@ -90,10 +90,11 @@ def _read(path: Path, name: str) -> HandIn:
         for number, row in enumerate(one.exercises, 1):
             assert row["number"] == number and row["state"] in STATES and type(row["solution seen"]) is bool
             assert all(type(row[key]) is int and 0 <= row[key] < 1e6 for key in ("hints", "tries"))
-            assert isinstance(row["title"], str) and isinstance(row["last error"], str)
+            assert row["title"].isprintable() and row["last error"].isprintable()  # or it could forge rows of a table
     except (KeyError, TypeError, AttributeError, AssertionError) as error:
         raise ValueError("damaged: an entry is missing or has the wrong type") from error
-    one.name = " ".join(one.name.split())[:80]
+    one.name = "".join(filter(str.isprintable, " ".join(one.name.split())))[:80]
+    one.found = {key: float(value) for key, value in one.found.items()}  # True, and 10**80, are numbers too
     return one
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .relations import LOOSE, RTOL, as_number, differing, relation, tell_difference, write_value
+from .relations import LOOSE, RTOL, as_number, differing, relation, tell_difference, upper, write_value
 from .verdict import Verdict, say, show
 
 MORE_CALLS = 3  # calls of a check that `example` shows
@@ -199,8 +199,9 @@ class Exercise:
 
     def _fault(self, seen: dict) -> str:
         """Return what is wrong with what an answer did; "" if nothing is."""
-        if self.judge:
-            return self.judge(seen)
+        if self.judge:  # whose comparisons would let a NaN through
+            odd = next((key for key, x in seen.items() if not isinstance(x, str) and not x.isfinite().all()), "")
+            return f"{upper(odd)} is NaN or infinite; use finite numbers." if odd else self.judge(seen)
         right = self._see(self.answer)
         if not differing(seen, right, self.rtol):
             return ""
@@ -215,7 +216,8 @@ class Exercise:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(0)
             try:
-                return self.watch(partial(_call, answer))
+                seen = self.watch(partial(_call, answer))
+                return {key: x if isinstance(x, str) else as_number(x) for key, x in seen.items()}
             except Wrong as wrong:
                 return {"told": str(wrong)}
             except Blank:
@@ -247,8 +249,9 @@ def value_and_gradient(
     In the messages, `by` names the first input and `where` the case. Raises Wrong if the loss is not one number or
     carries no gradient.
     """
-    first, *rest = (x.double() if x.is_floating_point() else x for x in inputs)
-    first = first.clone().requires_grad_()
+    # copies, which an answer may change in place
+    first, *rest = (x.clone().double() if x.is_floating_point() else x.clone() for x in inputs)
+    first = first.requires_grad_()
     value = loss(first, *rest)
     if not isinstance(value, Tensor):
         raise Wrong(

@@ -66,20 +66,22 @@ def tell_difference(seen: dict, right: dict, rtol: float = RTOL) -> str:
     key = differing(seen, right, rtol)
     if key not in seen or key not in right:
         return f"The check expected {_lower(key)}." if key in right else f"The check did not expect {_lower(key)}."
+    if isinstance(seen[key], str) and not isinstance(right[key], str):
+        return f"{upper(key)} should be a number; yours is a text, {seen[key][:20]!r}."
     if isinstance(right[key], str):
-        return f"{_upper(key)} should be {right[key]}; yours is {seen[key]}."
+        return f"{upper(key)} should be {right[key]}; yours is {seen[key]}."
     got, want = as_number(seen[key]), as_number(right[key])
     if got.shape != want.shape:
-        return f"{_upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}.{_shape(got, want)}"
+        return f"{upper(key)} should have shape {tuple(want.shape)}; yours has {tuple(got.shape)}.{_shape(got, want)}"
     agree = [other for other in right if other in seen and _same(seen[other], right[other], rtol)]
     already = f" Already right: {agree[0]}." if agree else ""
     if not want.shape:
         expected, yours = _apart(want.item(), got.item())
-        return f"{_upper(key)} should be {expected}; yours is {yours}.{already}"
+        return f"{upper(key)} should be {expected}; yours is {yours}.{already}"
     gap = (got - want).abs().nan_to_num(torch.inf)
     at = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
     expected, yours = _apart(want[at].item(), got[at].item())
-    return f"{_upper(key)} should be {expected} at [{', '.join(map(str, at))}]; yours is {yours}.{already}"
+    return f"{upper(key)} should be {expected} at [{', '.join(map(str, at))}]; yours is {yours}.{already}"
 
 
 def write_value(value) -> str:
@@ -164,7 +166,7 @@ def _rounded(x):
     return [_rounded(y) for y in x] if isinstance(x, list) else round(x, 6) if isinstance(x, float) else x
 
 
-def _upper(text: str) -> str:
+def upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 

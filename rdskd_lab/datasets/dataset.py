@@ -48,17 +48,17 @@ class DataSet:
     def is_here(self) -> bool:
         """Say whether the set can be read without a download."""
         found = find(self.files, [ASSETS] if self.shipped else places()) is not None
-        return found or bool(self.packaged) and all(file.exists() for file in self.packaged)
+        return found or bool(self.packaged) and all(map(os.path.exists, self.packaged))
 
 
 def places(root=None) -> list[Path]:
     """Return where sets are looked for: `root`, or RDSKD_DATA (environment) and the cache; downloads go to the last."""
-    return [Path(p).expanduser() for p in ([root] if root else [os.environ.get("RDSKD_DATA"), CACHE]) if p]
+    return [Path(os.path.expanduser(p)) for p in ([root] if root else [os.environ.get("RDSKD_DATA"), CACHE]) if p]
 
 
 def find(files: tuple[str, ...], places: list[Path]) -> Path | None:
     """Return the first place that holds all these files or folders."""
-    return next((place for place in places if all((place / name).exists() for name in files)), None)
+    return next((place for place in places if all(os.path.exists(place / name) for name in files)), None)
 
 
 def find_or_download(record: DataSet, files: tuple[str, ...], places: list[Path], read, instead: str):

@@ -4,6 +4,7 @@ Classes are the folders in train/, sorted as text as torchvision's ImageFolder h
 knows the names in another order renumbers by name.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def read_published(record: DataSet, split: str, places: list[Path], file: str, r
 
 
 def _of_name(record: DataSet, part: str, places: list[Path]) -> Path | None:
-    return next((place / record.name for place in places if (place / record.name / part).is_dir()), None)
+    return next((place / record.name for place in places if os.path.isdir(place / record.name / part)), None)
 
 
 def _listing(folder: Path, kind) -> list[str]:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def _checked_bytes(path: Path, md5: Mapping[str, str], instead: str) -> np.ndarr
             content = np.frombuffer(bytearray(gzip.decompress(content)), dtype=np.uint8)
     except OSError as error:
         raise DataError(f"Cannot read {path} ({error.strerror or error}); {instead}.") from error
-    except EOFError:  # cut short
+    except (EOFError, zlib.error):  # cut short, or not what gzip writes
         content = np.empty(0, np.uint8)
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5[path.name.removesuffix(".gz")]:
         raise DataError(

@@ -99,7 +99,7 @@ def fits(name: str, version: str) -> bool:
 
 def _python(facts: Facts) -> Finding:
     says = f"{facts.python} on {facts.system}, rdskd-lab {facts.package}, in {facts.front_end}"
-    if Version(facts.python) < Version("3.11"):
+    if Version(facts.python.rstrip("+")) < Version("3.11"):  # "3.14.0+": built from what comes after 3.14.0
         return Finding("Python", FIX, f"{says}; 3.11 or later is needed", "Install Python 3.12, then make env.")
     return Finding("Python", OK, says)
 
@@ -186,9 +186,8 @@ def _data(facts: Facts) -> Finding:
 
 def _disk(facts: Facts) -> Finding:
     if facts.disk is None:
-        return Finding(
-            "disk", NOTE, "it is unknown how much is free in this folder", "Work in a folder of a local disk."
-        )
+        says = "it is unknown how much is free in this folder"
+        return Finding("disk", NOTE, says, "Work in a folder of a local disk.")
     if facts.disk < ROOM:
         level, cure = FIX if facts.disk < ROOM / 20 else NOTE, "Delete old runs (the folder runs/) or work elsewhere."
         full = "the disk is full" if facts.disk < ROOM / 200 else "little room"

@@ -48,7 +48,6 @@ from .widgets.step_inspector import SlowMotion, Stage
 EVERY = 3.0  # s between two measurements of the student
 OFFER = " A step takes {:.1f} s here; recorded runs play at once: from rdskd_lab.lab import Museum; Museum()"
 
-
 EXAMPLES = {  # name: method, shipped checkpoint to begin from, whether the student learns, what it shows
     "rdskd": ("rdskd", "", True, "RDSKD as it comes."),
     "readable": (
@@ -137,13 +136,14 @@ class Lab(CellOutput, widgets.VBox):
 
         It starts at the last checkpoint before, or from the seed, and says how many steps it has to train anew.
         Raises TraceError if the run cannot be resumed.  `teacher`: needed if the run had one of your own; then `data`
-        and `classes` too, if it had any.
+        and `classes` too, if it had any; `device` as a lab's.
         """
+        place["device"] = find_device(place.get("device", "auto"))
         trace.resume(trace.last_checkpoint(step), teacher, **place)  # before anything is built that would be closed
         lab = cls.__new__(cls)  # in whatever cell this is called, it replaces nothing
         settings = Settings(**trace.settings)
         usual = settings == played(PLAYABLE[trace.method].presets["classroom"])
-        own = dict(teacher=teacher, settings=None if usual else settings, device=find_device(), **place)
+        own = dict(teacher=teacher, settings=None if usual else settings, **place)
         lab._build(trace.method, trace.seed, mode, 120, own)
         lab.player.ask(partial(lab._go_back, trace, step))
         lab.player.settle()
@@ -176,9 +176,8 @@ class Lab(CellOutput, widgets.VBox):
     def strength(self, value: float) -> None:
         """Set the strength of all damped terms, before the next step."""
         any_term = next(iter(self.experiment.objective))
-        self.player.ask(
-            partial(self._strengthen, checked(self.experiment.objective, any_term, "strength", value).value)
-        )
+        asked = checked(self.experiment.objective, any_term, "strength", value)
+        self.player.ask(partial(self._strengthen, asked.value))
 
     def compare(self, on: bool = True) -> None:
         """Run a twin beside this run, or no more.
@@ -221,7 +220,7 @@ class Lab(CellOutput, widgets.VBox):
 
     def rewind(self, step: int) -> None:
         """Go back to where this run was after `step` steps: same weights, same latents; later steps are dropped."""
-        if not 0 <= step <= len(self.trace):
+        if step % 1 or not 0 <= step <= len(self.trace):
             raise ValueError(f"this run has {len(self.trace):,} steps; rewind to 0 or to one of them, not to {step:,}")
         self.player.ask(lambda: self._go_back(self.trace, step))
 
@@ -318,9 +317,8 @@ class Lab(CellOutput, widgets.VBox):
         self.player.ask(partial(self._edit_together, [(term, field, value)]))
 
     def _strengthen(self, value):
-        damped = [
-            name for name, term in self.experiment.objective.items() if term.damped
-        ]  # by now: it was asked in turn
+        # those that are damped by now: it was asked in turn
+        damped = [name for name, term in self.experiment.objective.items() if term.damped]
         if damped:
             self._edit_together([(name, "strength", value) for name in damped])
         else:
@@ -416,16 +414,16 @@ class Lab(CellOutput, widgets.VBox):
 
     def _go_back(self, trace, step):
         """Resume a recorded run at the last checkpoint before `step`, and repeat what was done from there to `step`."""
-        start = trace.last_checkpoint(step)
-        place = self._place(trace.start)
+        start, place = trace.last_checkpoint(step), self._place(trace.start)
         experiment = trace.resume(start, **{key: value for key, value in place.items() if key != "settings"})
         self._take_up(experiment, trace.until(start, experiment))
         origin = f"the checkpoint at step {start:,}" if start else f"seed {trace.seed}"
-        anew = f", {step - start:,} of them trained anew from {origin}" if start < step else ""
+        todo = step - start
+        anew = f", {todo:,} of them trained anew from {origin}" if todo else ""
         self.plan = [edit for edit in trace.record.edits if start < edit.step <= step]
         self._goal = step, f"Back at step {step:,}{anew}."
-        if start < step:
-            self.player.play(reason=f"Training {step - start:,} steps anew from {origin}, back to step {step:,}.")
+        if todo:
+            self.player.play(todo, f"Training {todo:,} steps anew from {origin}, back to step {step:,}.")
         else:
             self._keep_to_plan()
 
@@ -491,7 +489,8 @@ class Lab(CellOutput, widgets.VBox):
 
     def _follow_recipe(self, recipe, name):
         """Repeat what a recipe did, beginning now, at step 0."""
-        self.plan = list(recipe.edits)
+        plain = PLAYABLE[recipe.method].terms()  # on which it was written, whatever weights this lab's settings have
+        self.plan = [*(Edit(0, name, "weight", term.weight) for name, term in plain.items()), *recipe.edits]
         steps = [f"{step:,}" for step in sorted({edit.step for edit in self.plan}) if step]
         later = f" Its edits are made again before step{'s' * (len(steps) > 1)} {', '.join(steps)}." if steps else ""
         final = " Its edits were too many for the string: the terms stand as they did at last." if recipe.final else ""

@@ -17,9 +17,7 @@ from rdskd_lab.lab import Lab, Replay
 from rdskd_lab.methods.method import Settings
 small = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
 """
-REPLAY = (
-    SMALL
-    + """
+REPLAY = f"""{SMALL}
 made = Lab(mode="inline", settings=small, learn=False)
 made.redraw.draw = lambda: None
 made.trace.freeze = 20
@@ -29,7 +27,6 @@ made.play(30)
 replay = Replay(made.trace)
 replay
 """
-)
 FORK = SMALL + "lab = Lab(settings=small)\nlab\n"
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import random
 
 import pytest
@@ -29,7 +30,7 @@ def made_up(name, rng, seed=None, shown=True):
         done.append(row | {"solution seen": hints == 3, "last error": error})
     bands = read_bands(NOTEBOOK)
     found = {key: rng.gauss(sum(values) / 10, 0.3 * (max(values) - min(values))) for key, values in bands.items()}
-    found[r"$\frac$"] = 1.0  # to matplotlib, a broken formula
+    found |= {r"$\frac$": 1.0, "yes": True, "huge": 10**80}  # to matplotlib, a broken formula and odd numbers
     guesses = {"1": "90 %", "2": "", "3": '=HYPERLINK("x")'}
     seed = student_seed(name) if seed is None else seed
     return HandIn(NOTEBOOK, seed, name if shown else "", done, guesses, found, token=f"{rng.randrange(16**6):06x}")
@@ -41,13 +42,14 @@ def folder(tmp_path):
     rng, where = random.Random(0), tmp_path / "class"
     for i, name in enumerate(NAMES[:-2]):
         write_hand_in(where / f"upload {i}", made_up(name, rng, shown=i % 3 > 0))
-    second = write_hand_in(where, made_up(NAMES[1], rng))  # of one name
+    second = write_hand_in(where, made_up(NAMES[1] + "\x1b", rng, seed=0))  # of one name
     second.write_bytes(b"\xef\xbb\xbf" + second.read_bytes())  # saved anew by Notepad
     for _ in range(2):
         write_hand_in(where, made_up("", rng, seed=0))
     whole = write_hand_in(where, made_up("damaged", rng))
     whole.write_bytes(whole.read_bytes()[:200])
     (where / "recipe.json").write_text('{"flour": 1}')
+    os.mkfifo(where / "pipe.json")
     return where
 
 
@@ -57,7 +59,7 @@ def test_thirty_hand_ins_become_a_table_with_what_to_look_at(folder, tmp_path):
     table = read_class(folder, roster)
     text = table.text()
     assert len(table.hand_ins) == 29 and text.startswith(f"Hand-ins: 29, from {NOTEBOOK}.")
-    assert len(table.refused) == 2 and "recipe.json: not a hand-in of this course" in text
+    assert len(table.refused) == 3 and "recipe.json: not a hand-in of this course" in text
     assert "damaged: not valid JSON" in text
     assert f"no hand-in from {NAMES[-2]}, {NAMES[-1]}" in text  # by name or by the seed that the name gives
     assert f"2 files with the name {NAMES[1]}" in text and "2 students have seed 0" in text
@@ -74,7 +76,7 @@ def test_names_that_were_not_given_are_known_to_the_roster_alone(folder, tmp_pat
     assert NAMES[0] not in read_class(folder).text()  # it handed in without its name
     (tmp_path / "names.txt").write_text(NAMES[0] + "\n\n")
     assert NAMES[0] in read_class(folder, tmp_path / "names.txt").text()
-    assert all(NAMES[0] not in path.read_text() for path in folder.rglob("*.json"))
+    assert all(NAMES[0] not in path.read_text() for path in folder.rglob("*.json") if path.is_file())
 
 
 def test_csv_and_figure_are_written_and_no_text_is_a_formula(folder, tmp_path):
@@ -125,6 +127,8 @@ def test_results_outside_the_typical_range_are_counted(tmp_path):
         {"found": {"a": 1.7e308}},
         {"found": dict.fromkeys(map(str, range(999)), 1.0)},
         {"exercises": [ROW | {"hints": 10**400}]},
+        {"exercises": [ROW | {"title": "t\n    Ada  +"}]},
+        {"exercises": [ROW | {"last error": "\x1b[2J"}]},
         b"[" * 200_000,
     ],
 )
@@ -155,7 +159,7 @@ def begun(monkeypatch):
     return lessons.begin(NOTEBOOK, student="Ada Lovelace")
 
 
-def test_a_lesson_hands_in_what_was_done_and_no_name_unless_given(begun, tmp_path, capsys):
+def test_a_lesson_hands_in_what_was_done_and_no_name_unless_given(begun, tmp_path, capsys, monkeypatch):
     exercise = begun[1]
     exercise.check(exercise.misconceptions[0].answer)
     exercise.hint()
@@ -178,14 +182,12 @@ def test_a_lesson_hands_in_what_was_done_and_no_name_unless_given(begun, tmp_pat
     (one,), refused = read_hand_ins(tmp_path)
     assert not refused and "Ada" not in (tmp_path / one.file).read_text()
     assert [row["state"] for row in one.exercises] == ["solved", "not solved yet", "not tried yet"]
-    assert [(row["tries"], row["hints"], row["solution seen"]) for row in one.exercises] == [
-        (3, 1, False),
-        (1, 0, False),
-        (0, 0, True),
-    ]
+    counted = [(row["tries"], row["hints"], row["solution seen"]) for row in one.exercises]
+    assert counted == [(3, 1, False), (1, 0, False), (0, 0, True)]
     assert one.exercises[1]["last error"] == begun[2].misconceptions[0].name
     assert one.predictions == {"1": "90 %", "2": ""} and one.found == {"certainty at the end": 0.93}
-    begun.hand_in(tmp_path, name="Ada Lovelace")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    begun.hand_in("~", name="Ada Lovelace")
     assert read_hand_ins(tmp_path)[0][0].who == "Ada Lovelace"
 
 

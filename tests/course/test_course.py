@@ -9,6 +9,7 @@ import re
 import sys
 import tomllib
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import build_notebooks as build
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 import torch
 import wrong_ideas
+from torch import nn
+from torch.utils._pytree import tree_leaves
 
 import rdskd_lab as lab
 from rdskd_lab import course
@@ -23,6 +26,7 @@ from rdskd_lab.course import bands, class_figure, classroom, lesson, stored, stu
 from rdskd_lab.course.exercise import Exercise, Misconception, Wrong, value_and_gradient
 from rdskd_lab.course.relations import differing, relation, tell_difference, write_value
 from rdskd_lab.course.verdict import Verdict
+from rdskd_lab.objective import previous
 
 TOP = Path(__file__).resolve().parents[2]
 NOTEBOOKS = TOP / "notebooks"
@@ -75,6 +79,25 @@ def test_a_check_leaves_the_learners_random_numbers_alone(item):
     assert torch.equal(torch.rand(3), expected)
 
 
+@EACH
+@pytest.mark.parametrize("odd", ["0.5", {"a": 1}, torch.ones(2, 2).max(1)])
+def test_what_is_no_number_is_met_with_a_sentence(item, odd):
+    assert item.examine(lambda *given: odd).kind in ("wrong", "misconception")
+
+
+@EACH
+def test_an_answer_that_changes_what_it_was_given_changes_nothing_for_the_next(item):
+    def spoils(*given):
+        result = item.answer(*given)
+        for x in tree_leaves(given):
+            x.zero_() if isinstance(x, torch.Tensor) and not x.requires_grad else None
+        return result
+
+    before, verdict = item._see(item.answer), item.examine(spoils)
+    assert verdict.kind == "right" or "Work on a copy" in verdict.says
+    assert not differing(item._see(item.answer), before)
+
+
 # ---- one exercise, made for the tests ----------------------------------------------------------------------------------
 
 
@@ -108,6 +131,7 @@ def squares():
         (lambda x: torch.ones(2, requires_grad=True).sum(), "does not depend on the input"),
         (lambda x: 2 * square(x), "2 times the right answer"),
         (lambda x: -square(x), "wrong sign"),
+        (lambda x: square(x) * torch.nan, "nan"),
         (lambda x: square(x) / math.log(2), "log2"),
         (lambda x: square(x) + 1e-3, "0.001 too large, and the gradient is right"),
         (lambda x: square(x) + x[0] ** 2 * 1e-4, "value .* 5.0000.* 5.0001"),
@@ -122,10 +146,6 @@ def squares():
 def test_what_a_wrong_answer_is_told(squares, answer, says):
     verdict = squares.examine(answer)
     assert verdict.kind == "wrong" and re.search(says, verdict.says)
-
-
-def test_an_answer_of_nan_is_not_right(squares):
-    assert squares.examine(lambda x: square(x) * torch.nan).kind == "wrong"
 
 
 def test_two_faults_of_which_one_is_a_nan_are_told_one_after_the_other(squares):
@@ -151,10 +171,20 @@ def test_what_a_learner_really_wrote_is_met_as_it_should_be():
     def sum_without_anchors(t, x, anchor_oh, anchor_ie):
         return lab.one_hot(t) + lab.information_entropy(t) + lab.diversity_seeking(x, t.softmax(1))
 
-    scale, quotient, loss = (
-        lesson.find_exercises(name)[number - 1]
-        for name, number in (("03_generator", 2), ("06_inter_sample_diversity", 2), ("08_rdskd", 1))
-    )
+    def infinitely_sure():
+        return [logits.where(logits == 0, torch.inf) for logits in batches.answer()]
+
+    def another_rule():
+        return lab.Objective({name: replace(term, rule=previous) for name, term in table.answer().items()})
+
+    def normalised():
+        return nn.Sequential(nn.Conv2d(1, 4, 5), nn.InstanceNorm2d(4), nn.Flatten(), nn.Linear(4 * 576, 10))
+
+    asked = ("03_generator", 2), ("06_inter_sample_diversity", 2), ("08_rdskd", 1), ("08_rdskd", 3)
+    scale, quotient, loss, table = (lesson.find_exercises(name)[number - 1] for name, number in asked)
+    (*_, batches), (net,) = map(lesson.find_exercises, ("04_authenticity", "11_your_own_teacher"))
+    assert table.examine(another_rule).kind == "wrong" and net.examine(normalised).kind == "right"
+    assert "NaN or infinite" in batches.examine(infinitely_sure).says
     assert scale.examine(each_image_with_torchs_own_std).name == "each image, all channels together"
     assert quotient.examine(asks_first).kind == "right"
     assert loss.examine(sum_without_anchors).name == "no exponential"
@@ -319,8 +349,6 @@ def test_begin_finds_a_device_says_it_in_a_word_and_takes_another(capsys, monkey
 
 
 def test_begin_says_what_is_to_be_mended_and_nothing_else(capsys, monkeypatch):
-    from dataclasses import replace
-
     from machines import WELL
 
     for facts, said in (

@@ -61,15 +61,15 @@ def test_it_is_here_in_a_data_folder_or_as_the_systems_package_and_not_otherwise
         assert record.is_here() is here
 
 
-@pytest.mark.parametrize("damage", ["one bit", "cut short", "empty"])
+@pytest.mark.parametrize("damage", ["one bit", "cut short", "empty", "wild"])
 def test_a_damaged_file_is_named_and_never_read(files, damage, tmp_path):
     data, packed, _ = files
     for path, root in (
         (data / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte", data),
         (packed / "t10k-images-idx3-ubyte.gz", tmp_path / "elsewhere"),
     ):
-        content = bytearray(path.read_bytes())
+        content, cut = bytearray(path.read_bytes()), path.read_bytes()[:10]
         content[-3] ^= 1
-        path.write_bytes({"one bit": content, "cut short": content[:10], "empty": b""}[damage])
+        path.write_bytes({"one bit": content, "cut short": cut, "empty": b"", "wild": cut + 20 * b"\xff"}[damage])
         with pytest.raises(DataError, match=path.name):
             load("fashion-mnist", "test", root=root)

@@ -67,12 +67,7 @@ def test_the_histogram_counts_the_teachers_classes_of_what_is_filled():
 # ---- lessons ---------------------------------------------------------------------------------------------------------
 
 # 20 images, 4 a lesson, rounds of at most 12 images: 3 lessons a pass, 3 * reuse lessons a round
-SETTINGS = [
-    {"reuse": 1, "round_size": 12},
-    {"reuse": 3, "round_size": 12},
-    {"reuse": 2, "round_size": 14},
-    {"reuse": 1},
-]
+SETTINGS = [dict(reuse=1, round_size=12), dict(reuse=3, round_size=12), dict(reuse=2, round_size=14), dict(reuse=1)]
 
 
 @pytest.mark.parametrize("augment", [0.0, 1.0])

@@ -72,16 +72,8 @@ def digits(n=20):
 
 def run(name, seed=0, settings=None, student=None, teacher=None):
     method = METHODS[name]
-    return Distillation(
-        teacher or ToyTeacher(),
-        student or ToyStudent(),
-        method.terms(),
-        settings or TINY[name],
-        method=method,
-        seed=seed,
-        size=SIZE,
-        data=digits() if method.real_images else None,
-    )
+    how = dict(method=method, seed=seed, size=SIZE, data=digits() if method.real_images else None)
+    return Distillation(teacher or ToyTeacher(), student or ToyStudent(), method.terms(), settings or TINY[name], **how)
 
 
 def test_every_method_and_control_is_tested_here():
@@ -475,12 +467,8 @@ def test_a_presets_weights_are_in_the_objective_however_a_run_begins():
         return {name: term.weight for name, term in r.objective.items()}
 
     config = Config(method="dafl", preset="paper-cifar10")
-    assert (
-        weights(method.terms())
-        == weights(resolve(config).objective)
-        == weights(method.objective(settings))
-        == dict(published)
-    )
+    for table in method.terms(), resolve(config).objective, method.objective(settings):
+        assert weights(table) == dict(published)
     own = method.terms()
     own["oh"].weight = 3.0
     assert weights(own) == dict(published) | {"oh": 3.0}

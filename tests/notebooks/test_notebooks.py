@@ -142,9 +142,8 @@ def test_every_blank_was_left_blank_and_met_kindly(lesson):
     for cell in lesson.cells:
         if build.exercise(cell):
             (output,) = cell.outputs
-            assert (
-                output.data["text/plain"].startswith("Nothing here yet.") and "border-left" in output.data["text/html"]
-            )
+            assert output.data["text/plain"].startswith("Nothing here yet.")
+            assert "border-left" in output.data["text/html"]
 
 
 def test_it_prints_three_numbers_to_four_digits(lesson):

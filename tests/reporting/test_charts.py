@@ -24,14 +24,8 @@ def run(tmp_path_factory):
 
 def of_run(run) -> list[charts.Curves]:
     history, result = read_history(run / "history.csv"), json.loads((run / "result.json").read_text())
-    return [
-        *charts.loss_terms(history),
-        *charts.gains(history),
-        *charts.loss_terms(history, "distill"),
-        *charts.accuracy_curve(history, 0.99),
-        charts.class_histogram(result),
-        charts.recall(result),
-    ]
+    courses = [*charts.loss_terms(history), *charts.gains(history), *charts.loss_terms(history, "distill")]
+    return [*courses, *charts.accuracy_curve(history, 0.99), charts.class_histogram(result), charts.recall(result)]
 
 
 def drawn(path: str) -> np.ndarray:

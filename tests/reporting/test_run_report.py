@@ -202,14 +202,11 @@ def test_importing_loads_no_plotting_library():
 
 
 def test_page_is_a_template_for_other_pages():
-    text = html_page.page(
-        "Two <methods>",
-        html_page.paragraph("<i>lead</i> {}", "<u>"),
-        [
-            ("A & B", html_page.table("c", ["x", "y"], [("1", html_page.Html("<b>2</b>")), ("<i>", 3)])),
-            ("Picture", html_page.picture("cap", np.zeros((4, 4, 3), np.uint8), 'a "dark" square')),
-        ],
-    )
+    sections = [
+        ("A & B", html_page.table("c", ["x", "y"], [("1", html_page.Html("<b>2</b>")), ("<i>", 3)])),
+        ("Picture", html_page.picture("cap", np.zeros((4, 4, 3), np.uint8), 'a "dark" square')),
+    ]
+    text = html_page.page("Two <methods>", html_page.paragraph("<i>lead</i> {}", "<u>"), sections)
     seen = Outline(text)
     assert not seen.figures and len(text) < 10_000, "no plotly.js where no figure is"
     assert "lead <u>" in seen.text and not seen.all("u") and len(seen.all("i")) == 1

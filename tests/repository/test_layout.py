@@ -96,16 +96,8 @@ def test_every_public_function_and_class_below_the_lab_says_what_it_is():
 
 @pytest.mark.parametrize("module", ["rdskd_lab", "rdskd_lab.doctor"])
 def test_importing_the_package_or_its_doctor_loads_no_plotting_widgets_or_torchvision(module, tmp_path):
-    heavy = (
-        "plotly",
-        "matplotlib",
-        "ipywidgets",
-        "torchvision",
-        "IPython",
-        "pandas",
-        "rdskd_lab.runs.execute",
-        "rdskd_lab.reporting.run_report",
-    )
+    heavy = "plotly matplotlib ipywidgets torchvision IPython pandas".split()
+    heavy += ["rdskd_lab.runs.execute", "rdskd_lab.reporting.run_report"]
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -93,9 +93,9 @@ def base_ten(student, teacher, temperature):
 
 
 def watch(answer):
-    value, gradient = value_and_gradient(lambda student: answer(student, TEACHER, 4.0), STUDENT, by=BY)
-    plain, _ = value_and_gradient(lambda student: answer(student, TEACHER, 1.0), STUDENT, by=BY)
-    same, _ = value_and_gradient(lambda student: answer(student, TEACHER, 4.0), TEACHER)
+    value, gradient = value_and_gradient(lambda student: answer(student, TEACHER.clone(), 4.0), STUDENT, by=BY)
+    plain, _ = value_and_gradient(lambda student: answer(student, TEACHER.clone(), 1.0), STUDENT, by=BY)
+    same, _ = value_and_gradient(lambda student: answer(student, TEACHER.clone(), 4.0), TEACHER)
     far, _ = value_and_gradient(lambda student: answer(student, 300 * TEACHER, 1.0), 300 * STUDENT)
     return {
         "the loss of three images at T = 1": plain,

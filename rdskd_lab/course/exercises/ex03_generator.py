@@ -258,13 +258,13 @@ def one_step(teacher, start, labels, steps, lr):
 def watch_inversion(answer):
     teacher, begin = Reader(), PICTURES.new_zeros(4, 1, 4, 4) + 0.1 * torch.arange(4).view(4, 1, 1, 1)
     given, before = begin.clone(), copy.deepcopy(teacher.state_dict())
-    out = torch.as_tensor(answer(teacher, given, CLASSES, 30, 2.0), dtype=torch.float64).detach()
+    out = torch.as_tensor(answer(teacher, given, CLASSES.clone(), 30, 2.0), dtype=torch.float64).detach()
     moved = sum((value - before[name]).abs().sum() for name, value in teacher.state_dict().items())
     if moved == 0 and not torch.equal(given, begin):
         raise Wrong("You changed the images in `start`. Work on a copy: start.clone().")
     if moved == 0 and out.shape != begin.shape:
         raise Wrong(f"The images should keep their shape {tuple(begin.shape)}; yours have shape {tuple(out.shape)}.")
-    one = torch.as_tensor(answer(Reader(), begin.clone(), CLASSES, 1, 2.0), dtype=torch.float64).detach()
+    one = torch.as_tensor(answer(Reader(), begin.clone(), CLASSES.clone(), 1, 2.0), dtype=torch.float64).detach()
     p = Reader()(out).softmax(1)[torch.arange(4), CLASSES]
     return {
         "how far the teacher's weights changed": moved,

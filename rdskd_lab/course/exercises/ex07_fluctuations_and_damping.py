@@ -55,8 +55,8 @@ def turned_round(losses):
 
 def _watch_rise(answer) -> dict:
     return {
-        "the fluctuation of seven losses": torch.as_tensor(answer(LOSSES)).double(),
-        "the fluctuation of a loss that only rises": torch.as_tensor(answer(RISING)).double(),
+        "the fluctuation of seven losses": torch.as_tensor(answer(LOSSES.clone())).double(),
+        "the fluctuation of a loss that only rises": torch.as_tensor(answer(RISING.clone())).double(),
         "the fluctuation of a loss that only falls": torch.as_tensor(answer(-RISING)).nan_to_num(-1.0).double(),
     }
 
@@ -234,8 +234,8 @@ IN_FORCE = torch.tensor([0.0, 0.0, 0.9, 0.9, 0.9, 0.9], dtype=torch.float64)
 
 def _watch_constant(answer) -> dict:
     return {
-        "the mean gain of six steps": torch.as_tensor(answer(RUN, IN_FORCE)).double(),
-        "the mean gain of a run that stays at its anchor": torch.as_tensor(answer(RUN, RUN)).double(),
+        "the mean gain of six steps": torch.as_tensor(answer(RUN.clone(), IN_FORCE.clone())).double(),
+        "the mean gain of a run that stays at its anchor": torch.as_tensor(answer(RUN.clone(), RUN.clone())).double(),
     }
 
 

@@ -56,9 +56,9 @@ def order_mistaken(layers):
 
 def watch(answer):
     def loss(mean):  # the gradient is with respect to the first layer's batch mean
-        return answer([(mean, *LAYERS[0][1:]), LAYERS[1]])
+        return answer([(mean, *map(torch.clone, LAYERS[0][1:])), tuple(map(torch.clone, LAYERS[1]))])
 
-    one, _ = value_and_gradient(lambda mean: answer([(mean, *LAYERS[0][1:])]), LAYERS[0][0], by=BY)
+    one, _ = value_and_gradient(lambda mean: answer([(mean, *map(torch.clone, LAYERS[0][1:]))]), LAYERS[0][0], by=BY)
     both, gradient = value_and_gradient(loss, LAYERS[0][0], by=BY)
     return {
         "R_f of one layer": one,

@@ -20,13 +20,12 @@ def recorded_state(trace: Trace, step: int, how: dict, beside: Trace | None = No
     shown = RecordedStep(trace, step)
     other = None if beside is None else RecordedStep(beside, min(step, len(beside)))
     look, student = shown.look(), shown.record.student
-    titles = how.get("titles", ("What the generator made", ""))
+    titles = how["titles"] or ("What the generator made", "")
     strengths = {term.strength for term in shown.objective.values() if term.damped}
-    names = [["rdskd", "RDSKD"]]
     run = {
         "id": id(trace), "method": trace.method, "method_title": title_of_method(trace.method), "seed": trace.seed,
         "device": "cpu", "classes": list(trace.classes), "channels": look.images.shape[1], "real": None,
-        "student_label": "student", "methods": names, "rules": ["epoch", "previous", "average"],
+        "student_label": "student", "methods": [["rdskd", "RDSKD"]], "rules": ["epoch", "previous", "average"],
         "terms": [about(k, name, shown) for k, name in enumerate(shown.objective)],
         "edits": [[edit.step, shortly_told(edit, shown.objective), edit.term] for edit in shown.record.edits],
         "recorded": {"steps": len(trace), "rate": how["rate"], "leave": how["leave"]},

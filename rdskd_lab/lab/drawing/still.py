@@ -79,7 +79,7 @@ def _cards(run: dict, live: dict) -> Iterator[str]:
     for k, term in enumerate(run["terms"]):
         now, x, y = live["terms"][term["key"]], (k % 3) * (wide + GAP), 56 + 92 * (k // 3)
         colour = _colour(term, k) if now["on"] else "var(--quiet)"
-        pull = now["pull"] if now["on"] else 0
+        pull = now["pull"] or 0 if now["on"] else 0  # none where a gain is infinite, as where the guard stopped a run
         yield f'<rect class="box" x="{x:.0f}" y="{y}" width="{wide:.0f}" height="82" rx="5"/>'
         yield f'<rect x="{x:.0f}" y="{y}" width="{wide * pull:.0f}" height="4" style="fill:{colour}"/>'
         key = f"{term['key']}, {term['note']}" if term.get("extra") else term["key"]
@@ -87,7 +87,8 @@ def _cards(run: dict, live: dict) -> Iterator[str]:
         yield _text(x + 10, y + 24, f"{escape(term['title'])}{key}", "h", raw=True)
         yield _text(x + wide - 10, y + 24, f"pull {pull:.0%}" if now["on"] else "off", "q s e")
         yield _text(x + 10, y + 44, term["purpose"][:50], "q")
-        damped = f"damped, strength {now['strength']:g}, gain {now['gain']:.2f}" if now["damped"] else "not damped"
+        gain = "-" if now["gain"] is None else f"{now['gain']:.2f}"
+        damped = f"damped, strength {now['strength']:g}, gain {gain}" if now["damped"] else "not damped"
         yield _text(x + 10, y + 68, f"weight {now['weight']:g}; {damped}")
 
 

@@ -75,7 +75,8 @@ def gain_chart(record: Record, until: float, marks: list[Mark]) -> Curves:
             moved[1:] |= (np.diff(anchor) != 0) & damped[1:]
             gain = np.clip(record.column(f"{name}_gain"), 1e-130, 1e130)  # so that it can be drawn
             lines.append(Line(name, step, np.where(damped, gain, np.nan), k))
-    note = "exp(L - anchor)"
+    strong = any((record.column(f"{name}_strength") != 1).any() for name in record.names)
+    note = "exp(b (L - anchor)), b the strength" if strong else "exp(L - anchor)"
     if 0 < moved.sum() <= MOVES:
         lines.append(Line("", step[moved], np.ones(moved.sum()), INK, "dots"))
         note += "; marks: an anchor moves"

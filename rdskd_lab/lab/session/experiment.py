@@ -87,7 +87,7 @@ class Experiment:
         self.method, self.seed = method, seed
         self.own_teacher = teacher is not None  # or not the one that is shipped for the digits
         data = "digits" if data is None and teacher is None else data
-        self.test = datasets.load(data, "test") if isinstance(data, str) else data
+        self.test = data if data is None or isinstance(data, Split) else datasets.load(data, "test")
         how = replace(PLAYABLE[method], turns=building_blocks.after)  # the student trains when the learner says so
         settings = played(settings or how.presets["classroom"])
         terms = how.objective(settings)

@@ -74,7 +74,7 @@ class Player:
         self.threads: set[str] = set()  # names of those that pulled steps: the main thread, and no other
         self._requests: deque[Callable[[], None]] = deque()
         self.loop = running_loop() if self.mode != "inline" else None
-        self._task: asyncio.Task | None = None
+        self._task: asyncio.Task | asyncio.TimerHandle | None = None
         self._busy = self._interrupted = self._closed = False
 
     def take(self, steps: Iterable | Callable[[], Iterable]) -> None:
@@ -128,7 +128,8 @@ class Player:
 
     def stop(self, reason: str) -> None:
         """Play no further.  Between two steps only, on the main thread: from a request, `on_step` or `on_show`."""
-        self.playing, self.left, self.reason = False, None, reason
+        self.playing = self._interrupted = False
+        self.left, self.reason = None, reason
         Player._playing.discard(self)
 
     def settle(self) -> None:
@@ -142,9 +143,11 @@ class Player:
             if self._task is None or self._task.done():
                 self._task = self.loop.create_task(self._live())
         elif self.mode == "chunk":
+            if self._task is not None:  # one chunk waits at a time: with two, the kernel's other work has no turn
+                self._task.cancel()
             self._train(CHUNK)
             if self.playing and self.loop is not None:
-                self.loop.call_later(SLICE, self.settle)
+                self._task = self.loop.call_later(SLICE, self.settle)
         else:
             while self.playing:
                 self._train(SLICE)
@@ -162,14 +165,12 @@ class Player:
 
     def _train(self, seconds: float) -> None:
         """Make steps for that long, at least one, and grant the requests before each; then show a picture."""
-        end, self._busy = perf_counter() + seconds, True
-        if self.mode == "task":
-            _listen_for_interrupts(self._on_interrupt)
+        end, self._busy, usual = perf_counter() + seconds, True, signal.getsignal(signal.SIGINT)
+        _listen_for_interrupts(self._on_interrupt, self.mode)
         try:
             while True:
                 self._grant()
                 if self._interrupted:
-                    self._interrupted = False
                     self.stop("Interrupted. Press Play to go on.")
                 if not self.playing:
                     break
@@ -183,6 +184,8 @@ class Player:
             self._fail("Interrupted. Press Play to go on.")
         finally:
             self._busy = False
+            if self.mode != "task":
+                _listen_for_interrupts(usual, self.mode)
         self._try(self.on_show, not self.playing)
 
     def _step(self):
@@ -223,22 +226,25 @@ class Player:
         if granted:
             self._try(self.on_show, True)
 
-    def _on_interrupt(self, *_):
+    def _on_interrupt(self, *_):  # a step that is made by half would be missing in the record
+        if self._interrupted:  # the second one does not wait for its end
+            raise KeyboardInterrupt
         self._interrupted = self.playing
 
 
 def _counted(steps: int) -> int:
     if steps < 1 or steps % 1:  # counting down would never end at 0
         raise ValueError(f"one step or more can be played, a whole number of them, not {steps!r}")
-    return steps
+    return int(steps)
 
 
-def _listen_for_interrupts(handler: Callable | None) -> None:
-    """Hear the kernel's interrupt (SIGINT) while a task trains; a kernel ignores it while no cell runs.
+def _listen_for_interrupts(handler: Callable | None, mode: str = "task") -> None:
+    """Hear the interrupt (SIGINT) while steps are made; by itself a kernel ignores it while no cell runs.
 
     Asked anew for each slice, since a kernel puts its own handler back after each message.  `None`: ignore it again.
     """
-    if threading.current_thread() is not threading.main_thread() or "ipykernel" not in sys.modules:
+    kernel = mode != "task" or "ipykernel" in sys.modules
+    if threading.current_thread() is not threading.main_thread() or not kernel:
         return
     current = signal.getsignal(signal.SIGINT)
     if handler is None and getattr(current, "__func__", None) is Player._on_interrupt:

@@ -73,6 +73,9 @@ def live_state(lab) -> dict:
     experiment, record, twin, look = lab.experiment, lab.record, lab.twin, lab.look
     strengths = {term.strength for term in experiment.objective.values() if term.damped}
     stage = lab.slow_motion.rehearsal and lab.slow_motion.rehearsal.stages[lab.slow_motion.at].name
+    beside = {"on": twin is not None}
+    if twin is not None:
+        beside |= {"kind": twin.kind, "since": twin.since, "sentence": twin.sentence(record), "verdict": twin.verdict}
     return {
         "step": experiment.done,
         "speed": plain(lab.speed),
@@ -96,15 +99,7 @@ def live_state(lab) -> dict:
         "twin_shares": twin.experiment.shares().tolist() if twin else None,
         "charts": charts(lab),
         "fluctuation": fluctuation(lab),
-        "twin": {
-            "on": True,
-            "kind": twin.kind,
-            "since": twin.since,
-            "sentence": twin.sentence(record),
-            "verdict": twin.verdict,
-        }
-        if twin
-        else {"on": False},
+        "twin": beside,
     }
 
 
@@ -202,14 +197,10 @@ def about(k: int, name: str, experiment) -> dict:
     words = words_of(experiment.objective, name)
     title, purpose = title_of(words)
     extra = experiment.method.startswith("rdskd") and name not in ORIGINAL
-    return {
+    return {part: getattr(words, part) for part in ("name", "formula", "unit", "range")} | {
         "key": name,
         "title": title,
         "purpose": purpose,
-        "name": words.name,
-        "formula": words.formula,
-        "unit": words.unit,
-        "range": words.range,
         "card": min(k, 2),
         "extra": extra,
         "note": "not in RDSKD" if extra else "",
@@ -252,9 +243,10 @@ def _real(lab) -> dict | None:
     test = lab.experiment.test
     if test is None:
         return None
-    first = [int((test.labels == k).nonzero()[0]) if (test.labels == k).any() else 0 for k in range(len(test.classes))]
+    found = [(test.labels == k).nonzero() for k in range(len(test.classes))]
+    first = torch.stack([test.images[at[0, 0]] if len(at) else torch.zeros_like(test.images[0]) for at in found])
     name = "real digits" if test.name.startswith("digits") else test.name
-    return {"name": name, "png": lab.encode(test.images[first].cpu().numpy(), len(first))}
+    return {"name": name, "png": lab.encode(first.cpu().numpy(), len(first))}
 
 
 def _shown(steps, window: int, done: int) -> list[int]:
@@ -273,13 +265,7 @@ def _beside(steps: list[int], columns: dict, name: str, since: int) -> list[floa
 
 def anchor_after(record, name: str, step: int, term) -> float | None:
     """The anchor that the step after `step` is damped by; none before there is one, or while it is not damped."""
-    column = record.columns[f"{name}_anchor"]
-    anchor, damped = (
-        (column[step], record.columns[f"{name}_damped"][step])
-        if step < len(column)
-        else (
-            term.anchor,
-            term.damped,
-        )
-    )
+    column, anchor, damped = record.columns[f"{name}_anchor"], term.anchor, term.damped
+    if step < len(column):
+        anchor, damped = column[step], record.columns[f"{name}_damped"][step]
     return plain(anchor) if damped and anchor else None

@@ -166,9 +166,8 @@ def begin(experiment: Experiment, own_teacher: bool = False, shown: int = SHOWN)
     terms = Objective()
     for name, term in experiment.objective.items():
         words = replace(words_of(experiment.objective, name), script="")
-        terms[name] = replace(
-            term, measure=not_recorded, words=words, rule=term.rule if rule_of(term) else not_recorded
-        )
+        rule = term.rule if rule_of(term) else not_recorded
+        terms[name] = replace(term, measure=not_recorded, words=words, rule=rule)
     trace = Trace(
         Record(experiment.objective),
         terms=terms,

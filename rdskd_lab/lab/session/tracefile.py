@@ -161,15 +161,8 @@ def _terms(facts: dict) -> Objective:
         _need(type(found["on"]) is type(found["damped"]) is bool and rule in ("", *ANCHORS), "how a term is set")
         _need(all(isinstance(text, str) and len(text) <= 1000 for text in words), "a term's words")
         _need("<" not in re.sub("</?su[bp]>", "", words[1]), "a term's formula")  # it may be shown as HTML
-        terms[name] = Term(
-            not_recorded,
-            float(weight),
-            found["on"],
-            found["damped"],
-            float(strength),
-            ANCHORS.get(rule, not_recorded),
-            words=Words(*words),
-        )
+        how = float(weight), found["on"], found["damped"], float(strength), ANCHORS.get(rule, not_recorded)
+        terms[name] = Term(not_recorded, *how, words=Words(*words))
     columns = _columns(Record(terms))
     _need(0 < len(terms) <= 40 and len(set(columns)) == len(columns), "its terms")
     return terms
@@ -192,7 +185,7 @@ def _moments(arrays: dict, record: Record, classes: int, n: int) -> dict[int, Mo
     m, terms = len(steps), len(record.names)
     _need(m and steps.ndim == 1 and steps.dtype == np.int64 and _ordered(steps, n), "the order of its moments")
     _need(images.dtype == np.uint8 and images.ndim == 5 and len(images) == m, "its images")
-    _need(images.shape[2] in (1, 3) and images.shape[3] == images.shape[4] <= 256, "its images")
+    _need(images.shape[2] in (1, 3) and 0 < images.shape[3] == images.shape[4] <= 256, "its images")
     shown = images.shape[1]
     _need(0 < shown <= IMAGES, "the number of its images")
     _need(

@@ -68,8 +68,9 @@ class Twin:
 
     def undamped(self) -> "Twin":
         """Damp no term from here on; this is what the twin without an edit does."""
-        for term in self.experiment.objective.values():
-            term.damped = False
+        for name, term in self.experiment.objective.items():
+            if term.damped:
+                self.follow(Edit(self.since, name, "damped", False))
         return self
 
     @property
@@ -101,8 +102,9 @@ class Twin:
             self._judge(record)
 
     def follow(self, edit: Edit) -> None:
-        """Make an edit that both have: whether the student learns."""
-        self.experiment.change(edit)
+        """Make an edit, one that both have or one of its own, and note it, so that its run can be repeated."""
+        if self.experiment.change(edit):
+            self.record.edits.append(edit)
 
     def differs_in_damping(self, experiment: Experiment) -> bool:
         """Return whether some term that is on is damped otherwise in the run than in its twin."""

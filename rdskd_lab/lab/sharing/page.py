@@ -23,7 +23,7 @@ from ...methods.method import Settings
 from ...networks.weights import write_whole
 from ..drawing.sheet import encode, mosaic
 from ..session.experiment import Experiment
-from ..session.record import Edit, Record
+from ..session.record import STUDENT, Edit, Record
 from ..session.screen_state import anchor_after, effective, live_state, plain, run_state, shortly_told, title_of_method
 from ..session.trace import RecordedStep, Trace
 from ..session.twin import Band, Twin, stored_band
@@ -93,9 +93,6 @@ def past_twin(twin: Twin, trace: Trace) -> RecordedTwin:
     last = max(alone.moments)
     alone.moments, alone.checkpoints = {last: alone.moments[last]}, {}
     alone.record = copy(twin.record)
-    if not twin.edits:  # it goes without damping
-        damped = [name for name, term in StepOfLab(trace, twin.since).objective.items() if term.damped]
-        alone.record.edits = [*alone.record.edits, *(Edit(twin.since, name, "damped", False) for name in damped)]
     return RecordedTwin(alone, twin.since, twin.edits, twin.experiment.done, twin.band, f"twin at {twin.since}")
 
 
@@ -135,7 +132,8 @@ class _Shown:
 def save_page(lab, path: Path | str) -> Path:
     """Write the lab's run so far as one HTML file to play, whole or not at all, and return the path."""
     trace, title = lab.trace, f"{title_of_method(lab.experiment.method)}, seed {lab.experiment.seed}"
-    changes = [f"{shortly_told(edit, trace.terms)} at step {edit.step:,}" for edit in trace.record.edits if edit.step]
+    told = [edit for edit in trace.record.edits if edit.step or edit.term != STUDENT]  # which learns as a rule
+    changes = [f"{shortly_told(edit, trace.terms)} at step {edit.step:,}" for edit in told]
     words = "A run of the live lab" + (f". Changed: {'; '.join(changes)}." if changes else ", as it comes.")
     made = f"rdskd-lab {__version__}, seed {lab.experiment.seed}"
     now = [past_twin(lab.twin, trace)] if lab.twin is not None else []

@@ -43,14 +43,11 @@ def _lead(lab, tries: list) -> Html:
         (f"{measured[-1]:.1%}" if measured else "not measured", student_title(experiment)),
         (str(len(tries)), "configurations tried"),
     ]
-    text = paragraph(
-        "Method {}, seed {}, run in the live lab of rdskd-lab {}. The real digits only tested the student: nothing was "
-        "trained on them or chosen by them.",
-        experiment.method,
-        experiment.seed,
-        __version__,
-    )
-    return text + numbers(cards)
+    tested = experiment.tested_on
+    real = f"The {tested} only tested the student: nothing was trained on them or chosen by them."
+    text = "Method {}, seed {}, run in the live lab of rdskd-lab {}. {}"
+    said = real if tested else "No real images were used."
+    return paragraph(text, experiment.method, experiment.seed, __version__, said) + numbers(cards)
 
 
 def _tries(rows: list[list[str]]) -> Html:

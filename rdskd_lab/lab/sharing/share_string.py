@@ -85,6 +85,8 @@ def recipe_of(experiment, edits: Iterable[Edit], own_teacher: bool = False) -> R
         raise ShareError("this run begins at a shipped checkpoint, which no string can name; send its trace instead")
     ours, settings = PLAYABLE[experiment.method].presets["classroom"], experiment.run.settings
     same = all(getattr(ours, name) == getattr(settings, name) for name in _setting_names())
+    weighed = PLAYABLE[experiment.method].objective(settings)  # by settings that no string names
+    edits = [*(Edit(0, name, "weight", term.weight) for name, term in weighed.items()), *edits]
     recipe = Recipe(experiment.method, experiment.seed, tuple(edits), None if same else settings, own_teacher).net()
     told = PLAYABLE[experiment.method].terms()
     for edit in recipe.edits:

@@ -14,6 +14,8 @@ from .page_liveness import PageLiveness
 from .redraw_throttle import RedrawThrottle
 from .static_snapshot import StaticSnapshot
 
+GONE = "was closed: by close(), or because its cell was run again or made another"
+
 
 class CellOutput:
     """One of a kind per cell: a cell that is run again closes what it showed before."""
@@ -21,6 +23,12 @@ class CellOutput:
     kind = "lab"  # in a word
     closed = False
     _shown: dict[tuple[str, str], weakref.ref] = {}
+
+    def __getattr__(self, name):
+        """Say of one that was closed why it lacks what it is asked for."""
+        if self.closed:
+            raise AttributeError(f"this {self.kind} {GONE}, so it has no {name!r} any more")
+        return self.__getattribute__(name)  # which raises what is usual
 
     def replace_earlier(self) -> None:
         """Close what this cell showed of this kind; a replay closes no lab, since it may be made from one.
@@ -85,7 +93,7 @@ class CellOutput:
 
     def _ipython_display_(self):
         if self.closed:
-            print(f"This {self.kind} was closed, because its cell was run again.")
+            print(f"This {self.kind} {GONE}.")
             return
         self._fill()
         self.snapshot.display()

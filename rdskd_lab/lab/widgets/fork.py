@@ -65,9 +65,9 @@ def beside_twin(lab) -> "Fork":
     twin, trace = lab.twin, lab.trace
     past = trace.until(twin.since, twin.experiment)
     past.record = twin.record
-    names = (SAME, twin.without()) if twin.edits else (twin.kind, SAME)
     runs = copy_run(twin.experiment, past), copy_run(lab.experiment, trace)
-    branches = tuple(Branch(name, *run) for name, run in zip(names, runs, strict=True))
+    runs, edit = (runs, twin.without()) if twin.edits else (runs[::-1], twin.kind)  # the run with the edit comes second
+    branches = tuple(Branch(name, *run) for name, run in zip((SAME, edit), runs, strict=True))
     return Fork(lab, None, inside=True, branches=branches, start=twin.since)
 
 

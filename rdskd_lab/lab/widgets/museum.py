@@ -285,7 +285,8 @@ class Museum(Replay):
         self.exhibit = None
 
     def _follow(self):
-        self._choice.follow(value=self.exhibit)
+        listed = [key for _, key in self.choice.options]  # without those that hang beside another
+        self._choice.follow(value=self.exhibit if self.exhibit in listed else None)
         self.reveal.disabled = self.exhibit is None
 
     def _answer(self):

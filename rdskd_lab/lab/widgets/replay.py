@@ -139,11 +139,14 @@ class Replay(CellOutput):
     def _set_rate(self, rate):
         self.rate, self.player.rest = rate, max(FASTEST, 1 / rate)
 
-    def _load(self, trace, caption):
+    def _close_lab(self):
         if self.lab is not None:
             self.page.children, self.snapshot.id = self._replay, self.lab.snapshot.id
             lab, self.lab = self.lab, None
             lab.close()
+
+    def _load(self, trace, caption):
+        self._close_lab()
         self.trace, self._at, self.direction, self.beside, self.titles = trace, 0.0, 1, None, ()
         self.caption.value = f'<div class="rdskd">{caption}</div>' if caption else ""
         self.player.stop("Ready.")
@@ -153,10 +156,8 @@ class Replay(CellOutput):
         playing, shown = self.player.playing, self.experiment
         of = "" if self.look.step == shown.done else f" The images are those of step {self.look.step:,}."
         what = f"Playing {'forwards' if self.direction > 0 else 'backwards'}." if playing else self.player.reason
-        how = dict(rate=self.rate, leave="Continue from here", playing=playing)
+        how = dict(rate=self.rate, leave="Continue from here", playing=playing, titles=self.titles)
         how["reason"] = f"{what} A recording of {len(self.trace):,} steps; nothing is trained.{of}"
-        if self.titles:
-            how["titles"] = self.titles
         return recorded_state(self.trace, self.step, how, self.beside)
 
     def _draw(self):
@@ -170,7 +171,9 @@ class Replay(CellOutput):
         self.player.ask(lambda: self._go_on(self.step))
 
     def _open_lab(self, step):
-        self.lab = lab = self.open_lab(self.trace, step, mode=self.player.mode, teacher=self.teacher)
+        lab = self.open_lab(self.trace, step, mode=self.player.mode, teacher=self.teacher)
+        self._close_lab()  # one that it was turned into before
+        self.lab = lab
         self.page.children = (self.head, lab.page)
         lab.snapshot.id, self.snapshot.id = self.snapshot.id, None
 

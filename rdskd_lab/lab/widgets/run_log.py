@@ -119,9 +119,7 @@ class RunLog:
         if found is None:
             raise ValueError(f"there is no try {which}; there are {', '.join(str(t.number) for t in self.all())}")
         if found.recipe is None:
-            raise ValueError(
-                f"try {which} had an anchor rule of your own or a shipped start, which the log cannot name"
-            )
+            raise ValueError(f"try {which} had an anchor rule of your own or a shipped start, which no log can name")
         self.lab.player.ask(partial(self.lab.repeat, found.recipe, f"Try {which} again"))
 
     def fold(self) -> None:

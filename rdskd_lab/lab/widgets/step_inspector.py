@@ -177,13 +177,15 @@ class Rehearsal:
 
     def _sum(self) -> Stage:
         parts = {name: self._part(name) for name, term in self.terms.items() if term.on}
+        strong = any(term.on and term.damped and term.strength != 1 for term in self.terms.values())
+        damped = "exp(b (L - a)) / b" if strong else "exp(L - a)"
         return Stage(
             "sum",
-            "What is on is added up, a damped term as exp(L - a): its gradient is multiplied by the gain, which grows "
+            f"What is on is added up, a damped term as {damped}: its gradient is multiplied by the gain, which grows "
             "when the loss rises above its anchor."
             if self.terms.asks
             else "Nothing is minimised, so nothing will move.",
-            "total = Σ<sub>damped</sub> w exp(L − a) + Σ<sub>plain</sub> w L",
+            f"total = Σ<sub>damped</sub> w {damped.replace('-', '−')} + Σ<sub>plain</sub> w L",
             tuple((name, figures(value)) for name, value in [*parts.items(), ("total", sum(parts.values()))]),
             (Term.asked, Objective.__call__),
             ("return self.weight", "sum(asked)"),
@@ -387,11 +389,7 @@ def push(images: Tensor, gradient: Tensor) -> str:
     colours = (
         np.maximum(down, 0)[:, None] * brighter[:, None, None] + np.maximum(-down, 0)[:, None] * darker[:, None, None]
     )
-    grey = (
-        np.broadcast_to(to_bytes(images[some]), colours.shape[:1] + (3,) + colours.shape[2:])
-        if images.shape[1] == 1
-        else to_bytes(images[some])
-    )
-    rows = np.concatenate([grey, colours.astype(np.uint8)])
+    shown = np.broadcast_to(to_bytes(images[some]), colours.shape)  # grey ones in three channels, too
+    rows = np.concatenate([shown, colours.astype(np.uint8)])
     words = "Eight images, and below each the pixels that the losses want brighter (orange) or darker (blue)."
     return f'<h5>{words}</h5><img alt="{words}" src="{source(mosaic(rows, 8))}">'

@@ -39,6 +39,7 @@ def assert_is_the_run_without(lab, edits: list[Edit], steps: int) -> None:
         kept.note(experiment)
     its = lab.twin.record
     assert its.columns == kept.record.columns and its.probe == kept.record.probe
+    assert its.edits == [Edit(0, "student", "learns", True), *edits]  # by which it can be repeated
     for net in "generator", "student":
         assert same(copied(getattr(lab.twin.experiment.run, net)), copied(getattr(experiment.run, net)))
 
@@ -83,6 +84,7 @@ def test_the_strength_of_all_is_one_edit_and_whether_the_student_learns_parts_no
     lab.learn(False)
     lab.play(2)
     assert lab.twin is began and not lab.twin.experiment.learning
+    assert lab.twin.record.edits[-1] == Edit(6, "student", "learns", False)
     lab.use("dfad")
     lab.play(2)
     lab.learn(True)  # here the generator sees the student

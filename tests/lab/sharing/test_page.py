@@ -117,6 +117,7 @@ def test_a_twin_without_damping_is_kept_too(lab):
 
 
 def test_the_file_is_whole_names_no_address_and_closes_no_script_early(lab, tmp_path, monkeypatch):
+    lab.edit("ds", "on", False)
     lab.play(20)
     lab.experiment.classes[3] = "</script><b>"
     lab.trace.classes[3] = "</script><b>"
@@ -125,6 +126,7 @@ def test_the_file_is_whole_names_no_address_and_closes_no_script_early(lab, tmp_
     held = text.split('id="recordings">')[1].split("</script>")[0]
     (found,) = json.loads(held)
     assert found["run"]["classes"][3] == "</script><b>" and found["every"] == 10
+    assert found["words"].endswith("Changed: sample diversity off at step 0.")
     lab.play(20)
     monkeypatch.setattr(pages, "packed", lambda about: 1 / 0)
     with pytest.raises(ZeroDivisionError):

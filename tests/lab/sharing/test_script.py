@@ -115,13 +115,8 @@ def test_a_term_whose_words_hold_no_call_is_refused():
 
 
 def test_a_lab_writes_it_as_it_stands_now():
-    lab = Lab(
-        "dafl",
-        5,
-        mode="inline",
-        learn=False,
-        settings=replace(PLAYABLE["dafl"].presets["classroom"], batch_size=8, width=4),
-    )
+    small = replace(PLAYABLE["dafl"].presets["classroom"], batch_size=8, width=4)
+    lab = Lab("dafl", 5, mode="inline", learn=False, settings=small)
     lab.play(3)
     lab.edit("oh", "on", False)
     code = lab.export_code()

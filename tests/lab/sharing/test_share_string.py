@@ -3,6 +3,7 @@
 import os
 import random
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from toys import copied, same  # noqa: F401
@@ -10,7 +11,7 @@ from toys import copied, same  # noqa: F401
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from recorded import SMALL  # noqa: E402
+from recorded import SMALL, trace_edit  # noqa: E402
 
 from rdskd_lab.lab import Lab
 from rdskd_lab.lab.session.experiment import PLAYABLE  # noqa: E402
@@ -20,20 +21,7 @@ from rdskd_lab.lab.sharing.share_string import LONGEST, Recipe, ShareError, read
 from rdskd_lab.objective import Objective, Term  # noqa: E402
 
 CASES = int(os.environ.get("RDSKD_FUZZ", 1000))  # mutated strings
-VALUES = {
-    "on": (True, False),
-    "weight": (0.0, 0.3, 2.171, 12.34),
-    "damped": (True, False),
-    "rule": ("epoch", "previous", "average"),
-    "strength": (0, 1, 20, 7.5),
-}
-
-
-def random_edit(rng: random.Random, step: int, names: list[str]) -> Edit:
-    if rng.random() < 0.1:
-        return Edit(step, STUDENT, "learns", rng.choice((True, False)))
-    field = rng.choice(list(VALUES))
-    return Edit(step, rng.choice(names), field, rng.choice(VALUES[field]))
+random_edit = partial(trace_edit, weights=(0.0, 0.3, 2.171, 12.34))
 
 
 def random_recipe(rng: random.Random, edits: int) -> Recipe:
@@ -129,9 +117,8 @@ def test_changes_that_came_to_nothing_are_left_out(lab):
 def test_strings_that_are_out_there_mean_in_later_versions_what_they_meant():
     """If this fails because RDSKD's own settings were changed, strings of before are refused, and README needs a new one."""
     off = [(300, "ie", "on", False), (340, "ie", "on", True)]
-    assert read("rdskd1:rdskd:0:ie-off@300,ie-on@340:pzmu") == Recipe(
-        "rdskd", 0, tuple(Edit(*e) for e in off)
-    )  # README
+    readme = "rdskd1:rdskd:0:ie-off@300,ie-on@340:pzmu"
+    assert read(readme) == Recipe("rdskd", 0, tuple(Edit(*e) for e in off))
     edits = [
         (0, "ds", "damped", True),
         (0, "ds", "rule", "average"),
@@ -226,6 +213,19 @@ def test_too_many_edits_give_the_final_terms_and_say_so(lab):
     assert [term.weight for term in other.experiment.objective.values()] == [10.25, 11.25, 12.25]
     assert "too many" in other.screen.live["reason"]
     other.close()
+
+
+def test_weights_that_settings_bring_are_in_a_string_and_a_try_is_done_again_without_them():
+    lab = Lab(mode="inline", settings=replace(SMALL, weights=(("ie", 5.0),)), learn=False)
+    lab.play(3)
+    lab.edit("ie", "weight", 1)
+    assert read(lab.share()).edits == (Edit(0, "ie", "weight", 5.0), Edit(3, "ie", "weight", 1.0))
+    lab.reset()  # with weight 1
+    lab.play(2)
+    lab.reset(seed=1)
+    lab.run_log.open(2)
+    assert lab.experiment.objective["ie"].weight == 1
+    lab.close()
 
 
 def test_terms_that_were_changed_past_the_lab_stand_in_the_string_as_they_are(lab):

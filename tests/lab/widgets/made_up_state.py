@@ -55,20 +55,8 @@ def made_up_state(
     def described(k, key):
         title, purpose, name = TITLES.get(key, (key, f"what {key} wants", key))
         extra = dict(extra=True, note="not in RDSKD", card=2) if key == "bn" else dict(card=k)
-        return (
-            dict(
-                key=key,
-                title=title,
-                purpose=purpose,
-                name=name,
-                formula="L",
-                unit="nats",
-                range="0 to 1",
-                colour=k,
-                dampable=True,
-            )
-            | extra
-        )
+        words = dict(key=key, title=title, purpose=purpose, name=name, formula="L", unit="nats", range="0 to 1")
+        return words | dict(colour=k, dampable=True) | extra
 
     fluctuation = None
     if step >= 100:

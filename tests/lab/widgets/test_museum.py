@@ -49,9 +49,8 @@ def test_a_trace_is_that_of_its_recipe(key, traces):
     settings = asdict(replace(PLAYABLE[recipe.method].presets["classroom"], **recipe.changed, pooled=False))
     assert asdict(Settings(**trace.settings | {"weights": ()})) == settings | {"weights": ()}  # later ones are neutral
     mended = [Edit(1, *edit) for edit in recipe.fixed]
-    assert sorted(trace.record.edits, key=lambda edit: edit.step) == sorted(
-        [*recipe.edits, *mended], key=lambda e: e.step
-    )
+    made = sorted([*recipe.edits, *mended], key=lambda edit: edit.step)
+    assert sorted(trace.record.edits, key=lambda edit: edit.step) == made
     steps = [step for _, step in retrain(trace, 3)]
     for name in trace.record.names:  # another machine rounds otherwise, so not bit for bit
         assert [step.raw[name] for step in steps[:1]] == pytest.approx(trace.record.column(name)[:1], rel=1e-3), name
@@ -159,6 +158,8 @@ def test_the_cure_comes_after_the_question_and_every_number_is_the_traces(shown,
 def test_the_control_follows_what_is_shown(shown, monkeypatch):
     shown.show("collapse")
     assert shown.choice.value == "collapse" and EXHIBITS["collapse"].question in shown.caption.value
+    shown.show("conflict-off")  # which the control does not list
+    assert (shown.choice.value, shown.player.reason, shown.reveal.disabled) == (None, "Ready.", False)
     shown.load(open_exhibit("dafl"))  # as somebody's own trace
     shown.reveal.click()
     assert (shown.choice.value, shown.caption.value, shown.reveal.disabled) == (None, "", True)
@@ -198,9 +199,8 @@ def test_opening_the_museum_loads_no_plotting(tmp_path):
 
 
 def test_a_run_that_the_guard_never_stops_is_made_without_a_sentence(monkeypatch):
-    small = replace(
-        EXHIBITS["collapse"], steps=3, edits=(Edit(1, "ie", "on", False),), changed={"batch_size": 8, "width": 4}
-    )
+    edits, changed = (Edit(1, "ie", "on", False),), {"batch_size": 8, "width": 4}
+    small = replace(EXHIBITS["collapse"], steps=3, edits=edits, changed=changed)
     trace, said = small.make()
     assert (len(trace), said) == (3, "") and trace.record.column("ie_gain").tolist()[1:] == [0, 0]
     assert museum.classes(trace, 3) <= 10

@@ -229,7 +229,7 @@ def test_a_lab_that_goes_on_keeps_its_own_settings_and_gives_another_method_its_
     lab.reset()
     assert lab.experiment.run.settings.batch_size == 8
     lab.close()
-    lab = Lab.go_on(begin(Experiment()), 0, mode="inline")
+    lab = Lab.go_on(begin(Experiment()), 0, mode="inline", device="cpu")
     lab.use("dafl")
     assert lab.experiment.run.settings == Experiment("dafl").run.settings
     lab.close()
@@ -238,9 +238,10 @@ def test_a_lab_that_goes_on_keeps_its_own_settings_and_gives_another_method_its_
 def test_going_on_says_how_much_is_trained_anew(replay):
     replay.go(33)
     replay.go_on()
-    assert (
-        "Back at step 33, 13 of them trained anew from the checkpoint at step 20." in replay.lab.screen.live["reason"]
-    )
+    before, said = replay.lab, replay.lab.screen.live["reason"]
+    assert "Back at step 33, 13 of them trained anew from the checkpoint at step 20." in said
+    replay.go_on()
+    assert before.closed and replay.lab.experiment.done == 33
     replay.load(replay.trace)
     assert replay.lab is None
     replay.go(40)
@@ -300,8 +301,9 @@ def test_a_lab_rewinds_to_any_step_of_its_run():
         assert lab.screen.live["learning"] == lab.experiment.learning == (step >= 15)
     play_on(lab, kept)
     assert_is(lab, kept, experiment)
-    with pytest.raises(ValueError, match="this run has 50 steps"):
-        lab.rewind(51)
+    for nowhere in 51, 2.5:
+        with pytest.raises(ValueError, match="this run has 50 steps"):
+            lab.rewind(nowhere)
     lab.close()
 
 

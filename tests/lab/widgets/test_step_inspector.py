@@ -22,18 +22,8 @@ from rdskd_lab.lab import Lab  # noqa: E402
 from rdskd_lab.lab.session.experiment import PLAYABLE  # noqa: E402
 from rdskd_lab.lab.widgets.step_inspector import Rehearsal, functions_of, push  # noqa: E402
 
-RDSKD = [
-    "latents",
-    "generator",
-    "images",
-    "teacher",
-    "oh: one-hot loss",
-    "ie: information entropy loss",
-    "ds: diversity seeking loss",
-    "sum",
-    "gradients",
-    "step",
-]
+LOSSES = ["oh: one-hot loss", "ie: information entropy loss", "ds: diversity seeking loss"]
+RDSKD = [*"latents generator images teacher".split(), *LOSSES, "sum", "gradients", "step"]
 
 
 def state(lab) -> tuple:
@@ -125,6 +115,9 @@ def test_an_edit_on_the_way_changes_the_numbers_that_are_shown(lab):
     after = dict(lab.slow_motion.rehearsal.stages[lab.slow_motion.at].values)
     assert list(before) == ["oh", "ie", "ds", "total"] and list(after) == ["oh", "ds", "total"]
     assert before["oh"] == after["oh"] and "<td>" + after["total"] in lab.slow_motion.html
+    assert "w exp(L − a) +" in lab.slow_motion.html
+    lab.edit("oh", "strength", 20)
+    assert "w exp(b (L − a)) / b +" in lab.slow_motion.html and "as exp(b (L - a)) / b:" in lab.slow_motion.html
     lab.slow_motion.forward()
     lab.slow_motion.forward()
     assert lab.record.column("ie_gain")[-1] == 0 and lab.experiment.done == 4
