@@ -102,7 +102,7 @@ def main(*names: str) -> None:
         if not path.exists():
             save_weights(make(name), path, command=f"python benchmarks/any_teacher/fresh.py {name}")
         read = accuracy(T.trained(name), T.TEACHERS[name].split("test"))
-        if not (done(name, "forecast", "") and done(name, AGREED, "")):
+        if not all(done(name, what, "") for what in ("forecast", AGREED)):
             found = check_teacher(T.trained(name), seconds=1e9)
             for what, value in (("forecast", found.forecast), (AGREED, found.agreement["generated"])):
                 if not done(name, what, ""):

@@ -249,9 +249,8 @@ def value_and_gradient(
     In the messages, `by` names the first input and `where` the case. Raises Wrong if the loss is not one number or
     carries no gradient.
     """
-    # copies, which an answer may change in place
     first, *rest = (x.clone().double() if x.is_floating_point() else x.clone() for x in inputs)
-    first = first.requires_grad_()
+    first = first.requires_grad_()  # of copies, which an answer may change in place
     value = loss(first, *rest)
     if not isinstance(value, Tensor):
         raise Wrong(

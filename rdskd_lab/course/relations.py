@@ -167,6 +167,7 @@ def _rounded(x):
 
 
 def upper(text: str) -> str:
+    """Return a text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
 
 

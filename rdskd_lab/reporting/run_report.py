@@ -188,7 +188,7 @@ def gains_section(history: dict, phase: str) -> Html:
         "its gradient is multiplied by its gain, exp(L − anchor). At gain 1 the loss equals its anchor. Above 1 it has "
         "risen, and the term pulls harder; below 1 it has fallen, and the term pulls less. Where the gain jumps back "
         "to 1, the anchor was renewed. A term without damping has gain 1, a term that is off has gain 0. The optimiser "
-        "receives weight times gain. With a strength b other than 1, it is exp(b (L − anchor)), at most 20."
+        "receives weight times gain. With a strength b other than 1, the gain is exp(b (L − anchor)), from 1/20 to 20."
     )
     text += paragraph("Not drawn, because they never change: {}.", "; ".join(still)) if still else Html()
     if not shown:

@@ -162,7 +162,7 @@ def _explodes(trace):
 
 
 FIRST, LAST = (0, 5), (-20, None)  # steps
-LOST = 0.8  # nats of the one-hot loss, above which the generator no longer generates what the teacher knows
+LOST = 0.8  # nats of the one-hot loss, above which the generator no longer makes what the teacher knows
 _FIGHT = (Edit(122, "ds", "weight", 100.0), Edit(122, "oh", "weight", 0.3))
 _PLAIN = (Edit(0, "oh", "damped", False), Edit(0, "ie", "damped", False))
 _ASKED = "At step 122 diversity between samples is weighed 100, and authenticity 0.3. "
