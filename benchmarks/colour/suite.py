@@ -9,6 +9,7 @@ import argparse
 import csv
 import sys
 
+from colour_networks import QUICK
 from colour_runs import configure, curve, prepare, run
 from colour_sets import KEPT, TOP
 
@@ -67,7 +68,8 @@ def measure(data: str, recipe: str, seed: int) -> dict:
     row |= dict(teacher=f"{result['teacher_accuracy']:.4f}", agreement=f"{result['agreement']:.4f}")
     row |= dict(images=result["test_images"], **{f"{k}_cpu_s": f"{v:.0f}" for k, v in result["cpu"].items()})
     row |= dict(curve=" ".join(f"{step}:{right:.4f}" for step, right in curve(out)))
-    return row | dict(method=method, change=change, machine=result["machine"], torch=result["versions"]["torch"])
+    machine = result["machine"] + ("" if QUICK else ", float32")
+    return row | dict(method=method, change=change, machine=machine, torch=result["versions"]["torch"])
 
 
 def main(words: list[str]) -> None:

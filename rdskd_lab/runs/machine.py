@@ -76,12 +76,12 @@ def peak_rss_mb() -> float | None:
 
 
 def machine(device: torch.device) -> str:
-    """Name what a run is computed on, without names of persons or hosts."""
+    """Name what a run is computed on, a GPU or a CPU and its instructions, without names of persons or hosts."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    lines = _text(Path("/proc/cpuinfo")).splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), None)
-    return f"{model or platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    named = [line for line in _text(Path("/proc/cpuinfo")).splitlines() if line.startswith("model name")]
+    model = named[0].split(":")[1].strip() if named else platform.processor() or platform.machine()
+    return f"{model} ({torch.backends.cpu.get_cpu_capability()}), {torch.get_num_threads()} threads"
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:

@@ -29,8 +29,7 @@ def page(notebook):
     made = notebook([IMPORTS, LAB])
     made.run(0)
     wait_for(lambda: made.ask("'rdskd_lab.lab' in __import__('sys').modules"), 60)
-    made.before = made.bytes
-    start = time.monotonic()
+    made.before, start = made.bytes, time.monotonic()
     made.run(1)
     made.shown()
     made.first = time.monotonic() - start
