@@ -187,7 +187,7 @@ def test_a_comparison_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_
     kills, out = 0, tmp_path / "cut"
     for name in ("rdskd-0/checkpoint.pt", "rdskd-1/config.json", "rdskd+bn-0/history.csv"):
         process = start(out)
-        wait_for(lambda: (out / name).exists() or process.poll() is not None, 90, 0.01)  # noqa: B023
+        wait_for(lambda: (out / name).exists() or process.poll() is not None, 180, 0.01)  # noqa: B023
         if process.poll() is None:  # the comparison and the run that it is waiting for
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
