@@ -10,9 +10,8 @@ import torch
 from .. import __version__
 from ..datasets import Split
 from ..distillation import Distillation
-from ..evaluation.accuracy import compare
+from ..evaluation.accuracy import compare, logits_of
 from ..evaluation.image_quality import rare
-from ..torch_state import frozen
 from ..training import painted
 from .config import Setup
 from .machine import machine, peak_rss_mb
@@ -62,10 +61,8 @@ def without_data(run: Distillation, test: Split) -> dict:
     return {name: _agreement(run, parts) for name, parts in images.items()}
 
 
-@torch.no_grad()
 def _agreement(run: Distillation, parts: list[torch.Tensor]) -> dict:
-    with frozen(run.teacher), frozen(run.student):
-        teacher, student = (torch.cat([net(x).argmax(1) for x in parts]).cpu() for net in (run.teacher, run.student))
+    teacher, student = (logits_of(net, parts).argmax(1).cpu() for net in (run.teacher, run.student))
     same = (teacher == student).float()
     by_class = [same[teacher == k].mean().item() if (teacher == k).any() else None for k in range(run.classes)]
     return {"images": len(same), "agreement": same.mean().item(), "by_class": by_class}
