@@ -30,7 +30,7 @@ def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, fl
         "seen": run.method.seen,
         "real_images": 0 if run.data is None else len(run.data),
         **compare(run.teacher, run.student, test),
-        **(_without_data(run, test) if setup.config.data == NO_DATA else {}),
+        **(without_data(run, test) if setup.config.data == NO_DATA else {}),
         "class_histogram": class_histogram(run).tolist(),
         "seconds": {"generator": generator, "student": student, "total": generator + student},
         "peak_rss_mb": peak_rss_mb(),
@@ -39,16 +39,11 @@ def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, fl
     }
 
 
-def _without_data(run: Distillation, test: Split) -> dict:
-    """Return what is known without data in the place of what is not: nobody's accuracy, and no recall."""
-    unknown = dict.fromkeys(("student_accuracy", "teacher_accuracy", "per_class_recall"))
-    return unknown | {"without_data": without_data(run, test)}
-
-
 def without_data(run: Distillation, test: Split) -> dict:
     """Measure how often the student gives the teacher's answer, in all and by the teacher's class, without real images.
 
-    On fresh images of the source, which are in no pool, on procedural images, and on Gaussian noise.
+    On fresh images of the source, which are in no pool, on procedural images, and on Gaussian noise.  It takes the
+    place of what is not known without data: nobody's accuracy, and no recall.
     """
     rng = torch.Generator().manual_seed(run.seed + 4)
     fresh = islice(painted(run.source, run.teacher, 100, rng), -(-min(len(test), 1_000) // 100))
@@ -58,7 +53,8 @@ def without_data(run: Distillation, test: Split) -> dict:
         "procedural": [part for part, _ in test.batches(100, run.device)],
         "noise": [part.to(run.device) for part in noise.split(100)],
     }
-    return {name: _agreement(run, parts) for name, parts in images.items()}
+    unknown = dict.fromkeys(("student_accuracy", "teacher_accuracy", "per_class_recall"))
+    return unknown | {"without_data": {name: _agreement(run, parts) for name, parts in images.items()}}
 
 
 def _agreement(run: Distillation, parts: list[torch.Tensor]) -> dict:
