@@ -12,7 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..batch import Batch, read
+from ..batch import Batch
+from ..evaluation.accuracy import logits_of
 from ..losses import information_entropy
 from ..objective import Objective
 from .building_blocks import bn_term, finished
@@ -42,7 +43,8 @@ def mixed(run, start: int) -> Iterator[Batch]:
     kept = pool.images[: pool.filled]
     chances = [None, None]
     if s.balance:
-        chances = [_chances(answers, s.balance) for answers in (_answers(run, bank), pool.logits[: pool.filled])]
+        answers = logits_of(run.teacher, map(Tensor.float, bank.split(256))) if len(bank) else pool.logits[:0]
+        chances = [_chances(logits, s.balance) for logits in (answers, pool.logits[: pool.filled])]
     n = max(1, ROUND // size) * size
     made = round(n * s.procedural) if pool.filled else n
 
@@ -88,7 +90,7 @@ def takes_strokes(run, bright: float) -> bool:
 def _diversity(run, source: DeadLeaves) -> float:
     """Compute the entropy, in nats, of the teacher's mean answer to 1,000 images."""
     images = source.sample(1_000, torch.Generator().manual_seed(run.seed + 8)).images
-    return -information_entropy(_answers(run, images.to(run.device))).item()
+    return -information_entropy(logits_of(run.teacher, images.to(run.device).split(256))).item()
 
 
 def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
@@ -99,13 +101,6 @@ def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
         some, share = (torch.rand(len(images), 1, 1, 1, generator=rng).to(images) for _ in range(2))
         images = torch.where(some < s.blend, torch.lerp(images, other, share), images)
     return images
-
-
-@torch.no_grad()
-def _answers(run, images: Tensor) -> Tensor:
-    """Return the teacher's answers to images, (N, K)."""
-    parts = [read(run.teacher, Batch(part.float())).logits for part in images.split(256) if len(part)]
-    return torch.cat(parts) if parts else images.new_zeros(0, run.classes)
 
 
 def _chances(logits: Tensor, balance: float) -> Tensor | None:

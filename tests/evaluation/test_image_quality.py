@@ -76,8 +76,7 @@ def test_what_is_said_of_a_run_is_of_its_students_images_and_moves_nothing():
         )
         list(run.synthesise())
         before, statistics = run.state(), copied(run.teacher.train())
-        shown, found = I.seen(run, 20), I.of_run(run, real)
-        I.of_last(run, real)
+        shown, found = I.seen(run, 20), I.of_run(run, real) | I.of_last(run, real)
         assert same_state(before, run.state()) and same(statistics, run.teacher.state_dict())
         if pooled:
             assert len(shown) == 20 and torch.equal(shown[-1], run.pool.images[23].float())
