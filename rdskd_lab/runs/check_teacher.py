@@ -24,9 +24,9 @@ from ..methods.image_pool import warp
 from ..methods.procedural_images import DeadLeaves
 from ..methods.rdskd import PRESETS, RDSKD
 from ..networks.foreign import NetworkWarning
+from ..reporting.history import flat
 from ..torch_state import seeded
 from .config import NO_DATA, Config, resolve
-from .run_folder import flat
 
 IMAGES = 1_000  # of each kind that the teacher is shown
 SHORT = replace(PRESETS["classroom"], generator_steps=150, student_steps=600)  # 15 s of computing
