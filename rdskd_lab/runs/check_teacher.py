@@ -21,7 +21,7 @@ from ..evaluation.accuracy import logits_of
 from ..methods import checks
 from ..methods.baselines import untrained
 from ..methods.image_pool import warp
-from ..methods.procedural_images import DeadLeaves
+from ..methods.procedural_images import scaled_leaves
 from ..methods.rdskd import PRESETS, RDSKD
 from ..networks.foreign import NetworkWarning
 from ..reporting.history import flat
@@ -106,7 +106,7 @@ def check_teacher(
     with warnings.catch_warnings(action="ignore", category=NetworkWarning):  # of the teacher they came just now
         run = Distillation(given, student, objective, SHORT, seed=seed, channels=channels, size=size, head=head)
     rng = torch.Generator().manual_seed(seed + 6)
-    leaves = DeadLeaves(channels, size).sample(IMAGES, rng).images
+    leaves = scaled_leaves(IMAGES, channels, size, rng)
     kinds = {
         "noise": torch.randn(IMAGES, channels, size, size, generator=rng),
         "procedural": leaves,
