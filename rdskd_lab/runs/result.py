@@ -12,6 +12,7 @@ from ..datasets import Split
 from ..distillation import Distillation
 from ..evaluation.accuracy import compare, logits_of
 from ..evaluation.image_quality import rare
+from ..networks.weights import some
 from ..training import painted
 from .config import Setup
 from .machine import machine, peak_rss_mb
@@ -84,14 +85,10 @@ def warn_of_collapse(histogram: torch.Tensor, classes: tuple[str, ...]) -> None:
     if len(missing) * 5 > len(classes):
         counts = [f"{name}: {n:,}" for name, n in zip(classes, histogram.tolist(), strict=True)]
         print(
-            f"rdskd-lab: warning: the generator has collapsed: {_first(missing)} are hardly among its images "
-            f"({_first(counts)}); the student will not learn them",
+            f"rdskd-lab: warning: the generator has collapsed: {some(missing, 12)} are hardly among its images "
+            f"({some(counts, 12)}); the student will not learn them",
             file=sys.stderr,
         )
-
-
-def _first(words: list[str], most: int = 12) -> str:
-    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def read_result(out: Path) -> dict:
