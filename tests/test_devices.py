@@ -165,7 +165,7 @@ def in_the_latents(patch):
 
 
 def in_a_control(patch):
-    patch.setattr(baselines.OnDevice, "sample", lambda self, n, rng=None: self.source.sample(n, rng))
+    patch.setattr(baselines.OnDevice, "sample", lambda self, n, rng=None: self.draw(n, rng))
     distil("noise")
 
 

@@ -1,7 +1,7 @@
 """Take the pictures of the lab in README and docs: real states of one run, drawn by the lab's own screen in Chromium.
 
     python tools/lab_pictures.py                      # some minutes on two cores: results/lab*.png, fork.png, lab.gif
-    python tools/lab_pictures.py damping readable     # some of the pictures alone
+    python tools/lab_pictures.py damping              # some of the pictures alone
 
 No kernel is needed, so the pictures do not depend on how fast the machine is.  The run is RDSKD with seed 0: class
 diversity is switched off at step 160 and on again at step 300; then the same seed with damping strength 1 and 20.
@@ -22,36 +22,30 @@ from rdskd_lab.lab import Lab
 RESULTS = Path(__file__).parents[1] / "results"
 WIDE, HIGH = 1008, 780
 EVERY = 10  # steps between two frames of the film
-PAGE = """<!doctype html><html lang=en><meta charset=utf-8><body style="margin:8px" data-jp-theme-light="true">
-<style>{css}</style><div id=lab></div>"""
+PAGE = """<!doctype html><html lang=en><meta charset=utf-8>
+<body style="margin:8px;background:#fff" data-jp-theme-light="true"><style>{css}</style><div id=lab></div>"""
 
 LOAD = """text => import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))
   .then((module) => { window.draw = module.draw; })"""
-DRAW = """([state, light, large]) => {
-  document.body.dataset.jpThemeLight = light;
-  document.body.style.background = light === 'true' ? '#fff' : '#111';
-  const lab = document.querySelector('#lab');
-  lab.classList.toggle('large', large);
-  draw(lab, state);
-}"""
+DRAW = "state => draw(document.querySelector('#lab'), state)"
 
 
 class Camera:
     """A page that draws states and takes pictures of them."""
 
-    def __init__(self, browser, wide: int = WIDE):
-        self.view = browser.new_page(viewport={"width": wide + 16, "height": HIGH}, device_scale_factor=1.5)
+    def __init__(self, browser):
+        self.view = browser.new_page(viewport={"width": WIDE + 16, "height": HIGH}, device_scale_factor=1.5)
         widgets = files("rdskd_lab.lab.widgets")
         texts = {kind: (widgets / f"screen.{kind}").read_text("utf-8") for kind in ("js", "css")}
         self.view.set_content(PAGE.format(css=texts["css"]))
         self.view.evaluate(LOAD, texts["js"])
 
-    def take(self, state: dict, *, playing: bool = True, dark: bool = False, large: bool = False) -> Image.Image:
+    def take(self, state: dict, *, playing: bool = True) -> Image.Image:
         """Draw a state; `playing`: as it looks while it plays."""
         state["live"]["playing"] = playing
         if playing:
             state["live"]["reason"] = "Training."  # not "Paused.", where a script counts its steps
-        self.view.evaluate(DRAW, [state, "false" if dark else "true", large])
+        self.view.evaluate(DRAW, state)
         self.view.wait_for_timeout(400)  # images are decoded, and what glides has arrived
         return Image.open(io.BytesIO(self.view.screenshot(full_page=True))).convert("RGB")
 
@@ -79,15 +73,12 @@ def story(browser) -> None:
             lab.play(EVERY)
             frames.append((camera.take(lab.state()), 120))
 
-    first = camera.take(lab.state(), playing=False)
-    first.save(RESULTS / "lab-first-sight.png", optimize=True)
-    frames.append((first, 1200))
+    frames.append((camera.take(lab.state(), playing=False), 1200))
     until(160)
     lab.edit("ie", "on", False)
     until(300)
     frames[-1] = frames[-1][0], 1500
     camera.take(lab.state()).save(RESULTS / "lab-collapsed.png", optimize=True)
-    camera.take(lab.state(), dark=True).save(RESULTS / "lab-dark.png", optimize=True)
     lab.act({"do": "side_by_side"})
     fork = lab.inner
     shown = browser.new_page(viewport={"width": WIDE + 16, "height": HIGH}, device_scale_factor=1.5)
@@ -118,16 +109,8 @@ def damping(browser) -> None:
         lab.close()
 
 
-def readable(browser) -> None:
-    """The example with readable digits, in the size for a projector."""
-    lab = Lab(mode="inline")
-    lab.example("readable")
-    Camera(browser, 1488).take(lab.state(), playing=False, large=True).save(RESULTS / "lab-large.png", optimize=True)
-    lab.close()
-
-
 def main() -> None:
-    parts = {part.__name__: part for part in (story, damping, readable)}
+    parts = {part.__name__: part for part in (story, damping)}
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM") or "/usr/bin/chromium"

@@ -20,7 +20,7 @@ from teachers import TEACHERS, TOP, trained
 
 from rdskd_lab.distillation import Distillation
 from rdskd_lab.evaluation.accuracy import accuracy, compare
-from rdskd_lab.methods.procedural_images import DeadLeaves
+from rdskd_lab.methods.procedural_images import scaled_leaves
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.registry import Shape, make_student
 from rdskd_lab.runs.compare import append_row
@@ -91,7 +91,7 @@ def agreement(run: Distillation) -> dict[str, float]:
     rng = torch.Generator().manual_seed(run.seed + 7)
     kinds = {
         "generated": run.source.sample(1_000, rng).images,
-        "procedural": DeadLeaves(1, run.size).sample(1_000, rng).images,
+        "procedural": scaled_leaves(1_000, 1, run.size, rng),
         "noise": torch.randn(1_000, 1, run.size, run.size, generator=rng),
     }
     with frozen(run.teacher), frozen(run.student):

@@ -68,7 +68,11 @@ class Facts:
 
 def look() -> Facts:
     """Return the facts of here and now."""
-    generator_step, student_step, trouble = _measure_or_report()
+    generator_step, student_step, trouble = None, None, ""
+    try:
+        generator_step, student_step = measure()
+    except Exception as error:  # whatever it is, the rest of the page is worth having; its text may hold a path
+        trouble = type(error).__name__
     gpu, gpu_memory = _find_gpu()
     return Facts(
         package=__version__,
@@ -132,13 +136,6 @@ def _times(steps, count: int, device: torch.device) -> list[float]:
             break
         start = now
     return times
-
-
-def _measure_or_report() -> tuple[float | None, float | None, str]:
-    try:
-        return *measure(), ""
-    except Exception as error:  # whatever it is, the rest of the page is worth having; its text may hold a path
-        return None, None, type(error).__name__
 
 
 def _find_gpu() -> tuple[str, int | None]:

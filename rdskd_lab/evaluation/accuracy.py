@@ -3,6 +3,8 @@
 Means of two lists of answers, so no run needs an extra package for them; a test holds each against torchmetrics.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -12,11 +14,16 @@ from ..torch_state import frozen
 
 
 @torch.no_grad()
-def answers(net: nn.Module, split: Split, batch_size: int = 250) -> Tensor:
-    """The class that `net` gives each image of a split, (N,) on the CPU.  Modes of `net` are as before afterwards."""
-    device = getattr(next(net.parameters(), None), "device", "cpu")
+def logits_of(net: nn.Module, parts: Iterable[Tensor]) -> Tensor:
+    """What `net`, in eval mode, answers to images that come in parts, (N, K).  Its modes are as before afterwards."""
     with frozen(net):
-        logits = torch.cat([pick_logits(net(images)) for images, _ in split.batches(batch_size, device)])
+        return torch.cat([pick_logits(net(images)) for images in parts])
+
+
+def answers(net: nn.Module, split: Split) -> Tensor:
+    """The class that `net` gives each image of a split, (N,) on the CPU."""
+    device = getattr(next(net.parameters(), None), "device", "cpu")
+    logits = logits_of(net, (images for images, _ in split.batches(250, device)))
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise ValueError(f"the network answers {tuple(logits.shape)}; give one with a number for each class, (N, K)")
     return logits.argmax(1).cpu()

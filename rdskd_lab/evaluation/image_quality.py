@@ -15,6 +15,7 @@ from ..generator import Generator
 from ..objective import Objective
 from ..torch_state import buffers_kept, train_mode
 from ..training import painted
+from .accuracy import logits_of
 
 SURVEYED = 2_000  # images of a run at most
 SINGLE = ("mps",)  # kinds of devices that have no float64
@@ -137,9 +138,7 @@ def of_last(run, real: Tensor) -> dict[str, float | None]:
     lost.  A class counts if it is not `rare`.  Without a generator, the images are those that the student saw.
     """
     images = fresh(run) if isinstance(run.source, Generator) else seen(run)
-    with torch.no_grad():
-        answers = torch.cat([run.teacher(part).argmax(1) for part in images.split(250)])
-    histogram = torch.bincount(answers, minlength=run.classes)
+    histogram = torch.bincount(logits_of(run.teacher, images.split(250)).argmax(1), minlength=run.classes)
     found = {"classes": int((~rare(histogram)).sum()), "entropy": coverage(histogram)["entropy"]}
     return {f"final_{name}": value for name, value in (found | of_images(run, images, real)).items()}
 

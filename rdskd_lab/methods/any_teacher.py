@@ -6,19 +6,21 @@ the teacher, more often those of rare classes; and where the teacher has BatchNo
 them.  Each addition is a setting or a term, so that it can be left out.  Blends, which help in colour only, are off.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from ..batch import Batch, read
+from ..batch import Batch
+from ..evaluation.accuracy import logits_of
 from ..losses import information_entropy
 from ..objective import Objective
 from .building_blocks import bn_term, finished
 from .image_pool import answered, rounds, warp
 from .method import Method
-from .procedural_images import DeadLeaves, Things, strokes, things
+from .procedural_images import scaled_leaves, scaled_things, strokes, things
 from .rdskd import RDSKD, rdskd
 
 ROUND = 12_800  # images of a round, as in the pool
@@ -42,7 +44,8 @@ def mixed(run, start: int) -> Iterator[Batch]:
     kept = pool.images[: pool.filled]
     chances = [None, None]
     if s.balance:
-        chances = [_chances(answers, s.balance) for answers in (_answers(run, bank), pool.logits[: pool.filled])]
+        answers = logits_of(run.teacher, map(Tensor.float, bank.split(256))) if len(bank) else pool.logits[:0]
+        chances = [_chances(logits, s.balance) for logits in (answers, pool.logits[: pool.filled])]
     n = max(1, ROUND // size) * size
     made = round(n * s.procedural) if pool.filled else n
 
@@ -52,19 +55,20 @@ def mixed(run, start: int) -> Iterator[Batch]:
         images = images[torch.randperm(n, generator=rng).to(images.device)]
         return answered(run.teacher, images, lambda part, rng: change(part, s, rng), rng)
 
-    yield from rounds(draw, n, size, seed=run.seed, start=start, reuse=s.reuse)
+    yield from rounds(draw, n, size, run.seed, start, s.reuse)
 
 
 def draw_bank(run) -> Tensor:
     """Draw the run's procedural images (N, C, S, S), in half precision; the seed decides them."""
     s, rng = run.settings, torch.Generator().manual_seed(run.seed + 5)
-    plain, shape = round(s.bank * s.things), (run.channels, run.size)
+    plain = round(s.bank * s.things)
     bright = bright_share(run) if plain else 0.0
     drawn = round(plain * s.strokes) if plain and s.strokes and takes_strokes(run, bright) else 0
-    sources = (DeadLeaves(*shape), Things(*shape, bright), Things(*shape, bright, strokes))
+    on_ground = partial(scaled_things, bright=bright)
+    draws = scaled_leaves, on_ground, partial(on_ground, drawn=strokes)
     parts = [
-        source.sample(256, rng).images.half()[: n - start]
-        for source, n in zip(sources, (s.bank - plain, plain - drawn, drawn), strict=True)
+        draw(256, run.channels, run.size, rng).half()[: n - start]
+        for draw, n in zip(draws, (s.bank - plain, plain - drawn, drawn), strict=True)
         for start in range(0, n, 256)
     ]
     return torch.cat(parts).to(run.device)
@@ -75,20 +79,20 @@ def bright_share(run) -> float:
 
     Of 1,000 things on either ground those are taken for which the teacher's mean answer has the larger entropy.
     """
-    dark, bright = (_diversity(run, Things(run.channels, run.size, share)) for share in (0.0, 1.0))
+    dark, bright = (_diversity(run, share, things) for share in (0.0, 1.0))
     return 0.5 if abs(dark - bright) < TIE else float(bright > dark)
 
 
 def takes_strokes(run, bright: float) -> bool:
     """Say whether strokes show the teacher its classes about as evenly as things do, by the same measure."""
-    made, drawn = (_diversity(run, Things(run.channels, run.size, bright, kind)) for kind in (things, strokes))
+    made, drawn = (_diversity(run, bright, kind) for kind in (things, strokes))
     return drawn > made - CLEAR
 
 
-def _diversity(run, source: DeadLeaves) -> float:
+def _diversity(run, bright: float, drawn: Callable) -> float:
     """Compute the entropy, in nats, of the teacher's mean answer to 1,000 images."""
-    images = source.sample(1_000, torch.Generator().manual_seed(run.seed + 8)).images
-    return -information_entropy(_answers(run, images.to(run.device))).item()
+    images = scaled_things(1_000, run.channels, run.size, torch.Generator().manual_seed(run.seed + 8), bright, drawn)
+    return -information_entropy(logits_of(run.teacher, images.to(run.device).split(256))).item()
 
 
 def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
@@ -99,13 +103,6 @@ def change(images: Tensor, s, rng: torch.Generator) -> Tensor:
         some, share = (torch.rand(len(images), 1, 1, 1, generator=rng).to(images) for _ in range(2))
         images = torch.where(some < s.blend, torch.lerp(images, other, share), images)
     return images
-
-
-@torch.no_grad()
-def _answers(run, images: Tensor) -> Tensor:
-    """Return the teacher's answers to images, (N, K)."""
-    parts = [read(run.teacher, Batch(part.float())).logits for part in images.split(256) if len(part)]
-    return torch.cat(parts) if parts else images.new_zeros(0, run.classes)
 
 
 def _chances(logits: Tensor, balance: float) -> Tensor | None:

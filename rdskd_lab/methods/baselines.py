@@ -4,6 +4,7 @@ Controls with real images train on the training split of the data at hand (4,000
 images past those), never on what is reported.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -29,39 +30,32 @@ class Noise(nn.Module):
         return Batch(torch.randn(n, *self.shape, generator=rng))
 
 
-class Real(nn.Module):
-    """Real images (M, C, S, S) and their labels, held as bytes, drawn with replacement."""
-
-    def __init__(self, split):
-        super().__init__()
-        self.split = split
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
-        rows = torch.randint(len(self.split), (n,), generator=rng)
-        return Batch(self.split.normalise(self.split.images[rows]), targets=self.split.labels[rows])
-
-
 class OnDevice(nn.Module):
-    """A source without parameters, which draws on the CPU, with its images moved to the device of the run."""
+    """A source without parameters: what `draw(n, rng)` makes on the CPU is moved to the device of the run."""
 
-    def __init__(self, source: nn.Module, device: torch.device):
+    def __init__(self, draw: Callable[[int, torch.Generator | None], Batch], device: torch.device):
         super().__init__()
-        self.source, self.device = source, device
+        self.draw, self.device = draw, device
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
-        return self.source.sample(n, rng).map(lambda t: t.to(self.device))
+        return self.draw(n, rng).map(lambda t: t.to(self.device))
 
 
 def noise(run) -> nn.Module:
     """Make a source of Gaussian noise."""
-    return OnDevice(Noise(run.channels, run.size), run.device)
+    return OnDevice(Noise(run.channels, run.size).sample, run.device)
 
 
 def real(run) -> nn.Module:
-    """Make a source of the data's own training images."""
-    if run.data is None:
+    """Make a source of the data's own training images and their labels, drawn with replacement."""
+    if (split := run.data) is None:
         raise ValueError("this control learns from real images: give Distillation(..., data=load(NAME, 'train'))")
-    return OnDevice(Real(run.data), run.device)
+
+    def draw(n: int, rng: torch.Generator | None) -> Batch:
+        rows = torch.randint(len(split), (n,), generator=rng)
+        return Batch(split.normalise(split.images[rows]), targets=split.labels[rows])
+
+    return OnDevice(draw, run.device)
 
 
 def untrained(run) -> Generator:

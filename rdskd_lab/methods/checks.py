@@ -158,13 +158,14 @@ def check_objective(teacher: nn.Module, objective: Objective, steps: int) -> Non
     for name, term in objective.items():
         if term.on and term.weight < 0:
             warn(f"the weight of {name} is {term.weight:g}: below 0 its loss is made as large as possible")
+    closed = _closed(teacher)
+    seen = not closed and any(has_statistics(m) for m in teacher.modules())
     for name in [name for name, term in objective.items() if "any bn" in term.needs]:
         objective[name].needs = ("bn",)
-        if _closed(teacher) or not any(has_statistics(m) for m in teacher.modules()):
+        if not seen:
             del objective[name]
     asked = [name for name, term in objective.items() if term.on and term.weight and "bn" in term.needs]
-    closed = _closed(teacher)
-    if asked and (closed or not any(has_statistics(m) for m in teacher.modules())):
+    if asked and not seen:
         stateless = any(isinstance(m, nn.BatchNorm2d) for m in teacher.modules())
         lacks = "has no BatchNorm2d layer" + " with running statistics (track_running_stats)" * stateless
         raise ValueError(

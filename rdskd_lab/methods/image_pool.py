@@ -68,17 +68,11 @@ class Pool:
                 return self.images[rows], self.logits[rows]
             return answered(teacher, self.images[rows], lambda images, rng: warp(images, augment, rng), rng)
 
-        yield from rounds(draw, n, batch_size, seed=seed, start=start, reuse=reuse)
+        yield from rounds(draw, n, batch_size, seed, start, reuse)
 
 
 def rounds(
-    draw: Callable[[torch.Generator], tuple[Tensor, Tensor]],
-    n: int,
-    batch_size: int,
-    *,
-    seed: int = 0,
-    start: int = 0,
-    reuse: int = 1,
+    draw: Callable[[torch.Generator], tuple[Tensor, Tensor]], n: int, batch_size: int, seed: int, start: int, reuse: int
 ) -> Iterator[Batch]:
     """Yield batches from the `start`-th on; `draw(rng)` gives the n images and answers of a round, used `reuse` times.
 

@@ -102,37 +102,28 @@ def _cover(images: Tensor, draw, x: Tensor, y: Tensor, *, share, reach, half, as
     return torch.where(inside[:, None], (colour + texture).clamp(0, 1), images)
 
 
-class DeadLeaves(nn.Module):
-    """A source of procedural images; each batch has mean 0 and variance 1 per channel, the scale of normalised data."""
-
-    def __init__(self, channels: int, size: int):
-        super().__init__()
-        self.shape = channels, size
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
-        return Batch(_standardised(dead_leaves(n, *self.shape, rng)))
+def scaled_leaves(n: int, channels: int, size: int, rng: torch.Generator | None = None) -> Tensor:
+    """Draw dead leaves with mean 0 and variance 1 per channel, over them all: the scale of normalised data."""
+    return _scaled(dead_leaves(n, channels, size, rng))
 
 
-class Things(DeadLeaves):
-    """The same of things, or strokes, on a plain ground: dark or, since a share of the images is negated, bright."""
-
-    def __init__(self, channels: int, size: int, bright: float = 0.5, drawn: Callable = things):
-        super().__init__(channels, size)
-        self.bright, self.drawn = bright, drawn
-
-    def sample(self, n: int, rng: torch.Generator | None = None) -> Batch:
-        images = _standardised(self.drawn(n, *self.shape, rng))
-        return Batch(torch.where(torch.rand(n, 1, 1, 1, generator=rng) < self.bright, -images, images))
+def scaled_things(
+    n: int, channels: int, size: int, rng: torch.Generator | None = None, bright: float = 0.5, drawn: Callable = things
+) -> Tensor:
+    """Draw things, or strokes, in the same scale on a plain ground: dark or, since a share is negated, bright."""
+    images = _scaled(drawn(n, channels, size, rng))
+    return torch.where(torch.rand(n, 1, 1, 1, generator=rng) < bright, -images, images)
 
 
-def _standardised(images: Tensor) -> Tensor:
+def _scaled(images: Tensor) -> Tensor:
     mean, std = images.mean((0, 2, 3), keepdim=True), images.std((0, 2, 3), keepdim=True)
     return (images - mean) / std.clamp_min(1e-6)
 
 
 def procedural(run) -> nn.Module:
     """Make a source of procedural images."""
-    return OnDevice(DeadLeaves(run.channels, run.size), run.device)
+    shape = run.channels, run.size
+    return OnDevice(lambda n, rng: Batch(scaled_leaves(n, *shape, rng)), run.device)
 
 
 METHODS = {

@@ -54,7 +54,7 @@ def save_weights(net: nn.Module, path: Path | str, **facts: str) -> None:
     """
     state = net.state_dict()
     if left := [name for name, value in state.items() if not isinstance(value, Tensor)]:
-        _note(f"{path} does not keep {_some(left)} of {type(net).__name__}, which is no tensor")
+        _note(f"{path} does not keep {some(left)} of {type(net).__name__}, which is no tensor")
     content = save(
         {
             name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -95,10 +95,10 @@ def load_weights(net: nn.Module, path: Path | str) -> nn.Module:
     if others:
         _note(
             f"{path} holds several sets of weights that fit; {chosen.place} is used, not "
-            f"{_some([fit.place for fit in others])}"
+            f"{some([fit.place for fit in others])}"
         )
     if chosen.aside:
-        _note(f"{path}: only {chosen.place} is used; left aside: {_some(chosen.aside)}")
+        _note(f"{path}: only {chosen.place} is used; left aside: {some(chosen.aside)}")
     for name, tensor in chosen.tensors.items():
         if own[name].is_floating_point() and not tensor.is_floating_point():
             raise WeightsError(
@@ -190,8 +190,9 @@ def _nearest(tensor: Tensor, name: str, extra: list[str], table: dict[str, Tenso
     return f" (nearest in the file: {close[0]})" if close else ""
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+def some(names: list[str], most: int = SHOWN) -> str:
+    """List at most so many names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _note(sentence: str) -> None:

@@ -49,7 +49,8 @@ class Standings(Chart):
 
     def ticks(self) -> list[float]:
         """Choose round accuracies for the axis, from the last one below the worst student on."""
-        worst, best = (f(r.accuracy.min() if f is min else r.accuracy.max() for r in self.rows) for f in (min, max))
+        every = np.concatenate([row.accuracy for row in self.rows])
+        worst, best = every.min(), every.max()
         for marks in TICKS, FINER:
             low = max((t for t in marks if t <= worst), default=0)
             high = min((t for t in marks if t >= best), default=marks[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,12 @@ def _column(name: str, values) -> np.ndarray:
     if name == "phase":
         return np.array(values, dtype=str)
     return np.array([float("nan") if value == "" else float(value) for value in values])
+
+
+def flat(facts: dict, before: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the values of nested tables, each with its keys in one: "settings width", 16."""
+    for key, value in facts.items():
+        yield from flat(value, f"{before}{key} ") if isinstance(value, dict) else [(f"{before}{key}", value)]
 
 
 def phases(history: dict[str, np.ndarray]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..methods.registry import describe
 from . import charts
-from .history import number, phases, read_history, terms
+from .history import flat, number, phases, read_history, terms
 from .html_page import Html, figure, numbers, page, paragraph, picture, table, write_page
 
 DIGITS = ("mnist", "digits")
@@ -244,13 +244,6 @@ def _show(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _flat(record: dict, before: str = "") -> list[tuple[str, str]]:
-    rows = []
-    for key, value in record.items():
-        rows += _flat(value, f"{before}{key} ") if isinstance(value, dict) else [(f"{before}{key}", _show(value))]
-    return rows
-
-
 def _settings(config: dict, result: dict) -> Html:
     words = Html(" ").join(Html("<span>{}</span>").format(shlex.quote(w)) for w in shlex.split(command(config)))
     rows = config.get("terms") or {}
@@ -258,10 +251,11 @@ def _settings(config: dict, result: dict) -> Html:
     cells = [(key, *(_show(term.get(name, "")) for name in names)) for key, term in rows.items()]
     few = {key: value for key, value in config.items() if key not in ("settings", "terms")} | config.get("settings", {})
     made = {key: result[key] for key in ("machine", "versions", "seconds", "peak_rss_mb") if key in result}
+    few, made = ([(name, _show(value)) for name, value in flat(facts)] for facts in (few, made))
     return (
         paragraph("This command repeats the run:")
         + Html('<pre tabindex="0"><code>{}</code></pre>').format(words)
         + (table("Terms", ["term", *names], cells) if rows else paragraph("config.json contains no table of terms."))
-        + table("Settings", ["setting", "value"], _flat(few))
-        + table("Machine, versions, seconds and memory", ["what", "value"], _flat(made))
+        + table("Settings", ["setting", "value"], few)
+        + table("Machine, versions, seconds and memory", ["what", "value"], made)
     )

@@ -17,15 +17,16 @@ from torch import Tensor, nn
 
 from ..batch import Batch, read
 from ..distillation import Distillation
+from ..evaluation.accuracy import logits_of
 from ..methods import checks
 from ..methods.baselines import untrained
 from ..methods.image_pool import warp
-from ..methods.procedural_images import DeadLeaves
+from ..methods.procedural_images import scaled_leaves
 from ..methods.rdskd import PRESETS, RDSKD
 from ..networks.foreign import NetworkWarning
-from ..torch_state import frozen, seeded
+from ..reporting.history import flat
+from ..torch_state import seeded
 from .config import NO_DATA, Config, resolve
-from .run_folder import flat
 
 IMAGES = 1_000  # of each kind that the teacher is shown
 SHORT = replace(PRESETS["classroom"], generator_steps=150, student_steps=600)  # 15 s of computing
@@ -105,14 +106,14 @@ def check_teacher(
     with warnings.catch_warnings(action="ignore", category=NetworkWarning):  # of the teacher they came just now
         run = Distillation(given, student, objective, SHORT, seed=seed, channels=channels, size=size, head=head)
     rng = torch.Generator().manual_seed(seed + 6)
-    leaves = DeadLeaves(channels, size).sample(IMAGES, rng).images
+    leaves = scaled_leaves(IMAGES, channels, size, rng)
     kinds = {
         "noise": torch.randn(IMAGES, channels, size, size, generator=rng),
         "procedural": leaves,
         "untrained": untrained(run).sample(IMAGES, rng).images.detach(),
     }
-    answers = {kind: _answers(teacher, images) for kind, images in kinds.items()}
-    kept = _answers(teacher, warp(leaves, 1.0, rng)).argmax(1) == answers["procedural"].argmax(1)
+    answers = {kind: logits_of(teacher, images.split(100)) for kind, images in kinds.items()}
+    kept = logits_of(teacher, warp(leaves, 1.0, rng).split(100)).argmax(1) == answers["procedural"].argmax(1)
     layers, shift = _batchnorm(teacher, leaves[:100])
     logits = answers["procedural"].flatten()[:100_000]
     facts = dict(
@@ -121,7 +122,7 @@ def check_teacher(
         seen={kind: _seen(logits) for kind, logits in answers.items()},
         batchnorm=layers,
         shift=shift,
-        stronger={factor: _seen(_answers(teacher, leaves * factor)) for factor in STRENGTHS},
+        stronger={factor: _seen(logits_of(teacher, (leaves * factor).split(100))) for factor in STRENGTHS},
         warped=kept.float().mean().item(),
     )
     cut = _train(run, seconds)
@@ -177,12 +178,6 @@ def _train(run: Distillation, seconds: float) -> tuple[str, ...]:
     return (f"the short run was cut after {' and '.join(cut)}, so its forecast is rough",)
 
 
-@torch.no_grad()
-def _answers(net: nn.Module, images: Tensor) -> Tensor:
-    with frozen(net):
-        return torch.cat([net(part) for part in images.split(100)])
-
-
 def _seen(logits: Tensor) -> Seen:
     top, label = logits.softmax(1).max(1)
     share = torch.bincount(label, minlength=logits.shape[1]) / len(label)
@@ -191,8 +186,8 @@ def _seen(logits: Tensor) -> Seen:
 
 
 def _agreement(run: Distillation, images: Tensor) -> float:
-    same = _answers(run.teacher, images).argmax(1) == _answers(run.student, images).argmax(1)
-    return same.float().mean().item()
+    teacher, student = (logits_of(net, images.split(100)).argmax(1) for net in (run.teacher, run.student))
+    return (teacher == student).float().mean().item()
 
 
 def _batchnorm(net: nn.Module, images: Tensor) -> tuple[int, float]:

@@ -148,10 +148,11 @@ def resolve(config: Config) -> Setup:
         usual = dict(channels=SETS["digits"].channels, size=SETS["digits"].size, classes=len(SETS["digits"].classes))
         config = replace(config, **{name: getattr(config, name) or value for name, value in usual.items()})
     for name, low in ("mean", -math.inf), ("std", 0):
-        if not all(low < value < 2 for value in getattr(config, name)):  # of pixels in [0, 1]
+        given = getattr(config, name)
+        if not all(low < value < 2 for value in given):  # of pixels in [0, 1]
             raise RunError(
-                f"--{name} {_listed(getattr(config, name))} cannot be: it is of pixel values in [0, 1], so divide "
-                "numbers for 0 to 255 by 255" + ", and it is above 0" * (name == "std")
+                f"--{name} {','.join(f'{value:g}' for value in given)} cannot be: it is of pixel values in [0, 1], "
+                "so divide numbers for 0 to 255 by 255" + ", and it is above 0" * (name == "std")
             )
     if not 0 <= config.seed < 2**31:
         raise RunError(f"the seed must be from 0 to {2**31 - 1}, not {config.seed}")
@@ -190,10 +191,6 @@ def with_absolute_paths(config: Config) -> Config:
     folder = config.folder or str(Path.cwd()) * any(map(is_foreign, (config.teacher, config.student)))
     paths = {name: full(getattr(config, name)) for name in PATHS}
     return replace(config, folder=folder, **paths)
-
-
-def _listed(numbers: Iterable[float]) -> str:
-    return ",".join(f"{number:g}" for number in numbers)
 
 
 def known(what: str, name: str, names: Iterable[str]) -> str:

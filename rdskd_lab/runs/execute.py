@@ -18,7 +18,6 @@ from ..evaluation.accuracy import accuracy
 from ..networks.foreign import NetworkNote, describe_error, line_of, warn
 from ..networks.registry import is_foreign
 from ..networks.weights import fingerprint_in_memory, why
-from ..training import Step
 from .config import Config, Setup, describe, resolve
 from .memory import check_memory
 from .recover import Watch, recovering
@@ -43,17 +42,12 @@ class Prepared(NamedTuple):
     teacher: str  # its fingerprint, before it was shown an image
 
 
-def show_nothing(steps: Iterator[Step], phase: str, first: int, total: int) -> Iterator[Step]:
-    """Pass the steps on: the progress adapter of a run that nobody watches."""
-    return steps
-
-
 def execute(
     config: Config,
     out: Path | str,
     *,
     resume: bool = False,
-    progress=show_nothing,
+    progress=lambda steps, phase, first, total: steps,
     stop=lambda: False,
     also=lambda run, test: {},
 ) -> dict:

@@ -32,23 +32,18 @@ def free_memory(reserved: int = 0, root: Path = Path("/")) -> int | None:
 
     `reserved` bytes are asked for already and not used yet, and only `ulimit` counts such.
     """
-    held = {"VmRSS": 0, "VmSize": 0}
-    for line in _text(root / "proc/self/status").splitlines():
-        name, _, value = line.partition(":")
-        if name in held:
-            held[name] = int(value.split()[0]) * 1024
+    resident, promised = (_bytes(root / "proc/self/status", name) or 0 for name in ("VmRSS", "VmSize"))
     files = (folder / name for folder in _groups(root, "memory") for name in ("memory.max", "memory.limit_in_bytes"))
     most = [n for n in [*map(_number, files), machine_memory()] if n and n < UNLIMITED]
-    left = [min(most) - held["VmRSS"]] if most else []
+    left = [min(most) - resident] if most else []
     if limit := _ulimit():
-        left.append(limit - held["VmSize"] + reserved)
+        left.append(limit - promised + reserved)
     return max(0, min(left)) if left else None
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
     """Return the bytes that the system could give at once without swapping; None where it does not say."""
-    lines = _text(root / "proc/meminfo").splitlines()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    return _bytes(root / "proc/meminfo", "MemAvailable")
 
 
 def usable_cores(root: Path = Path("/")) -> float:
@@ -64,9 +59,8 @@ def usable_cores(root: Path = Path("/")) -> float:
 
 def peak_rss_mb() -> float | None:
     """Return the most memory this process has held, in MB; None on Windows, which does not say."""
-    for line in _text(Path("/proc/self/status")).splitlines():
-        if line.startswith("VmHWM"):  # Linux's other figure, `ru_maxrss`, begins with that of who started this process
-            return int(line.split()[1]) * 1024 / 1e6
+    if most := _bytes(Path("/proc/self/status"), "VmHWM"):  # `ru_maxrss` begins with that of who started this process
+        return most / 1e6
     try:
         import resource
     except ImportError:
@@ -100,6 +94,12 @@ def _text(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
+
+
+def _bytes(path: Path, name: str) -> int | None:
+    """Return what a file of /proc says of `name`, which it counts in kB; None if it does not."""
+    lines = (line.split() for line in _text(path).splitlines())
+    return next((int(words[1]) * 1024 for words in lines if words[:1] == [f"{name}:"]), None)
 
 
 def _number(path: Path) -> int | None:

@@ -36,10 +36,6 @@ class Recovery:
         return f"{stage} step {self.step}: {self.trouble}; undone to step {self.back_to}, then {self.remedy}"
 
 
-class Unrecovered(FloatingPointError):
-    """No remedy is left."""
-
-
 def slower(run: Distillation, rate: str, optimizer: str) -> None:
     """Divide a learning rate by 4."""
     run.settings = replace(run.settings, **{rate: getattr(run.settings, rate) / 4})
@@ -86,7 +82,7 @@ def recovering(
 
     Steps that were undone have been yielded; `undone(recovery)` is called after each undoing.  Without trouble the run
     is bit for bit the same as without this.  One that was cut needs its `watch` back to go the same way.  Raises
-    `Unrecovered` when all remedies were tried.
+    FloatingPointError when all remedies were tried.
     """
     steps, watch = steps or (lambda: iter(run)), watch or Watch()
     if not watch.good:
@@ -100,15 +96,13 @@ def recovering(
                     break
                 yield step
         except FloatingPointError as error:
-            if isinstance(error, Unrecovered):
-                raise
-            phase = _turn(run)
+            phase = run.turns[sum(run.done.values())]  # whose step failed
             trouble = str(error).split(". Nothing was updated")[0]
         if not trouble:
             return
         tried = sum(r.phase == phase for r in run.recovered)
         if tried == len(REMEDIES[phase]):
-            raise Unrecovered(
+            raise FloatingPointError(
                 f"{trouble}; all {tried} remedies were tried before: " + "; ".join(map(str, run.recovered))
             )
         watch.go_back(run, phase, trouble, REMEDIES[phase][tried][0])
@@ -149,7 +143,7 @@ class Watch:
     def look(self, run: Distillation, step: Step) -> str:
         """Return what is wrong with the steps since the last look, in words; "" if nothing is, or before the next."""
         seen = self.seen.setdefault(step.phase, [])
-        seen.append(_labels(step))
+        seen.append((step.batch.logits if step.phase == "synthesise" else step.batch.student).argmax(1))
         if len(seen) < EVERY:
             return ""
         labels = torch.cat([part.cpu() for part in seen])
@@ -166,12 +160,3 @@ class Watch:
         if step.phase == "synthesise":
             return f"the teacher takes the generator's images for {classes} of {run.classes} classes"
         return "the student gives the same answer to every image"
-
-
-def _labels(step: Step) -> torch.Tensor:
-    return (step.batch.logits if step.phase == "synthesise" else step.batch.student).argmax(1)
-
-
-def _turn(run: Distillation) -> str:
-    """Return whose step failed."""
-    return run.turns[min(sum(run.done.values()), len(run.turns) - 1)]

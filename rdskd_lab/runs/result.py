@@ -10,9 +10,9 @@ import torch
 from .. import __version__
 from ..datasets import Split
 from ..distillation import Distillation
-from ..evaluation.accuracy import compare
+from ..evaluation.accuracy import compare, logits_of
 from ..evaluation.image_quality import rare
-from ..torch_state import frozen
+from ..networks.weights import some
 from ..training import painted
 from .config import Setup
 from .machine import machine, peak_rss_mb
@@ -31,7 +31,7 @@ def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, fl
         "seen": run.method.seen,
         "real_images": 0 if run.data is None else len(run.data),
         **compare(run.teacher, run.student, test),
-        **(_without_data(run, test) if setup.config.data == NO_DATA else {}),
+        **(without_data(run, test) if setup.config.data == NO_DATA else {}),
         "class_histogram": class_histogram(run).tolist(),
         "seconds": {"generator": generator, "student": student, "total": generator + student},
         "peak_rss_mb": peak_rss_mb(),
@@ -40,16 +40,11 @@ def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, fl
     }
 
 
-def _without_data(run: Distillation, test: Split) -> dict:
-    """Return what is known without data in the place of what is not: nobody's accuracy, and no recall."""
-    unknown = dict.fromkeys(("student_accuracy", "teacher_accuracy", "per_class_recall"))
-    return unknown | {"without_data": without_data(run, test)}
-
-
 def without_data(run: Distillation, test: Split) -> dict:
     """Measure how often the student gives the teacher's answer, in all and by the teacher's class, without real images.
 
-    On fresh images of the source, which are in no pool, on procedural images, and on Gaussian noise.
+    On fresh images of the source, which are in no pool, on procedural images, and on Gaussian noise.  It takes the
+    place of what is not known without data: nobody's accuracy, and no recall.
     """
     rng = torch.Generator().manual_seed(run.seed + 4)
     fresh = islice(painted(run.source, run.teacher, 100, rng), -(-min(len(test), 1_000) // 100))
@@ -59,13 +54,12 @@ def without_data(run: Distillation, test: Split) -> dict:
         "procedural": [part for part, _ in test.batches(100, run.device)],
         "noise": [part.to(run.device) for part in noise.split(100)],
     }
-    return {name: _agreement(run, parts) for name, parts in images.items()}
+    unknown = dict.fromkeys(("student_accuracy", "teacher_accuracy", "per_class_recall"))
+    return unknown | {"without_data": {name: _agreement(run, parts) for name, parts in images.items()}}
 
 
-@torch.no_grad()
 def _agreement(run: Distillation, parts: list[torch.Tensor]) -> dict:
-    with frozen(run.teacher), frozen(run.student):
-        teacher, student = (torch.cat([net(x).argmax(1) for x in parts]).cpu() for net in (run.teacher, run.student))
+    teacher, student = (logits_of(net, parts).argmax(1).cpu() for net in (run.teacher, run.student))
     same = (teacher == student).float()
     by_class = [same[teacher == k].mean().item() if (teacher == k).any() else None for k in range(run.classes)]
     return {"images": len(same), "agreement": same.mean().item(), "by_class": by_class}
@@ -91,14 +85,10 @@ def warn_of_collapse(histogram: torch.Tensor, classes: tuple[str, ...]) -> None:
     if len(missing) * 5 > len(classes):
         counts = [f"{name}: {n:,}" for name, n in zip(classes, histogram.tolist(), strict=True)]
         print(
-            f"rdskd-lab: warning: the generator has collapsed: {_first(missing)} are hardly among its images "
-            f"({_first(counts)}); the student will not learn them",
+            f"rdskd-lab: warning: the generator has collapsed: {some(missing, 12)} are hardly among its images "
+            f"({some(counts, 12)}); the student will not learn them",
             file=sys.stderr,
         )
-
-
-def _first(words: list[str], most: int = 12) -> str:
-    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def read_result(out: Path) -> dict:

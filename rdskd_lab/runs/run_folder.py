@@ -34,6 +34,7 @@ from .. import __version__
 from ..distillation import Distillation
 from ..generator import Generator
 from ..networks.weights import save_weights, write_whole
+from ..reporting.history import flat
 from ..training import Step
 from .recover import Recovery, Watch, apply
 
@@ -335,12 +336,6 @@ def _agree(facts: dict, found: dict, path: Path) -> None:
                 "that was asked for; put back what was changed (config.json, the teacher's file, or the version of "
                 "rdskd-lab), or start again in a new folder"
             )
-
-
-def flat(facts: dict, before: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the values of nested tables, each with its keys in one: "settings width", 16."""
-    for key, value in facts.items():
-        yield from flat(value, f"{before}{key} ") if isinstance(value, dict) else [(f"{before}{key}", value)]
 
 
 def _is_part(path: Path) -> bool:

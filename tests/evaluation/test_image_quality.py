@@ -75,9 +75,9 @@ def test_what_is_said_of_a_run_is_of_its_students_images_and_moves_nothing():
             teacher, ToyStudent().float(), rdskd(), replace(settings, pooled=pooled), channels=1, size=SIZE
         )
         list(run.synthesise())
-        before = run.state()
-        shown, found = I.seen(run, 20), I.of_run(run, real)
-        assert same_state(before, run.state())
+        before, statistics = run.state(), copied(run.teacher.train())
+        shown, found = I.seen(run, 20), I.of_run(run, real) | I.of_last(run, real)
+        assert same_state(before, run.state()) and same(statistics, run.teacher.state_dict())
         if pooled:
             assert len(shown) == 20 and torch.equal(shown[-1], run.pool.images[23].float())
         assert found["distance"] == I.distance(I.seen(run))

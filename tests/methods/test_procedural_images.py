@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt, label
 
-from rdskd_lab.methods.procedural_images import DeadLeaves, Things, dead_leaves, strokes, things
+from rdskd_lab.methods.procedural_images import dead_leaves, scaled_leaves, scaled_things, strokes, things
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 32), (3, 9)])
@@ -23,7 +23,7 @@ def test_they_are_flat_with_edges_unlike_noise():
 
 
 def test_a_batch_has_the_scale_of_normalised_data():
-    images = DeadLeaves(3, 16).sample(64, torch.Generator().manual_seed(0)).images
+    images = scaled_leaves(64, 3, 16, torch.Generator().manual_seed(0))
     assert images.mean((0, 2, 3)).abs().max() < 1e-5 and (images.std((0, 2, 3)) - 1).abs().max() < 1e-5
 
 
@@ -38,7 +38,7 @@ def test_things_lie_on_a_plain_ground_and_half_of_them_are_alike_left_and_right(
 
 
 def test_the_source_of_things_shows_dark_and_bright_grounds():
-    images = Things(1, 32).sample(300, torch.Generator().manual_seed(0)).images
+    images = scaled_things(300, 1, 32, torch.Generator().manual_seed(0))
     corner = images[:, 0, 0, 0]
     assert 0.4 < (corner < 0).float().mean() < 0.6 and images.abs().std() < 1.5
 

@@ -9,7 +9,7 @@ from torch import nn
 from toys import CLASSES, SIZE, ToyTeacher, copied, same, seeded
 
 from rdskd_lab.cli import main
-from rdskd_lab.methods.procedural_images import DeadLeaves
+from rdskd_lab.methods.procedural_images import scaled_leaves
 from rdskd_lab.runs import check_teacher as module
 from rdskd_lab.runs.check_teacher import check, check_teacher, forecast_of
 from rdskd_lab.runs.config import Config
@@ -41,7 +41,7 @@ def found(teacher, **how):
 
 def test_it_reads_what_the_teacher_answers_on_procedural_images():
     teacher = ToyTeacher()
-    got, images = found(teacher), DeadLeaves(1, SIZE).sample(200, torch.Generator().manual_seed(6)).images
+    got, images = found(teacher), scaled_leaves(200, 1, SIZE, torch.Generator().manual_seed(6))
     with torch.no_grad():
         logits = teacher(images)
     labels = logits.argmax(1).tolist()

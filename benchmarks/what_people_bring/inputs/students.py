@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import torch
-from teachers import ONCE, Wrapped, convolutional, small
+from teachers import Wrapped, convolutional, small
 from torch import nn
 
 
@@ -196,8 +196,3 @@ def weight_norm():
     net = small()
     nn.utils.parametrizations.weight_norm(net[1])
     return net
-
-
-def same_as_teacher():
-    """The factory returns the very object that is the teacher."""
-    return ONCE()
