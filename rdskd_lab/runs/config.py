@@ -100,12 +100,16 @@ class Setup:
         """Return a split with labels: the teacher's answers where there are no data."""
         return replace(split, labels=answers(teacher, split)) if self.config.data == NO_DATA else split
 
-    def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
-        """Return the trained teacher, and a student with the initial weights that the seed gives."""
-        shape = Shape(*test.images.shape[1:3], len(test.classes))
+    def find_code(self) -> None:
+        """Let the modules of somebody's own networks be found in the folder that is recorded for them."""
         own = is_foreign(self.config.teacher) or is_foreign(self.student)
         if own and self.config.folder not in sys.path:
             sys.path.append(self.config.folder)
+
+    def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
+        """Return the trained teacher, and a student with the initial weights that the seed gives."""
+        shape = Shape(*test.images.shape[1:3], len(test.classes))
+        self.find_code()
         teacher = make_teacher(self.config.teacher, self.config.weights, shape)
         teacher = adapt_input(teacher, self.config.takes, test.mean, test.std)
         return teacher, seeded(self.config.seed, make_student, self.student, shape)
