@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..networks.weights import write_whole
+from ..networks.weights import expand, write_whole
 from ..reporting.charts import Chart
 from ..reporting.style import COLOURS, INK, canvas
 from .bands import read_bands, typical
@@ -52,7 +52,7 @@ class HandIn:
 
 def write_hand_in(folder: Path | str, hand_in: HandIn) -> Path:
     """Write one small JSON file into `folder`; a second call in the same session replaces it."""
-    path = Path(folder).expanduser() / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
+    path = expand(folder) / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {"kind": KIND} | {key: value for key, value in vars(hand_in).items() if key not in ("token", "file")}
     write_whole(path, json.dumps(kept, indent=1, ensure_ascii=False).encode())

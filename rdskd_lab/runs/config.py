@@ -21,7 +21,7 @@ from ..networks.answers import TAKES, adapt_input
 from ..networks.architectures import NETWORKS
 from ..networks.foreign import warn
 from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of
-from ..networks.weights import SHIPPED
+from ..networks.weights import SHIPPED, expand
 from ..objective import ANCHORS, STRONGEST, Objective
 from ..torch_state import seeded
 from .run_folder import FORMAT, NO_DATA, RunError, check_format, read_json
@@ -189,7 +189,7 @@ def with_absolute_paths(config: Config) -> Config:
 
     def full(name: str) -> str:
         named = not name or name in (*SETS, *NETWORKS, NO_DATA)
-        return name if named or not (path := Path(name).expanduser()).exists() else str(path.absolute())
+        return name if named or not (path := expand(name)).exists() else str(path.absolute())
 
     folder = config.folder or str(Path.cwd()) * any(map(is_foreign, (config.teacher, config.student)))
     paths = {name: full(getattr(config, name)) for name in PATHS}
