@@ -143,7 +143,7 @@ class Lab(CellOutput, widgets.VBox):
         lab = cls.__new__(cls)  # in whatever cell this is called, it replaces nothing
         settings = Settings(**trace.settings)
         usual = settings == played(PLAYABLE[trace.method].presets["classroom"])
-        own = dict(teacher=teacher, settings=None if usual else settings, **place)
+        own = dict(teacher=teacher, settings=None if usual else settings, form=trace.form) | place
         lab._build(trace.method, trace.seed, mode, 120, own)
         lab.player.ask(partial(lab._go_back, trace, step))
         lab.player.settle()
