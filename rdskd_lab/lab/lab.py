@@ -112,7 +112,7 @@ class Lab(CellOutput, widgets.VBox):
         self.comparing = True  # whether an edit of the learner's starts a twin
         self.window = 200  # steps that the charts show; 0: all
         self.run_id = 0  # goes up when another run is taken up
-        self.told = None  # what was asked for in words: a share string, a script
+        self.told = None  # what was asked for in words, a share string or a script, and when
         self.before: list[int] | None = None  # the teacher's answers to the probe, before the last edit
         self._draws: deque[tuple[float, int]] = deque(maxlen=8)  # when, and steps by then
         self.experiment = Experiment(method, seed, **self._own)
@@ -558,7 +558,7 @@ class Lab(CellOutput, widgets.VBox):
             ask(partial(setattr, self, "window", how["steps"]))
 
         def show(what, make):
-            ask(lambda: setattr(self, "told", {"what": what, "text": str(make())}))
+            ask(lambda: setattr(self, "told", {"what": what, "text": str(make()), "at": monotonic()}))
 
         def seed(how):
             value = how["value"]
