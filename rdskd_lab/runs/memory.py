@@ -77,19 +77,15 @@ def _check(needs: list[Need], how: str, device: torch.device, reserved: int) -> 
         f"this run needs about {_gb(total)} of memory ({_gb(largest.size)} of it for {largest.what}), and "
         f"there is {{}}; lower {largest.lower}{how}"
     )
-    most, free = _most(device, reserved)
+    if device.type == "cuda":
+        free, most = torch.cuda.mem_get_info(device)
+        free += reserved
+    else:
+        most, free = free_memory(reserved), available_memory()
     if most is not None and total > most:
         raise RunError(words.format(_gb(most)))
     if free is not None and total > free:
         warn(words.format(f"{_gb(free)} free now") + ", or close other programs")
-
-
-def _most(device: torch.device, reserved: int) -> tuple[int | None, int | None]:
-    """Return the bytes that there are at all on a device, and those that are free now."""
-    if device.type == "cuda":
-        free, most = torch.cuda.mem_get_info(device)
-        return most, free + reserved
-    return free_memory(reserved), available_memory()
 
 
 def _gb(size: int) -> str:

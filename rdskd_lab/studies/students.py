@@ -7,6 +7,7 @@ from ..runs.compare import look, row
 from ..runs.config import Config, resolve
 from ..runs.execute import execute
 
+TEN = 10  # classes of a row from before `of_classes` was kept
 RIVALS = ("dafl", "mskd", "zskd", "deepinversion")  # of the paper
 
 COLUMNS = {
@@ -36,11 +37,6 @@ def _look(run, test) -> dict:
     return look(run, test) | of_last(run, test.normalise(test.images[:10_000]))
 
 
-def classes_of(row: dict) -> int:
-    """Return the number of classes of a row's data; rows from before it was kept are of ten."""
-    return row.get("of_classes") or 10
-
-
 def right(row: dict) -> float:
     """Return a row's accuracy in %; a run that was stopped counts as what guessing gives."""
-    return 100 * (1 / classes_of(row) if row["student_accuracy"] is None else row["student_accuracy"])
+    return 100 * (1 / (row.get("of_classes") or TEN) if row["student_accuracy"] is None else row["student_accuracy"])

@@ -184,12 +184,6 @@ class Experiment:
         answers = torch.cat(list(self.answers))
         return (torch.bincount(answers, minlength=self.run.classes) / len(answers)).cpu().numpy()
 
-    def classes_seen(self) -> float:
-        """Return the effective number of classes of the latest batches, exp(entropy of the shares); NaN before any."""
-        shares = self.shares()
-        seen = shares[shares > 0]
-        return float(np.exp(-(seen * np.log(seen)).sum())) if len(seen) else float("nan")
-
     @torch.no_grad()
     def measure(self) -> Measured:
         """Measure every term on the fixed probe, and what the teacher makes of it; change nothing.
@@ -202,7 +196,7 @@ class Experiment:
             batch = run.show(Batch(run.source(z), z=z))
         raw = torch.stack([*(term.measure(batch) for term in run.objective.values()), batch.probs.amax(1).mean()])
         *values, certainty = raw.tolist()  # one synchronisation
-        return Measured(dict(zip(run.objective, values, strict=True)), certainty, self.classes_seen())
+        return Measured(dict(zip(run.objective, values, strict=True)), certainty, effective(self.shares()))
 
     @property
     def tested_on(self) -> str:
@@ -242,6 +236,12 @@ class Experiment:
         cosine = {name: _cosine(g, total) for name, g in pull.items()}
         seen = to_bytes(images.detach()), labels.cpu().numpy(), confidence.cpu().numpy()
         return Look(self.done, *seen, raw, norm, share, cosine)
+
+
+def effective(shares: np.ndarray) -> float:
+    """Return the effective number of classes, exp(entropy); NaN where there are no shares yet."""
+    seen = shares[shares > 0]
+    return float(np.exp(-(seen * np.log(seen)).sum())) if len(seen) else float("nan")
 
 
 def _channels(teacher: nn.Module) -> int:
