@@ -3,12 +3,13 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..networks.weights import write_whole
+from ..networks.weights import expand, write_whole
 from ..reporting.charts import Chart
 from ..reporting.style import COLOURS, INK, canvas
 from .bands import read_bands, typical
@@ -16,7 +17,7 @@ from .bands import read_bands, typical
 SEEDS = 1_000_000
 KIND = "rdskd-lab hand-in 1"  # the first entry of a file
 STATES = ("solved", "not solved yet", "not tried yet")
-LARGEST, MOST = 1_000_000, 50  # bytes and results of a file
+LARGEST, MOST, DRAWN = 1_000_000, 50, 12  # bytes of a file, results of a file and of a figure
 
 
 def student_seed(name: str) -> int:
@@ -52,7 +53,7 @@ class HandIn:
 
 def write_hand_in(folder: Path | str, hand_in: HandIn) -> Path:
     """Write one small JSON file into `folder`; a second call in the same session replaces it."""
-    path = Path(folder).expanduser() / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
+    path = expand(folder) / f"{hand_in.notebook}-{hand_in.seed}-{hand_in.token}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {"kind": KIND} | {key: value for key, value in vars(hand_in).items() if key not in ("token", "file")}
     write_whole(path, json.dumps(kept, indent=1, ensure_ascii=False).encode())
@@ -114,9 +115,10 @@ def class_figure(folder: Path | str, notebook: str = "") -> "ClassFigure":
 
 def figure_of(results: list[HandIn]) -> "ClassFigure":
     """Draw the figure for hand-ins from one notebook."""
-    names = sorted({name for one in results for name in one.found})
-    values = {name: np.array([one.found[name] for one in results if name in one.found]) for name in names}
-    return ClassFigure(results[0].notebook, values, read_bands(results[0].notebook))
+    bands, counts = read_bands(results[0].notebook), Counter(name for one in results for name in one.found)
+    names = sorted(counts, key=lambda name: (name not in bands, -counts[name], name))[:DRAWN]
+    values = {name: np.array([one.found[name] for one in results if name in one.found]) for name in sorted(names)}
+    return ClassFigure(results[0].notebook, values, bands, len(counts) - len(names))
 
 
 @dataclass
@@ -142,6 +144,7 @@ class ClassFigure(Chart):
     title: str
     values: dict[str, np.ndarray]
     bands: dict[str, list[float]]
+    left_out: int = 0
 
     def alt_text(self) -> str:
         said = []
@@ -153,7 +156,10 @@ class ClassFigure(Chart):
                 inside = int(((found >= low) & (found <= high)).sum())
                 text += f"; {inside} of them inside the typical range {low:.4g} to {high:.4g} ({len(band)} seeds)"
             said.append(text)
-        return "; ".join(said) + "."
+        return "; ".join([*said, *self._rest()]) + "."
+
+    def _rest(self) -> list[str]:
+        return [f"not drawn: {self.left_out:,} more results, which fewer students have"] * (self.left_out > 0)
 
     def matplotlib(self):
         figure, axes = canvas(8, 1.9 * len(self.values) + 0.4, 1, len(self.values))
@@ -164,13 +170,14 @@ class ClassFigure(Chart):
             axis.errorbar(found.mean(), -1, xerr=spread, fmt="D", color=INK, capsize=4)
             below = dict(xytext=(0, -14), textcoords="offset points", ha="center", fontsize=9)
             axis.annotate("mean ± sd", (found.mean(), -1), **below)
-            axis.set_title(name, loc="left", fontsize=11, fontweight="bold")
+            axis.set_title(name[:60], loc="left", fontsize=11, fontweight="bold")
             if band := self.bands.get(name):
                 for edge in typical(band):
                     axis.axvline(edge, color=COLOURS[1], linestyle="--", linewidth=1.5)
                 axis.set_title(f"– – typical range, from {len(band)} seeds", loc="right", fontsize=10)
             axis.set(yticks=[], ylim=(-2.2, heights.max() + 0.9))
             axis.spines[["left", "right", "top"]].set_visible(False)
+        axes[-1].set_xlabel(*self._rest() or [""])
         return figure
 
 

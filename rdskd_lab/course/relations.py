@@ -37,9 +37,7 @@ def relation(seen: dict, right: dict, sizes: tuple[tuple[str, float | tuple], ..
     if set(seen) != set(right) or any(isinstance(x, str) for x in [*seen.values(), *right.values()]):
         return ""
     pairs = [(as_number(seen[key]), as_number(right[key])) for key in right]
-    if any(not x.isfinite().all() or not y.isfinite().all() for x, y in pairs):
-        return ""
-    if any(x.shape != y.shape for x, y in pairs):
+    if any(x.shape != y.shape or not (x.isfinite() & y.isfinite()).all() for x, y in pairs):
         return ""
     factors = [_factor_of(x, y) for x, y in pairs]
     if None not in factors and (said := _tell_factor(factors, sizes)):

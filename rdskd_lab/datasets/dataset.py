@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..networks.weights import expand
 from .split import DataError
 
 ASSETS = Path(str(files("rdskd_lab"))) / "assets"  # where shipped sets are
@@ -70,7 +71,7 @@ def find_or_download(record: DataSet, files: tuple[str, ...], places: list[Path]
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)  # seconds; without it a network that swallows packets is waited for without end
     try:
-        return read(here or places[-1], here is None)
+        return read(here or expand(places[-1]), here is None)
     except Exception as error:  # no network, no room, another checksum, no scipy: what to do is the same
         what = f"{looked}, and downloading it failed" if here is None else f"{record.name} in {here} cannot be read"
         raise DataError(f"{what} ({' '.join(str(error).split())[:120]}). {instead}") from error

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from ..networks.weights import expand
 from .dataset import DataSet, places
 from .folder import LAYOUT, read_folder, read_pictures
 from .split import SPLITS, DataError, Split, recolour, renumber, resize, warn
@@ -70,7 +71,7 @@ def table() -> str:
 
 
 def _folder(data) -> Path:
-    place = Path(data).expanduser()
+    place = expand(data)
     if place.is_file():
         raise DataError(f"{place} is a file, not a folder; unpack it into {LAYOUT}, and give FOLDER.")
     if not place.is_dir():

@@ -112,7 +112,7 @@ class Lab(CellOutput, widgets.VBox):
         self.comparing = True  # whether an edit of the learner's starts a twin
         self.window = 200  # steps that the charts show; 0: all
         self.run_id = 0  # goes up when another run is taken up
-        self.told = None  # what was asked for in words: a share string, a script
+        self.told = None  # what was asked for in words, a share string or a script, and when
         self.before: list[int] | None = None  # the teacher's answers to the probe, before the last edit
         self._draws: deque[tuple[float, int]] = deque(maxlen=8)  # when, and steps by then
         self.experiment = Experiment(method, seed, **self._own)
@@ -143,7 +143,7 @@ class Lab(CellOutput, widgets.VBox):
         lab = cls.__new__(cls)  # in whatever cell this is called, it replaces nothing
         settings = Settings(**trace.settings)
         usual = settings == played(PLAYABLE[trace.method].presets["classroom"])
-        own = dict(teacher=teacher, settings=None if usual else settings, **place)
+        own = dict(teacher=teacher, settings=None if usual else settings, form=trace.form) | place
         lab._build(trace.method, trace.seed, mode, 120, own)
         lab.player.ask(partial(lab._go_back, trace, step))
         lab.player.settle()
@@ -558,7 +558,7 @@ class Lab(CellOutput, widgets.VBox):
             ask(partial(setattr, self, "window", how["steps"]))
 
         def show(what, make):
-            ask(lambda: setattr(self, "told", {"what": what, "text": str(make())}))
+            ask(lambda: setattr(self, "told", {"what": what, "text": str(make()), "at": monotonic()}))
 
         def seed(how):
             value = how["value"]

@@ -13,7 +13,7 @@ from torch import nn
 
 from .architectures import NETWORKS, LeNet5
 from .foreign import describe_error, line_of
-from .weights import SHIPPED, WeightsError, load_weights
+from .weights import SHIPPED, WeightsError, expand, load_weights
 
 # The pairs of the papers, and one of the same family for a CPU.  A teacher by any other name is paired with WRN-16-1,
 # which takes every size and number of channels.
@@ -90,7 +90,7 @@ def make_student(name: str, shape: Shape) -> nn.Module:
 
 def _meant_factory(name: str) -> str:
     """Return how a factory is written that somebody named by a dot, a path or with brackets, or nothing."""
-    if name in NETWORKS or name in SHIPPED or Path(name).expanduser().exists() and not name.endswith(".py"):
+    if name in NETWORKS or name in SHIPPED or expand(name).exists() and not name.endswith(".py"):
         return ""
     module, _, factory = name.removesuffix("()").partition(":")
     module = module.removesuffix(".py").replace(os.sep, ".").strip(".")

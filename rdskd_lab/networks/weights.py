@@ -29,6 +29,14 @@ def why(error: OSError) -> str:
     return "the disk is full" if full else error.strerror or str(error)
 
 
+def expand(path: Path | str) -> Path:
+    """Return a path with its ~ written out."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path} needs a home folder, and none is known; set HOME, or write it without ~") from error
+
+
 def write_whole(path: Path | str, content: bytes) -> None:
     """Write `content` to `path` through a file beside it, so that `path` is as it was, or new and whole."""
     path = Path(path)
@@ -202,7 +210,7 @@ def _note(sentence: str) -> None:
 def _find(name: Path | str) -> Path:
     if "://" in str(name):
         raise WeightsError(f"{name} is an address; download the file first, and give its path")
-    path = Path(SHIPPED.get(str(name), name)).expanduser()
+    path = expand(SHIPPED.get(str(name), name))
     if not path.exists():
         what = (
             f"{path} is a link to a file that does not exist"

@@ -21,7 +21,7 @@ from ..networks.answers import TAKES, adapt_input
 from ..networks.architectures import NETWORKS
 from ..networks.foreign import warn
 from ..networks.registry import Shape, is_foreign, make_student, make_teacher, shipped_teacher, student_of
-from ..networks.weights import SHIPPED
+from ..networks.weights import SHIPPED, expand
 from ..objective import ANCHORS, STRONGEST, Objective
 from ..torch_state import seeded
 from .run_folder import FORMAT, NO_DATA, RunError, check_format, read_json
@@ -100,12 +100,16 @@ class Setup:
         """Return a split with labels: the teacher's answers where there are no data."""
         return replace(split, labels=answers(teacher, split)) if self.config.data == NO_DATA else split
 
-    def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
-        """Return the trained teacher, and a student with the initial weights that the seed gives."""
-        shape = Shape(*test.images.shape[1:3], len(test.classes))
+    def find_code(self) -> None:
+        """Let the modules of somebody's own networks be found in the folder that is recorded for them."""
         own = is_foreign(self.config.teacher) or is_foreign(self.student)
         if own and self.config.folder not in sys.path:
             sys.path.append(self.config.folder)
+
+    def networks(self, test: Split) -> tuple[nn.Module, nn.Module]:
+        """Return the trained teacher, and a student with the initial weights that the seed gives."""
+        shape = Shape(*test.images.shape[1:3], len(test.classes))
+        self.find_code()
         teacher = make_teacher(self.config.teacher, self.config.weights, shape)
         teacher = adapt_input(teacher, self.config.takes, test.mean, test.std)
         return teacher, seeded(self.config.seed, make_student, self.student, shape)
@@ -186,7 +190,7 @@ def with_absolute_paths(config: Config) -> Config:
 
     def full(name: str) -> str:
         named = not name or name in (*SETS, *NETWORKS, NO_DATA)
-        return name if named or not (path := Path(name).expanduser()).exists() else str(path.absolute())
+        return name if named or not (path := expand(name)).exists() else str(path.absolute())
 
     folder = config.folder or str(Path.cwd()) * any(map(is_foreign, (config.teacher, config.student)))
     paths = {name: full(getattr(config, name)) for name in PATHS}

@@ -19,7 +19,7 @@ from ..networks.foreign import NetworkNote, describe_error, line_of, warn
 from ..networks.registry import is_foreign
 from ..networks.weights import fingerprint_in_memory, why
 from .config import Config, Setup, describe, resolve
-from .memory import check_memory
+from .memory import check_generator, check_memory
 from .recover import Watch, recovering
 from .result import class_histogram, conclude, read_result, warn_of_collapse
 from .reuse import refuse_misfit, take_generator
@@ -95,6 +95,7 @@ def prepare(config: Config) -> Prepared:
     channels, size = test.images.shape[1:3]
     how = dict(method=setup.method, seed=config.seed, channels=channels, size=size, device=device, head=config.head)
     how["data"] = setup.load("train") if setup.method.real_images else None
+    check_generator(setup.method, setup.settings, channels, size, device)
     with _enough_memory("the images that the student will learn from", "generator_steps or batch_size"):
         run = Distillation(teacher, student, setup.objective, setup.settings, **how)
     if run.classes != len(test.classes):

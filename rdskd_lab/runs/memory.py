@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from ..batch import Batch
 from ..distillation import Distillation
 from ..generator import Generator
+from ..methods import building_blocks
+from ..methods.method import Method, Settings
 from ..networks.foreign import warn
 from ..torch_state import buffers_kept, frozen, train_mode
 from .machine import available_memory, free_memory
 from .run_folder import RunError
 
 ROUND = 12_800  # images that `Pool.batches` warps at once
+SET = " (--set NAME=VALUE)"
 
 
 @dataclass(frozen=True)
@@ -41,42 +44,48 @@ def needs(run: Distillation) -> list[Need]:
     source, student = _step_of_source(run) * s.batch_size, _step_of_student(run) * s.student_batch_size
     return [
         Need("the images that the student learns from", pool, "generator_steps or batch_size"),
-        Need("gradients and optimisers of the networks", 12 * trained, "width"),
+        Need("gradients and optimisers of the networks", 12 * trained, "width or latent"),
         Need("a step of the generator", source, "batch_size or width"),
         Need("a step of the student", student, "student_batch_size"),
     ]
 
 
-def check_memory(run: Distillation) -> None:
-    """Refuse a run that needs more memory than there is; warn of one that needs more than is free just now."""
+def check_generator(method: Method, settings: Settings, channels: int, size: int, device: torch.device, how=SET):
+    """Refuse a generator whose weights alone need more memory than there is, before any of them is drawn."""
+    if method.source is building_blocks.generator:
+        weights = settings.width * (settings.latent * (size / 4) ** 2 + 13.5 * settings.width)
+        _check([Need("the generator and its optimiser", int(16 * weights), "width or latent")], how, device, 0)
+
+
+def check_memory(run: Distillation, how: str = SET) -> None:
+    """Refuse a run that needs more memory than there is; warn of one that needs more than is free just now.
+
+    `how` says, at the end of the sentence, how a setting is lowered.
+    """
     *kept, source, student = needs(run)
     step = max((source, student), key=lambda need: need.size)
-    total = sum(need.size for need in kept) + step.size
-    largest = max((*kept, step), key=lambda need: need.size)
-    words = (
-        f"this run needs about {_gb(total)} of memory ({_gb(largest.size)} of it for {largest.what}), and "
-        "there is {}; lower " + largest.lower + " (--set NAME=VALUE)"
-    )
-    most, free = _most(run)
-    if most is not None and total > most:
-        raise RunError(words.format(_gb(most)))
-    if free is not None and total > free:
-        warn(words.format(f"{_gb(free)} free now") + ", or close other programs")
+    reserved = run.pool.images.nbytes + run.pool.logits.nbytes  # asked for already, and not used yet
+    _check([*kept, step], how, run.device, reserved)
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------
 
 
-def _most(run: Distillation) -> tuple[int | None, int | None]:
-    """Return the bytes that there are at all, and those that are free now, on the device of a run.
-
-    The pool is asked for already, and not used yet.
-    """
-    reserved = run.pool.images.nbytes + run.pool.logits.nbytes
-    if run.device.type == "cuda":
-        free, most = torch.cuda.mem_get_info(run.device)
-        return most, free + reserved
-    return free_memory(reserved), available_memory()
+def _check(needs: list[Need], how: str, device: torch.device, reserved: int) -> None:
+    total, largest = sum(need.size for need in needs), max(needs, key=lambda need: need.size)
+    words = (
+        f"this run needs about {_gb(total)} of memory ({_gb(largest.size)} of it for {largest.what}), and "
+        f"there is {{}}; lower {largest.lower}{how}"
+    )
+    if device.type == "cuda":
+        free, most = torch.cuda.mem_get_info(device)
+        free += reserved
+    else:
+        most, free = free_memory(reserved), available_memory()
+    if most is not None and total > most:
+        raise RunError(words.format(_gb(most)))
+    if free is not None and total > free:
+        warn(words.format(f"{_gb(free)} free now") + ", or close other programs")
 
 
 def _gb(size: int) -> str:

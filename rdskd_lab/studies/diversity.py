@@ -56,8 +56,8 @@ STUDY = Study(
     trials=plan,
     verdicts=verdicts,
     how_to_read="RDSKD whole, without its damping, and without each term in turn: oh authenticity, ie class diversity, "
-    "ds inter-sample diversity. Images are those of the last generator. classes: those of ten that have at least a "
-    "tenth of an even share; entropy in nats, 2.30 if all classes are equally frequent; distance: mean over pairs of "
+    "ds inter-sample diversity. Images are those of the last generator. classes: those that have at least a tenth of "
+    "an even share; entropy in nats, 2.30 if all of ten classes are equally frequent; distance: mean over pairs of "
     "images, in normalised pixels and in the teacher's features; teacher-FID: 0 if the teacher's features of these "
     "images are distributed as those of real ones.",
     apart="Samples are those of the last generator (columns `final_`); the other columns describe what the student "

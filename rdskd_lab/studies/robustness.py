@@ -13,7 +13,7 @@ from ..networks.registry import shipped_teacher
 from ..networks.weights import SHIPPED
 from ..reporting.study_charts import Spreads
 from .engine import DEFAULT, Study, Trial, plan_trial
-from .students import RIVALS, WORDS, right, train_student
+from .students import RIVALS, TEN, WORDS, right, train_student
 from .verdict import Verdict, judge, of_the_grid
 
 FIELD = ("rdskd", *RIVALS, "dfad")
@@ -151,8 +151,8 @@ class Robust(NamedTuple):
 
 
 def collapsed(row: dict) -> bool:
-    """Fewer than 8 classes among its images (see `image_quality.of_last`), a student below 80 %, or a stopped run."""
-    return right(row) < 80 or (row["final_classes"] or 0) < 8
+    """Fewer than 8 in 10 classes among its images (`image_quality.of_last`), a student below 80 %, or a stopped run."""
+    return right(row) < 80 or (row["final_classes"] or 0) < 0.8 * (row.get("of_classes") or TEN)
 
 
 def summary(rows: list[dict]) -> list[Robust]:
@@ -184,8 +184,8 @@ def notes(rows: list[dict]) -> list[str]:
     """Both tables in Markdown, for the scoreboard."""
     text = [
         "",
-        "All settings of each method, then its default alone. Collapsed: fewer than 8 classes among the images (a",
-        "class counts if it has a tenth of an even share), a student below 80 %, or a run that stopped.",
+        "All settings of each method, then its default alone. Collapsed: fewer than 8 in 10 classes among the images",
+        "(a class counts if it has a tenth of an even share), a student below 80 %, or a run that stopped.",
         "",
         "| method | trials | mean, % | worst, % | sd | collapsed, % | default, % | luck | collapsed, % |",
         "|---" * 9 + "|",

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from ..evaluation.image_quality import of_last
 from ..runs.compare import look, row
-from ..runs.config import Config
+from ..runs.config import Config, resolve
 from ..runs.execute import execute
 
+TEN = 10  # classes of a row from before `of_classes` was kept
 RIVALS = ("dafl", "mskd", "zskd", "deepinversion")  # of the paper
-GUESS = 0.1  # a run that was stopped counts as what guessing gives
 
 COLUMNS = {
     "student_accuracy": ("student right, %", 100.0),
@@ -26,10 +26,11 @@ def train_student(config: Config, place: Path) -> dict:
     try:
         found = execute(config, place, resume=(place / "config.json").exists(), also=_look)
     except FloatingPointError as error:  # a value that is not finite stopped it: a result like others
-        return {"outcome": str(error)}
+        return {"outcome": str(error), "of_classes": len(resolve(config).load("test").classes)}
     wanted = "student_accuracy agreement classes entropy distance feature_distance teacher_fid seconds"
     seen, final = row(place), {name: value for name, value in found.items() if name.startswith("final_")}
-    return {"outcome": "finished", **{name: seen[name] for name in wanted.split()}, **final}
+    final |= {"outcome": "finished", "of_classes": len(found["class_histogram"])}
+    return {name: seen[name] for name in wanted.split()} | final
 
 
 def _look(run, test) -> dict:
@@ -37,5 +38,5 @@ def _look(run, test) -> dict:
 
 
 def right(row: dict) -> float:
-    """A row's accuracy in %."""
-    return 100 * (GUESS if row["student_accuracy"] is None else row["student_accuracy"])
+    """Return a row's accuracy in %; a run that was stopped counts as what guessing gives."""
+    return 100 * (1 / (row.get("of_classes") or TEN) if row["student_accuracy"] is None else row["student_accuracy"])

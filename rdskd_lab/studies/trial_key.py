@@ -4,26 +4,33 @@ A term is identified by what it computes, its value and gradients on one small f
 its formula, its source text changes with every rewording but not with a loss that it calls, and its bytecode differs
 between Pythons.  An anchor rule is identified by where it puts the anchor.  What cannot be tried that cheaply (the
 source of images, batches, turns, adapters, a memory) is identified by its name; what these and the loops do inside is
-TRAINING_VERSION, which a test holds against the results of short runs.
+TRAINING_VERSION, which a test holds against the results of short runs.  A network of somebody's own is identified by
+its layers, its values and what it answers, for its name, package.module:factory, says nothing about what it is.
 
 Settings and parts with their default value are left out, so that a new one with a neutral default changes no key.
 """
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import fields
 from functools import cache, partial
 
 import torch
 
 from ..batch import Batch
+from ..datasets import SETS
 from ..methods.method import Method
+from ..networks.answers import pick_logits
 from ..networks.architectures import NETWORKS
-from ..networks.registry import is_foreign, weights_of
-from ..networks.weights import fingerprint
+from ..networks.registry import is_foreign, make_teacher, weights_of
+from ..networks.weights import fingerprint, fingerprint_in_memory
 from ..objective import Objective, Term
 from ..runs.config import Config, resolve
+from ..torch_state import seeded, train_mode
 
 TRAINING_VERSION = 1  # raise it when the same settings give another result: every stored row is then measured again
 
@@ -33,6 +40,10 @@ def key_of(config: Config, measure: Callable) -> str:
     setup = resolve(config)
     config, method, settings = setup.config, setup.method, setup.settings
     weights = weights_of(config.teacher, config.weights)
+    setup.find_code()
+    usual = SETS.get(config.data, SETS["digits"])  # of a folder nothing is known before it is read
+    form = config.channels or usual.channels, config.size or usual.size
+    nets = {"teacher": (config.teacher, config.weights, 0), "student": (setup.student, "", config.seed)}
     facts = {
         "training": TRAINING_VERSION,
         "measure": measure.__name__,
@@ -47,8 +58,26 @@ def key_of(config: Config, measure: Callable) -> str:
         "parts": _parts(method),
         "terms": _table(setup.objective, method.terms),
         "student terms": _table(method.student(settings.temperature), method.student, settings.temperature),
-    }
+    } | {f"{who}'s code": _made(*net, *form) for who, net in nets.items() if is_foreign(net[0])}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def _made(name: str, weights: str, seed: int, channels: int, size: int) -> list:
+    """Identify a network of somebody's own by its layers, its values, and its answers to two fixed images."""
+
+    def identify() -> list:
+        net = make_teacher(name, weights, None)
+        layers = re.sub(r" at 0x\w+", "", repr(net))
+        try:
+            with torch.no_grad(), train_mode(deepcopy(net).double(), training=False) as exact:
+                answer = pick_logits(exact(_numbers(100, 2, channels, size, size)))
+            answers = [round(number, 6) + 0.0 for number in answer.flatten().tolist()]  # and no -0.0
+        except Exception:  # any: of somebody's code, which may know no float64, or images of another format alone
+            answers = []
+        return [layers, fingerprint_in_memory(net), answers]
+
+    return seeded(seed, identify)
 
 
 def _changed(record, *names: str) -> dict:
@@ -118,17 +147,16 @@ def _on_fixed_batch(term: Term) -> list:
 def _fixed_batch() -> Batch:
     """Four images, three classes, every field filled in without random numbers, in float64."""
 
-    def numbers(*shape: int) -> torch.Tensor:
-        nonlocal begun
-        begun += 100
-        n = torch.Size(shape).numel()
-        return torch.arange(begun, begun + n, dtype=torch.float64).sin().view(shape)
-
-    begun = 0
-    images, z, logits, features, student = (numbers(4, *s) for s in ((1, 4, 4), (5,), (3,), (6,), (3,)))
-    bn = tuple((numbers(3), numbers(3).exp(), numbers(3), numbers(3).exp()) for _ in range(2))
-    given = dict(z=z, targets=numbers(4, 3).softmax(1), logits=3 * logits, features=features, bn=bn, student=student)
+    shapes = [(4, 1, 4, 4), (4, 5), (4, 3), (4, 6), (4, 3), *[(3,)] * 8, (4, 3)]
+    images, z, logits, features, student, *bn, targets = (_numbers(100 * n, *s) for n, s in enumerate(shapes, 1))
+    bn = tuple((a, b.exp(), c, d.exp()) for a, b, c, d in (bn[:4], bn[4:]))
+    given = dict(z=z, targets=targets.softmax(1), logits=3 * logits, features=features, bn=bn, student=student)
     return Batch(images, **given).map(lambda t: t.detach().requires_grad_())
+
+
+def _numbers(begin: int, *shape: int) -> torch.Tensor:
+    """Fill a float64 tensor without random numbers."""
+    return torch.arange(begin, begin + math.prod(shape), dtype=torch.float64).sin().view(shape)
 
 
 @cache  # a plan asks for the same few files again and again

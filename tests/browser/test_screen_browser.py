@@ -160,6 +160,20 @@ def test_every_control_asks_for_what_it_says(page):
     assert page.view.locator("#lab").evaluate("e => getComputedStyle(e).fontSize") == "16px"
 
 
+def test_an_answer_goes_with_the_next_press_and_comes_again_only_if_it_is_asked_for_again(page):
+    state, answer = made_up_state(), page.view.locator(".answer")
+    for at in 1.5, 2.5:
+        page.draw(state, told={"what": "share", "text": "rdskd1:rdskd:0:a", "at": at})
+        assert answer.locator("textarea").input_value() == "rdskd1:rdskd:0:a"
+        page.at("tries").click()
+        page.draw(state)  # the kernel still tells it
+        assert not answer.is_visible()
+    page.draw(state, told={"what": "export", "text": "# rdskd", "at": 3.5})
+    assert answer.is_visible()
+    page.draw(state, told=None)  # of another run
+    assert not answer.is_visible()
+
+
 def test_the_marks_of_the_strength_are_reached(page):
     for place, value in (0, 0), (380, 1), (860, 20), (1000, 50):
         page.slide("strength", place)

@@ -110,6 +110,20 @@ def test_results_outside_the_typical_range_are_counted(tmp_path):
     assert words in figure.alt_text()
 
 
+def test_a_figure_has_a_dozen_rows_however_many_names_the_results_have(tmp_path):
+    known = read_bands(NOTEBOOK)
+    for k in range(20):  # a name of each student's own, of which one is long, and names that some share
+        own = {f"{k:02} {n} {'x' * 100_000 * (n == k == 0)}": 1.0 for n in range(40)}
+        shared = dict.fromkeys([*known] * (k < 1) + [f"shared {n}" for n in range(k // 4)], 2.0)
+        write_hand_in(tmp_path, HandIn(NOTEBOOK, k, "", [], {}, own | shared))
+    figure = class_figure(tmp_path)
+    assert len(figure.values) == 12 and {*known, "shared 0", "shared 3"} <= set(figure.values)
+    assert figure.alt_text().endswith("; not drawn: 795 more results, which fewer students have.")
+    drawn = figure.matplotlib()
+    assert len(drawn.axes) == 12 and "795 more" in drawn.axes[-1].get_xlabel()
+    assert all(len(axis.get_title("left")) <= 60 for axis in drawn.axes)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -16,8 +16,12 @@ import pytest
 import torch
 from PIL import Image
 
+from rdskd_lab import LeNet5, load_weights
+from rdskd_lab.course.classroom import HandIn, write_hand_in
 from rdskd_lab.datasets import SETS, SPLITS, DataError, dataset, load, mnist, registry
 from rdskd_lab.datasets.split import resize
+from rdskd_lab.networks.registry import make_teacher
+from rdskd_lab.runs.config import Config, resolve
 
 TOP = Path(__file__).resolve().parents[2]
 ASSET = dataset.ASSETS / "digits.npz"
@@ -193,6 +197,27 @@ def says(*parts: str, call) -> str:
     assert [part for part in parts if part not in message] == [], message
     assert "\n" not in message and message[-1] in ".?", message
     return message
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: load("mnist", "test"),
+        lambda path: load(path, "test"),
+        lambda path: load_weights(LeNet5(), path),
+        lambda path: make_teacher(path, "", None),
+        lambda path: resolve(Config(weights=path)),
+        lambda path: write_hand_in(path, HandIn("00", 1, "Ada", [], {}, {})),
+    ],
+)
+def test_without_a_home_folder_nothing_is_looked_for_or_put_in_one_called_tilde(use, offline, monkeypatch, tmp_path):
+    monkeypatch.setattr(dataset, "CACHE", "~/cache")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # a user whom the system does not know, as in a container
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="~/.* needs a home folder, and none is known; set HOME"):
+        use("~/mine")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("cache_is_a_file", [False, True])

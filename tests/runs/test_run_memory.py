@@ -67,6 +67,20 @@ def test_a_run_that_cannot_fit_is_refused_and_one_that_may_not_fit_now_is_warned
     memory.check_memory(run)
 
 
+def test_a_generator_that_is_far_too_wide_is_refused_before_it_is_made(monkeypatch):
+    refused = pytest.raises(RunError, match=r"about (\S+) \S+ of .* for the generator .*; lower width or latent .--set")
+    monkeypatch.setattr(memory, "free_memory", lambda reserved: 10**10)
+    for name, value in ("width", 10**12), ("width", 30_000), ("latent", 10**9):
+        with refused:
+            prepare(Config(device="cpu", change=((name, str(value)),)))
+    run = prepare(Config(device="cpu", change=(("width", "128"),))).run
+    weights = sum(p.numel() for p in run.source.parameters())
+    monkeypatch.setattr(memory, "free_memory", lambda reserved: 0)
+    with refused as caught:
+        memory.check_generator(run.method, run.settings, 1, 32, run.device)
+    assert float(str(caught.value).split()[4]) == pytest.approx(16 * weights / 1e6, rel=0.05)
+
+
 def test_the_largest_part_is_named(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda reserved: 10**6)
     for change, word in (

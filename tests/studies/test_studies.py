@@ -16,7 +16,7 @@ from rdskd_lab.runs.execute import prepare
 from rdskd_lab.studies import accuracy, fluctuation, robustness, verdict
 from rdskd_lab.studies.fluctuation import measure_constant_weight, measure_fluctuation
 from rdskd_lab.studies.registry import STUDIES
-from rdskd_lab.studies.students import train_student
+from rdskd_lab.studies.students import right, train_student
 
 # ---- what is measured ------------------------------------------------------------------------------------------------
 
@@ -25,7 +25,8 @@ def test_a_trial_tells_what_compare_tells_and_what_the_guard_says(tmp_path):
     found = train_student(tiny().config, tmp_path / "a")
     assert found["outcome"] == "finished" and 0 <= found["student_accuracy"] <= 1 and found["distance"] > 0
     wild = tiny(change=(("lr", "1e30"),), weight=(("oh", 1e300),))
-    assert "oh" in train_student(wild.config, tmp_path / "b")["outcome"]
+    stopped = train_student(wild.config, tmp_path / "b")
+    assert "oh" in stopped["outcome"] and stopped["of_classes"] == found["of_classes"] == 10
     assert "oh" in measure_fluctuation(wild.config, tmp_path)["outcome"]
     assert measure_constant_weight(wild.config, tmp_path)["outcome"].startswith("its damped run: ")
 
@@ -185,6 +186,13 @@ def test_robustness_counts_stopped_runs_as_guesses_and_collapses_by_classes_or_a
     assert (r.method, r.trials, r.collapsed) == ("rdskd", 4, 75) and (r.mean, r.worst) == pytest.approx((63.75, 10.0))
     assert (r.default, r.luck) == pytest.approx((82, (sum((x - 82) ** 2 for x in (90, 80, 76)) / 2) ** 0.5))
     assert r.fallen == pytest.approx(100 / 3)
+
+
+def test_a_guess_and_a_collapse_are_of_as_many_classes_as_the_data_have():
+    found = (0.9, 4.0), (0.9, 3.0), (None, None)
+    a, b, stopped = (row("rdskd", "default", 0.0, x, final_classes=c, of_classes=4.0) for x, c in found)
+    assert [robustness.collapsed(r) for r in (a, b, stopped)] == [False, True, True]
+    assert right(stopped) == 25 and right(stopped | {"of_classes": None}) == 10  # None: of an older table
 
 
 def test_a_run_that_the_guard_stopped_is_a_guess_and_not_a_pair_the_fewer():

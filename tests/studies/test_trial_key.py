@@ -1,5 +1,6 @@
 """A trial's key: everything that decides its result changes it, and nothing else does."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -112,6 +113,27 @@ def test_a_key_is_of_the_bytes_of_the_teachers_weights_and_not_of_their_place(tm
         place.write_bytes(content if place != places[2] else content[:-1] + b"?")
     keys = [tiny(teacher=str(place)).key for place in places]
     assert keys[0] == keys[1] == tiny().key != keys[2]
+
+
+def test_a_key_is_of_what_somebodys_own_networks_hold_and_compute_and_not_of_their_name(tmp_path, monkeypatch):
+    code = "from torch import manual_seed, nn, tanh\n\n\nclass Net(nn.Linear):\n    def forward(self, x):\n"
+    code += "        return {}(super().forward(x.flatten(1)))\n\n\ndef net():\n    {}\n    return Net(1024, 10)\n"
+    asked = dict(teacher="keyed:net", channels=1, size=32, classes=10)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.chdir(tmp_path)
+
+    def keys(*words):
+        Path("keyed.py").write_text(code.format(*words))
+        trial_key._made.cache_clear()
+        importlib.invalidate_caches()
+        monkeypatch.delitem(sys.modules, "keyed", raising=False)
+        return [tiny(**how).key for how in ({"data": "none"} | asked, {"data": "digits", "student": "keyed:net"})]
+
+    first = keys("tanh", "manual_seed(3)")
+    assert keys("tanh", "manual_seed(3)  # in other words") == first
+    for words in ("tanh", "manual_seed(4)"), ("3 * tanh", "manual_seed(3)"):  # other weights; another architecture
+        assert not set(keys(*words)) & set(first), words
+    assert keys("tanh", "pass") == keys("tanh", "pass")  # weights that are drawn anew in every process
 
 
 def test_a_key_is_the_same_in_another_process():

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..session.experiment import effective
 from ..session.record import Record
-from ..session.screen_state import about, effective, plain, shortly_told, terms, title_of_method
+from ..session.screen_state import about, plain, shortly_told, terms, title_of_method
 from ..session.trace import RecordedStep, Trace
 from .sheet import encode
 

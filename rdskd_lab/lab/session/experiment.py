@@ -21,6 +21,7 @@ from ...methods.method import Settings
 from ...methods.registry import METHODS
 from ...networks.registry import Shape, make_student, make_teacher, shipped_teacher
 from ...networks.weights import load_weights
+from ...runs.memory import check_generator, check_memory
 from ...torch_state import buffers_kept, frozen, seeded, train_mode
 from ...training import Step, learn
 from .record import STUDENT, Edit
@@ -66,8 +67,9 @@ class Experiment:
     """Teacher, generator, objective and student from one seed.  `learning`: does the student train as well?
 
     `data` names the test images (a set of `datasets`, a folder) or is their Split; the shipped digits for the shipped
-    teacher.  A `teacher` of your own without data is asked for its format: 1 or 3 channels by its first convolution,
-    32 x 32 pixels, any number of classes, whose names are `classes`, or numbers.  `start`: see STARTS.
+    teacher.  A `teacher` of your own without data takes images of `form`, channels and size; None: 1 or 3 channels by
+    its first convolution, 32 x 32 pixels.  It has any number of classes, whose names are `classes`, or numbers.
+    `start`: see STARTS.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Experiment:
         data: str | Split | None = None,
         classes: Sequence[str] | None = None,
         start: str = "",
+        form: tuple[int, int] | None = None,
     ):
         if method not in PLAYABLE:
             raise ValueError(f"the lab plays {', '.join(PLAYABLE)}; not {method!r}")
@@ -92,7 +95,9 @@ class Experiment:
         settings = played(settings or how.presets["classroom"])
         terms = how.objective(settings)
         if self.test is None:
-            teacher, shape = _format(teacher, device)
+            channels, size = form or (_channels(teacher), 32)
+            teacher, known = check_teacher(teacher, channels, size, device)
+            shape = Shape(channels, size, known)
         else:
             shape = Shape(*self.test.images.shape[1:3], len(self.test.classes))
             teacher = teacher or _shipped(data, terms, shape)
@@ -100,8 +105,10 @@ class Experiment:
         if len(self.classes) != shape.classes:
             raise ValueError(f"the teacher has {shape.classes} classes, and {len(self.classes)} names were given")
         student = seeded(seed, make_student, "lenet5-half" if shape.size == 32 else "wrn-16-1", shape)
-        place = dict(channels=shape.channels, size=shape.size, device=device)
+        place = dict(channels=shape.channels, size=shape.size, device=torch.device(device))
+        check_generator(how, settings, **place, how="")
         self.run = Distillation(teacher, student, terms, settings, method=how, seed=seed, **place)
+        check_memory(self.run, how="")
         self.objective = self.run.objective
         self.start = start
         if start:
@@ -177,12 +184,6 @@ class Experiment:
         answers = torch.cat(list(self.answers))
         return (torch.bincount(answers, minlength=self.run.classes) / len(answers)).cpu().numpy()
 
-    def classes_seen(self) -> float:
-        """Return the effective number of classes of the latest batches, exp(entropy of the shares); NaN before any."""
-        shares = self.shares()
-        seen = shares[shares > 0]
-        return float(np.exp(-(seen * np.log(seen)).sum())) if len(seen) else float("nan")
-
     @torch.no_grad()
     def measure(self) -> Measured:
         """Measure every term on the fixed probe, and what the teacher makes of it; change nothing.
@@ -195,7 +196,7 @@ class Experiment:
             batch = run.show(Batch(run.source(z), z=z))
         raw = torch.stack([*(term.measure(batch) for term in run.objective.values()), batch.probs.amax(1).mean()])
         *values, certainty = raw.tolist()  # one synchronisation
-        return Measured(dict(zip(run.objective, values, strict=True)), certainty, self.classes_seen())
+        return Measured(dict(zip(run.objective, values, strict=True)), certainty, effective(self.shares()))
 
     @property
     def tested_on(self) -> str:
@@ -237,12 +238,14 @@ class Experiment:
         return Look(self.done, *seen, raw, norm, share, cosine)
 
 
-def _format(teacher: nn.Module, device) -> tuple[nn.Module, Shape]:
-    """Ask a teacher of the learner's own what it takes and answers."""
-    first = next((m for m in teacher.modules() if isinstance(m, nn.Conv2d)), None)
-    channels = first.in_channels if first is not None else 1
-    teacher, classes = check_teacher(teacher, channels, 32, device)
-    return teacher, Shape(channels, 32, classes)
+def effective(shares: np.ndarray) -> float:
+    """Return the effective number of classes, exp(entropy); NaN where there are no shares yet."""
+    seen = shares[shares > 0]
+    return float(np.exp(-(seen * np.log(seen)).sum())) if len(seen) else float("nan")
+
+
+def _channels(teacher: nn.Module) -> int:
+    return next((m.in_channels for m in teacher.modules() if isinstance(m, nn.Conv2d)), 1)
 
 
 def _shipped(data, terms, shape: Shape) -> nn.Module:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ...objective import ANCHORS
-from .experiment import PLAYABLE
+from .experiment import PLAYABLE, effective
 from .record import STUDENT, WINDOW, rule_of, words_of
 from .twin import shortly, title_of
 
@@ -29,7 +29,7 @@ def numbers(lab) -> dict:
     record = lab.record
     damped = [name for name, term in lab.experiment.objective.items() if term.on and term.damped]
     return {
-        "classes": plain(lab.experiment.classes_seen()),
+        "classes": plain(effective(lab.experiment.shares())),
         "of": len(lab.experiment.classes),
         "certainty": plain(lab.look.confidence.mean()),
         "student": plain(record.student["accuracy"][-1]) if record.student["step"] else None,
@@ -172,12 +172,6 @@ def title_of_method(name: str) -> str:
 def shortly_told(edit, objective) -> str:
     """Name an edit by its term's purpose: 'class diversity off'."""
     return shortly(edit, _titles(objective))
-
-
-def effective(shares: np.ndarray) -> float:
-    """Return the effective number of classes, exp(entropy); NaN where there are no shares yet."""
-    seen = shares[shares > 0]
-    return float(np.exp(-(seen * np.log(seen)).sum())) if len(seen) else float("nan")
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------

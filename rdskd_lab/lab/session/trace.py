@@ -66,6 +66,11 @@ class Trace:
     def __len__(self) -> int:
         return len(self.record)
 
+    @property
+    def form(self) -> tuple[int, int]:
+        """Channels and size of its images."""
+        return self.last_moment(len(self)).look.images.shape[1:3]
+
     def note(self, experiment: Experiment) -> None:
         """Keep what is due after this step."""
         if experiment.done % PROBE_EVERY == 0:
@@ -113,7 +118,7 @@ class Trace:
                 f"at; resume it with version {self.version}"
             )
         try:
-            how = dict(teacher=teacher, settings=Settings(**self.settings), start=self.start) | place
+            how = dict(teacher=teacher, settings=Settings(**self.settings), start=self.start, form=self.form) | place
             experiment = Experiment(self.method, self.seed, **how)
             self._set_terms(experiment.objective)
             if step:

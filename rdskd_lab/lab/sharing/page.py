@@ -24,7 +24,7 @@ from ...networks.weights import write_whole
 from ..drawing.sheet import encode, mosaic
 from ..session.experiment import Experiment
 from ..session.record import STUDENT, Edit, Record
-from ..session.screen_state import anchor_after, effective, live_state, plain, run_state, shortly_told, title_of_method
+from ..session.screen_state import anchor_after, live_state, plain, run_state, shortly_told, title_of_method
 from ..session.trace import RecordedStep, Trace
 from ..session.twin import Band, Twin, stored_band
 
@@ -104,10 +104,6 @@ class StepOfLab(RecordedStep):
         for name, term in self.objective.items():
             column = trace.record.columns[f"{name}_anchor"]
             term.anchor = column[step] if step < len(column) else trace.record.anchors[name]
-
-    def classes_seen(self) -> float:
-        """Return the effective number of classes of the latest batches; NaN before any."""
-        return effective(self.shares())
 
 
 class _Shown:

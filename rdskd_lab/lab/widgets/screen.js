@@ -546,7 +546,7 @@ class Screen {
       return { element: node("label", { class: "tick", title }, box, words), set: (on) => { box.checked = this.settled(key, on); } };
     };
     const press = (key, words, title, action) => this.button(key, words, title, () => {
-      this.told = null; // the same text may come again
+      show(this.answer, false);
       this.send(typeof action === "function" ? action() : action);
     });
     this.method = this.choice("method", "method", "Begin again at step 0 with the losses of another method.", this.run.methods, (name) => ({ do: "method", name }));
@@ -630,6 +630,7 @@ class Screen {
     if (run.recorded) this.grey(run.recorded.may ?? {});
     this.showMore();
     if (live.told) this.tell(live.told);
+    else show(this.answer, false);
   }
 
   grey(may) { // of a recorded run: only what was recorded with another value can be pressed
@@ -764,9 +765,9 @@ class Screen {
     }
   }
 
-  tell({ what, text }) { // what Share, Export or Report gave
-    if (this.told === text) return;
-    this.told = text;
+  tell({ what, text, at }) { // what Share, Export or Report gave, once
+    if (this.told === at) return;
+    this.told = at;
     this.openMore(true);
     const title = { share: "For a classmate", export: "As a plain PyTorch script", report: "Written to", page: "Written to", check: "The teacher, without data" }[what] ?? what;
     const area = node("textarea", { readonly: true, rows: clamp(text.split("\n").length, 1, 12), "aria-label": title }, text);

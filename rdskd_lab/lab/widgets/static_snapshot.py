@@ -13,6 +13,7 @@ import ipywidgets as widgets
 
 from ...reporting.charts import data_uri, side_by_side
 from ..drawing.still import still, words
+from ..session.screen_state import terms
 from .control import close
 
 REST = 1.5  # s after the last step: drawing takes most of a second, and somebody may press Play again
@@ -27,7 +28,7 @@ class StaticSnapshot:
         self.lab = weakref.proxy(lab)
         self.id: str | None = None  # of its output; None until it is displayed
         self.nothing = widgets.Box(layout={"display": "none"})
-        self._timer, self._step, self._sent = None, -1, monotonic()
+        self._timer, self._drawn, self._sent = None, (), monotonic()
 
     def title(self) -> str:
         """Return a title that is the same on every machine, for nbval to compare."""
@@ -49,7 +50,7 @@ class StaticSnapshot:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.id is None or self._step == self.lab.experiment.done:
+        if self.id is None or self._drawn == self._shown():
             return
         if loop is None:
             if not playing:
@@ -74,9 +75,14 @@ class StaticSnapshot:
 
     def bundle(self) -> dict:
         """Make the output: a widget that shows nothing, and for whoever has no kernel the still."""
-        self._step, self._sent = self.lab.experiment.done, monotonic()
+        self._drawn, self._sent = self._shown(), monotonic()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.nothing.model_id}
         return {VIEW: view, "text/html": self.html(), "text/plain": self.title()}
+
+    def _shown(self) -> tuple:
+        """Return what tells one picture from another: the run, its step, and what changes it without a step."""
+        experiment, run = self.lab.experiment, [getattr(self.lab, name, 0) for name in ("run_id", "window")]
+        return experiment.done, terms(experiment.objective), experiment.learning, id(getattr(self.lab, "twin", 0)), run
 
     def html(self) -> str:
         """Draw the screen as it stands, with its words as text alternative."""

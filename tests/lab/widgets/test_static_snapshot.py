@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from functools import partial
 
 import pytest
 from made_up_state import made_up_state
@@ -38,6 +39,27 @@ def test_a_still_is_whole_at_any_step_with_any_terms(step, terms):
     drawn = ET.fromstring(svg)
     values = [value for part in drawn.iter() if part.tag != f"{SVG}image" for value in part.attrib.values()]
     assert not any("nan" in value or "None" in value for value in [*values, *texts(svg)]) and len(svg) < 120_000
+
+
+def test_a_still_is_renewed_by_whatever_changes_it_without_a_step(lab, monkeypatch):
+    sent = []
+    monkeypatch.setattr("IPython.display.update_display", lambda bundle, **how: sent.append(bundle["text/html"]))
+    lab.snapshot.id = "shown"
+    lab.play(2)
+    for change in (
+        partial(lab.edit, "ie", "on", False),
+        partial(lab.strength, 7),
+        partial(lab.compare, False),
+        partial(lab.act, {"do": "window", "steps": 0}),
+        lab.learn,
+        partial(lab.use, "dafl"),
+        partial(lab.reset, 3),
+    ):
+        change()
+    assert len(sent) == 8 == len(set(sent)) + 1  # the charts of two steps are the same with all steps
+    lab.act({"do": "share"})
+    lab.pause()
+    assert len(sent) == 8
 
 
 def test_a_still_follows_the_theme_and_draws_its_sheet_once():
