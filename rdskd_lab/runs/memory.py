@@ -64,8 +64,7 @@ def check_memory(run: Distillation, how: str = SET) -> None:
     """
     *kept, source, student = needs(run)
     step = max((source, student), key=lambda need: need.size)
-    reserved = run.pool.images.nbytes + run.pool.logits.nbytes  # asked for already, and not used yet
-    _check([*kept, step], how, run.device, reserved)
+    _check([*kept, step], how, run.device, run.pool.images.nbytes + run.pool.logits.nbytes)  # which are not used yet
 
 
 # ---- private ---------------------------------------------------------------------------------------------------------

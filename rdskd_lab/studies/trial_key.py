@@ -82,8 +82,7 @@ def _made(name: str, weights: str, seed: int, channels: int, size: int) -> list:
 
 def _changed(record, *names: str) -> dict:
     """Those fields of a dataclass that differ from their defaults."""
-    defaults = {f.name: f.default for f in fields(record)}
-    return {name: value for name in names if (value := getattr(record, name)) != defaults[name]}
+    return {name: value for name in names if (value := getattr(record, name)) != getattr(type(record), name)}
 
 
 def _parts(method: Method) -> list:

@@ -208,23 +208,27 @@ def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
 
 
 PLAN = """
-import time
+import hashlib, json, time
+from dataclasses import asdict
 from pathlib import Path
 from rdskd_lab.runs.machine import peak_rss_mb
 from rdskd_lab.studies import robustness, engine
 begun, before = time.process_time(), peak_rss_mb()
 trials = [t for seed in range(120) for t in robustness.plan(seeds=[seed], repeats=0)][:10_000]
 todo = engine.left(trials, Path("nothing/is/there"))
-print(len(todo), time.process_time() - begun, peak_rss_mb() - before)
+planned, grown = time.process_time(), peak_rss_mb() - before
+for trial in trials:
+    hashlib.sha256(json.dumps(asdict(trial), default=str).encode()).hexdigest()
+print(len(todo), (planned - begun) / (time.process_time() - planned), grown)
 """
 
 
 @pytest.mark.slow
-def test_ten_thousand_trials_are_planned_in_two_seconds_and_little_memory():
+def test_ten_thousand_trials_are_planned_in_the_time_of_a_few_hashes_of_each_and_in_little_memory():
     here = os.environ | {"PYTHONPATH": str(Path(S.__file__).parents[2])}
     seen = []
-    for _ in range(3):  # the best of three, in CPU seconds: other work on the machine is not the question
+    for _ in range(3):  # the best of three, of CPU seconds: neither other work nor a slow machine is the question
         done = subprocess.run([sys.executable, "-c", PLAN], env=here, capture_output=True, text=True, check=True)
         seen.append(tuple(map(float, done.stdout.split())))
     assert {planned for planned, *_ in seen} == {10_000}
-    assert min(seconds for _, seconds, _ in seen) <= 2 and max(grown for *_, grown in seen) <= 100  # MB
+    assert min(times for _, times, _ in seen) <= 5 and max(grown for *_, grown in seen) <= 100  # MB
