@@ -35,9 +35,6 @@ def distil(name: str, edit=lambda objective: None) -> list[dict[str, float]]:
     return [step.raw for step in run]
 
 
-# ---- the double itself -----------------------------------------------------------------------------------------------
-
-
 def test_the_double_computes_what_the_cpu_does_and_refuses_what_a_gpu_would():
     here = torch.arange(6.0).view(2, 3)
     with device_double() as waits:

@@ -31,9 +31,6 @@ def run(settings=TINY, seed=0, anchor="epoch", teacher=None, student=None):
     return Distillation(teacher, student or ToyStudent(), objective, settings, seed=seed, size=SIZE)
 
 
-# ---- settings --------------------------------------------------------------------------------------------------------
-
-
 def test_paper_mnist_is_the_published_schedule():
     # methods.md 1.2: G Adam 1e-3, 20 x 120 it, batch 512, latent 100; S Adam 2e-3, 1000 x 120 it, batch 512, T = 10
     s = PRESETS["paper-mnist"]
@@ -205,8 +202,6 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence():
         with pytest.raises(ValueError, match=f"device '{name}' cannot be used here; say auto, cpu, cuda or mps"):
             find_device(name)
 
-
-# ---- LeNet-5 ---------------------------------------------------------------------------------------------------------
 
 # methods.md 0.2, for 1 x 32 x 32: parameters, multiply-adds an image in millions, layer shapes
 NETS = {

@@ -200,9 +200,6 @@ def test_what_nobody_can_know_is_asked_for_in_one_sentence(told, sentence, stran
     assert said.count("\n") == 1 and sentence in said and not Path("run").exists()
 
 
-# ---- GPU: `pytest -m gpu` where there is one -------------------------------------------------------------------------
-
-
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", [n for n, m in METHODS.items() if not m.real_images])
 def test_the_same_seed_on_cpu_and_gpu_begins_alike(name):
