@@ -54,19 +54,11 @@ class Server:
         env.pop("RDSKD_LAB_MODE", None)
         self.set(NEWS, fetchNews="false")
         self.set(SAVING, autosave=False)
-        command = [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--no-browser",
-            "--allow-root",
-            "--expose-app-in-browser",
-            f"--port={self.port}",
-        ]
+        words = f"-m jupyterlab --no-browser --allow-root --expose-app-in-browser --port={self.port}"
         options = ["ip=127.0.0.1", "token=", "password=", "disable_check_xsrf=True", f"root_dir={home}"]
         self.log = open(home / "server.log", "w")
         self.process = subprocess.Popen(
-            [*command, *(f"--ServerApp.{option}" for option in options)],
+            [sys.executable, *words.split(), *(f"--ServerApp.{option}" for option in options)],
             cwd=home,
             env=env,
             stdout=self.log,
@@ -94,16 +86,7 @@ class Server:
 class Page:
     """One notebook in the browser, and a line of its own to the kernel behind it."""
 
-    def __init__(
-        self,
-        server: Server,
-        browser,
-        cells: list[str],
-        zoom: float = 1,
-        width: int = 1400,
-        height: int = 1100,
-        whole: bool = False,
-    ):
+    def __init__(self, server: Server, browser, cells, zoom=1.0, width=1400, height=1100, whole=False):
         self.server = server
         if isinstance(cells, list):
             kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -253,9 +253,6 @@ def test_buffers_kept_lets_running_statistics_move_and_puts_them_back():
     assert same(net.state_dict(), before)
 
 
-# ---- Batch -----------------------------------------------------------------------------------------------------------
-
-
 def test_detach_drops_every_graph_and_keeps_every_number():
     x = images(grad=True)
     full = read(ToyTeacher().double(), Batch(x * 1, z=x.flatten(1) * 2, targets=torch.arange(6)), ["features", "bn"])

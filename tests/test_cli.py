@@ -59,9 +59,6 @@ def content(out):
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
-# ---- help ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "command", ["", "distill", "evaluate", "train-teacher", "report", "compare", "study run", "doctor"]
 )

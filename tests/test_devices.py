@@ -6,6 +6,7 @@ import pytest
 import torch
 from device_double import DEVICE, device_double
 from methods.test_methods import TINY, digits
+from recorded import SMALL
 from toys import SIZE, ToyStudent, ToyTeacher
 
 from rdskd_lab.batch import Batch
@@ -13,11 +14,9 @@ from rdskd_lab.distillation import Distillation
 from rdskd_lab.evaluation import image_quality
 from rdskd_lab.generator import Generator
 from rdskd_lab.methods import baselines, building_blocks, image_pool
-from rdskd_lab.methods.method import Settings
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.torch_state import seeded
 
-SMALL = Settings(batch_size=8, width=4, latent=16, lr=1e-2, student_batch_size=8)
 OPTIMISES_IMAGES = "zskd", "deepinversion", "adaptive"  # which look once more, whether a sheet is finished
 
 
@@ -34,9 +33,6 @@ def distil(name: str, edit=lambda objective: None) -> list[dict[str, float]]:
     run = begin(name, edit=edit)
     run.picture()
     return [step.raw for step in run]
-
-
-# ---- the double itself -----------------------------------------------------------------------------------------------
 
 
 def test_the_double_computes_what_the_cpu_does_and_refuses_what_a_gpu_would():

@@ -7,25 +7,9 @@ from itertools import islice
 
 import pytest
 import torch
+import toys
 from torch import nn
-from toys import (
-    CLASSES,
-    F64,
-    LATENT,
-    SIZE,
-    WIDTH,
-    ToyStudent,
-    ToyTeacher,
-    apart,
-    copied,
-    cut_and_resumed,
-    flat_generator_stage,
-    flat_student_stage,
-    record,
-    same,
-    seeded,
-    through_a_file,
-)
+from toys import LATENT, SIZE, WIDTH, ToyStudent, ToyTeacher, copied, record, same, seeded
 
 from rdskd_lab.batch import Batch
 from rdskd_lab.distillation import Distillation, find_device, use_anchor
@@ -47,9 +31,6 @@ def run(settings=TINY, seed=0, anchor="epoch", teacher=None, student=None):
     return Distillation(teacher, student or ToyStudent(), objective, settings, seed=seed, size=SIZE)
 
 
-# ---- settings --------------------------------------------------------------------------------------------------------
-
-
 def test_paper_mnist_is_the_published_schedule():
     # methods.md 1.2: G Adam 1e-3, 20 x 120 it, batch 512, latent 100; S Adam 2e-3, 1000 x 120 it, batch 512, T = 10
     s = PRESETS["paper-mnist"]
@@ -68,15 +49,15 @@ def test_a_run_is_the_two_flat_loops_of_the_paper_one_after_the_other(double, sc
     start, twin, teacher = copied(r.generator), copy.deepcopy(r.student), copy.deepcopy(r.teacher)
     steps = list(r)
     rng = seeded(4)
-    spec, g = flat_generator_stage(teacher, start, steps=10, batch=6, rng=rng, diversity="safe")
-    s = flat_student_stage(teacher, spec, twin, steps=12, batch=4, rng=rng, cosine=schedule == "cosine")
+    spec, g = toys.flat_generator_stage(teacher, start, steps=10, batch=6, rng=rng, diversity="safe")
+    s = toys.flat_student_stage(teacher, spec, twin, steps=12, batch=4, rng=rng, cosine=schedule == "cosine")
     assert [(x.phase, x.i) for x in steps] == [("synthesise", i) for i in range(10)] + [
         ("distill", i) for i in range(12)
     ]
     for x, want in zip(steps[:10], g, strict=True):
         assert [*x.raw.values()] == pytest.approx(want[:3], abs=1e-9)
     assert [x.raw["kd"] for x in steps[10:]] == pytest.approx(s, abs=1e-6)
-    assert apart(r.student.state_dict(), twin.state_dict()) < 1e-6
+    assert toys.apart(r.student.state_dict(), twin.state_dict()) < 1e-6
 
 
 def test_a_pooled_student_learns_from_the_images_that_trained_the_generator():
@@ -146,7 +127,7 @@ def test_a_run_cut_between_any_two_steps_goes_on_bit_for_bit(settings, anchor):
     whole = run(settings, anchor=anchor)
     want = record(whole)
     for cut in (0, 1, 2, 5, 6, 7, 11, 14, 15) if anchor == "epoch" else (3, 10):
-        said, second = cut_and_resumed(partial(run, settings, anchor=anchor), cut)
+        said, second = toys.cut_and_resumed(partial(run, settings, anchor=anchor), cut)
         assert said == want, cut
         for part in "generator", "student":
             assert same(getattr(whole, part).state_dict(), getattr(second, part).state_dict()), (cut, part)
@@ -158,7 +139,7 @@ def test_edits_of_the_table_are_part_of_the_state():
     first.objective["ie"].on, first.objective["oh"].weight, first.objective["ds"].damped = False, 2.5, True
     first.objective["oh"].anchor, first.objective["ie"].strength = 0.25, 20.0
     second = run()
-    second.restore(through_a_file(first.state()))
+    second.restore(toys.through_a_file(first.state()))
     for name in first.objective:
         a, b = vars(first.objective[name]), vars(second.objective[name])
         kept = ("on", "weight", "damped", "strength", "anchor")
@@ -170,7 +151,7 @@ def test_a_state_in_hand_does_not_change_when_the_run_goes_on():
     r = run()
     list(islice(r, 3))
     state = r.state()
-    kept = through_a_file(state)
+    kept = toys.through_a_file(state)
     list(islice(r, 3))
     assert same(state["generator"], kept["generator"])
     assert all(
@@ -182,7 +163,7 @@ def test_a_state_in_hand_does_not_change_when_the_run_goes_on():
 def test_one_state_in_hand_can_be_gone_on_from_twice():
     r = run()
     list(islice(r, 8))
-    state, ends = through_a_file(r.state()), []
+    state, ends = toys.through_a_file(r.state()), []
     for _ in range(2):
         again = run()
         again.restore(state)
@@ -210,7 +191,7 @@ def test_an_unknown_anchor_rule_is_refused_with_those_there_are():
 def test_asking_how_many_classes_leaves_the_teacher_as_it_was():
     teacher = ToyTeacher().train()
     before = copied(teacher)
-    assert run(teacher=teacher).classes == CLASSES
+    assert run(teacher=teacher).classes == toys.CLASSES
     assert teacher.training and same(teacher.state_dict(), before)
     assert all(p.requires_grad for p in teacher.parameters())
 
@@ -221,8 +202,6 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence():
         with pytest.raises(ValueError, match=f"device '{name}' cannot be used here; say auto, cpu, cuda or mps"):
             find_device(name)
 
-
-# ---- LeNet-5 ---------------------------------------------------------------------------------------------------------
 
 # methods.md 0.2, for 1 x 32 x 32: parameters, multiply-adds an image in millions, layer shapes
 NETS = {
@@ -254,7 +233,7 @@ def test_the_students_and_teachers_are_those_of_the_specification(net):
 
 @pytest.mark.parametrize("net", NETS)
 def test_lenet_computes_conv_relu_pool_twice_then_conv_relu_and_two_linear_layers(net):
-    model, x = net().double(), torch.randn(3, 1, 32, 32, dtype=F64, generator=seeded(0))
+    model, x = net().double(), torch.randn(3, 1, 32, 32, dtype=toys.F64, generator=seeded(0))
     w = model.state_dict()
     h = x
     for name in "conv1", "conv2":

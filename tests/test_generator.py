@@ -135,9 +135,6 @@ def test_lean_takes_nothing_from_the_global_random_state():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-# ---- pixels ----------------------------------------------------------------------------------------------------------
-
-
 def test_pixels_are_their_own_parameters_and_carry_their_targets():
     y = torch.tensor([3, 1, 2])
     pixels = Pixels(y, channels=2, size=8, rng=seeded(0))

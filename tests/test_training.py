@@ -7,26 +7,9 @@ from itertools import islice
 
 import pytest
 import torch
+import toys
 from torch import nn
-from toys import (
-    CLASSES,
-    F64,
-    LATENT,
-    SIZE,
-    WIDTH,
-    Adam,
-    SpecGenerator,
-    ToyStudent,
-    ToyTeacher,
-    apart,
-    copied,
-    flat_generator_stage,
-    flat_student_stage,
-    leaves,
-    ln_softmax,
-    same,
-    seeded,
-)
+from toys import F64, LATENT, SIZE, ToyStudent, ToyTeacher, apart, copied, same, seeded
 
 from rdskd_lab import losses
 from rdskd_lab.batch import Batch
@@ -42,7 +25,7 @@ FORMS = {"safe": losses.diversity_seeking, "pairs": losses.diversity_seeking_pai
 
 def generator(seed=0, dtype=F64):
     torch.manual_seed(seed)
-    return Generator(LATENT, 1, SIZE, WIDTH).to(dtype)
+    return Generator(LATENT, 1, SIZE, toys.WIDTH).to(dtype)
 
 
 def adam(net, lr=1e-3):
@@ -85,7 +68,7 @@ def both_ways(steps, *, anchor="epoch", every=120, diversity="safe", batch=8, fo
     start, plain_teacher = copied(source), copy.deepcopy(teacher).eval()
     steps_ = synthesise(teacher, source, objective, adam(source), batch_size=batch, rng=seeded(5))
     record = [(*s.raw.values(), s.gain["oh"], s.gain["ie"]) for s in islice(reanchoring(steps_, objective), steps)]
-    spec, flat = flat_generator_stage(
+    spec, flat = toys.flat_generator_stage(
         plain_teacher, start, steps=steps, batch=batch, rng=seeded(5), anchor=anchor, every=every, diversity=diversity
     )
     return source, record, spec, flat
@@ -212,7 +195,7 @@ def test_a_step_says_what_happened_before_and_holds_no_graph():
     assert first.gain["oh"] == pytest.approx(math.exp(first.raw["oh"])) and first.gain["ds"] == 1.0
     assert all(type(v) is float for d in (first.raw, first.gain) for v in d.values())
     assert not any(t.requires_grad for t in (first.batch.images, first.batch.logits, first.batch.z))
-    start = SpecGenerator(copied(generator()))
+    start = toys.SpecGenerator(copied(generator()))
     assert torch.allclose(first.batch.images, start(first.batch.z, training=True), atol=1e-12)  # the weights before
 
 
@@ -237,7 +220,7 @@ def test_a_step_is_yielded_after_the_update_and_the_next_is_not_begun():
 
 def test_only_the_generator_gets_a_gradient_and_the_teacher_stays_as_it_was():
     teacher, source, seen = ToyTeacher().double().train(), generator().eval(), []
-    objective = Objective(oh=Term(lambda b: seen.append(leaves(b.logits)) or losses.one_hot(b.logits)))
+    objective = Objective(oh=Term(lambda b: seen.append(toys.leaves(b.logits)) or losses.one_hot(b.logits)))
     before = copied(teacher)
     list(islice(synthesise(teacher, source, objective, adam(source), batch_size=6, rng=seeded(5)), 2))
     assert seen == [set(source.parameters())] * 2
@@ -282,13 +265,13 @@ def test_the_student_stage_equals_its_flat_loop(falling):
         for _ in range(5):
             source.train()(torch.randn(8, LATENT, dtype=F64, generator=seeded(1)))
     source.train()  # painted must not care
-    spec, twin = SpecGenerator(copied(source)), copy.deepcopy(student)
+    spec, twin = toys.SpecGenerator(copied(source)), copy.deepcopy(student)
     optimizer = adam(student, 2e-3)
     steps = distill(student, painted(source, teacher, 6, seeded(7)), optimizer, temperature=10.0)
     if falling:
         steps = cosine(steps, optimizer, 60, 2e-3)
     record = [s.raw["kd"] for s in islice(steps, 60)]
-    flat = flat_student_stage(copy.deepcopy(teacher), spec, twin, steps=60, batch=6, rng=seeded(7), cosine=falling)
+    flat = toys.flat_student_stage(copy.deepcopy(teacher), spec, twin, steps=60, batch=6, rng=seeded(7), cosine=falling)
     assert record == pytest.approx(flat, abs=1e-9)
     assert apart(student.state_dict(), twin.state_dict()) < 1e-9
     assert record[-1] < record[0] / 2
@@ -307,7 +290,7 @@ def test_the_falling_learning_rate_ends_at_0_and_does_not_rise_again():
 
 def test_lessons_have_no_graph_and_the_students_graph_ends_at_the_student():
     teacher, source, student, seen = ToyTeacher().double(), generator(), ToyStudent().double(), []
-    student.register_forward_hook(lambda net, args, out: seen.append(leaves(out)))
+    student.register_forward_hook(lambda net, args, out: seen.append(toys.leaves(out)))
     before = copied(source), copied(teacher)
     given = []
 
@@ -338,15 +321,16 @@ def test_fit_is_cross_entropy_with_the_labels():
     twin, rng = copy.deepcopy(net).train(), seeded(3)
     lessons = [
         Batch(
-            torch.randn(6, 1, SIZE, SIZE, generator=rng, dtype=F64), targets=torch.randint(CLASSES, (6,), generator=rng)
+            torch.randn(6, 1, SIZE, SIZE, generator=rng, dtype=F64),
+            targets=torch.randint(toys.CLASSES, (6,), generator=rng),
         )
         for _ in range(20)
     ]
     steps = list(fit(net, lessons, adam(net)))
     assert len(steps) == 20 and steps[3].phase == "fit" and not net.training
-    hand = Adam(twin.parameters(), 1e-3)
+    hand = toys.Adam(twin.parameters(), 1e-3)
     for batch, step in zip(lessons, steps, strict=True):
-        ln_p = ln_softmax(twin(batch.images))
+        ln_p = toys.ln_softmax(twin(batch.images))
         loss = -sum(ln_p[i, k] for i, k in enumerate(batch.targets.tolist())) / 6
         assert step.raw["ce"] == pytest.approx(loss.item(), abs=1e-10)
         hand.step(loss)

@@ -183,16 +183,13 @@ class Adam:
 
     def step(self, loss: Tensor, lr: float | None = None) -> None:
         self.t += 1
+        lr = self.lr if lr is None else lr
         grads = torch.autograd.grad(loss, self.params)
         with torch.no_grad():
             for p, g, m, v in zip(self.params, grads, self.m, self.v, strict=True):
                 m.mul_(0.9).add_(0.1 * g)
                 v.mul_(0.999).add_(0.001 * g * g)
-                p -= (
-                    (self.lr if lr is None else lr)
-                    * (m / (1 - 0.9**self.t))
-                    / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8)
-                )
+                p -= lr * (m / (1 - 0.9**self.t)) / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8)
 
 
 def ln_softmax(t: Tensor) -> Tensor:
@@ -201,16 +198,7 @@ def ln_softmax(t: Tensor) -> Tensor:
 
 
 def flat_generator_stage(
-    teacher,
-    state: dict,
-    *,
-    steps: int,
-    batch: int,
-    rng: torch.Generator,
-    anchor: str = "epoch",
-    every: int = 120,
-    diversity: str = "published",
-    lr: float = 1e-3,
+    teacher, state, *, steps, batch, rng, anchor="epoch", every=120, diversity="published", lr=1e-3
 ):
     """methods.md 1.1 and 1.2, generator stage: the final generator, and (oh, ie, ds, gain_oh, gain_ie) of each step.
 
@@ -260,18 +248,7 @@ def flat_generator_stage(
     return generator, record
 
 
-def flat_student_stage(
-    teacher,
-    generator: SpecGenerator,
-    student,
-    *,
-    steps: int,
-    batch: int,
-    rng: torch.Generator,
-    temperature: float = 10.0,
-    lr: float = 2e-3,
-    cosine: bool = False,
-):
+def flat_student_stage(teacher, generator, student, *, steps, batch, rng, temperature=10.0, lr=2e-3, cosine=False):
     """methods.md 1.1 and 1.2, student stage, on fresh images: trains `student`, returns the loss of each step."""
     adam, record = Adam(student.parameters(), lr), []
     latent, T = generator.w["project.weight"].shape[1], temperature

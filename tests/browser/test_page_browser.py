@@ -126,9 +126,6 @@ def open_page(browser, file):
         assert len([url for url in one.asked if url.startswith("file:")]) == 1
 
 
-# ---- numbers ---------------------------------------------------------------------------------------------------------
-
-
 def short(x: float | None) -> str:
     """Three significant digits, as the lab's screen writes them."""
     if x is None:

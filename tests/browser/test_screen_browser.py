@@ -81,9 +81,6 @@ def page(open_page):
     return made
 
 
-# ---- one loss alone, for a lesson about it ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("only, cards", [("ie", "Class diversity"), ("bn", "Sample diversity"), ("student", None)])
 def test_a_lab_about_one_loss_shows_its_card_alone_and_less_of_everything_else(open_page, only, cards):
     page, state = open_page(), made_up_state(terms=("oh", "ie", "ds", "bn"))

@@ -162,9 +162,6 @@ def test_an_empty_folder_and_one_that_is_not_there_are_refused_in_a_sentence(tmp
         read_class(tmp_path / "nowhere")
 
 
-# ---- what a notebook hands in ------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def begun(monkeypatch):
     monkeypatch.setattr(lessons, "look", lambda: None)

@@ -258,9 +258,6 @@ def test_every_set_is_in_the_table_and_gives_as_many_numbers_as_it_has_channels(
     assert {"cifar10", "digits", "mnist", "svhn"} <= set(SETS)
 
 
-# ------------------------------------------------------------------------------------------------------------ imports
-
-
 def test_importing_it_loads_neither_torchvision_nor_pillow():
     code = "import sys, rdskd_lab.datasets; print([m for m in ('torchvision', 'PIL') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TOP)

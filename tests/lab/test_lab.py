@@ -92,9 +92,6 @@ def assert_replays(lab) -> None:
     assert same(copied(lab.experiment.run.generator), copied(bare.run.generator))
 
 
-# ---- the check-up ----------------------------------------------------------------------------------------------------
-
-
 def test_the_teacher_is_checked_from_the_lab_as_elsewhere_and_the_run_goes_on_as_if_it_had_not_been(lab, monkeypatch):
     monkeypatch.setattr(check_teacher, "IMAGES", 100)
     monkeypatch.setattr(check_teacher, "SHORT", SMALL_CHECK)

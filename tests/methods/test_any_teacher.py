@@ -17,20 +17,8 @@ from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.registry import shipped_teacher
 
 pytestmark = pytest.mark.filterwarnings("ignore::rdskd_lab.networks.foreign.NetworkWarning")
-SMALL = Settings(
-    generator_steps=10,
-    batch_size=6,
-    latent=LATENT,
-    width=WIDTH,
-    student_steps=9,
-    student_batch_size=4,
-    pooled=True,
-    augment=1.0,
-    reuse=2,
-    procedural=0.5,
-    bank=30,
-    blend=0.5,
-)
+SIZES = dict(generator_steps=10, batch_size=6, latent=LATENT, width=WIDTH, student_steps=9, student_batch_size=4)
+SMALL = Settings(**SIZES, pooled=True, augment=1.0, reuse=2, procedural=0.5, bank=30, blend=0.5)
 
 
 def run(method="any-teacher", teacher=None, seed=0, **settings):

@@ -24,12 +24,8 @@ import students  # noqa: E402
 import teachers  # noqa: E402
 
 REFUSED = {  # teacher -> words of the sentence
-    "no_grad": "no gradient reaches the images",
-    "inference_mode": "no gradient reaches the images",
-    "detach": "no gradient reaches the images",
-    "data_of_input": "no gradient reaches the images",
-    "through_numpy": "no gradient reaches the images",
-    "rounds": "no gradient reaches the images",
+    **dict.fromkeys(("no_grad", "inference_mode", "detach"), "no gradient reaches the images"),
+    **dict.fromkeys(("data_of_input", "through_numpy", "rounds"), "no gradient reaches the images"),
     "hard_one_hot": "whole numbers|no gradient",
     "no_backward": "gradient through the teacher fails",
     "dict_out": "dict with out, aux; it needs the key logits",
@@ -230,11 +226,8 @@ def test_a_student_may_be_larger_or_keep_extra_state_and_that_is_said():
         ({"student": {}}, "student must be a network.*dict"),
         ({"objective": ["oh"]}, "an Objective.*list"),
         ({"settings": "classroom"}, "Settings.*'classroom'"),
-        ({"settings": replace(Settings(), batch_size=15)}, "even.*15"),
-        (
-            {"settings": replace(Settings(), pooled=True, generator_steps=1, student_batch_size=513)},
-            "pool.* 512 images.* 513",
-        ),
+        ({"settings": Settings(batch_size=15)}, "even.*15"),
+        ({"settings": Settings(pooled=True, generator_steps=1, student_batch_size=513)}, "pool.* 512 images.* 513"),
         ({"size": (32, 32)}, r"size.*\(32, 32\)"),
         ({"seed": "0"}, "seed a whole number.*'0'"),
         ({"device": "moon"}, "device 'moon' cannot be used here"),
@@ -300,15 +293,8 @@ def test_a_compiled_teacher_of_either_kind_has_no_layers_for_hooks():
 
 
 def distillation(teacher, method, **how):
-    settings = replace(
-        method.presets["classroom"],
-        batch_size=4,
-        width=4,
-        generator_steps=2,
-        student_steps=10,
-        student_batch_size=4,
-        sheet_steps=1,
-    )
+    steps = dict(generator_steps=2, student_steps=10, sheet_steps=1)
+    settings = replace(method.presets["classroom"], **steps, batch_size=4, width=4, student_batch_size=4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NetworkWarning)
         return Distillation(teacher, students.plain(), method.terms(), settings, method=method, **how)

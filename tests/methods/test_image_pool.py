@@ -33,9 +33,6 @@ def equal(a, b):
     )
 
 
-# ---- keeping ---------------------------------------------------------------------------------------------------------
-
-
 def test_it_keeps_batches_in_order_of_arrival_images_in_half_precision_until_it_is_full():
     pool, batches = Pool(10, 1, SIZE, CLASSES), [batch(4, i) for i in range(4)]
     for b, many in zip(batches, (4, 8, 10, 10), strict=True):

@@ -10,26 +10,9 @@ from itertools import islice
 import pytest
 import torch
 import torch.nn.functional as F
+import toys
 from torch import nn
-from toys import (
-    CLASSES,
-    F64,
-    LATENT,
-    SIZE,
-    WIDTH,
-    Adam,
-    SpecGenerator,
-    ToyStudent,
-    ToyTeacher,
-    apart,
-    copied,
-    cut_and_resumed,
-    ln_softmax,
-    record,
-    same,
-    seeded,
-    through_a_file,
-)
+from toys import CLASSES, F64, LATENT, SIZE, ToyTeacher, copied, ln_softmax, same, seeded
 
 from rdskd_lab import losses
 from rdskd_lab.datasets import Split
@@ -40,19 +23,10 @@ from rdskd_lab.methods.registry import METHODS, describe
 from rdskd_lab.objective import Objective, Term, Words
 from rdskd_lab.runs.config import Config, resolve
 
-LIVE = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=WIDTH, student_steps=6, temperature=1.0)
-SHEET = Settings(
-    generator_steps=8,
-    batch_size=6,
-    sheet_steps=4,
-    lr=0.05,
-    jitter=1,
-    pooled=True,
-    student_steps=5,
-    student_batch_size=4,
-    temperature=3.0,
-)
-BARE = Settings(generator_steps=0, latent=LATENT, width=WIDTH, student_steps=5, student_batch_size=4)
+LIVE = Settings(generator_steps=6, batch_size=6, latent=LATENT, width=toys.WIDTH, student_steps=6, temperature=1.0)
+SHEETS = dict(generator_steps=8, batch_size=6, sheet_steps=4, lr=0.05, jitter=1, pooled=True)
+SHEET = Settings(**SHEETS, student_steps=5, student_batch_size=4, temperature=3.0)
+BARE = Settings(generator_steps=0, latent=LATENT, width=toys.WIDTH, student_steps=5, student_batch_size=4)
 TINY = {
     **dict.fromkeys(("rdskd", "rdskd+bn"), replace(LIVE, student_steps=4, student_batch_size=4)),
     "any-teacher": replace(LIVE, student_steps=4, student_batch_size=4, pooled=True, procedural=0.5, bank=8, blend=0.5),
@@ -73,7 +47,9 @@ def digits(n=20):
 def run(name, seed=0, settings=None, student=None, teacher=None):
     method = METHODS[name]
     how = dict(method=method, seed=seed, size=SIZE, data=digits() if method.real_images else None)
-    return Distillation(teacher or ToyTeacher(), student or ToyStudent(), method.terms(), settings or TINY[name], **how)
+    return Distillation(
+        teacher or ToyTeacher(), student or toys.ToyStudent(), method.terms(), settings or TINY[name], **how
+    )
 
 
 def test_every_method_and_control_is_tested_here():
@@ -176,8 +152,8 @@ def test_beta_of_a_tenth_really_makes_spikier_targets():
 def test_dafl_is_one_backward_through_the_sum_of_all_terms(double, name):
     """methods.md 2.1 and 3: G and S step together; the detaches give G its terms and S the KL at temperature 1."""
     r = run(name, seed=3)
-    spec, student, teacher = SpecGenerator(copied(r.source)), copy.deepcopy(r.student), copy.deepcopy(r.teacher)
-    rng, g, s = seeded(3), Adam([*spec.w.values()], 1e-3), Adam(student.parameters(), 2e-3)
+    spec, student, teacher = toys.SpecGenerator(copied(r.source)), copy.deepcopy(r.student), copy.deepcopy(r.teacher)
+    rng, g, s = seeded(3), toys.Adam([*spec.w.values()], 1e-3), toys.Adam(student.parameters(), 2e-3)
     student.train()
     steps = list(r)
     for k in range(6):
@@ -203,14 +179,14 @@ def test_dafl_is_one_backward_through_the_sum_of_all_terms(double, name):
         want |= {"ms": ms.item()} if name == "mskd" else {}
         assert grown.raw == pytest.approx(want, abs=1e-8) and learned.raw == pytest.approx({"kd": kd.item()}, abs=1e-8)
         g.step(loss), s.step(kd)
-    assert apart(r.student.state_dict(), student.state_dict()) < 1e-6
+    assert toys.apart(r.student.state_dict(), student.state_dict()) < 1e-6
 
 
 def test_dfad_lets_the_student_close_a_gap_and_the_generator_open_it(double):
     """methods.md 7: student steps on fresh images first, then one generator step on -mean |s - t|, student in train mode."""
     r = run("dfad", seed=2)
-    spec, student, teacher = SpecGenerator(copied(r.source)), copy.deepcopy(r.student), copy.deepcopy(r.teacher)
-    rng, g, s = seeded(2), Adam([*spec.w.values()], 1e-3), Adam(student.parameters(), 2e-3)
+    spec, student, teacher = toys.SpecGenerator(copied(r.source)), copy.deepcopy(r.student), copy.deepcopy(r.teacher)
+    rng, g, s = seeded(2), toys.Adam([*spec.w.values()], 1e-3), toys.Adam(student.parameters(), 2e-3)
     student.train()
     steps = iter(list(r))
     for _ in range(6):
@@ -229,7 +205,7 @@ def test_dfad_lets_the_student_close_a_gap_and_the_generator_open_it(double):
         assert step.phase == "synthesise" and step.raw["adv"] == pytest.approx(loss.item(), abs=1e-8)
         g.step(loss)
         student.load_state_dict(kept)  # the statistics of a generator's step are not the student's
-    assert apart(r.student.state_dict(), student.state_dict()) < 1e-6
+    assert toys.apart(r.student.state_dict(), student.state_dict()) < 1e-6
 
 
 @pytest.mark.parametrize("name", ["deepinversion", "adaptive"])
@@ -242,7 +218,7 @@ def test_deepinversion_descends_its_sum_over_rolled_pixels_and_returns_the_best_
     images, kept = torch.randn(6, 1, SIZE, SIZE, generator=rng), None
     y = torch.arange(6) % CLASSES
     best, adam, x = (math.inf, None), None, images.requires_grad_()
-    adam = Adam([x], 0.05)
+    adam = toys.Adam([x], 0.05)
     for k, step in enumerate(islice(r.synthesise(), 4)):
         shift = torch.randint(-1, 2, (2,), generator=rng).tolist()
         seen = x.roll(shift, (2, 3))
@@ -304,7 +280,7 @@ def test_zskd_descends_soft_cross_entropy_at_20_and_relabels_by_the_teacher(doub
     settings = replace(SHEET, jitter=0, temperature=20.0, augment=0.0)
     r = run("zskd", seed=1, settings=settings)
     y, x = r.source.targets.clone(), r.source.images.detach().clone().requires_grad_()
-    teacher, adam, best = copy.deepcopy(r.teacher), Adam([x], 0.05), (math.inf, None)
+    teacher, adam, best = copy.deepcopy(r.teacher), toys.Adam([x], 0.05), (math.inf, None)
     for step in islice(r.synthesise(), 4):
         loss = -(y * ln_softmax(teacher(x) / 20)).sum() / 6
         assert step.raw["ce"] == pytest.approx(loss.item(), abs=1e-9)
@@ -330,11 +306,11 @@ def test_each_can_be_cut_between_any_two_steps_and_leaves_the_rest_alone(name):
     teacher, before = ToyTeacher(), torch.get_rng_state()
     fixed = copied(teacher)
     whole = run(name, teacher=teacher)
-    want = record(whole)
+    want = toys.record(whole)
     assert len(want) == sum(whole.stages.values()) and same(fixed, teacher.state_dict())
     assert torch.equal(torch.get_rng_state(), before)
     for cut in range(len(want) + 1):
-        said, second = cut_and_resumed(partial(run, name), cut)
+        said, second = toys.cut_and_resumed(partial(run, name), cut)
         assert said == want, cut
         assert same(whole.student.state_dict(), second.student.state_dict()), cut
 
@@ -343,7 +319,7 @@ def test_each_can_be_cut_between_any_two_steps_and_leaves_the_rest_alone(name):
 def test_each_shows_40_images_and_looking_changes_nothing(name):
     r = run(name)
     next(iter(r))
-    state, before = through_a_file(r.state()), torch.get_rng_state()
+    state, before = toys.through_a_file(r.state()), torch.get_rng_state()
     a, b = r.picture(), r.picture()
     assert torch.equal(torch.get_rng_state(), before)
     assert a["images"].shape == (40, 1, SIZE, SIZE) and torch.equal(a["images"], b["images"])
@@ -354,7 +330,7 @@ def test_each_shows_40_images_and_looking_changes_nothing(name):
 def test_when_a_sheet_is_finished_its_best_images_are_shown_not_the_noise_that_follows():
     r = run("deepinversion")
     steps, sheet = r.synthesise(), r.settings.sheet_steps
-    record(islice(steps, sheet))
+    toys.record(islice(steps, sheet))
     kept = r.pool.images[: r.pool.filled][-40:]
     shown = r.probe_images()
     assert torch.equal(shown[: len(kept)].half(), kept) and not torch.equal(shown[:1], r.source.images[:1])
@@ -371,7 +347,9 @@ def test_a_live_student_with_a_pool_sees_what_was_painted_so_far_and_can_be_cut_
             assert all(any(torch.equal(image, kept) for kept in pool) for image in step.batch.images.float())
             seen.append(r.pool.filled)
     assert seen == [6 * (k // 2 + 1) for k in range(12)]
-    assert cut_and_resumed(partial(run, "dafl", settings=settings), 10)[0] == record(run("dafl", settings=settings))
+    assert toys.cut_and_resumed(partial(run, "dafl", settings=settings), 10)[0] == toys.record(
+        run("dafl", settings=settings)
+    )
 
 
 @pytest.mark.parametrize("name", ["dfad", "adaptive"])
@@ -390,7 +368,7 @@ def test_statistics_of_a_teacher_without_batchnorm_are_refused_unless_the_term_i
     method = METHODS[name]
     objective = method.terms()
     objective["bn"].on = False
-    r = Distillation(teacher, ToyStudent(), objective, TINY[name], method=method, size=SIZE)
+    r = Distillation(teacher, toys.ToyStudent(), objective, TINY[name], method=method, size=SIZE)
     assert next(iter(r)).raw["bn"] == 0
 
 
@@ -402,7 +380,7 @@ def test_labels_learn_from_labels_and_real_from_the_teacher():
         rows = torch.randint(20, (4,), generator=seeded(0))
         images = (data.images[rows].float() / 255 - 0.4) / 0.3
         assert (step.batch.images - images).abs().max() < 1e-6 and torch.equal(step.batch.targets, data.labels[rows])
-        fresh = ToyStudent().train()
+        fresh = toys.ToyStudent().train()
         answer = fresh(images)
         with torch.no_grad():
             t = r.teacher(images)
@@ -416,7 +394,7 @@ def test_labels_learn_from_labels_and_real_from_the_teacher():
 
 def test_real_images_are_asked_for_where_there_are_none():
     with pytest.raises(ValueError, match="learns from real images"):
-        Distillation(ToyTeacher(), ToyStudent(), METHODS["real"].terms(), BARE, method=METHODS["real"], size=SIZE)
+        Distillation(ToyTeacher(), toys.ToyStudent(), METHODS["real"].terms(), BARE, method=METHODS["real"], size=SIZE)
 
 
 def test_turns_that_do_not_fit_the_students_steps_are_refused():
@@ -463,7 +441,7 @@ def test_a_presets_weights_are_in_the_objective_however_a_run_begins():
     settings = replace(TINY["dafl"], weights=published)
 
     def weights(objective):
-        r = Distillation(ToyTeacher(), ToyStudent(), objective, settings, method=method, size=SIZE)
+        r = Distillation(ToyTeacher(), toys.ToyStudent(), objective, settings, method=method, size=SIZE)
         return {name: term.weight for name, term in r.objective.items()}
 
     config = Config(method="dafl", preset="paper-cifar10")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from test_handed_inputs import pictures
 from torch import nn
 
 from rdskd_lab import cli
@@ -149,16 +149,6 @@ def strangers(tmp_path, monkeypatch):
     sys.modules.pop("strangers_nets", None)
 
 
-def pictures(folder, classes, channels):
-    for part in "train", "test":
-        for k in range(classes):
-            (folder / part / f"c{k}").mkdir(parents=True)
-            for n in range(3):
-                size = (32, 32, 3) if channels == 3 else (32, 32)
-                pixels = torch.randint(0, 256, size, dtype=torch.uint8).numpy()
-                Image.fromarray(pixels).save(folder / part / f"c{k}" / f"{n}.png")
-
-
 @pytest.mark.parametrize(
     ("factory", "data", "told", "method"),
     [
@@ -168,7 +158,7 @@ def pictures(folder, classes, channels):
     ],
 )
 def test_a_teacher_written_by_somebody_else_distils(factory, data, told, method, strangers, capfd):
-    pictures(strangers / "FOLDER", 4, 3)
+    pictures(strangers / "FOLDER", 4, channels=3, side=32)
     command = f"distill --method {method} --teacher strangers_nets:{factory} --weights w --data {data} {told} {TINY} --out run"
     save_weights(make_teacher(f"strangers_nets:{factory}", "", Shape(1, 1, 1)), strangers / "w")
     cli.main(command.split())
@@ -198,9 +188,6 @@ def test_what_nobody_can_know_is_asked_for_in_one_sentence(told, sentence, stran
         cli.main(f"distill --teacher strangers_nets:Plain {told} --data digits --out run".split())
     said = capfd.readouterr().err
     assert said.count("\n") == 1 and sentence in said and not Path("run").exists()
-
-
-# ---- GPU: `pytest -m gpu` where there is one -------------------------------------------------------------------------
 
 
 @pytest.mark.gpu

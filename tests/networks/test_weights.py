@@ -14,15 +14,7 @@ from safetensors.torch import save_file
 
 from rdskd_lab.networks import weights
 from rdskd_lab.networks.architectures import LeNet5, LeNet5Half
-from rdskd_lab.networks.weights import (
-    SHIPPED,
-    WeightsError,
-    fingerprint,
-    fingerprint_in_memory,
-    load_weights,
-    save_weights,
-    write_whole,
-)
+from rdskd_lab.networks.weights import SHIPPED, WeightsError, fingerprint, load_weights, save_weights
 
 
 def equal(a, b):
@@ -195,11 +187,13 @@ def test_tied_weights_and_extra_state_do_not_stop_a_save(tmp_path, capsys):
 
 def test_a_network_in_memory_is_known_by_its_values():
     net = load_weights(LeNet5(), "lenet5")
-    before = fingerprint_in_memory(net)
-    assert before == fingerprint_in_memory(load_weights(LeNet5(), "lenet5").to(memory_format=torch.channels_last))
+    before = weights.fingerprint_in_memory(net)
+    assert before == weights.fingerprint_in_memory(
+        load_weights(LeNet5(), "lenet5").to(memory_format=torch.channels_last)
+    )
     with torch.no_grad():
         net.fc2.bias[0] += 1e-6
-    assert before != fingerprint_in_memory(net)
+    assert before != weights.fingerprint_in_memory(net)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +227,7 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path):
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    write_whole(tmp_path / "file", b"old")
+    weights.write_whole(tmp_path / "file", b"old")
 
     def full(handle):
         raise OSError(28, "No space left on device")
@@ -241,9 +235,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     with monkeypatch.context() as patched:
         patched.setattr(weights.os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            write_whole(tmp_path / "file", b"new and longer")
+            weights.write_whole(tmp_path / "file", b"new and longer")
         assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]
-    write_whole(tmp_path / "file", b"new")
+    weights.write_whole(tmp_path / "file", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"new")]
 
 
@@ -256,7 +250,7 @@ def test_a_file_is_in_its_place_only_when_it_is_whole(tmp_path, monkeypatch):
         replace(part, path)
 
     monkeypatch.setattr(weights.os, "replace", watched)
-    write_whole(tmp_path / "new folder" / "file", b"content")
+    weights.write_whole(tmp_path / "new folder" / "file", b"content")
     assert seen == [(False, b"content")]
 
 
@@ -264,7 +258,7 @@ def test_a_file_is_in_its_place_only_when_it_is_whole(tmp_path, monkeypatch):
 def test_a_file_is_as_private_as_the_user_wants_files_to_be(tmp_path):
     before = os.umask(0o077)
     try:
-        write_whole(tmp_path / "file", b"")
+        weights.write_whole(tmp_path / "file", b"")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600

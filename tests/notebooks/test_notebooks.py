@@ -79,9 +79,6 @@ def test_a_page_that_nbconvert_makes_has_these_words_too(pair):
     assert "No description has been provided" not in page
 
 
-# ---- the shape of a lesson ------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def lesson(pair):
     """A notebook as committed."""

@@ -26,9 +26,6 @@ ALLOWED = set(
 )
 
 
-# ---- pins ----------------------------------------------------------------------------------------------------------
-
-
 def requirements(*extras):
     """{name: SpecifierSet} of the core dependencies and the extras named."""
     rows = PROJECT["dependencies"] + [row for extra in extras for row in PROJECT["optional-dependencies"][extra]]
@@ -220,9 +217,6 @@ def test_tables_that_extending_names_exist():
     code = "\n".join((TOP / path).read_text() for path in files() if path.suffix == ".py")
     tables = set(re.findall(r"`([A-Z][A-Z_]{3,})`", (TOP / "docs" / "extending.md").read_text())) - {"NAME"}
     assert tables and not {name for name in tables if not re.search(rf"^{name}\b.* = ", code, re.MULTILINE)}
-
-
-# ---- badges ----------------------------------------------------------------------------------------------------------
 
 
 def test_while_no_repository_is_named_there_are_no_badges_and_no_invented_address():

@@ -204,9 +204,6 @@ def test_a_comparison_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_
     assert len(a) == 4 and a == b
 
 
-# ---- the picture -----------------------------------------------------------------------------------------------------
-
-
 def standing(name, accuracy, labels=(0, 1, 1), **more):
     images = np.stack([np.full((1, 2, 2), 10 * (i + 1), np.uint8) for i in range(len(labels))])[None]
     confidence = np.array([[0.5, 0.6, 0.9]], np.float32)

@@ -20,16 +20,7 @@ def pictures(rng: np.random.Generator, n: int = 40, channels: int = 1, columns: 
     return base64.b64encode(png(mosaic(images, columns))).decode()
 
 
-def made_up_state(
-    step: int = 302,
-    *,
-    terms: tuple[str, ...] = ("oh", "ie", "ds"),
-    classes: int = 10,
-    channels: int = 1,
-    playing: bool = False,
-    twin: bool = False,
-    seed: int = 0,
-) -> dict:
+def made_up_state(step=302, *, terms=("oh", "ie", "ds"), classes=10, channels=1, playing=False, twin=False, seed=0):
     """Make up a state after `step` steps; `twin`: a twin without the last edit, class diversity off, runs along."""
     rng = np.random.default_rng(seed)
     steps = list(range(max(2, step - 198), step + 1, 2)) if step > 1 else []

@@ -33,9 +33,6 @@ def shown():
     made.close()
 
 
-# ---- what is shipped -------------------------------------------------------------------------------------------------
-
-
 def test_the_shipped_traces_are_small_and_hold_no_checkpoint(traces):
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 4e6
     assert {path.stem for path in SHIPPED.glob("*.npz")} == set(EXHIBITS)

@@ -150,9 +150,6 @@ def test_a_thousand_edits_are_a_short_row_and_cost_little(lab):
     assert lab.run_log.all()[0].changes().endswith("and 992 edits more")
 
 
-# ---- the report ------------------------------------------------------------------------------------------------------
-
-
 class Reading(HTMLParser):
     """The words of a page, and its tables row by row."""
 

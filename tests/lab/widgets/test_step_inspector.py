@@ -181,9 +181,6 @@ def test_a_step_that_the_guard_would_refuse_is_announced_as_such(lab):
     assert lab.experiment.done == 1
 
 
-# ---- formula and source ----------------------------------------------------------------------------------------------
-
-
 def test_the_functions_of_a_term_are_found():
     terms = PLAYABLE["rdskd"].terms()
     found = {name: functions_of(term.measure) for name, term in terms.items()}
