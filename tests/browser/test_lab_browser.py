@@ -382,7 +382,7 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
 @slow
 def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):
     page.ask("lab.play(10)")
-    wait_for(lambda: page.ask("lab.snapshot._drawn[0]") == 10, 30)
+    wait_for(lambda: page.ask("lab.snapshot._drawn[:1] == (10,)"), 30)
     page.rest(1)
     page.view.keyboard.press("Control+s")
     saved = wait_for(lambda: "text/html" in page.path.read_text() and page.path.read_text(), 20)
