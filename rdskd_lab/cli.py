@@ -16,6 +16,7 @@ import typer
 
 from . import __version__
 from .datasets import SETS, DataWarning
+from .methods.checks import known
 from .methods.rdskd import PRESETS
 from .methods.registry import METHODS
 from .networks.architectures import NETWORKS
@@ -378,7 +379,6 @@ def train_teacher(
     in ten passes over MNIST's training images without the 5,848 that the shipped digits are from. Any other network:
     SGD, learning rate 0.1, momentum 0.9, weight decay 5e-4, on shifted and mirrored images.
     """
-    from .runs.config import known
     from .runs.train_teacher import train
 
     known("network", network, NETWORKS)
@@ -472,7 +472,6 @@ def study_run(
     other data, give another --out. The workers of a scheduler need this package in the same version, and --out on a
     disk that all of them can write to.
     """
-    from .runs.config import known
     from .studies.engine import run
     from .studies.registry import STUDIES
     from .studies.scoreboard import page

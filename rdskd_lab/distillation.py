@@ -9,7 +9,6 @@ cut between any two steps continues bit for bit.  It knows no disk (see `runs`) 
 
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import partial
 from itertools import islice
 
 import torch
@@ -18,16 +17,15 @@ from torch.optim import Adam
 
 from .batch import Batch, read
 from .generator import Generator
-from .methods.building_blocks import optimizer, stepwise
-from .methods.checks import check_arguments, check_networks, check_objective
+from .methods.building_blocks import SCHEDULES, optimizer
+from .methods.checks import check_arguments, check_device, check_networks, check_objective
 from .methods.image_pool import Pool
 from .methods.method import Method, Settings
 from .methods.rdskd import RDSKD
 from .objective import ANCHORS, Objective
 from .torch_state import buffers_kept, train_mode
-from .training import Step, cosine, learn, reanchoring, show, synthesise
+from .training import Step, learn, reanchoring, show, synthesise
 
-SCHEDULES = {"cosine": cosine, "steps": stepwise, "late": partial(stepwise, at=(0.8,))}
 SHOWN = 40  # images in every picture
 
 
@@ -37,12 +35,7 @@ def find_device(name: torch.device | str = "auto") -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if str(name).split(":")[0] not in ("cpu", "cuda", "mps"):  # torch knows more, some of which hold no numbers
         raise ValueError(f"device {name!r} cannot be used here; say auto, cpu, cuda or mps")
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
-        raise ValueError(
-            f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try --device auto"
-        ) from error
+    check_device(name)
     return torch.device(name)
 
 
@@ -57,7 +50,7 @@ class Distillation:
 
         `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
         """
-        check_arguments(teacher, student, objective, settings, size, seed, device)
+        check_arguments(teacher, student, objective, settings, bool(method.terms()), size, seed, device)
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
         objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)

@@ -16,13 +16,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from teachers import TEACHERS, TOP, trained
+from teachers import TEACHERS, TOP, file, trained
 
 from rdskd_lab.distillation import Distillation
 from rdskd_lab.evaluation.accuracy import accuracy, compare
 from rdskd_lab.methods.procedural_images import scaled_leaves
 from rdskd_lab.methods.registry import METHODS
 from rdskd_lab.networks.registry import Shape, make_student
+from rdskd_lab.networks.weights import fingerprint
 from rdskd_lab.runs.compare import append_row
 from rdskd_lab.runs.recover import recovering
 from rdskd_lab.torch_state import frozen, seeded
@@ -123,6 +124,7 @@ def measure(name: str, preset: str, arm: str, teacher: str, seed: int) -> dict:
         "threads": torch.get_num_threads(),
         "recovered": " | ".join(map(str, run.recovered)),
         "settings": hashlib.sha256(text.encode()).hexdigest()[:8],
+        "weights": fingerprint(file(teacher))[:8],
     }
 
 

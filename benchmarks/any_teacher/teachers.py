@@ -2,6 +2,8 @@
 
     runs/teachers/NAME.safetensors       untracked; what is there is not made again
     results/any_teacher_suite.csv        how each was made, its accuracy on tuning and test images, its sha256
+    results/any_teacher_again.csv        the same with --again, of teachers that were trained once more: on another
+                                         processor sums are rounded otherwise, and the weights are others
 
 No teacher sees a tuning image.  None is chosen by its test accuracy, and none is dropped: each is what its one recipe
 and its one seed give.  The shipped LeNet-5 and LeNet-5 with BatchNorm are members too.
@@ -34,6 +36,7 @@ from rdskd_lab.training import cosine, fit
 
 TOP = Path(__file__).resolve().parents[2]
 PLACE, TABLE = TOP / "runs" / "teachers", TOP / "results" / "any_teacher_suite.csv"
+AGAIN = TOP / "results" / "any_teacher_again.csv"
 
 
 def as_they_are(batch: Batch, rng: torch.Generator) -> Batch:
@@ -131,8 +134,12 @@ LEAST = {"mnist": 0.985, "fashion-mnist": 0.89}
 
 def trained(name: str) -> nn.Module:
     """Return a teacher of the suite; it must have been made."""
-    teacher = TEACHERS[name]
-    return load_weights(teacher.network(), teacher.shipped or PLACE / f"{name}.safetensors")
+    return load_weights(TEACHERS[name].network(), file(name))
+
+
+def file(name: str) -> str | Path:
+    """Return where a teacher's weights are; a shipped one by its name."""
+    return TEACHERS[name].shipped or PLACE / f"{name}.safetensors"
 
 
 def train(teacher: Teacher) -> nn.Module:
@@ -151,7 +158,6 @@ def train(teacher: Teacher) -> nn.Module:
 def row(name: str, seconds: str) -> dict:
     """Measure a finished teacher."""
     teacher, net = TEACHERS[name], trained(name)
-    file = teacher.shipped or PLACE / f"{name}.safetensors"
     found = {split: accuracy(net, teacher.split(split)) for split in ("tune", "test")}
     if found["test"] < LEAST[teacher.data]:
         print(
@@ -170,24 +176,25 @@ def row(name: str, seconds: str) -> dict:
         "tuning_accuracy": f"{found['tune']:.4f}",
         "test_accuracy": f"{found['test']:.4f}",
         "seconds": seconds,
-        "sha256": fingerprint(file),
+        "sha256": fingerprint(file(name)),
     }
 
 
-def main(*names: str) -> None:
-    """Make the teachers `names`, or all, that are not there yet; measure those that have no row."""
-    rows = {r["name"]: r for r in csv.DictReader(TABLE.open())} if TABLE.exists() else {}
+def main(*given: str) -> None:
+    """Make the teachers that are `given`, or all, that are not there yet; measure those that have no row."""
+    path, names = (AGAIN if "--again" in given else TABLE), [name for name in given if name != "--again"]
+    rows = {r["name"]: r for r in csv.DictReader(path.open())} if path.exists() else {}
     for name in names or TEACHERS:
-        teacher, path, seconds = TEACHERS[name], PLACE / f"{name}.safetensors", ""
-        if not teacher.shipped and not path.exists():
+        teacher, seconds = TEACHERS[name], ""
+        if not teacher.shipped and not file(name).exists():
             begun = time.perf_counter()
-            save_weights(train(teacher), path, command=f"python benchmarks/any_teacher/teachers.py {name}")
+            save_weights(train(teacher), file(name), command=f"python benchmarks/any_teacher/teachers.py {name}")
             seconds = f"{time.perf_counter() - begun:.0f}"
             rows.pop(name, None)
         if name not in rows:
             rows[name] = row(name, seconds)
-            with TABLE.open("w", newline="") as file:
-                table = csv.DictWriter(file, next(iter(rows.values())), lineterminator="\n")
+            with path.open("w", newline="") as kept:
+                table = csv.DictWriter(kept, next(iter(rows.values())), lineterminator="\n")
                 table.writeheader()
                 table.writerows(rows[key] for key in TEACHERS if key in rows)
         print(*rows[name].values(), flush=True)

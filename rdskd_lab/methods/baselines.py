@@ -79,10 +79,7 @@ PRESETS = {
 METHODS = {
     "noise": Method(Objective, PRESETS, source=noise, seen="Gaussian noise, and the teacher's answers to it"),
     "untrained": Method(
-        Objective,
-        PRESETS,
-        source=untrained,
-        seen="images of an untrained generator, and the teacher's answers to them",
+        Objective, PRESETS, source=untrained, seen="images of an untrained generator, and the teacher's answers to them"
     ),
     "real": Method(
         Objective,

@@ -4,6 +4,7 @@ Each part is a function of the run (`distillation.Distillation`) or of its setti
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import repeat
 
 import torch
@@ -14,7 +15,7 @@ from ..generator import Generator
 from ..losses import bn_statistics
 from ..objective import Term, Words
 from ..torch_state import seeded, train_mode
-from ..training import Step, painted
+from ..training import Step, cosine, painted
 from .fast_generator import lean
 from .image_pool import warp
 
@@ -128,6 +129,9 @@ def stepwise(
         for group in optimizer.param_groups:
             group["lr"] = lr * 0.1 ** sum(step.i + 1 >= share * total for share in at)
         yield step
+
+
+SCHEDULES = {"cosine": cosine, "steps": stepwise, "late": partial(stepwise, at=(0.8,))}
 
 
 def optimizer(net: nn.Module, s) -> torch.optim.Optimizer:

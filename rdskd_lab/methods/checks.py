@@ -4,7 +4,8 @@ Each network is run forward and backward on a few random images.  It is afterwar
 device and in the format of the run's numbers: it is itself moved and converted, as `nn.Module.to` does.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -16,10 +17,11 @@ from ..networks.answers import Answering, pick_logits
 from ..networks.foreign import NetworkNote, describe_error, warn
 from ..objective import Objective
 from ..torch_state import frozen, train_mode
+from .building_blocks import SCHEDULES
 from .method import Settings
 
 
-def check_arguments(teacher, student, objective, settings, size, seed, device) -> None:
+def check_arguments(teacher, student, objective, settings, generates, size, seed, device) -> None:
     """Refuse what is no network, table or setting at all, and settings that would stop the run half-way."""
     for who, net in ("teacher", teacher), ("student", student):
         if not isinstance(net, nn.Module):
@@ -33,10 +35,47 @@ def check_arguments(teacher, student, objective, settings, size, seed, device) -
         raise ValueError(f"the settings must be Settings, as PRESETS['classroom'], not {settings!r}")
     if not isinstance(size, int) or not isinstance(seed, int):
         raise ValueError(f"size is the pixels per side of a square, and seed a whole number, not {size!r} and {seed!r}")
+    check_device(device)
+    check_settings(settings, generates)
+
+
+def check_device(device: torch.device | str) -> None:
+    """Refuse a device that this machine lacks."""
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
-        raise ValueError(f"device {str(device)!r} cannot be used here ({str(error).splitlines()[0]})") from error
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {str(device)!r} cannot be used here ({reason}); take 'auto' or 'cpu'") from error
+
+
+RANGES = (  # settings, the least, the most; all are finite
+    ("latent sheet_steps student_steps student_turn student_batch_size reuse bank", 1, math.inf),
+    ("batch_size width", 2, math.inf),
+    ("jitter augment", 0, math.inf),
+    ("procedural things strokes balance blend", 0, 1),
+)
+
+
+def check_settings(settings: Settings, generates: bool) -> Settings:
+    """Return `settings` if a run can be made of them; one that `generates` trains a source of images."""
+    for names, low, high in RANGES:
+        for name in names.split():
+            if not low <= (value := getattr(settings, name)) <= high or value == math.inf:
+                how = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+                raise ValueError(f"setting {name} must be {how}, not {value}")
+    if (settings.generator_steps > 0) != generates or settings.generator_steps < 0:
+        how = "at least 1" if generates else "0 where no source learns"
+        raise ValueError(f"setting generator_steps must be {how}, not {settings.generator_steps}")
+    for name in "lr", "student_lr", "temperature":
+        if not 0 < getattr(settings, name) < math.inf:
+            raise ValueError(f"setting {name} must be a number above 0, not {getattr(settings, name)}")
+    known("student_schedule", settings.student_schedule, ("constant", *SCHEDULES))
+    known("student_optimizer", settings.student_optimizer, ("adam", "sgd"))
+    if settings.generator_steps % settings.sheet_steps:
+        raise ValueError(
+            f"setting generator_steps must be a multiple of sheet_steps = {settings.sheet_steps}, so that the last "
+            f"sheet is finished, not {settings.generator_steps}"
+        )
     if settings.batch_size % 2:
         raise ValueError(f"setting batch_size must be even, for diversity pairs its halves, not {settings.batch_size}")
     pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
@@ -45,13 +84,17 @@ def check_arguments(teacher, student, objective, settings, size, seed, device) -
             "setting student_batch_size must not exceed the pool, generator_steps / sheet_steps x batch_size = "
             f"{pooled} images; it is {settings.student_batch_size}"
         )
-    for name in "procedural", "things", "strokes", "balance", "blend":
-        if not 0 <= getattr(settings, name) <= 1:
-            raise ValueError(f"setting {name} must be from 0 to 1, not {getattr(settings, name)}")
-    if settings.bank < 1:
-        raise ValueError(f"setting bank must be at least 1, not {settings.bank}; procedural=0 leaves such images out")
     if not settings.pooled and (settings.procedural or settings.balance or settings.blend):
         raise ValueError("procedural, balance and blend need pooled images; add pooled=true, or leave them out")
+    return settings
+
+
+def known(what: str, name: str, names: Iterable[str]) -> str:
+    """Return `name` if it is one of `names`; else raise an error that lists them and suggests the nearest."""
+    if name not in names:
+        close = "".join(f". Did you mean {c!r}?" for c in get_close_matches(name, names, n=1))
+        raise ValueError(f"no {what} {name!r}; there are {', '.join(names)}{close}")
+    return name
 
 
 def check_networks(

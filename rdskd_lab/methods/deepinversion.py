@@ -85,11 +85,6 @@ ADAPTIVE["small-cifar10"] = replace(PRESETS["small-cifar10"], student_turn=400)
 METHODS = {
     "deepinversion": Method(deepinversion, PRESETS, source=of_labels, **IMPRESSIONS),
     "adaptive": Method(
-        adaptive_deepinversion,
-        ADAPTIVE,
-        source=of_labels,
-        turns=blocks.by_turns,
-        batches=blocks.growing,
-        **IMPRESSIONS,
+        adaptive_deepinversion, ADAPTIVE, source=of_labels, turns=blocks.by_turns, batches=blocks.growing, **IMPRESSIONS
     ),
 }

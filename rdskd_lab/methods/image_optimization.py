@@ -23,12 +23,7 @@ class Pixels(nn.Module):
     """
 
     def __init__(
-        self,
-        targets: Tensor,
-        channels: int = 1,
-        size: int = 32,
-        jitter: int = 0,
-        rng: torch.Generator | None = None,
+        self, targets: Tensor, channels: int = 1, size: int = 32, jitter: int = 0, rng: torch.Generator | None = None
     ):
         super().__init__()
         self.images = nn.Parameter(torch.randn(len(targets), channels, size, size, generator=rng))

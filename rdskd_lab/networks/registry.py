@@ -26,7 +26,6 @@ PAIRS = {
     "resnet34": "resnet18",
 }
 
-
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar", ".onnx", ".h5", ".npz")  # of weights files
 WITH_BATCHNORM = {"lenet5": "lenet5-bn"}  # a shipped network -> the shipped one that has BatchNorm statistics
 

@@ -4,7 +4,6 @@ import math
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -12,8 +11,9 @@ from torch import nn
 
 from .. import __version__
 from ..datasets import SETS, SPLITS, Split, load
-from ..distillation import SCHEDULES, Distillation, use_anchor
+from ..distillation import Distillation, use_anchor
 from ..evaluation.accuracy import answers
+from ..methods.checks import check_settings, known
 from ..methods.method import Method, Settings
 from ..methods.procedural_images import dead_leaves
 from ..methods.registry import METHODS
@@ -197,16 +197,6 @@ def with_absolute_paths(config: Config) -> Config:
     return replace(config, folder=folder, **paths)
 
 
-def known(what: str, name: str, names: Iterable[str]) -> str:
-    """Return `name` if it is one of `names`; else raise an error that lists them and suggests the nearest."""
-    if name not in names:
-        close = get_close_matches(name, names, n=1)
-        raise RunError(
-            f"no {what} {name!r}; there are {', '.join(names)}" + "".join(f". Did you mean {c!r}?" for c in close)
-        )
-    return name
-
-
 def _settings(config: Config, method: Method) -> Settings:
     """Return the preset's settings with the run's changes."""
     settings, changed = method.presets[known("preset", config.preset, method.presets)], {}
@@ -217,32 +207,7 @@ def _settings(config: Config, method: Method) -> Settings:
             changed[name] = {"true": True, "false": False}[str(value).lower()] if kind is bool else kind(value)
         except (ValueError, KeyError):
             raise RunError(f"setting {name} takes {KINDS[kind]}, not {value!r}") from None
-    return check(replace(settings, **changed), generates=bool(method.terms()))
-
-
-def check(settings: Settings, generates: bool = True) -> Settings:
-    """Return `settings` if a run can be made of them; one that `generates` trains a source of images."""
-    least = {"generator_steps": int(generates), "batch_size": 2, "width": 2, "jitter": 0} | dict.fromkeys(
-        ("latent", "sheet_steps", "student_steps", "student_turn", "student_batch_size", "reuse"), 1
-    )
-    for name, low in least.items():
-        if getattr(settings, name) < low:
-            raise RunError(f"setting {name} must be at least {low}, not {getattr(settings, name)}")
-    if settings.generator_steps and not generates:
-        raise RunError(f"setting generator_steps must be 0 where no source learns, not {settings.generator_steps}")
-    for name in "lr", "student_lr", "temperature":
-        if not 0 < getattr(settings, name) < math.inf:
-            raise RunError(f"setting {name} must be a number above 0, not {getattr(settings, name)}")
-    if not 0 <= settings.augment < math.inf:
-        raise RunError(f"setting augment must be 0 or a number above, not {settings.augment}")
-    known("student_schedule", settings.student_schedule, ("constant", *SCHEDULES))
-    known("student_optimizer", settings.student_optimizer, ("adam", "sgd"))
-    if settings.generator_steps % settings.sheet_steps:
-        raise RunError(
-            f"setting generator_steps must be a multiple of sheet_steps = {settings.sheet_steps}, so that the last "
-            f"sheet is finished, not {settings.generator_steps}"
-        )
-    return settings
+    return check_settings(replace(settings, **changed), generates=bool(method.terms()))
 
 
 # ---- config.json -----------------------------------------------------------------------------------------------------

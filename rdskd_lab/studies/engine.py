@@ -20,10 +20,11 @@ from pathlib import Path
 import torch
 
 from .. import __version__
+from ..methods.checks import known
 from ..methods.registry import METHODS
 from ..networks.weights import write_whole
 from ..runs.compare import as_csv
-from ..runs.config import Config, Setup, known, resolve
+from ..runs.config import Config, Setup, resolve
 from ..runs.machine import machine, usable_cores
 from ..runs.run_folder import NO_DATA, RunError, read_json
 from .trial_key import key_of

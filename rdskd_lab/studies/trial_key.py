@@ -14,7 +14,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Hashable
 from copy import deepcopy
 from dataclasses import fields
 from functools import cache, partial
@@ -27,7 +28,7 @@ from ..methods.method import Method
 from ..networks.answers import pick_logits
 from ..networks.architectures import NETWORKS
 from ..networks.registry import is_foreign, make_teacher, weights_of
-from ..networks.weights import fingerprint, fingerprint_in_memory
+from ..networks.weights import SHIPPED, expand, fingerprint, fingerprint_in_memory
 from ..objective import Objective, Term
 from ..runs.config import Config, resolve
 from ..torch_state import seeded, train_mode
@@ -51,19 +52,19 @@ def key_of(config: Config, measure: Callable) -> str:
         "data": config.data,
         # a bare weights file is a LeNet-5's, so neither its name nor where it lies decides anything
         "teacher": config.teacher if is_foreign(config.teacher) or config.teacher in NETWORKS else "lenet5",
-        "weights": _bytes_of(weights) if weights else "",
+        "weights": _bytes_of(weights, _now(weights)) if weights else "",
         "student": setup.student,
         "images": _changed(config, "channels", "size", "classes", "mean", "std", "takes", "head", "from_run"),
         "settings": _changed(settings, *(f.name for f in fields(settings) if f.name != "weights")),
         "parts": _parts(method),
         "terms": _table(setup.objective, method.terms),
         "student terms": _table(method.student(settings.temperature), method.student, settings.temperature),
-    } | {f"{who}'s code": _made(*net, *form) for who, net in nets.items() if is_foreign(net[0])}
+    } | {f"{who}'s code": _made(_now(net[1], net[0]), *net, *form) for who, net in nets.items() if is_foreign(net[0])}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @cache
-def _made(name: str, weights: str, seed: int, channels: int, size: int) -> list:
+def _made(_when: tuple, name: str, weights: str, seed: int, channels: int, size: int) -> list:
     """Identify a network of somebody's own by its layers, its values, and its answers to two fixed images."""
 
     def identify() -> list:
@@ -158,6 +159,14 @@ def _numbers(begin: int, *shape: int) -> torch.Tensor:
     return torch.arange(begin, begin + math.prod(shape), dtype=torch.float64).sin().view(shape)
 
 
+def _now(weights: str, name: str = "") -> tuple:
+    """What changes when a weights file is written anew, or the module of somebody's network is loaded anew."""
+    module, _, factory = name.partition(":")
+    code, file = getattr(sys.modules.get(module), factory, None), expand(SHIPPED.get(weights, weights))
+    written = (stat.st_ino, stat.st_mtime_ns, stat.st_size) if file.is_file() and (stat := file.stat()) else ()
+    return code if isinstance(code, Hashable) else None, written
+
+
 @cache  # a plan asks for the same few files again and again
-def _bytes_of(weights: str) -> str:
+def _bytes_of(weights: str, _when: tuple) -> str:
     return fingerprint(weights)

@@ -227,6 +227,7 @@ def test_a_student_may_be_larger_or_keep_extra_state_and_that_is_said():
         ({"objective": ["oh"]}, "an Objective.*list"),
         ({"settings": "classroom"}, "Settings.*'classroom'"),
         ({"settings": Settings(batch_size=15)}, "even.*15"),
+        ({"settings": Settings(student_schedule="cosin")}, "no student_schedule 'cosin'.*Did you mean 'cosine'"),
         ({"settings": Settings(pooled=True, generator_steps=1, student_batch_size=513)}, "pool.* 512 images.* 513"),
         ({"size": (32, 32)}, r"size.*\(32, 32\)"),
         ({"seed": "0"}, "seed a whole number.*'0'"),

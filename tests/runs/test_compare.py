@@ -91,7 +91,7 @@ def test_a_mistake_is_told_before_anything_is_run(tmp_path, quick):
         ({"methods": ("rdskd", "dalf")}, "no method 'dalf'.*Did you mean 'dafl'"),
         ({"base": Config(preset="long"), "methods": ("dafl",)}, "no preset 'long'"),
     ):
-        with pytest.raises(RunError, match=sentence):
+        with pytest.raises(ValueError, match=sentence):
             list(C.compare(plan(**changes), tmp_path / "new"))
     assert quick == [] and not (tmp_path / "new").exists()
 

@@ -536,7 +536,7 @@ REFUSED = {
     "lr=nan": (None, "lr must be a number above 0, not nan"),
     "student_lr=inf": (None, "student_lr must be a number above 0"),
     "temperature=0": (None, "temperature must be a number above 0"),
-    "augment=-1": (None, "augment must be 0 or a number above"),
+    "augment=-1": (None, "augment must be at least 0, not -1"),
     "pooled=maybe": (None, "pooled takes true or false, not 'maybe'"),
     "generator_steps=0": (None, "generator_steps must be at least 1, not 0"),
     "student_steps=-3": (None, "student_steps must be at least 1, not -3"),
@@ -544,10 +544,7 @@ REFUSED = {
     "student_batch_size=97": (None, "student_batch_size must not exceed the pool, .* = 96 images; it is 97"),
     "student_schedule=line": (None, "no student_schedule 'line'; there are constant, cosine"),
     "bank=0": (None, "bank must be at least 1, not 0"),
-    "mixed afresh": (
-        {"preset": "paper-mnist", "change": (("blend", "0.1"),)},
-        "need pooled images; add pooled=true",
-    ),
+    "mixed afresh": ({"preset": "paper-mnist", "change": (("blend", "0.1"),)}, "need pooled images; add pooled=true"),
     "std": ({**OWN, "std": (0.3, 0.3)}, r"give 1 number.* per channel, not \(0\.5\d*,\) and \(0\.3, 0\.3\)"),
 }
 

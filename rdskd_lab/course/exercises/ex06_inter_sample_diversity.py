@@ -128,10 +128,7 @@ def _watch_safe(answer) -> dict:
     a, b = PROBS[3:] - PROBS[:3], IMAGES[3:] - IMAGES[:3]
     value, _ = value_and_gradient(answer, a, b, by="a")
     closer, _ = value_and_gradient(answer, a, b / 10, by="a")
-    seen = {
-        "the quotient of two ordinary differences": value,
-        "the quotient where b is ten times smaller": closer,
-    }
+    seen = {"the quotient of two ordinary differences": value, "the quotient where b is ten times smaller": closer}
     for words, top, below in (
         ("answers coincide", 0 * a, b),
         ("answers and images both coincide", 0 * a, 0 * b),
