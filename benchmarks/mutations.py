@@ -165,7 +165,7 @@ MUTATIONS = [
     change("teacher: gradients kept", "frozen", "requires_grad_(False)", "requires_grad_(True)"),
     change("teacher: parameters stay frozen", "frozen", "requires_grad_(True)", "requires_grad_(False)"),
     change("buffers: not put back", "buffers_kept", "buffer.copy_(value)", "pass"),
-    change("generator: in train mode for the student stage", "painted", "frozen(source)", "train_mode(source, True)"),
+    change("generator: in train mode for the student stage", "generated_batches", "frozen(source)", "train_mode(source, True)"),
     change("generator: in eval mode while it learns", "training:synthesise", "training=True", "training=False"),
     change("student: in eval mode while it learns", "learn", "training=True", "training=False"),
     change("buffers: not restored when all terms are off", "training:synthesise", "buffers_kept(source)", "nullcontext()"),

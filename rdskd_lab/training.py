@@ -142,7 +142,7 @@ def labels() -> Objective:
     return Objective(ce=Term(lambda b: nn.functional.cross_entropy(b.student, b.targets), words=CROSS_ENTROPY))
 
 
-def painted(
+def generated_batches(
     source: nn.Module, teacher: nn.Module, batch_size: int = 512, rng: torch.Generator | None = None
 ) -> Iterator[Batch]:
     """Yield fresh images of a finished source, in eval mode, with the teacher's answers, no graph.  Never ends."""

@@ -18,7 +18,7 @@ from rdskd_lab.generator import Generator
 from rdskd_lab.methods.image_optimization import Pixels
 from rdskd_lab.methods.rdskd import rdskd
 from rdskd_lab.objective import ANCHORS, Objective, Term, epoch
-from rdskd_lab.training import cosine, descend, distill, fit, painted, reanchoring, synthesise
+from rdskd_lab.training import cosine, descend, distill, fit, generated_batches, reanchoring, synthesise
 
 FORMS = {"safe": losses.diversity_seeking, "pairs": losses.diversity_seeking_pairs}
 
@@ -264,10 +264,10 @@ def test_the_student_stage_equals_its_flat_loop(falling):
     with torch.no_grad():
         for _ in range(5):
             source.train()(torch.randn(8, LATENT, dtype=F64, generator=seeded(1)))
-    source.train()  # painted must not care
+    source.train()  # generated_batches must not care
     spec, twin = toys.SpecGenerator(copied(source)), copy.deepcopy(student)
     optimizer = adam(student, 2e-3)
-    steps = distill(student, painted(source, teacher, 6, seeded(7)), optimizer, temperature=10.0)
+    steps = distill(student, generated_batches(source, teacher, 6, seeded(7)), optimizer, temperature=10.0)
     if falling:
         steps = cosine(steps, optimizer, 60, 2e-3)
     record = [s.raw["kd"] for s in islice(steps, 60)]
@@ -280,22 +280,22 @@ def test_the_student_stage_equals_its_flat_loop(falling):
 def test_the_falling_learning_rate_ends_at_0_and_does_not_rise_again():
     student = ToyStudent().double()
     optimizer = adam(student, 2e-3)
-    lessons = painted(generator().train(), ToyTeacher().double(), 6, seeded(7))
+    batches = generated_batches(generator().train(), ToyTeacher().double(), 6, seeded(7))
     rates = [
         optimizer.param_groups[0]["lr"]
-        for _ in islice(cosine(distill(student, lessons, optimizer, temperature=10.0), optimizer, 4, 2e-3), 6)
+        for _ in islice(cosine(distill(student, batches, optimizer, temperature=10.0), optimizer, 4, 2e-3), 6)
     ]
     assert rates == pytest.approx([1e-3 * (1 + c) for c in (0.5**0.5, 0, -(0.5**0.5), -1, -1, -1)])
 
 
-def test_lessons_have_no_graph_and_the_students_graph_ends_at_the_student():
+def test_batches_have_no_graph_and_the_students_graph_ends_at_the_student():
     teacher, source, student, seen = ToyTeacher().double(), generator(), ToyStudent().double(), []
     student.register_forward_hook(lambda net, args, out: seen.append(toys.leaves(out)))
     before = copied(source), copied(teacher)
     given = []
 
     def watched():
-        for batch in painted(source, teacher, 6, seeded(7)):
+        for batch in generated_batches(source, teacher, 6, seeded(7)):
             given.append(batch)
             yield batch
 
@@ -310,8 +310,8 @@ def test_lessons_have_no_graph_and_the_students_graph_ends_at_the_student():
 
 def test_painting_restores_modes_and_ends_no_gradient_outside():
     source, teacher = generator().train(), ToyTeacher().double().train()
-    lessons = painted(source, teacher, 6, seeded(7))
-    next(lessons)
+    batches = generated_batches(source, teacher, 6, seeded(7))
+    next(batches)
     assert torch.is_grad_enabled() and source.training and teacher.training
     assert all(p.requires_grad for p in source.parameters())
 
@@ -319,17 +319,17 @@ def test_painting_restores_modes_and_ends_no_gradient_outside():
 def test_fit_is_cross_entropy_with_the_labels():
     net = ToyStudent().double().eval()
     twin, rng = copy.deepcopy(net).train(), seeded(3)
-    lessons = [
+    batches = [
         Batch(
             torch.randn(6, 1, SIZE, SIZE, generator=rng, dtype=F64),
             targets=torch.randint(toys.CLASSES, (6,), generator=rng),
         )
         for _ in range(20)
     ]
-    steps = list(fit(net, lessons, adam(net)))
+    steps = list(fit(net, batches, adam(net)))
     assert len(steps) == 20 and steps[3].phase == "fit" and not net.training
     hand = toys.Adam(twin.parameters(), 1e-3)
-    for batch, step in zip(lessons, steps, strict=True):
+    for batch, step in zip(batches, steps, strict=True):
         ln_p = toys.ln_softmax(twin(batch.images))
         loss = -sum(ln_p[i, k] for i, k in enumerate(batch.targets.tolist())) / 6
         assert step.raw["ce"] == pytest.approx(loss.item(), abs=1e-10)
@@ -400,7 +400,7 @@ def test_the_student_is_guarded_too():
     teacher, source, student = ToyTeacher(), generator(dtype=torch.float32), ToyStudent()
     optimizer = adam(student)
     before = snapshot(student, optimizer)
-    bad = (Batch(b.images, logits=b.logits * math.inf) for b in painted(source, teacher, 6, seeded(7)))
+    bad = (Batch(b.images, logits=b.logits * math.inf) for b in generated_batches(source, teacher, 6, seeded(7)))
     with pytest.raises(FloatingPointError, match="distill step 0: the value of term 'kd'"):
         next(distill(student, bad, optimizer, temperature=10.0))
     assert unchanged(student, optimizer, before, buffers=False)

@@ -14,7 +14,7 @@ from ..batch import Batch, find_head, read
 from ..generator import Generator
 from ..objective import Objective
 from ..torch_state import buffers_kept, train_mode
-from ..training import painted
+from ..training import generated_batches
 from .accuracy import logits_of
 
 SURVEYED = 2_000  # images of a run at most
@@ -127,7 +127,7 @@ def seen(run, n: int = SURVEYED) -> Tensor:
 
 def fresh(run, n: int = SURVEYED) -> Tensor:
     """Generate `n` images with a run's source as it is now, (N, C, S, S), without changing the run."""
-    batches = painted(run.source, run.teacher, 250, torch.Generator().manual_seed(run.seed + 2))
+    batches = generated_batches(run.source, run.teacher, 250, torch.Generator().manual_seed(run.seed + 2))
     return torch.cat([batch.images for batch in islice(batches, -(-n // 250))])[:n]
 
 

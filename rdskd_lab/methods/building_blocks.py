@@ -15,7 +15,7 @@ from ..generator import Generator
 from ..losses import bn_statistics
 from ..objective import Term, Words
 from ..torch_state import seeded, train_mode
-from ..training import Step, cosine, painted
+from ..training import Step, cosine, generated_batches
 from .fast_generator import lean
 from .image_pool import warp
 
@@ -88,7 +88,7 @@ def finished(run, start: int) -> Iterator[Batch]:
     if s.pooled:
         how = dict(seed=run.seed, start=start, augment=s.augment, reuse=s.reuse)
         return run.pool.batches(run.teacher, s.student_batch_size, **how)
-    return painted(run.source, run.teacher, s.student_batch_size, run.rng)
+    return generated_batches(run.source, run.teacher, s.student_batch_size, run.rng)
 
 
 def live(run, start: int) -> Iterator[Batch]:

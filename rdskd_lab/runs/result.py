@@ -13,7 +13,7 @@ from ..distillation import Distillation
 from ..evaluation.accuracy import compare, logits_of
 from ..evaluation.image_quality import rare
 from ..networks.weights import some
-from ..training import painted
+from ..training import generated_batches
 from .config import Setup
 from .machine import machine, peak_rss_mb
 from .run_folder import NO_DATA, RunError, command, read_json
@@ -47,7 +47,7 @@ def without_data(run: Distillation, test: Split) -> dict:
     place of what is not known without data: nobody's accuracy, and no recall.
     """
     rng = torch.Generator().manual_seed(run.seed + 4)
-    fresh = islice(painted(run.source, run.teacher, 100, rng), -(-min(len(test), 1_000) // 100))
+    fresh = islice(generated_batches(run.source, run.teacher, 100, rng), -(-min(len(test), 1_000) // 100))
     noise = torch.randn(min(len(test), 1_000), run.channels, run.size, run.size, generator=rng)
     images = {
         "generated": [batch.images for batch in fresh],
@@ -75,7 +75,7 @@ def class_histogram(run: Distillation) -> torch.Tensor:
         return run.pool.histogram()
     size = min(run.settings.student_batch_size, SURVEYED)
     rng = torch.Generator().manual_seed(run.seed + 2)  # its own: looking must not change what comes after
-    fresh = islice(painted(run.source, run.teacher, size, rng), -(-SURVEYED // size))
+    fresh = islice(generated_batches(run.source, run.teacher, size, rng), -(-SURVEYED // size))
     return torch.bincount(torch.cat([batch.logits.argmax(1) for batch in fresh]), minlength=run.classes)
 
 

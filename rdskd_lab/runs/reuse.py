@@ -14,7 +14,7 @@ import torch
 from ..distillation import Distillation
 from ..generator import Generator
 from ..networks.weights import load_weights
-from ..training import painted
+from ..training import generated_batches
 from .config import Config, check_code, read_config, read_facts
 from .run_folder import POOL, Folder, RunError, command, read_checkpoint, read_pool
 
@@ -114,7 +114,7 @@ def take_generator(run: Distillation, folder: Folder, source: Path) -> None:
 def _fill_pool(run: Distillation) -> None:
     """Fill the pool with fresh images of the finished generator."""
     n, rng = run.settings.batch_size, torch.Generator().manual_seed(run.seed + 5)
-    for batch in islice(painted(run.source, run.teacher, n, rng), len(run.pool.images) // n):
+    for batch in islice(generated_batches(run.source, run.teacher, n, rng), len(run.pool.images) // n):
         run.pool.add(batch)
 
 

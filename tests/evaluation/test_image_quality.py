@@ -53,16 +53,16 @@ def test_a_probe_sees_the_same_latents_and_only_the_floor_sees_others():
 def test_teacher_fid_is_the_frechet_distance_of_the_teachers_features():
     pytest.importorskip("torchmetrics")
     teacher = ToyTeacher()
-    real, painted = (torch.randn(600, 1, SIZE, SIZE, generator=seeded(k)) * (1 + k) for k in (0, 1))
+    real, made = (torch.randn(600, 1, SIZE, SIZE, generator=seeded(k)) * (1 + k) for k in (0, 1))
     with torch.no_grad():
-        f, g = (I.Features(teacher, 1, SIZE)(x).double() for x in (real, painted))
+        f, g = (I.Features(teacher, 1, SIZE)(x).double() for x in (real, made))
     a, b = f.T.cov(), g.T.cov()
     # tr (A B)^1/2 from the eigenvalues of A^1/2 B A^1/2, which is symmetric
     values, vectors = torch.linalg.eigh(a)
     root = vectors @ values.clamp_min(0).sqrt().diag() @ vectors.T
     cross = torch.linalg.eigvalsh(root @ b @ root).clamp_min(0).sqrt().sum()
     want = (f.mean(0) - g.mean(0)).square().sum() + a.trace() + b.trace() - 2 * cross
-    assert I.teacher_fid(teacher, real, painted) == pytest.approx(want.item(), rel=1e-3)
+    assert I.teacher_fid(teacher, real, made) == pytest.approx(want.item(), rel=1e-3)
     assert I.teacher_fid(teacher, real, real) == pytest.approx(0, abs=0.05)
 
 

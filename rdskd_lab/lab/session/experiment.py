@@ -138,12 +138,12 @@ class Experiment:
         Never ends.  The student has random numbers of its own, so that training it changes nothing in the generator.
         """
         run = self.run
-        taught = learn(run.student, self._batches(), run.student_objective, run.student_optimizer, "distill")
+        student_steps = learn(run.student, self._batches(), run.student_objective, run.student_optimizer, "distill")
         for step in self._or_as_before(run.synthesise(endless=True)):
             self.answers.append(step.batch.logits.argmax(1))
             if self.learning:
                 self.recent.append(Batch(step.batch.images, logits=step.batch.logits))
-                next(taught)
+                next(student_steps)
             else:
                 self.recent.clear()
             yield step
