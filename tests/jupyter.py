@@ -110,7 +110,7 @@ class Page:
         self.view.wait_for_selector("#jupyterlab-splash", state="detached", timeout=120_000)
         self.view.wait_for_selector(".jp-Notebook .jp-Cell .cm-content:visible", timeout=120_000)
         self.view.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
-        self.connection = wait_for(lambda: next(iter(set(server.runtime.glob("kernel-*.json")) - known), None), 30)
+        self.connection = wait_for(lambda: next(iter(set(server.runtime.glob("kernel-*.json")) - known), None))
         self._client = None
 
     def run(self, cell: int = 0) -> None:

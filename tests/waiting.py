@@ -4,7 +4,7 @@ import asyncio
 import time
 
 
-def wait_for(found, seconds: float = 30, every: float = 0.05):
+def wait_for(found, seconds: float = 60, every: float = 0.05):
     """Return the first truthy `found()`; raise an AssertionError when there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -53,7 +53,7 @@ def term(page: Page, name: str, field: str):
 def test_a_learner_runs_the_cell_plays_switches_and_pauses(page):
     assert page.bytes - page.before < 6e6  # the first display, over the websocket
     page.key("play").click()
-    wait_for(lambda: page.ask("lab.experiment.done") >= 5, 30)
+    wait_for(lambda: page.ask("lab.experiment.done") >= 5)
     assert page.ask("lab.player.threads") == {"MainThread"}
     page.switch("ie.on", False)
     wait_for(lambda: term(page, "ie", "on") is False)
@@ -142,10 +142,10 @@ def test_the_readable_example_and_the_twin_side_by_side(page):
     page.key("step").click()
     wait_for(lambda: page.ask("lab.experiment.done") == 1)
     page.key("side").click()
-    wait_for(lambda: page.view.locator(".jp-OutputArea .fork .sheet").count() == 2, 30)
+    wait_for(lambda: page.view.locator(".jp-OutputArea .fork .sheet").count() == 2)
     wait_for(lambda: page.view.evaluate("document.activeElement.innerText").strip() == "Play")  # the fork's own
     page.press("Back to the lab")
-    wait_for(lambda: page.key("play").count() == 1, 20)
+    wait_for(lambda: page.key("play").count() == 1)
     wait_for(lambda: page.view.evaluate("document.activeElement.dataset.key") == "play")
     assert page.errors == []
 
@@ -189,11 +189,11 @@ def test_the_keyboard_reaches_and_works_every_control(page):
     wait_for(lambda: page.key("look-back").count() == 1)
     page.key("look-back").focus()
     page.view.keyboard.press("Enter")
-    wait_for(lambda: page.key("scrubber").count() == 1, 20)
+    wait_for(lambda: page.key("scrubber").count() == 1)
     wait_for(lambda: page.view.evaluate("document.activeElement.dataset.key") == "play")
     page.key("continue").focus()
     page.view.keyboard.press("Enter")
-    wait_for(lambda: page.key("reset").count() == 1, 20)
+    wait_for(lambda: page.key("reset").count() == 1)
     wait_for(lambda: page.view.evaluate("document.activeElement.dataset.key") == "play")
     page.key("ie.weight").focus()
     page.view.keyboard.press("ArrowRight")
@@ -205,13 +205,13 @@ def test_axe_finds_nothing_serious(page):
     page.switch("ie.on", False)
     for done in range(1, 4):
         page.key("step").click()
-        wait_for(lambda done=done: page.ask(PLAYING) == (False, done), 20)
+        wait_for(lambda done=done: page.ask(PLAYING) == (False, done))
     page.rest(1)
     assert violations(page) == []
     page.key("more").click()
     assert violations(page) == []
     live = page.view.locator(".jp-OutputArea [aria-live=polite]")
-    wait_for(lambda: live.first.inner_text().startswith("step 3, one-hot loss"), 20)
+    wait_for(lambda: live.first.inner_text().startswith("step 3, one-hot loss"))
     assert "of 10 classes" in live.first.inner_text()
 
 
@@ -290,7 +290,7 @@ def test_a_storm_of_presses(page):
         done += 1
         act(rng.choice(["oh", "ie", "ds"]))
     page.ask("lab.pause()")
-    wait_for(lambda: not page.ask("lab.player.playing"), 20)
+    wait_for(lambda: not page.ask("lab.player.playing"))
     page.rest(4)  # longer than the page believes a press more than the kernel
     assert not page.ask("lab.player.reason").startswith("Stopped.")
     wait_for(lambda: page.status().startswith(f"Step {page.ask('lab.experiment.done'):,}"))  # the last state was sent
@@ -347,7 +347,7 @@ def test_a_closed_tab_leaves_no_running_trainer(page):
     page.rest(6)
     assert page.ask("lab.player.playing")  # a page that is there is heard
     page.view.goto("about:blank")
-    wait_for(lambda: not page.ask("lab.player.playing"), 30)
+    wait_for(lambda: not page.ask("lab.player.playing"))
     assert page.ask("lab.player.reason").startswith("Paused, because no page")
 
 
@@ -358,12 +358,12 @@ def test_two_labs_take_turns_and_say_so(notebook):
     page.run(0)
     page.shown()
     page.run(1)
-    wait_for(lambda: page.view.locator(".jp-OutputArea .rdskd-screen").count() == 2, 20)
+    wait_for(lambda: page.view.locator(".jp-OutputArea .rdskd-screen").count() == 2)
     page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
     page.view.locator(".jp-OutputArea [data-key=play]").nth(1).click()
     wait_for(lambda: page.ask("(lab.player.playing, other.player.playing)") == (False, True))
-    wait_for(lambda: "another lab" in page.status(), 20)
+    wait_for(lambda: "another lab" in page.status())
 
 
 @slow
@@ -373,7 +373,7 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
     page.key("play").click()
     wait_for(lambda: page.ask("lab.experiment.done") >= 3)
     page.run(1)
-    wait_for(lambda: page.ask("lab is not old"), 20)
+    wait_for(lambda: page.ask("lab is not old"))
     page.rest(1)
     assert page.ask("(old.closed, lab.player.playing, lab.experiment.done)") == (True, False, 0)
     assert page.ask("len(type(lab.player)._playing)") == 0
@@ -382,10 +382,10 @@ def test_running_the_cell_again_while_it_trains_leaves_one_trainer(page):
 @slow
 def test_a_saved_notebook_shows_the_last_state_and_stays_small(page, server):
     page.ask("lab.play(10)")
-    wait_for(lambda: page.ask("lab.snapshot._drawn[:1] == (10,)"), 30)
+    wait_for(lambda: page.ask("lab.snapshot._drawn[:1] == (10,)"))
     page.rest(1)
     page.view.keyboard.press("Control+s")
-    saved = wait_for(lambda: "text/html" in page.path.read_text() and page.path.read_text(), 20)
+    saved = wait_for(lambda: "text/html" in page.path.read_text() and page.path.read_text())
     outputs = json.loads(saved)["cells"][1]["outputs"]
     assert len(saved) <= 300_000
     assert 'alt="40 generated images after 10 steps' in "".join(outputs[-1]["data"]["text/html"])
@@ -399,12 +399,12 @@ def test_twenty_runs_of_the_cell_and_many_steps_leak_nothing(notebook):
     for _ in range(3):
         page.run()
         page.rest(1)
-    wait_for(lambda: page.ask("not lab.closed"), 20)
+    wait_for(lambda: page.ask("not lab.closed"))
     before = page.ask(memory)
     for _ in range(20):
         old = page.ask("id(lab)")
         page.run()
-        wait_for(lambda old=old: page.ask("id(lab)") != old, 20)
+        wait_for(lambda old=old: page.ask("id(lab)") != old)
     cheap = "lab.player.take(iter([next(lab.experiment.steps())] * 20_000))"
     page.ask(cheap)
     page.key("play").click()

@@ -40,18 +40,18 @@ def shown(page: Page) -> str:
 def test_every_control_of_the_museum(page):
     assert page.bytes - page.before < 6e6
     assert EXHIBITS["healthy"].question in shown(page)
-    wait_for(lambda: page.ask("museum.liveness.seen is not None"), 20)
+    wait_for(lambda: page.ask("museum.liveness.seen is not None"))
     assert violations(page) == []
     page.control("exhibit").select_option(EXHIBITS["collapse"].title)
-    wait_for(lambda: page.ask("len(museum.trace)") == 400, 20)
-    wait_for(lambda: "At step 80 the information entropy loss is switched off" in shown(page), 20)
+    wait_for(lambda: page.ask("len(museum.trace)") == 400)
+    wait_for(lambda: "At step 80 the information entropy loss is switched off" in shown(page))
     assert "Cure" not in shown(page)
     page.key("rate").fill("2000")
     page.view.keyboard.press("Enter")
     wait_for(lambda: page.ask("museum.rate") == 2000)
     page.key("play").click()
     wait_for(lambda: page.ask("(museum.player.playing, museum.step)") == (False, 400), 60)
-    wait_for(lambda: page.status().startswith("Step 400"), 20)
+    wait_for(lambda: page.status().startswith("Step 400"))
     page.key("back").click()
     wait_for(lambda: page.ask("museum.step") == 399)
     page.key("step").click()
@@ -64,21 +64,21 @@ def test_every_control_of_the_museum(page):
     page.key("rate").fill("10")
     page.view.keyboard.press("Enter")
     page.key("backwards").click()
-    wait_for(lambda: page.ask("museum.step") < 400, 20)
+    wait_for(lambda: page.ask("museum.step") < 400)
     page.key("play").click()
-    wait_for(lambda: not page.ask("museum.player.playing"), 20)
+    wait_for(lambda: not page.ask("museum.player.playing"))
     page.press("Reveal the cure")
-    wait_for(lambda: EXHIBITS["collapse"].cure in shown(page), 20)
+    wait_for(lambda: EXHIBITS["collapse"].cure in shown(page))
     assert violations(page) == []
     hung = {exhibit.beside for exhibit in EXHIBITS.values()}
     for key, exhibit in EXHIBITS.items():
         if key in hung:
             continue
         page.control("exhibit").select_option(exhibit.title)
-        wait_for(lambda key=key: page.ask("museum.choice.value") == key, 20)
-        wait_for(lambda exhibit=exhibit: exhibit.question in shown(page), 20)
+        wait_for(lambda key=key: page.ask("museum.choice.value") == key)
+        wait_for(lambda exhibit=exhibit: exhibit.question in shown(page))
     page.key("continue").click()  # it would train: here it cannot, and says so
-    wait_for(lambda: page.ask("museum.player.reason").startswith("Stopped."), 20)
+    wait_for(lambda: page.ask("museum.player.reason").startswith("Stopped."))
     assert page.ask("type(museum.player).__name__") == "Player" and page.ask("museum.lab is None")
     assert page.errors == []
 

@@ -249,16 +249,16 @@ def test_every_control_does_what_it_says(open_page, wide, high):
     shown.view.keyboard.press("Enter")
     shown.at("play").click()
     assert shown.at("play").inner_text().strip() == "Pause"
-    wait_for(lambda: shown.step() == 40, 20)
-    wait_for(lambda: "ends here" in shown.read()["reason"], 20)
+    wait_for(lambda: shown.step() == 40)
+    wait_for(lambda: "ends here" in shown.read()["reason"])
     assert shown.at("play").inner_text().strip() == "Play"
     shown.at("back").click()
     assert shown.step() == 30
     shown.at("step").click()
     assert shown.step() == 40
     shown.at("backwards").click()
-    wait_for(lambda: shown.step() == 0, 20)
-    wait_for(lambda: shown.read()["reason"] == "This is the beginning.", 20)
+    wait_for(lambda: shown.step() == 0)
+    wait_for(lambda: shown.read()["reason"] == "This is the beginning.")
     shown.at("rate").fill("10")
     shown.view.keyboard.press("Enter")
     shown.at("play").click()
@@ -277,7 +277,7 @@ def test_every_control_does_what_it_says(open_page, wide, high):
     shown.press("oh.on")
     assert not shown.at("oh.on").is_checked()
     assert shown.read()["reason"] == "Went on from step 0, where this was recorded."
-    wait_for(lambda: shown.step() == 20, 20)  # it plays, to see what the press did, to where that branch ends
+    wait_for(lambda: shown.step() == 20)  # it plays, to see what the press did, to where that branch ends
     shown.at("reset").click()
     assert shown.at("oh.on").is_checked() and shown.step() == 0
     shown.view.get_by_role("radio", name="The other").check()

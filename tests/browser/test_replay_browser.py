@@ -47,7 +47,7 @@ def leaves(page: Page, label: str) -> None:
     """Press a button that ends the view it is in, and wait until the page shows it no more: its neighbours go too."""
     page.press(label)
     button = page.view.locator(".jp-OutputArea button", has_text=label).filter(visible=True)
-    wait_for(lambda: button.count() == 0, 20)
+    wait_for(lambda: button.count() == 0)
 
 
 def go(page: Page, step: int) -> None:
@@ -75,18 +75,18 @@ def test_every_control_of_a_replay_does_what_it_says(opened):
     rate(page, 5)
     is_(page, "replay.player.rest", 0.2)
     page.key("play").click()
-    wait_for(lambda: page.ask("replay.step") >= 2, 20)
+    wait_for(lambda: page.ask("replay.step") >= 2)
     assert page.ask("(replay.player.playing, replay.direction)") == (True, 1)
     page.key("play").click()
     is_(page, "replay.player.playing", False)
     there = page.ask("replay.step")
     page.rest(1)
     assert page.ask("replay.step") == there < 60
-    wait_for(lambda: page.status().startswith(f"Step {there}\n") or page.status().startswith(f"Step {there} "), 20)
+    wait_for(lambda: page.status().startswith(f"Step {there}\n") or page.status().startswith(f"Step {there} "))
     go(page, 45)
     is_(page, "replay.step", 45)
     bar = page.key("scrubber")
-    wait_for(lambda: bar.input_value() == "45", 20)  # a key moves the bar from where the page shows it
+    wait_for(lambda: bar.input_value() == "45")  # a key moves the bar from where the page shows it
     bar.focus()
     page.view.keyboard.press("ArrowLeft")
     is_(page, "replay.step", 44)
@@ -98,31 +98,31 @@ def test_every_control_of_a_replay_does_what_it_says(opened):
         page.view.mouse.move(x, place["y"] + place["height"] / 2, steps=5)
         page.rest(0.3)
     page.view.mouse.up()
-    wait_for(lambda: 13 <= page.ask("replay.step") <= 17, 20)
+    wait_for(lambda: 13 <= page.ask("replay.step") <= 17)
     go(page, 45)
     is_(page, "replay.step", 45)
-    wait_for(lambda: bar.input_value() == "45", 20)
+    wait_for(lambda: bar.input_value() == "45")
     page.key("step").click()
     is_(page, "replay.step", 46)
     page.key("back").click()
     is_(page, "replay.step", 45)
-    wait_for(lambda: "images are those of step 40" in page.status(), 20)
+    wait_for(lambda: "images are those of step 40" in page.status())
     assert page.view.locator(".marks path").count() >= 1 and page.key("ie.on").is_disabled()
     page.rest(1)
     assert violations(page) == []
     live = page.view.locator(".jp-OutputArea [aria-live=polite]")
-    wait_for(lambda: live.first.inner_text().startswith("step 40, one-hot loss"), 20)
+    wait_for(lambda: live.first.inner_text().startswith("step 40, one-hot loss"))
     rate(page, 1000)
     page.key("backwards").click()
     is_(page, "(replay.step, replay.player.reason)", (0, "This is the beginning."))
     assert page.ask("replay.lab is None and len(made.trace) == 60")
-    wait_for(lambda: bar.input_value() == "0", 20)
+    wait_for(lambda: bar.input_value() == "0")
 
     go(page, 45)
     is_(page, "replay.step", 45)
     page.key("continue").click()
     is_(page, "replay.lab is not None and (replay.lab.experiment.done, replay.lab.player.playing)", (45, False), 60)
-    wait_for(lambda: "5 of them trained anew from the checkpoint at step 40" in page.status(), 20)
+    wait_for(lambda: "5 of them trained anew from the checkpoint at step 40" in page.status())
     assert page.key("ie.on").is_checked() is False
     page.ask("replay.lab.play(10)")
     is_(page, "(replay.lab.experiment.done, replay.lab.player.playing)", (55, False))
@@ -130,12 +130,12 @@ def test_every_control_of_a_replay_does_what_it_says(opened):
 
     page.more("look-back")
     is_(page, "replay.lab.inner is not None and replay.lab.inner.step", 55)
-    wait_for(lambda: page.key("scrubber").count() == 1, 20)
+    wait_for(lambda: page.key("scrubber").count() == 1)
     go(page, 20)
     is_(page, "replay.lab.inner.step", 20)
     page.key("continue").click()
     is_(page, "replay.lab.inner is None and replay.lab.experiment.done", 20)
-    wait_for(lambda: page.key("ie.on").count() == 1 and page.key("ie.on").is_checked(), 20)
+    wait_for(lambda: page.key("ie.on").count() == 1 and page.key("ie.on").is_checked())
     page.key("step").click()
     is_(page, "replay.lab.experiment.done", 21)
     assert page.ask("replay.lab.player.threads") == {"MainThread"} and page.errors == []
@@ -163,24 +163,24 @@ def test_every_control_of_a_fork_does_what_it_says(opened):
     page.control("slow motion").check()
     is_(page, "lab.inner.player.slow", True)
     page.press("Play")
-    wait_for(lambda: page.ask("lab.inner.player.pulled") >= 12, 20)
+    wait_for(lambda: page.ask("lab.inner.player.pulled") >= 12)
     page.press("Pause")
     is_(page, "lab.inner.player.playing", False)
     a, b = page.ask(done)
     assert a == b and page.ask("lab.experiment.done") == 10
-    wait_for(lambda: page.status().startswith(f"Step {a} "), 20)
+    wait_for(lambda: page.status().startswith(f"Step {a} "))
     page.rest(1)
-    wait_for(lambda: page.view.locator(".jp-OutputArea .fork .sheet").count() == 2, 20)
-    wait_for(lambda: page.view.locator(".jp-OutputArea .fork svg[role=img]").count() == 10, 20)
+    wait_for(lambda: page.view.locator(".jp-OutputArea .fork .sheet").count() == 2)
+    wait_for(lambda: page.view.locator(".jp-OutputArea .fork svg[role=img]").count() == 10)
     assert violations(page) == []
     live, told = page.view.locator(".jp-OutputArea [aria-live=polite]"), f"step {a}, {a - 10} after the fork; as it was"
-    wait_for(lambda: any(text.startswith(f"{told}: one-hot loss") for text in live.all_inner_texts()), 20)
+    wait_for(lambda: any(text.startswith(f"{told}: one-hot loss") for text in live.all_inner_texts()))
     oh = "lab.inner.branches[1].trace.record.column('oh').tolist()"
     before = page.ask(oh)
     leaves(page, "Keep the edit")
     is_(page, "lab.inner is None and (lab.experiment.done, lab.experiment.objective['ds'].weight)", (a, 10))
     assert page.ask("lab.record.column('oh').tolist()") == before
-    wait_for(lambda: page.key("ds.weight").evaluate("e => e.nextSibling.textContent") == "10", 20)
+    wait_for(lambda: page.key("ds.weight").evaluate("e => e.nextSibling.textContent") == "10")
 
     fork_here(page, "oh", "strength")
     is_(page, "lab.inner is not None and lab.inner.branches[1].name", "oh damped x 20", 60)

@@ -164,7 +164,7 @@ def test_the_player_opens_from_a_file_and_stands_above_the_fold(site, view):
         first = view.locator(".tile").first.bounding_box()
         assert box["y"] + box["height"] < 0.6 * high and first["y"] + first["height"] < high, (place, wide)
         view.locator("[data-key=play]").click()
-        wait_for(lambda: view.locator(".status b").inner_text() != "Step 0", 20)
+        wait_for(lambda: view.locator(".status b").inner_text() != "Step 0")
     for name in view.locator(".runs label span").all_inner_texts()[1:]:
         view.get_by_role("radio", name=name).check()
         assert view.locator(".status b").inner_text() == "Step 0"
