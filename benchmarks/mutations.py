@@ -256,7 +256,7 @@ MUTATIONS = [
     change("lock: none", "held", "lock.acquire()", "pass"),
     change("weights: a misfit is not named", "load_weights", "not fit.faults", "True"),
     change("weights: not finite", "load_weights", "not tensor.to(own[name].dtype).isfinite().all()", "False"),
-    change("accuracy: of a network in train mode", "answers", "frozen(net)", "torch.enable_grad()"),
+    change("accuracy: of a network in train mode", "logits_of", "frozen(net)", "torch.enable_grad()"),
     change("accuracy: confusion the other way", "accuracy:compare", "t * classes + s", "s * classes + t"),
     change("accuracy: agreement with the labels", "accuracy:compare", "(t == s)", "(s == split.labels)"),
 ]  # fmt: skip

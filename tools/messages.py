@@ -20,9 +20,8 @@ SAYS = {"warn": "warning", "_note": "note"}  # functions that print -> what they
 HEAD = """# Every sentence that a check can print
 
 Written by `python tools/messages.py` from the code; a test compares the two. On the command line each comes on stderr
-after `rdskd-lab:`. In Python the refusals are a `ValueError`, the warnings a `NetworkWarning`. What stands in {braces}
-is filled in, what stands in [brackets] is there where it applies, and a part stands inside one of the sentences
-around it.
+after `rdskd-lab:`. In Python the refusals are a `ValueError`, the warnings a `NetworkWarning`. {Braces} stand for a
+value; text in [brackets] appears only where it applies; a *part* is used inside one of the sentences around it.
 """
 
 

@@ -12,7 +12,7 @@
 # **Goal.** See what data-free distillation is for, watch the whole method run once (15 seconds), and check that your machine
 # is ready.
 #
-# **Time.** About 15 minutes, of which 15 seconds are computing (two CPU cores).
+# **Time.** About 15 minutes, of which 20 seconds are computing (two CPU cores).
 #
 # The first code cell of each notebook checks your machine. If something needs fixing, it tells you what to type. Then
 # it estimates how long the notebook will take on your machine, and says where the networks train: on a GPU if it finds

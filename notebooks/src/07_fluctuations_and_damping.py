@@ -534,7 +534,7 @@ sheet(rows, teacher, most=10)
 # | 0, never changed | 4.4 ± 0.5 | 7.7 ± 1.9 | 0.18 ± 0.02 | -1.73 ± 0.10 |
 #
 # * The published rule lowers neither of the two fluctuations by more than the spread between seeds, either here or in
-#   the two other settings. $F$ of `ie` is lowest for the plain sum.
+#   the two other settings. In this table, $F$ of `ie` is lowest for the plain sum.
 # * The published rule changes where `ie` ends: at -2.09 instead of -2.18, which means 8.1 effective classes instead
 #   of 8.8. A run with constant weights equal to the mean gains (1.00 and 0.67) ends at -2.11. So the cause is the
 #   smaller *weight*, not the damping.

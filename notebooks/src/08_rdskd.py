@@ -12,7 +12,7 @@
 # **Goal.** Write the whole method in one cell, show that the package computes the same, and use it: a network with
 # half as many channels as its teacher learns to read handwritten digits without ever seeing one.
 #
-# **Time.** About 35 minutes, of which 30 seconds are computing (two CPU cores).
+# **Time.** About 35 minutes, of which 20 seconds are computing (two CPU cores).
 #
 # By now you know all the parts. A *generator* $G$ turns random *latents* $z$ into images. The *teacher*, whose
 # training data is gone, answers these images. Three losses judge its answers, and their gradient improves the

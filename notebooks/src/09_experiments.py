@@ -11,7 +11,7 @@
 #
 # **Goal.** Change one thing at a time while RDSKD trains, and find out what each change does.
 #
-# **Time.** About 25 minutes, of which 15 seconds are computing (two CPU cores). The live training lasts as long as
+# **Time.** About 25 minutes, of which 20 seconds are computing (two CPU cores). The live training lasts as long as
 # you like.
 #
 # You do each experiment twice: first by hand in the lab, then in a cell that runs the same experiment from the same

@@ -129,8 +129,8 @@ lesson[1].check(bn_statistics)
 # %% [markdown]
 # ## A short run of each
 #
-# The next cell makes five tiny runs, each a hundredth of a full run. They show what kind of images each method
-# generates, not which method is best.
+# The next cell makes five tiny runs, each with at most a tenth of the generator's steps of `classroom` and a
+# twenty-fifth of the student's. They show what kind of images each method generates, not which method is best.
 #
 # *Predict before you run: whose images will look most like digits? Whose images will all look alike?*
 
@@ -192,9 +192,8 @@ alt = "A row for each method: its surest image of each class, black where a clas
 alt += "; ".join(words) + ". The last row shows real digits."
 Figure("what each method generates after a short run", figure, alt)
 
-# %% [markdown]
-# Look at the pictures, but do not compare the numbers: a hundredth of a run shows how a method's images begin, not
-# how good they become. Optimised pixels keep the noise that they started from (notebook 03). The layers of a
+# %% [markdown] Look at the pictures, but do not compare the numbers: so short a run shows how a method's images begin,
+# not how good they become. Optimised pixels keep the noise that they started from (notebook 03). The layers of a
 # generator make smooth images.
 #
 # ## Stored results, one budget

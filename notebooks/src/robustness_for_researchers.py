@@ -12,7 +12,7 @@
 # **Goal.** Turn "more robust over hyper-parameters" and "damps fluctuations" into questions that a table can answer.
 # Read our tables with their intervals, and decide what would change your mind.
 #
-# **Time.** About 30 minutes, of which 30 seconds are computing (two CPU cores).
+# **Time.** About 30 minutes, of which 20 seconds are computing (two CPU cores).
 
 # %%
 from dataclasses import replace
@@ -352,13 +352,12 @@ for v in sorted(needed, key=needed.get)[:8]:  # those that are nearest to being 
 #   MSKD, ZSKD and DeepInversion, and more robustness over hyper-parameters. We have read the abstract only. So we do not
 #   know how the authors measured this, over which settings, or with which seeds.
 # * **Released code**: MNIST, SVHN and CIFAR-10. It comes without tables, logs or weights.
-# * **Measured here**: the four tables above, on MNIST's digits, with a LeNet-5 as the teacher and generators an
-#   eighth as wide as published. Every verdict and its interval are in `results/SCOREBOARD.md`, which also says why
-#   each may differ from the paper. In short: there was no setting in which damping made a loss measurably calmer.
-#   `oh` and `ie` do what they are meant to do. RDSKD's student is better than MSKD's and far worse than
-#   DeepInversion's, whose teacher has BatchNorm; the comparisons with DAFL's and ZSKD's students are undecided. RDSKD
-#   is more robust than ZSKD and DeepInversion and less robust than MSKD; the whole difference from MSKD comes from
-#   one teacher.
+# * **Measured here**: the four tables above, on MNIST's digits, with a LeNet-5 as the teacher and generators an eighth
+#   as wide as published. Every verdict and its interval are in `results/SCOREBOARD.md`, which also says why each may
+#   differ from the paper. In short: there was no setting in which damping made a loss measurably calmer. `oh` and `ie`
+#   do what they are meant to do. RDSKD's student is better than MSKD's and far worse than DeepInversion's, whose
+#   teacher has BatchNorm; the comparisons with DAFL's and ZSKD's students are undecided. RDSKD is more robust than ZSKD
+#   and DeepInversion and less robust than MSKD. Without other teachers, only the difference from DeepInversion is left.
 #
 # ## New words
 #
