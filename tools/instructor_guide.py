@@ -100,9 +100,8 @@ def tell_plan() -> str:
     told += [
         "",
         f"In all {math.ceil(talk + reading + computing)} minutes: {talk} for talk, exercises and lab, {reading:.0f} "
-        f"to read everything, what is for home too, at {plan['words_a_minute']} words per minute, and {computing:.1f} for computing on one "
-        "core. "
-        "The rest of the 90 minutes is for what goes wrong.",
+        f"to read everything, what is for home too, at {plan['words_a_minute']} words per minute, and "
+        f"{computing:.1f} for computing on one core. The rest of the 90 minutes is for what goes wrong.",
     ]
     return "\n".join(told)
 
