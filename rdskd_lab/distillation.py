@@ -50,7 +50,8 @@ class Distillation:
 
         `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
         """
-        check_arguments(teacher, student, objective, settings, bool(method.terms()), size, seed, device)
+        device = find_device() if device == "auto" else device
+        check_arguments(teacher, student, objective, settings, method.terms(), size, seed, device)
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
         objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)

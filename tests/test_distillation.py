@@ -39,6 +39,13 @@ def test_paper_mnist_is_the_published_schedule():
     assert s.student_schedule == "constant" and not s.pooled and s.augment == 0.0
 
 
+def test_a_second_run_with_the_same_table_begins_with_the_anchors_of_the_first():
+    table = rdskd()
+    runs = (Distillation(ToyTeacher(), ToyStudent(), table, TINY, size=SIZE) for _ in range(2))
+    first, again = ([step.gain for step in run] for run in runs)
+    assert again == first
+
+
 # ---- both stages -----------------------------------------------------------------------------------------------------
 
 

@@ -13,11 +13,13 @@ from toys import F64, LATENT, SIZE, ToyStudent, ToyTeacher, apart, copied, same,
 
 from rdskd_lab import losses
 from rdskd_lab.batch import Batch
+from rdskd_lab.datasets import Split
 from rdskd_lab.distillation import use_anchor
 from rdskd_lab.generator import Generator
 from rdskd_lab.methods.image_optimization import Pixels
 from rdskd_lab.methods.rdskd import rdskd
 from rdskd_lab.objective import ANCHORS, Objective, Term, epoch
+from rdskd_lab.runs.train_teacher import labelled_batches
 from rdskd_lab.training import cosine, descend, distill, fit, generated_batches, reanchoring, synthesise
 
 FORMS = {"safe": losses.diversity_seeking, "pairs": losses.diversity_seeking_pairs}
@@ -442,3 +444,10 @@ def test_descend_needs_no_teacher_at_all():
     steps = list(descend(batches, Objective(l2=Term(lambda b: (b.images**2).sum())), optimizer, "toy", start=2))
     assert [s.i for s in steps] == [2, 3, 4] and steps[0].raw["l2"] == 25.0
     assert p.tolist() == pytest.approx([3.0 * 0.8**3, -4.0 * 0.8**3])
+
+
+def test_a_last_batch_of_one_labelled_image_is_left_out():
+    """BatchNorm knows no variance of one."""
+    split = Split(torch.zeros(129, 1, 8, 8).byte(), torch.zeros(129).long(), (0.0,), (1.0,), ("a", "b"), "")
+    batches = labelled_batches(split, seeded(0), "cpu")
+    assert [len(next(batches).images) for _ in range(2)] == [128, 128]

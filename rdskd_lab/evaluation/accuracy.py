@@ -22,8 +22,8 @@ def logits_of(net: nn.Module, parts: Iterable[Tensor]) -> Tensor:
 
 def answers(net: nn.Module, split: Split) -> Tensor:
     """The class that `net` gives each image of a split, (N,) on the CPU."""
-    device = getattr(next(net.parameters(), None), "device", "cpu")
-    logits = logits_of(net, (images for images, _ in split.batches(250, device)))
+    first = next(net.parameters(), torch.empty(0))  # whose device and number format the images take
+    logits = logits_of(net, (images.to(first) for images, _ in split.batches(250, first.device)))
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise ValueError(f"the network answers {tuple(logits.shape)}; give one with a number for each class, (N, K)")
     return logits.argmax(1).cpu()
@@ -38,6 +38,8 @@ def compare(teacher: nn.Module, student: nn.Module, split: Split) -> dict:
     """Both networks on one split: accuracy, agreement, recall, confusion (teacher's row, student's column)."""
     classes = len(split.classes)
     t, s = answers(teacher, split), answers(student, split)
+    if (most := int(torch.cat([t, s]).max())) >= classes:
+        raise ValueError(f"a network answers class {most}, and {split.name} has {classes} classes, from 0")
     return {
         "test_images": len(split),
         "teacher_accuracy": (t == split.labels).float().mean().item(),

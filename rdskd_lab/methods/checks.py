@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from .building_blocks import SCHEDULES
 from .method import Settings
 
 
-def check_arguments(teacher, student, objective, settings, generates, size, seed, device) -> None:
+def check_arguments(teacher, student, objective, settings, table, size, seed, device) -> None:
     """Refuse what is no network, table or setting at all, and settings that would stop the run half-way."""
     for who, net in ("teacher", teacher), ("student", student):
         if not isinstance(net, nn.Module):
@@ -33,10 +34,12 @@ def check_arguments(teacher, student, objective, settings, generates, size, seed
         raise ValueError(f"the objective must be an Objective, as rdskd() or another method's terms(), not a {kind}")
     if not isinstance(settings, Settings):
         raise ValueError(f"the settings must be Settings, as PRESETS['classroom'], not {settings!r}")
-    if not isinstance(size, int) or not isinstance(seed, int):
-        raise ValueError(f"size is the pixels per side of a square, and seed a whole number, not {size!r} and {seed!r}")
+    if not isinstance(size, int) or not isinstance(seed, int) or abs(seed) >= 2**31:
+        raise ValueError(f"size is pixels per side, and seed a whole number below 2**31, not {size!r} and {seed!r}")
+    for name, _ in settings.weights:
+        known("term of the method", name, table)
     check_device(device)
-    check_settings(settings, generates)
+    check_settings(settings, bool(table))
 
 
 def check_device(device: torch.device | str) -> None:
@@ -44,8 +47,7 @@ def check_device(device: torch.device | str) -> None:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {str(device)!r} cannot be used here ({reason}); take 'auto' or 'cpu'") from error
+        raise ValueError(f"device {str(device)!r} cannot be used here ({str(error).splitlines()[0]})") from error
 
 
 RANGES = (  # settings, the least, the most; all are finite
@@ -58,6 +60,9 @@ RANGES = (  # settings, the least, the most; all are finite
 
 def check_settings(settings: Settings, generates: bool) -> Settings:
     """Return `settings` if a run can be made of them; one that `generates` trains a source of images."""
+    for name, usual in vars(Settings()).items():
+        if isinstance(usual, int) and not isinstance(getattr(settings, name), Integral):
+            raise ValueError(f"setting {name} must be a whole number, not {getattr(settings, name)!r}")
     for names, low, high in RANGES:
         for name in names.split():
             if not low <= (value := getattr(settings, name)) <= high or value == math.inf:
@@ -72,18 +77,12 @@ def check_settings(settings: Settings, generates: bool) -> Settings:
     known("student_schedule", settings.student_schedule, ("constant", *SCHEDULES))
     known("student_optimizer", settings.student_optimizer, ("adam", "sgd"))
     if settings.generator_steps % settings.sheet_steps:
-        raise ValueError(
-            f"setting generator_steps must be a multiple of sheet_steps = {settings.sheet_steps}, so that the last "
-            f"sheet is finished, not {settings.generator_steps}"
-        )
+        raise ValueError(f"generator_steps must be a multiple of sheet_steps, not {settings.generator_steps}")
     if settings.batch_size % 2:
         raise ValueError(f"setting batch_size must be even, for diversity pairs its halves, not {settings.batch_size}")
     pooled = settings.generator_steps // settings.sheet_steps * settings.batch_size
     if settings.pooled and settings.student_batch_size > pooled:
-        raise ValueError(
-            "setting student_batch_size must not exceed the pool, generator_steps / sheet_steps x batch_size = "
-            f"{pooled} images; it is {settings.student_batch_size}"
-        )
+        raise ValueError(f"student_batch_size must not exceed the pool's {pooled}, not {settings.student_batch_size}")
     if not settings.pooled and (settings.procedural or settings.balance or settings.blend):
         raise ValueError("procedural, balance and blend need pooled images; add pooled=true, or leave them out")
     return settings
@@ -126,10 +125,7 @@ def check_teacher(teacher: nn.Module, channels: int, size: int, device, head: st
             answer = _answer("teacher", teacher, images, channels, size)
         _pull("teacher", answer, [])
         if images.grad is None or not images.grad.any():
-            raise ValueError(
-                "no gradient reaches the images through this teacher (no_grad, inference_mode, detach, numpy, "
-                "rounding?); the generator is trained by it"
-            )
+            raise ValueError("no gradient reaches the images through this teacher (no_grad, detach, numpy, rounding?)")
     found = head or (run[-1] if run else None)
     if head or (teacher.get_submodule(found) if found else None) is not find_head(teacher):
         teacher = Answering(teacher, head=found)
@@ -152,9 +148,7 @@ def check_student(
             answer = student(draw_images(n, channels, size, device))
         except Exception as error:
             if n == 1 and "more than 1 value per channel" in str(error):
-                raise ValueError(
-                    "the student needs batches of 2 or more (BatchNorm); raise student_batch_size"
-                ) from error
+                raise ValueError("BatchNorm needs batches of 2 or more; raise student_batch_size") from error
             raise ValueError(f"the student fails in train mode: {describe_error(error)}") from error
         _pull("student", _logits("student", student, answer, n), parameters)
         if all(p.grad is None for p in parameters):
@@ -195,9 +189,7 @@ def check_objective(teacher: nn.Module, objective: Objective, steps: int) -> Non
     is taken out of the table where there are none.
     """
     if steps and objective and not objective.asks:
-        warn(
-            "every term is off or has weight 0, so the generator stays untrained; leave out an --off, or give a weight"
-        )
+        warn("every term is off or has weight 0, so the generator stays untrained; switch one on")
     for name, term in objective.items():
         if term.on and term.weight < 0:
             warn(f"the weight of {name} is {term.weight:g}: below 0 its loss is made as large as possible")
@@ -254,17 +246,16 @@ def _placed(who: str, net: nn.Module, device) -> nn.Module:
     try:
         net.train(net.training)
     except Exception as error:  # a program of torch.export
-        raise ValueError(
-            f"the {who} cannot change between train and eval mode ({describe_error(error)}); give the original "
-            "network, not an exported one"
-        ) from error
+        what = f"cannot change between train and eval mode ({describe_error(error)})"
+        raise ValueError(f"the {who} {what}; give the original network, not an exported one") from error
     usual = torch.get_default_dtype()
     formats = {t.dtype for _, t in tensors if t.is_floating_point()} - {usual}
     if formats:
         names = " and ".join(str(kind).removeprefix("torch.") for kind in formats)
         warn(f"the {who} is in {names}; it is converted to {str(usual).removeprefix('torch.')}", NetworkNote)
         net = net.to(usual)
-    return net.to(device, memory_format=torch.channels_last)
+    net = net.to(device)  # which can lay out only what has 4 dimensions, and says so of 5
+    return net if any(t.dim() == 5 for _, t in tensors) else net.to(memory_format=torch.channels_last)
 
 
 @contextmanager
@@ -299,10 +290,7 @@ def _as_before(who: str, net: nn.Module, device, keep_buffers: bool = False) -> 
                             m._buffers[name] = buffer
     moved = [full for _, full, _, _, value in buffers if full in changed and value.is_floating_point()]
     if keep_buffers and moved:
-        raise ValueError(
-            f"the {who}'s buffers change in forward ({', '.join(moved[:3])}); does it call self.train()? "
-            "Leave it in eval mode"
-        )
+        raise ValueError(f"the {who}'s buffers change in forward ({', '.join(moved[:3])}); leave it in eval mode")
 
 
 @contextmanager
@@ -371,10 +359,7 @@ def _form(who: str, rows: Tensor, more: Callable[[float], Tensor]) -> str:
     if rows.shape[1] == 1:
         sigmoid = share and bool(((found := more(3)) >= 0).all() and (found <= 1).all())
         how = "log-odds of its sigmoid" if sigmoid else "z"
-        warn(
-            f"the {who} answers one number; it is made two classes (0 and {how}), and the student has two as well",
-            NetworkNote,
-        )
+        warn(f"the {who} answers one number; it is made two classes (0 and {how}), as is the student's", NetworkNote)
         return "one sigmoid" if sigmoid else "one logit"
     sums = rows.sum(1)
     if share and ((sums - 1).abs() < 1e-3).all():

@@ -60,7 +60,7 @@ class Pool:
             raise ValueError(
                 f"a batch of {batch_size} images cannot be drawn from a pool of {self.filled}; lower the batch size"
             )
-        n = min(round_size, self.filled) // batch_size * batch_size  # images of a round
+        n = max(1, min(round_size, self.filled) // batch_size) * batch_size  # images of a round
 
         def draw(rng: torch.Generator) -> tuple[Tensor, Tensor]:
             rows = torch.randperm(self.filled, generator=rng)[:n].to(self.images.device)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..batch import Batch, read
 from ..distillation import Distillation
 from ..evaluation.accuracy import logits_of
+from ..evaluation.image_quality import rare
 from ..methods import checks
 from ..methods.baselines import untrained
 from ..methods.image_pool import warp
@@ -39,7 +40,7 @@ class Seen:
     """How a teacher answers one kind of images."""
 
     confidence: float  # mean probability of its answers
-    classes: int  # that at least one image in a hundred is taken for
+    classes: int  # that at least a tenth of an even share of the images is taken for
     entropy: float  # of the answers' classes, in nats; ln K if all are as frequent
 
 
@@ -180,9 +181,9 @@ def _train(run: Distillation, seconds: float) -> tuple[str, ...]:
 
 def _seen(logits: Tensor) -> Seen:
     top, label = logits.softmax(1).max(1)
-    share = torch.bincount(label, minlength=logits.shape[1]) / len(label)
+    share = (count := torch.bincount(label, minlength=logits.shape[1])) / len(label)
     entropy = -(share * share.clamp_min(1e-12).log()).sum().item()
-    return Seen(top.mean().item(), int((share >= 0.01).sum()), entropy)
+    return Seen(top.mean().item(), int((~rare(count)).sum()), entropy)
 
 
 def _agreement(run: Distillation, images: Tensor) -> float:

@@ -58,7 +58,7 @@ def execute(
     finished run is put into its result.
     """
     out = Path(out)
-    with held(out):
+    with held(out), torch.random.fork_rng(devices=[]):
         if resume and (out / "result.json").exists():
             result = read_result(out)
             sweep(out, "checkpoint.pt", *POOL)  # should it have been killed while it tidied up
@@ -70,6 +70,7 @@ def execute(
         if setup.config.data != NO_DATA and not resume:
             tell_accuracy(run.teacher, tune, is_foreign(setup.config.teacher))
         with _disk_errors(out), _enough_memory("what comes after a stage", "student_batch_size", RESUME):
+            torch.manual_seed(config.seed)  # decides what is random in a student itself: Dropout
             folder.restore() if resume else folder.start()
             if config.from_run and not any(run.done.values()):
                 take_generator(run, folder, source)

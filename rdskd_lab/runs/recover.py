@@ -14,11 +14,11 @@ from functools import partial
 import torch
 
 from ..distillation import Distillation
+from ..evaluation.image_quality import rare
 from ..training import Step
 
 EVERY = 50  # steps between two looks
 GRACE = 200  # steps that a generator has to find half of the classes, and a student to answer with more than one
-RARE = 0.01  # share of images below which a class does not count
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,7 @@ class Watch:
             return ""
         labels = torch.cat([part.cpu() for part in seen])
         seen.clear()
-        share = torch.bincount(labels, minlength=run.classes) / len(labels)
-        classes = int((share >= RARE).sum())
+        classes = int((~rare(torch.bincount(labels, minlength=run.classes))).sum())
         healthy = classes >= run.classes / 2 if step.phase == "synthesise" else classes > 1
         late = step.i + 1 >= GRACE or self.had
         self.had |= step.phase == "synthesise" and healthy

@@ -11,7 +11,8 @@ from .. import __version__
 from ..datasets import Split
 from ..distillation import Distillation
 from ..evaluation.accuracy import compare, logits_of
-from ..evaluation.image_quality import rare
+from ..evaluation.image_quality import rare, seen
+from ..methods.image_optimization import Sheets
 from ..networks.weights import some
 from ..training import generated_batches
 from .config import Setup
@@ -43,14 +44,14 @@ def conclude(setup: Setup, run: Distillation, test: Split, seconds: dict[str, fl
 def without_data(run: Distillation, test: Split) -> dict:
     """Measure how often the student gives the teacher's answer, in all and by the teacher's class, without real images.
 
-    On fresh images of the source, which are in no pool, on procedural images, and on Gaussian noise.  It takes the
-    place of what is not known without data: nobody's accuracy, and no recall.
+    On fresh images of the source (of sheets, whose last is noise again, those in the pool), on procedural images, and
+    on Gaussian noise.  It takes the place of what is not known without data: nobody's accuracy, and no recall.
     """
     rng = torch.Generator().manual_seed(run.seed + 4)
     fresh = islice(generated_batches(run.source, run.teacher, 100, rng), -(-min(len(test), 1_000) // 100))
     noise = torch.randn(min(len(test), 1_000), run.channels, run.size, run.size, generator=rng)
     images = {
-        "generated": [batch.images for batch in fresh],
+        "generated": seen(run, 1_000).split(100) if isinstance(run.source, Sheets) else [b.images for b in fresh],
         "procedural": [part for part, _ in test.batches(100, run.device)],
         "noise": [part.to(run.device) for part in noise.split(100)],
     }

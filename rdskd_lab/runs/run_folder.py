@@ -43,6 +43,7 @@ FORMAT = 2  # of the folder; another one is refused
 SAVE_EVERY = 5.0  # seconds
 LOCK, HOLDER = ".lock", ".holder"
 POOL = ("pool.images", "pool.logits")
+RANDOM = torch, torch.cuda  # whose random numbers a student's Dropout takes
 AGAIN = "put it back as it was, or start again in a new folder"
 
 
@@ -224,6 +225,7 @@ class Folder:
             "version": __version__,
             "facts": self.facts,
             "state": self.run.state(),
+            "random": [kind.get_rng_state() for kind in RANDOM[: 1 + (self.run.device.type == "cuda")]],
             "seconds": self.seconds,
             "pictures": self.pictures,
             "recovered": [asdict(recovery) for recovery in self.run.recovered],
@@ -287,6 +289,8 @@ class Folder:
             if self.run.pool.filled:
                 read_pool(self.run, self.path, checkpoint, AGAIN)
             self.pooled = self.run.pool.filled
+            for kind, random in zip(RANDOM, checkpoint.get("random", ()), strict=False):
+                kind.set_rng_state(random)
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise RunError(f"{path} is damaged ({error!r}); start again in a new folder") from error
         self.tick = self.saved = time.monotonic()

@@ -30,7 +30,8 @@ def labelled_batches(split: Split, rng: torch.Generator, device, change=lambda i
     """Yield labelled batches in a new order each pass, their images changed by `change`.  Never ends."""
     while True:
         for images, labels in split.batches(BATCH, device, rng):
-            yield Batch(change(images, rng), targets=labels)
+            if len(labels) > 1 or len(split) == 1:  # of one image BatchNorm knows no variance
+                yield Batch(change(images, rng), targets=labels)
 
 
 def shifted_and_mirrored(images: Tensor, rng: torch.Generator, by: int = 4) -> Tensor:
@@ -64,7 +65,7 @@ def train(
     split, tune, device = load(data, "train"), load(data, "tune"), find_device(device)
     net = seeded(seed, NETWORKS[network], split.images.shape[1], len(split.classes)).to(device)
     optimizer, changes = recipe(net)
-    passes, rate = -(-len(split) // BATCH), optimizer.param_groups[0]["lr"]
+    passes, rate = max(1, -(-(len(split) - 1) // BATCH)), optimizer.param_groups[0]["lr"]
     steps = fit(net, labelled_batches(split, torch.Generator().manual_seed(seed), device, **changes), optimizer)
     for step in cosine(islice(steps, epochs * passes), optimizer, epochs * passes, rate):
         epoch, rest = divmod(step.i + 1, passes)

@@ -160,7 +160,7 @@ def summary(rows: list[dict]) -> list[Robust]:
     lines = []
     for method in dict.fromkeys(r["method"] for r in rows):
         mine = [r for r in rows if r["method"] == method]
-        grid, default = of_the_grid(mine), [r for r in mine if not r["kind"]]
+        grid, default = of_the_grid(mine) or mine, [r for r in mine if not r["kind"]]
         shares, usual = [right(r) for r in grid], [right(r) for r in default]
         sd, luck = (np.std(x, ddof=1) if len(x) > 1 else math.nan for x in (shares, usual))
         many, few = (100 * np.mean([collapsed(r) for r in found]) for found in (grid, default))

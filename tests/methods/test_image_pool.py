@@ -33,6 +33,10 @@ def equal(a, b):
     )
 
 
+def test_a_batch_may_be_larger_than_a_round():
+    assert len(take(full(20), 1, batch_size=16, round_size=10, augment=0.0)[0][0]) == 16
+
+
 def test_it_keeps_batches_in_order_of_arrival_images_in_half_precision_until_it_is_full():
     pool, batches = Pool(10, 1, SIZE, CLASSES), [batch(4, i) for i in range(4)]
     for b, many in zip(batches, (4, 8, 10, 10), strict=True):

@@ -62,8 +62,8 @@ def test_the_code_stays_within_its_budgets(capsys):
     mark = "# fmt: " + "skip"
     found = {
         "without course and lab": (lines(*below), 11_026, 6_200),
-        "the package": (lines(*code), 21_100, 13_000),
-        "tests": (lines(*tests), 18_080, 10_500),
+        "the package": (lines(*code), 21_097, 13_000),
+        "tests": (lines(*tests), 18_122, 10_500),
         mark: (sum(path.read_text().count(mark) for path in ours), 40, 40),
     }
     with capsys.disabled():

@@ -224,10 +224,6 @@ def test_standings_are_best_first_and_say_their_spread():
     assert near.ticks() == [40, 50, 60, 70, 80]
 
 
-def test_a_budget_is_told_in_minutes_where_it_is_some():
-    assert [P.in_words(s) for s in (60, 90, 150, 2880)] == ["60 seconds", "90 seconds", "150 seconds", "48 minutes"]
-
-
 def test_on_its_axis_ten_times_fewer_wrong_answers_are_one_step():
     assert right([90, 99, 0]) == pytest.approx([1, 2, 0]) and np.isfinite(right(100.0))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -55,6 +56,16 @@ def test_without_trouble_nothing_is_different():
     rows = [step.row() for step in recovering(watched)]
     assert rows == [step.row() for step in plain]
     assert same(copied(watched.student), copied(plain.student)) and watched.recovered == []
+
+
+@pytest.mark.parametrize("classes", [10, 200])
+def test_classes_that_come_evenly_are_no_collapse_however_many_there_are(classes, monkeypatch):
+    monkeypatch.setattr(recover.Watch, "keep", lambda self, run: None)
+    watch, labels = recover.Watch(), torch.arange(64)
+    for i in range(60):
+        batch = Batch(torch.empty(0), logits=torch.eye(classes)[(labels + 64 * i) % classes])
+        step = SimpleNamespace(phase="synthesise", i=i, batch=batch)
+        assert not watch.look(SimpleNamespace(classes=classes), step)
 
 
 def test_a_collapse_is_noticed_undone_and_tried_again_more_slowly():
