@@ -206,7 +206,7 @@ def main() -> None:
         "",
         *of_one_teacher(found + blended),
         "",
-        "## Seconds of computing (one thread, a busy machine)",
+        "## Seconds of computing (one thread, busy machines; most rows of `long` on the slower one)",
         "",
         *table(["preset", "method", "median"], [[*key, f"{median(values):.0f}"] for key, values in seconds.items()]),
     ]
