@@ -63,7 +63,7 @@ def test_the_code_stays_within_its_budgets(capsys):
     found = {
         "without course and lab": (lines(*below), 11_026, 6_200),
         "the package": (lines(*code), 21_097, 13_000),
-        "tests": (lines(*tests), 18_122, 10_500),
+        "tests": (lines(*tests), 18_123, 10_500),
         mark: (sum(path.read_text().count(mark) for path in ours), 40, 40),
     }
     with capsys.disabled():

@@ -288,12 +288,13 @@ def test_a_hostile_string_is_refused_in_a_sentence(text, says):
 
 def test_what_a_string_may_ask_for_at_the_edge_is_played_or_refused_in_a_sentence():
     ends = "student-learns,oh-x100@1"
-    lab = Lab.from_share(signed(f"rdskd1:rdskd:999999999:batch=2,latent=1,width=2,lr=0,{ends}"), mode="inline")
+    lab = Lab.from_share(signed(f"rdskd1:rdskd:999999999:batch=2,latent=1,width=2,lr=0.0001,{ends}"), mode="inline")
     lab.play(2)
     assert lab.player.reason.startswith("Paused.") and len(lab.record) == 2
     lab.close()
-    with pytest.raises(ValueError, match="batch_size must be even"):
-        Lab.from_share(signed(f"rdskd1:rdskd:999999999:batch=1,{ends}"), mode="inline")
+    for wrong, sentence in ("batch=1", "batch_size must be at least 2"), ("lr=0", "lr must be a number above 0"):
+        with pytest.raises(ValueError, match=sentence):
+            Lab.from_share(signed(f"rdskd1:rdskd:999999999:{wrong},{ends}"), mode="inline")
 
 
 def test_one_wrong_character_is_noticed():
