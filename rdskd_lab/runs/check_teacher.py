@@ -111,7 +111,7 @@ def check_teacher(
     kinds = {
         "noise": torch.randn(IMAGES, channels, size, size, generator=rng),
         "procedural": leaves,
-        "untrained": untrained(run).sample(IMAGES, rng).images.detach(),
+        "untrained": torch.no_grad()(untrained(run).sample)(IMAGES, rng).images,
     }
     answers = {kind: logits_of(teacher, images.split(100)) for kind, images in kinds.items()}
     kept = logits_of(teacher, warp(leaves, 1.0, rng).split(100)).argmax(1) == answers["procedural"].argmax(1)
@@ -127,7 +127,7 @@ def check_teacher(
         warped=kept.float().mean().item(),
     )
     cut = _train(run, seconds)
-    kinds["generated"] = run.source.sample(IMAGES, rng).images.detach()
+    kinds["generated"] = torch.no_grad()(run.source.sample)(IMAGES, rng).images
     agreement = {kind: _agreement(run, kinds[kind]) for kind in ("generated", "procedural", "noise")}
     forecast = forecast_of(agreement, layers)
     notes = (*_notes(**facts), *cut)
