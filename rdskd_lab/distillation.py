@@ -48,10 +48,12 @@ class Distillation:
         """`data` is a labelled training split, for the controls that learn from real images; no method sees it.
         `head` names the teacher's layer whose input is the feature, should the one that is found be wrong.
 
-        `settings.weights` go into `objective`, except where a weight is no longer the one of the method's table.
+        The run has a copy of `objective`: `run.objective`.  `settings.weights` go into it, except where a weight is no
+        longer the one of the method's table.
         """
         device = find_device() if device == "auto" else device
         check_arguments(teacher, student, objective, settings, method.terms(), size, seed, device)
+        objective = deepcopy(objective)  # its anchors move, and its weights may: another run begins anew
         self.settings, self.objective, self.method, self.seed, self.data = settings, objective, method, seed, data
         objective.weigh(settings.weights, method.terms())
         self.channels, self.size, self.device = channels, size, torch.device(device)

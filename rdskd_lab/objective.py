@@ -100,7 +100,6 @@ class Objective(dict[str, Term]):
     """An ordered table of terms: `Objective(oh=Term(...), ie=Term(...))`.  Calling it scores a batch."""
 
     weighed = False  # whether it has the weights of a preset
-    first: list[tuple[Term, float]] | None = None  # the anchors, before the first run with this table
 
     def __missing__(self, name):
         raise KeyError(f"no term {name!r}; this objective has {', '.join(self)}")
@@ -122,12 +121,8 @@ class Objective(dict[str, Term]):
     def weigh(self, weights: Iterable[tuple[str, float]], table: "Objective | None" = None) -> "Objective":
         """Set the weights of a preset, once; given `table`, only where a weight still is what it is there.
 
-        So a weight that somebody set by hand stays.  Given `table`, a run begins, and so do the anchors.
+        So a weight that somebody set by hand stays.
         """
-        if table is not None:
-            self.first = self.first or [(term, term.anchor) for term in self.values()]
-            for term, anchor in self.first:
-                term.anchor = anchor
         for name, weight in () if self.weighed else weights:
             if table is None or name in self and name in table and self[name].weight == table[name].weight:
                 self[name].weight = weight

@@ -171,7 +171,8 @@ def _train(run: Distillation, seconds: float) -> tuple[str, ...]:
         (run.distill(), 1.0, SHORT.student_steps),
     ):
         for step in steps:
-            if time.perf_counter() - begun > share * seconds and step.i + 1 < total:
+            late = time.perf_counter() - begun > share * seconds and run.pool.filled >= run.settings.student_batch_size
+            if late and step.i + 1 < total:
                 cut.append(f"{step.i + 1} of {total} {step.phase} steps")
                 break
     if not cut:
